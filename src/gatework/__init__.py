@@ -1,0 +1,1 @@
+"""gatework: recurrent cells written as equations, run as fused kernels."""
