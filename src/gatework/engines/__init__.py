@@ -1,0 +1,46 @@
+"""Engines: what executes a Program over a sequence. Nothing above this room knows which one ran.
+
+The contract, differentiable in x, the state, the start, every parameter and every further input:
+
+    run(program, params, x, state, *, start, lengths, resets, inputs, record) -> (output, state, recorded)
+
+- `params` name -> tensor, shaped as `program.parameters` says; `x` [T,B,I]; `state` one [B,size] per state.
+- `start` like state, and `resets` [T,B] bool: before such a step the state is the start again, and no
+  gradient crosses.
+- `lengths` [B]: past its length a sequence's state stands still, its output is 0, and gradients pass.
+- `inputs` what the Program reads beside x, each [T,B,size] or [1,B,size] for all steps: dropout and zoneout
+  masks, taps. Whoever calls draws them, so every engine sees the same numbers.
+- `record` names of assigned values: returned as [T,B,size] each.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from gatework.engines import reference
+from gatework.errors import InputError
+
+Run = Callable[..., tuple[Tensor, tuple[Tensor, ...], dict[str, Tensor]]]
+
+ENGINES: Mapping[str, Run] = MappingProxyType({"reference": reference.run})
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An engine and why it was chosen."""
+
+    name: str
+    reason: str
+    run: Run
+
+
+def choose(engine: str, device: torch.device) -> Choice:
+    """The engine asked for, or for "auto" the fastest that runs there; raises InputError where there is none."""
+    if engine == "auto":
+        return Choice("reference", f"the one engine for {device.type} so far", ENGINES["reference"])
+    if engine not in ENGINES:
+        raise InputError(f"engine={engine!r} is not here; there are 'auto', {', '.join(map(repr, ENGINES))}")
+    return Choice(engine, "asked for by name", ENGINES[engine])

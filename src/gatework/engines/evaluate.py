@@ -1,0 +1,92 @@
+"""Nodes of a Program, forward or backward, in torch's own operations."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from gatework.notation import Node
+from gatework.notation.ops import NORM_EPSILON
+
+TORCH: dict[str, Callable[..., Tensor]] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
+    "neg": lambda a: -a,
+    "relu": torch.relu,
+    "abs": torch.abs,
+    "max": lambda a, b: torch.maximum(*tensors(a, b)),
+    "min": lambda a, b: torch.minimum(*tensors(a, b)),
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "exp": torch.exp,
+    "log": torch.log,
+    "sqrt": torch.sqrt,
+    "softplus": lambda a: -F.logsigmoid(-a),
+    "logsigmoid": F.logsigmoid,
+    "norm": lambda a: F.layer_norm(a, a.shape[-1:], eps=NORM_EPSILON),
+    "softmax": lambda a: torch.softmax(a, -1),
+    "cumsum": lambda a: torch.cumsum(a, -1),
+    "sign": torch.sign,
+    "sum": lambda a: a.sum(-1, keepdim=True).expand_as(a),
+    "mean": lambda a: a.mean(-1, keepdim=True).expand_as(a),
+    "rstd": lambda a: (a.var(-1, correction=0, keepdim=True) + NORM_EPSILON).rsqrt().expand_as(a),
+    "cumsum_back": lambda a: a.flip(-1).cumsum(-1).flip(-1),
+}
+
+
+def tensors(*values: Any) -> list[Tensor]:
+    """The values as tensors of one kind, where some are plain numbers."""
+    like = next(value for value in values if isinstance(value, Tensor))
+    return [v if isinstance(v, Tensor) else torch.as_tensor(v, dtype=like.dtype, device=like.device) for v in values]
+
+
+Step = tuple[Callable[..., Any], tuple[int, ...], tuple[int, ...]]  # function, arguments, results
+
+
+def schedule(nodes: Sequence[Node], order: Iterable[int], params: Mapping[str, Tensor]) -> list[Step]:
+    """The nodes of `order` as calls; products of one operand become one product."""
+    steps: list[Step] = []
+    groups: dict[int, list[int]] = defaultdict(list)
+    for index in order:
+        if nodes[index].op == "product":
+            groups[nodes[index].args[0]].append(index)
+    for index in order:
+        node = nodes[index]
+        if node.op == "product":
+            if group := groups.pop(node.args[0], None):
+                steps.append((products([params[nodes[i].name] for i in group]), node.args, tuple(group)))
+        elif node.op == "product_t":
+            steps.append((products([params[node.name].T]), node.args, (index,)))
+        elif node.op in TORCH:
+            steps.append((TORCH[node.op], node.args, (index,)))
+    return steps
+
+
+def products(matrices: list[Tensor]) -> Callable[[Tensor], Tensor | tuple[Tensor, ...]]:
+    if len(matrices) == 1:
+        return lambda operand: F.linear(operand, matrices[0])
+    stacked, sizes = torch.cat(matrices), [matrix.shape[0] for matrix in matrices]
+    return lambda operand: torch.split(F.linear(operand, stacked), sizes, -1)
+
+
+def evaluate(steps: list[Step], values: list[Any]) -> None:
+    """Fills in the values that the steps compute."""
+    for function, arguments, results in steps:
+        result = function(*[values[argument] for argument in arguments])
+        if len(results) == 1:
+            values[results[0]] = result
+        else:
+            for index, part in zip(results, result, strict=True):
+                values[index] = part
+
+
+def leaves(nodes: Sequence[Node], **sources: Mapping[Any, Any]) -> list[Any]:
+    """A list with each leaf's value in its place: numbers, and what `sources` has under the leaf's op and name."""
+    return [
+        node.value if node.op == "number" else sources.get(node.op, {}).get(node.name or node.source) for node in nodes
+    ]
