@@ -1,0 +1,120 @@
+"""What a layer may be given: each check returns the value in the form the layer uses, or raises InputError."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from gatework.cells import Cell, cells
+from gatework.errors import InputError
+
+if TYPE_CHECKING:
+    from gatework.layers.recurrent import Recurrent
+
+
+def cell(given: str | Cell) -> Cell:
+    """A cell of the registry by name, a Cell, or equations as text."""
+    if isinstance(given, Cell):
+        return given
+    if not isinstance(given, str):
+        raise InputError(f"cell is {given!r}; expected a name of gw.cells, a gw.Cell, or equations as text")
+    if "=" in given or "\n" in given or not given.strip():
+        return Cell("custom", given)
+    if given not in cells:
+        near = difflib.get_close_matches(given, list(cells), n=3, cutoff=0.5)
+        closest = f"closest are {', '.join(near)}" if near else f"there are {', '.join(cells)}"
+        raise InputError(f"unknown cell {given!r}; {closest}")
+    return cells[given]
+
+
+def size(name: str, given: int, least: int) -> None:
+    if isinstance(given, bool) or not isinstance(given, int) or given < least:
+        raise InputError(f"{name} is {given!r}; expected a whole number of at least {least}")
+
+
+def choice(name: str, given: str, known: Sequence[str]) -> None:
+    if given not in known:
+        raise InputError(f"{name} is {given!r}; expected {' or '.join(map(repr, known))}")
+
+
+def probability(name: str, given: float) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= 1:
+        raise InputError(f"{name} is {given!r}; expected a probability between 0 and 1")
+    return float(given)
+
+
+def probabilities(name: str, given: Mapping[str, float] | None) -> dict[str, float]:
+    if given is not None and not isinstance(given, Mapping):
+        raise InputError(f'{name} is {given!r}; expected probabilities by name, such as {{"h": 0.1}}')
+    return {key: probability(f"{name}[{key!r}]", value) for key, value in (given or {}).items()}
+
+
+def sequence(x: Tensor, layer: "Recurrent") -> None:
+    """x is [T,B,I] or [T,I], of the parameters' dtype and device."""
+    order = "[B,T,I]" if layer.batch_first else "[T,B,I]"
+    if not isinstance(x, Tensor):
+        raise InputError(f"x is {type(x).__name__}; expected a tensor {order}")
+    if x.dim() not in (2, 3):
+        raise InputError(f"x has shape {list(x.shape)}; expected {order}, or [T,I] without a batch")
+    if x.shape[-1] != layer.input_size:
+        raise InputError(
+            f"x has shape {list(x.shape)}; expected {order} with I = input_size = {layer.input_size} as the last"
+        )
+    like(x, "x", layer.anchor)
+
+
+def like(given: Tensor, name: str, anchor: Tensor) -> None:
+    """The tensor has the layer's device and, outside autocast, its dtype."""
+    if given.device != anchor.device:
+        raise InputError(f"{name} is on {given.device}, the layer on {anchor.device}; move one with .to(...)")
+    casts = torch.is_autocast_enabled(given.device.type) and given.dtype.is_floating_point
+    if given.dtype != anchor.dtype and not casts:
+        raise InputError(f"{name} is {given.dtype}, the layer {anchor.dtype}; convert one with .to(...)")
+
+
+def lengths(given: Tensor | Sequence[int] | None, T: int, B: int, device: torch.device) -> Tensor | None:
+    """[B] whole numbers from 0 to T."""
+    if given is None:
+        return None
+    found = torch.as_tensor(given, device=device)
+    if found.shape != (B,) or found.is_floating_point() or found.dtype == torch.bool:
+        raise InputError(f"lengths has shape {list(found.shape)} and {found.dtype}; expected [{B}] whole numbers")
+    if not torch.compiler.is_compiling() and bool(((found < 0) | (found > T)).any()):
+        bad = found[(found < 0) | (found > T)][0].item()
+        raise InputError(f"lengths holds {bad}; expected 0 to T = {T}")
+    return found
+
+
+def resets(given: Tensor | None, T: int, B: int, device: torch.device) -> Tensor | None:
+    """[T,B] bool."""
+    if given is None:
+        return None
+    if not isinstance(given, Tensor) or given.shape != (T, B) or given.dtype != torch.bool:
+        what = f"{list(given.shape)} {given.dtype}" if isinstance(given, Tensor) else type(given).__name__
+        raise InputError(f"resets is {what}; expected a bool tensor with one value a step and sequence, T={T}, B={B}")
+    if given.device != device:
+        raise InputError(f"resets is on {given.device}, x on {device}; move one with .to(...)")
+    return given
+
+
+def state(
+    given: Sequence[Tensor] | Tensor | None, layer: "Recurrent", B: int, batched: bool
+) -> tuple[Tensor, ...] | None:
+    """One tensor [L*D,B,size] per state of the cell, output first; without a batch [L*D,size]."""
+    if given is None:
+        return None
+    states = layer.program.states
+    values = (given,) if isinstance(given, Tensor) else tuple(given)
+    names = ", ".join(s.name for s in states)
+    if len(values) != len(states) or not all(isinstance(value, Tensor) for value in values):
+        raise InputError(f"state holds {len(values)} values; expected {len(states)} tensors: ({names})")
+    slots = layer.num_layers * len(layer.directions)
+    for s, value in zip(states, values, strict=True):
+        units = layer.sizes[0][s.size]
+        expected = [slots, B, units] if batched else [slots, units]
+        if list(value.shape) != expected:
+            raise InputError(f"state {s.name} has shape {list(value.shape)}; expected {expected} for x of this batch")
+        like(value, f"state {s.name}", layer.anchor)
+    return values if batched else tuple(value[:, None] for value in values)

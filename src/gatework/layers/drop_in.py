@@ -1,0 +1,279 @@
+"""gw.LSTM, gw.GRU, gw.RNN: what torch.nn's layers take and return, over gatework's cells; and conversion."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from gatework.cells import TORCH_LAYERS, Cell, TorchLayer, cells
+from gatework.errors import InputError
+from gatework.layers.recurrent import USUAL, Recurrent
+
+
+class DropIn(Recurrent):
+    """A Recurrent with torch.nn's arguments, inputs, states and weights."""
+
+    counterpart: ClassVar[type[nn.LSTM] | type[nn.GRU] | type[nn.RNN]]
+
+    def __init__(self, cell: str, bias: bool, *sizes: int, **options: Any) -> None:
+        chosen = cells[cell] if bias else without_bias(cells[cell])
+        super().__init__(chosen, *sizes, **{"init": "torch", **options})
+        self.bias = bias
+        self.layout: TorchLayer = TORCH_LAYERS["projected_lstm" if self.proj_size else cell]
+        self.register_load_state_dict_pre_hook(unpack_state_dict)  # type: ignore[no-untyped-call]
+
+    def forward(
+        self,
+        input: Tensor | PackedSequence,
+        hx: Any = None,
+        *,
+        lengths: Tensor | Sequence[int] | None = None,
+        resets: Tensor | None = None,
+    ) -> tuple[Any, Any]:
+        """As torch.nn's: (output, state); further `lengths` and `resets` as in gw.Recurrent."""
+        if isinstance(input, PackedSequence):
+            return self._packed(input, hx)
+        output, state = super().forward(input, hx, lengths=lengths, resets=resets)
+        return output, state if len(state) > 1 else state[0]
+
+    def _packed(self, input: PackedSequence, hx: Any) -> tuple[PackedSequence, Any]:
+        x, lengths = pad_packed_sequence(input, batch_first=self.batch_first)
+        output, state = self.forward(x, hx, lengths=lengths.to(x.device))
+        packed = pack_padded_sequence(output, lengths, self.batch_first, enforce_sorted=False)
+        return PackedSequence(packed.data, *input[1:]), state  # the order of the batch that came
+
+    def flatten_parameters(self) -> None:
+        """Does nothing: torch's layers need it for cuDNN, here packing is the engine's."""
+
+    @classmethod
+    def from_torch(cls, module: nn.RNNBase, **options: Any) -> Self:
+        """The same function with torch's weights copied; `options` are gw.Recurrent's own, such as engine.
+
+        A torch layer adds two biases where this one has their sum. Raises InputError for another kind of layer.
+        """
+        if type(module) is not cls.counterpart:
+            raise InputError(
+                f"{type(module).__name__} given; {cls.__name__}.from_torch expects torch.nn.{cls.__name__}"
+            )
+        names = ("input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout", "bidirectional")
+        arguments = {name: getattr(module, name) for name in names}
+        if module.proj_size:
+            arguments["proj_size"] = module.proj_size
+        if module.mode.startswith("RNN"):
+            arguments["nonlinearity"] = module.mode.removeprefix("RNN_").lower()
+        weight = module.weight_ih_l0
+        made = cls(**arguments, device=weight.device, dtype=weight.dtype, **options).train(module.training)
+        made.load_state_dict(module.state_dict(), strict=made.initial != "learned")
+        frozen = unpacked({n: p.requires_grad * torch.ones(p.shape) for n, p in module.named_parameters()}, made)
+        for name, flags in frozen.items():
+            made.get_parameter(name).requires_grad_(bool(flags.any()))
+        return made
+
+    def to_torch(self) -> nn.RNNBase:
+        """The torch.nn layer with the same function; raises InputError where torch has none."""
+        for name in ("variational", "recurrent_dropout", "zoneout", "residual", "initial"):
+            if getattr(self, name) != USUAL[name]:
+                raise InputError(f"{name}={getattr(self, name)!r} has no counterpart in torch.nn.{type(self).__name__}")
+        weight = next(self.parameters())
+        made = self.counterpart(
+            self.input_size,
+            self.hidden_size,
+            self.num_layers,
+            bias=self.bias,
+            batch_first=self.batch_first,
+            dropout=self.dropout,
+            bidirectional=self.bidirectional,
+            device=weight.device,
+            dtype=weight.dtype,
+            **self._torch_options(),
+        ).train(self.training)
+        made.load_state_dict(packed(self))
+        return made
+
+    def _torch_options(self) -> dict[str, Any]:
+        return {}
+
+
+class LSTM(DropIn):
+    """Long short-term memory with torch.nn.LSTM's arguments, inputs and returns; cell "lstm".
+
+    i, f, o = sigmoid(W x_t + U h_{t-1} + b), g = tanh(W_g x_t + U_g h_{t-1} + b_g),
+    c_t = f c_{t-1} + i g, h_t = o tanh(c_t); with proj_size R, h_t = P_h (o tanh(c_t)).
+
+    Positional arguments and defaults are torch's; further keywords are gw.Recurrent's (engine, variational,
+    recurrent_dropout, zoneout, residual, initial, init). forward(input, (h_0, c_0)) -> (output, (h_n, c_n)),
+    PackedSequence included. A state_dict of torch.nn.LSTM loads. (Hochreiter & Schmidhuber 1997; Gers et al.
+    2000; Sak et al. 2014)
+    """
+
+    counterpart = nn.LSTM
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: Any = None,
+        dtype: Any = None,
+        **more: Any,
+    ) -> None:
+        more |= {"batch_first": batch_first, "dropout": dropout, "bidirectional": bidirectional}
+        more |= {"proj_size": proj_size, "device": device, "dtype": dtype}
+        super().__init__("lstm", bias, input_size, hidden_size, num_layers, **more)
+
+    def _torch_options(self) -> dict[str, Any]:
+        return {"proj_size": self.proj_size}
+
+
+class GRU(DropIn):
+    """Gated recurrent unit with torch.nn.GRU's arguments, inputs and returns; cell "gru_reset_after".
+
+    r, z = sigmoid(W x_t + U h_{t-1} + b), n = tanh(W_n x_t + b_n + r (U_n h_{t-1} + b_hn)),
+    h_t = (1 - z) n + z h_{t-1}. (Cho et al. 2014, reset after the product as in cuDNN)
+
+    Keywords beyond torch's are gw.Recurrent's. The form as published is gw.Recurrent("gru", ...).
+    """
+
+    counterpart = nn.GRU
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        **more: Any,
+    ) -> None:
+        more |= {"batch_first": batch_first, "dropout": dropout, "bidirectional": bidirectional}
+        more |= {"device": device, "dtype": dtype}
+        super().__init__("gru_reset_after", bias, input_size, hidden_size, num_layers, **more)
+
+
+class RNN(DropIn):
+    """The plain recurrent network with torch.nn.RNN's arguments, inputs and returns; cells "rnn", "rnn_relu".
+
+    h_t = tanh(W_h x_t + U_h h_{t-1} + b_h), or relu in place of tanh. (Elman 1990)
+
+    Keywords beyond torch's are gw.Recurrent's.
+    """
+
+    counterpart = nn.RNN
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        **more: Any,
+    ) -> None:
+        if nonlinearity not in ("tanh", "relu"):
+            raise InputError(f"nonlinearity is {nonlinearity!r}; expected 'tanh' or 'relu'")
+        self_options = {"batch_first": batch_first, "dropout": dropout, "bidirectional": bidirectional}
+        more |= {**self_options, "device": device, "dtype": dtype}
+        cell = "rnn" if nonlinearity == "tanh" else "rnn_relu"
+        super().__init__(cell, bias, input_size, hidden_size, num_layers, **more)
+        self.nonlinearity = nonlinearity
+
+    def _torch_options(self) -> dict[str, Any]:
+        return {"nonlinearity": self.nonlinearity}
+
+
+def without_bias(cell: Cell) -> Cell:
+    """The cell with every bias b_... the constant 0."""
+    biases = [p.name for p in cell.program.parameters if p.kind == "vector" and p.name.startswith("b_")]
+    return replace(
+        cell,
+        constants={**cell.constants, **dict.fromkeys(biases, 0.0)},
+        init={key: rule for key, rule in cell.init.items() if key not in biases},
+    )
+
+
+def unpacked(tensors: Mapping[str, Tensor], layer: DropIn) -> dict[str, Tensor]:
+    """Torch's packed tensors (weight_ih_l0, ...) under the names of the equations (l0.W_i, ...)."""
+    found: dict[str, Tensor] = {}
+    gates, hidden_bias = layer.layout.gates, layer.layout.hidden_bias
+    for key, tensor in tensors.items():
+        kind, _, place = key.partition("_l")
+        rows = dict(zip(gates, tensor.chunk(len(gates)), strict=False))
+        if kind == "weight_hr":
+            found[f"l{place}.{layer.layout.projection}"] = tensor
+        for gate, part in rows.items():
+            match kind:
+                case "weight_ih":
+                    found[f"l{place}.W_{gate}"] = part
+                case "weight_hh":
+                    found[f"l{place}.U_{gate}"] = part
+                case "bias_hh" if gate in hidden_bias:
+                    found[f"l{place}.{hidden_bias[gate]}"] = part
+                case "bias_ih" | "bias_hh":
+                    name = f"l{place}.b_{gate}"
+                    found[name] = found[name] + part if name in found else part
+    return found
+
+
+def packed(layer: DropIn) -> dict[str, Tensor]:
+    """The layer's parameters as torch packs them; bias_hh is 0 but where it is a parameter of its own."""
+    found: dict[str, Tensor] = {}
+    for place, weights in layer.named_children():
+        own = {name: value.detach() for name, value in weights.named_parameters()}
+        gates, hidden_bias = layer.layout.gates, layer.layout.hidden_bias
+        found[f"weight_ih_{place}"] = torch.cat([own[f"W_{gate}"] for gate in gates])
+        found[f"weight_hh_{place}"] = torch.cat([own[f"U_{gate}"] for gate in gates])
+        if layer.bias:
+            found[f"bias_ih_{place}"] = torch.cat([own[f"b_{gate}"] for gate in gates])
+            found[f"bias_hh_{place}"] = torch.cat(
+                [own[hidden_bias[g]] if g in hidden_bias else torch.zeros_like(own[f"b_{g}"]) for g in gates]
+            )
+        if layer.layout.projection:
+            found[f"weight_hr_{place}"] = own[layer.layout.projection]
+    return found
+
+
+def unpack_state_dict(layer: DropIn, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    """Lets a torch.nn state_dict load: its packed entries are replaced by those of the equations."""
+    starts = tuple(f"{prefix}{kind}_l" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"))
+    theirs = {key: state_dict.pop(key) for key in list(state_dict) if key.startswith(starts)}
+    ours = unpacked({key.removeprefix(prefix): tensor for key, tensor in theirs.items()}, layer)
+    state_dict.update({prefix + name: tensor for name, tensor in ours.items()})
+
+
+def convert(module: nn.Module, **options: Any) -> nn.Module:
+    """Replaces every torch.nn.LSTM, GRU and RNN inside a module, weights kept, and returns the module.
+
+    A recurrent layer given itself is returned converted; one used in two places stays shared. Subclasses of
+    torch's layers and single-step cells such as nn.LSTMCell are left as they are. `options` go to each new
+    layer, such as engine="reference".
+    """
+    classes: dict[type[nn.Module], type[DropIn]] = {cls.counterpart: cls for cls in (LSTM, GRU, RNN)}
+    made: dict[nn.Module, nn.Module] = {}
+
+    def replaced(old: nn.Module) -> nn.Module:
+        if isinstance(old, nn.RNNBase) and type(old) in classes and old not in made:
+            made[old] = classes[type(old)].from_torch(old, **options)
+        return made.get(old, old)
+
+    for parent in list(module.modules()):
+        for name, child in list(parent.named_children()):
+            if replaced(child) is not child:
+                setattr(parent, name, replaced(child))
+    return replaced(module)

@@ -1,0 +1,296 @@
+"""Recurrent: any cell as a torch module; stacking, directions, masks, state."""
+
+from collections import namedtuple
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gatework.cells import Cell
+from gatework.engines import choose
+from gatework.errors import InputError
+from gatework.initial import initialise
+from gatework.layers import check, time
+from gatework.notation import Program, parse, projected
+from gatework.recording import Watcher
+
+# What `repr` leaves out where it has this value.
+USUAL = {
+    "num_layers": 1,
+    "batch_first": False,
+    "bidirectional": False,
+    "proj_size": 0,
+    "dropout": 0.0,
+    "variational": False,
+    "recurrent_dropout": {},
+    "zoneout": {},
+    "residual": False,
+    "init": None,
+    "initial": "zero",
+}
+
+Init = str | float | Mapping[str, str | float]
+
+
+@lru_cache(maxsize=256)
+def state_type(names: tuple[str, ...]) -> type:
+    """The named tuple of a cell's states, output first: (h, c) for an LSTM."""
+    return namedtuple("State", names)
+
+
+class Weights(nn.Module):
+    """The parameters of one layer in one direction, named as in the equations; with a learned start, also that."""
+
+    def __init__(self, program: Program, sizes: Mapping[str, int], learned: bool, **options: Any) -> None:
+        super().__init__()
+        self.names = tuple(parameter.name for parameter in program.parameters)
+        self.starts = tuple(f"initial_{state.name}" for state in program.states) if learned else ()
+        shapes = {p.name: [sizes[dim] for dim in p.shape] for p in program.parameters}
+        shapes |= {name: [sizes[s.size]] for name, s in zip(self.starts, program.states, strict=bool(self.starts))}
+        for name, shape in shapes.items():
+            if hasattr(self, name):
+                raise InputError(f"a parameter cannot be called {name!r}: torch modules use that name; rename it")
+            self.register_parameter(name, nn.Parameter(torch.empty(shape, **options)))
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {name: getattr(self, name) for name in self.names}
+
+
+class Recurrent(nn.Module):
+    """Runs a cell over sequences: stacked, in one or both directions, with the state given, carried and returned.
+
+    cell: a name of `gw.cells`, a `gw.Cell`, or equations as text.
+    input_size I, hidden_size H, num_layers L; D = 2 with `bidirectional`, else 1; proj_size R: the output is
+        projected, h = P_h @ (...), 0 for none.
+    dropout: on the output of each layer but the last; `variational`: one mask for all steps (Gal & Ghahramani
+        2016), for `recurrent_dropout` too.
+    recurrent_dropout: probability by name of the value dropped inside the cell, {"g": 0.1} for the candidate
+        (Semeniuta et al. 2016).
+    zoneout: probability by state of standing still, {"h": 0.05, "c": 0.1} (Krueger et al. 2017); outside
+        training the state moves by the expectation.
+    residual: each layer but the first adds its input to its output.
+    init: start of the parameters over the cell's own, a rule such as "torch", "chrono(100)", or a mapping of
+        names or patterns to rules (`gatework.initial`). initial: the state at the start is "zero" (or the
+        cell's `start`) or "learned".
+    engine: "auto", or the name of one, which then runs or raises.
+
+    forward(x, state=None, *, lengths=None, resets=None) -> (output, state)
+
+    x: [T,B,I], with batch_first [B,T,I], or [T,I] without a batch.
+    state: a tuple with one tensor [L*D,B,H] per state of the cell, output first (without a batch [L*D,H]); the
+        one returned is a named tuple: state.h, state.c.
+    lengths: [B], 0 to T. Past its length a sequence's state stands still and its output is 0; the reverse
+        direction starts at each sequence's own end.
+    resets: [T,B] bool ([B,T] with batch_first): before such a step the state is the start state again, and no
+        gradient crosses.
+    output: [T,B,D*H], R in place of H with a projection.
+
+    Errors: InputError for arguments, shapes, dtypes and devices that do not fit; EquationError for equations.
+    """
+
+    def __init__(
+        self,
+        cell: str | Cell,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        batch_first: bool = False,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        dropout: float = 0.0,
+        variational: bool = False,
+        recurrent_dropout: Mapping[str, float] | None = None,
+        zoneout: Mapping[str, float] | None = None,
+        residual: bool = False,
+        init: Init | None = None,
+        initial: str = "zero",
+        engine: str = "auto",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.cell = check.cell(cell)
+        for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
+            check.size(name, size, least=1)
+        check.size("proj_size", proj_size, least=0)
+        check.choice("initial", initial, ("zero", "learned"))
+        self.input_size, self.hidden_size, self.proj_size = input_size, hidden_size, proj_size
+        self.num_layers, self.bidirectional, self.batch_first = num_layers, bidirectional, batch_first
+        self.dropout, self.variational = check.probability("dropout", dropout), variational
+        self.recurrent_dropout = check.probabilities("recurrent_dropout", recurrent_dropout)
+        self.zoneout = check.probabilities("zoneout", zoneout)
+        self.residual, self.initial, self.init, self.engine = residual, initial, init, engine
+        self.watcher: Watcher | None = None
+        self.anchor: Tensor
+
+        self.equations = self.cell.equations
+        if proj_size and "R" not in self.cell.program.sizes:
+            self.equations = projected(self.equations, self.cell.output)
+        self.program = self._compiled()
+        self._compiled(self.recurrent_dropout, self.zoneout)  # the names are checked now, not at the first call
+        self.directions = ("", "_reverse") if bidirectional else ("",)
+        self.sizes: list[dict[str, int]] = []
+        for layer in range(num_layers):
+            width = input_size if layer == 0 else self.output_size
+            self.sizes.append(self.program.bind(width, hidden_size, proj_size))
+            for direction in self.directions:
+                weights = Weights(self.program, self.sizes[layer], initial == "learned", device=device, dtype=dtype)
+                self.add_module(f"l{layer}{direction}", weights)
+        # Tells device and dtype, also of a cell without parameters.
+        self.register_buffer("anchor", torch.empty(0, device=device, dtype=dtype), persistent=False)
+        choose(engine, self.anchor.device)
+        self.reset_parameters()
+
+    @property
+    def output_size(self) -> int:
+        """D*H, the width of the output; D*R with a projection."""
+        return len(self.directions) * self.sizes[0][self.program.output_size]
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew, by the cell's `init` and the layer's."""
+        for weights in self.children():
+            assert isinstance(weights, Weights)
+            initialise(
+                self.program, weights.tensors(), self.hidden_size, cell_init=self.cell.init, layer_init=self.init
+            )
+            for name, state in zip(weights.starts, self.program.states, strict=bool(weights.starts)):
+                nn.init.constant_(getattr(weights, name), state.start)
+
+    def forward(
+        self,
+        x: Tensor,
+        state: Sequence[Tensor] | Tensor | None = None,
+        *,
+        lengths: Tensor | Sequence[int] | None = None,
+        resets: Tensor | None = None,
+    ) -> tuple[Tensor, Any]:
+        """Runs the layers over x; see the class for shapes."""
+        check.sequence(x, self)
+        batched = x.dim() == 3
+        if not batched:
+            x = x[:, None]
+            resets = None if resets is None else resets[:, None]
+        elif self.batch_first:
+            x = x.transpose(0, 1)
+            resets = None if resets is None else resets.transpose(0, 1)
+        T, B = x.shape[:2]
+        lengths = check.lengths(lengths, T, B, x.device)
+        resets = check.resets(resets, T, B, x.device)
+        given = check.state(state, self, B, batched)
+        final: list[tuple[Tensor, ...]] = []
+        for layer in range(self.num_layers):
+            slots = range(layer * len(self.directions), (layer + 1) * len(self.directions))
+            outputs = []
+            for direction, slot in zip(self.directions, slots, strict=True):
+                old = None if given is None else tuple(value[slot] for value in given)
+                output, new = self._run(layer, direction, x, old, lengths, resets)
+                outputs.append(output)
+                final.append(new)
+            y = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]  # [T,B,D*H]
+            y = y + x if self.residual and layer > 0 else y
+            x = self._dropped(y) if layer < self.num_layers - 1 else y
+        states = [torch.stack(values) for values in zip(*final, strict=True)]  # [L*D,B,H] each
+        if not batched:
+            x, states = x[:, 0], [value[:, 0] for value in states]
+        elif self.batch_first:
+            x = x.transpose(0, 1)
+        return x, state_type(tuple(s.name for s in self.program.states))(*states)
+
+    # -- one layer, one direction
+
+    def _run(
+        self,
+        layer: int,
+        direction: str,
+        x: Tensor,
+        state: tuple[Tensor, ...] | None,
+        lengths: Tensor | None,
+        resets: Tensor | None,
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """x [T,B,I] -> output [T,B,H] and the new state, through the engine; the reverse direction on x reversed."""
+        place, sizes, watcher = f"l{layer}{direction}", self._units(layer), self.watcher
+        weights = self.get_submodule(place)
+        assert isinstance(weights, Weights)
+        start = self._start(weights, sizes, x.shape[1])
+        taps = {} if watcher is None else watcher.taps(sizes, x.shape[:2], start[0])
+        inputs = self._masks(x, sizes) | {f"tap {name}": tap for name, tap in taps.items()}
+        if direction:
+            x = time.reverse(x, lengths)
+            resets = None if resets is None else time.reverse_resets(resets, lengths)
+            inputs = {n: v if len(v) == 1 else time.reverse(v, lengths) for n, v in inputs.items()}
+        output, new, values = choose(self.engine, x.device).run(
+            self._compiled(
+                dropout=tuple(n for n in self.recurrent_dropout if f"dropout {n}" in inputs),
+                zoneout=tuple(n for n in self.zoneout if f"zoneout {n}" in inputs),
+                taps=tuple(taps),
+            ),
+            weights.tensors(),
+            x,
+            start if state is None else state,
+            start=start,
+            lengths=lengths,
+            resets=resets,
+            inputs=inputs,
+            record=() if watcher is None else watcher.names,
+        )
+        if direction:
+            output = time.reverse(output, lengths)
+            values = {name: time.reverse(value, lengths) for name, value in values.items()}
+        if watcher is not None:
+            watcher.add(place, values, taps)
+        return output, new
+
+    def _compiled(self, dropout: Iterable[str] = (), zoneout: Iterable[str] = (), taps: Iterable[str] = ()) -> Program:
+        """The cell's Program with the inputs that this call needs; compiled once for each combination."""
+        cell = self.cell
+        return parse(
+            self.equations,
+            output=cell.output,
+            constants=cell.constants,
+            start=cell.start,
+            dropout=dropout,
+            zoneout=zoneout,
+            taps=taps,
+        )
+
+    def _units(self, layer: int) -> dict[str, int]:
+        """How many units each value of the cell has in a layer, by name."""
+        nodes = self.program.nodes
+        return {name: self.sizes[layer][nodes[index].size] for name, index in self.program.named}
+
+    def _start(self, weights: Weights, sizes: Mapping[str, int], B: int) -> tuple[Tensor, ...]:
+        """The state before the first step, [B,size] each: learned, or the numbers the cell starts at."""
+        if weights.starts:
+            return tuple(getattr(weights, name).expand(B, -1) for name in weights.starts)
+        return tuple(self.anchor.new_full((B, sizes[state.name]), state.start) for state in self.program.states)
+
+    def _masks(self, x: Tensor, sizes: Mapping[str, int]) -> dict[str, Tensor]:
+        """The inputs that dropout and zoneout read, drawn from torch's generator; dropout has none outside training."""
+        T, B = x.shape[:2]
+        masks: dict[str, Tensor] = {}
+        for name, p in self.recurrent_dropout.items():
+            if self.training and p > 0:
+                ones = x.new_ones(1 if self.variational else T, B, sizes[name])
+                masks[f"dropout {name}"] = F.dropout(ones, p)
+        for name, p in self.zoneout.items():
+            if p > 0:
+                chance = x.new_full((T if self.training else 1, B, sizes[name]), 1 - p)
+                masks[f"zoneout {name}"] = torch.bernoulli(chance) if self.training else chance
+        return masks
+
+    def _dropped(self, y: Tensor) -> Tensor:
+        if not (self.training and self.dropout):
+            return y
+        if self.variational:
+            return y * F.dropout(torch.ones_like(y[:1]), self.dropout)
+        return F.dropout(y, self.dropout)
+
+    def extra_repr(self) -> str:
+        choice = choose(self.engine, self.anchor.device)
+        values = [f"{name}={getattr(self, name)!r}" for name, usual in USUAL.items() if getattr(self, name) != usual]
+        sizes = f"{self.cell.name}, {self.input_size}, {self.hidden_size}"
+        return ", ".join([sizes, *values, f"engine={self.engine!r}: {choice.name} ({choice.reason})"])

@@ -1,0 +1,119 @@
+"""Gates, states and their gradients, out of any engine."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from gatework.errors import InputError
+from gatework.notation import Program
+
+
+@runtime_checkable
+class Recordable(Protocol):
+    """A layer that hands the values of its cell to a trace while it has one."""
+
+    program: Program
+    watcher: "Watcher | None"
+
+
+class Trace(Mapping[str, Tensor]):
+    """What was recorded: "layer path.l0.f" -> [T,B,H], "layer path.l0_reverse.f" for the reverse direction.
+
+    Calls made inside the block follow one another in time. The values are cut off from autograd's graph.
+    `gradients` maps the same keys to dL/d(value) at each step, once `loss.backward()` has run.
+    """
+
+    def __init__(self, names: Sequence[str], wants_gradients: bool) -> None:
+        self.names, self.wants_gradients = tuple(names), wants_gradients
+        self._values: dict[str, list[Tensor]] = {}
+        self._taps: dict[str, list[Tensor]] = {}
+
+    def add(self, key: str, value: Tensor, tap: Tensor | None) -> None:
+        self._values.setdefault(key, []).append(value.detach())
+        if tap is not None:
+            self._taps.setdefault(key, []).append(tap)
+
+    def __getitem__(self, key: str) -> Tensor:
+        return torch.cat(self._found(self._values, key))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    @property
+    def gradients(self) -> dict[str, Tensor]:
+        """dL/d(value) [T,B,H] by key; raises InputError before backward() has run."""
+        if not self.wants_gradients:
+            raise InputError("gradients were not recorded; write gw.record(module, ..., gradients=True)")
+        found = {key: [tap.grad for tap in taps] for key, taps in self._taps.items()}
+        if not found or all(grad is None for grads in found.values() for grad in grads):
+            raise InputError("no gradient has arrived yet; call backward() on a loss of the recorded calls first")
+        return {
+            key: torch.cat([torch.zeros_like(t) if t.grad is None else t.grad for t in self._taps[key]])
+            for key in found
+        }
+
+    def _found(self, by_key: dict[str, list[Tensor]], key: str) -> list[Tensor]:
+        if key not in by_key:
+            raise KeyError(f"{key!r} was not recorded; there are {', '.join(by_key) or 'none: call the module first'}")
+        return by_key[key]
+
+
+class Watcher:
+    """One layer's end of a trace: which of its names are wanted, and the path they are filed under."""
+
+    def __init__(self, trace: Trace, path: str, names: Sequence[str]) -> None:
+        self.trace, self.path, self.names = trace, path, tuple(names)
+
+    def taps(self, sizes: Mapping[str, int], steps: Sequence[int], like: Tensor) -> dict[str, Tensor]:
+        """Zeros [T,B,size] to add to the wanted values, so that their gradients are the values' gradients."""
+        if not (self.trace.wants_gradients and torch.is_grad_enabled()):
+            return {}
+        return {name: like.new_zeros(*steps, sizes[name]).requires_grad_() for name in self.names}
+
+    def add(self, place: str, values: Mapping[str, Tensor], taps: Mapping[str, Tensor]) -> None:
+        for name in self.names:
+            key = ".".join(part for part in (self.path, place, name) if part)
+            self.trace.add(key, values[name], taps.get(name))
+
+
+@contextmanager
+def record(module: nn.Module, *names: str, gradients: bool = False) -> Iterator[Trace]:
+    """Records named gates, states or intermediate values of every recurrent layer inside `module`.
+
+    >>> with gw.record(model, "f", "c", gradients=True) as trace:
+    ...     model(x).sum().backward()
+    >>> trace["rnn.l0.f"], trace.gradients["rnn.l0.f"]  # each [T,B,H]
+
+    names: any name that the cell's equations assign; a layer whose cell lacks one is passed over for it.
+    A state under zoneout is recorded as it is carried. Raises InputError where no layer has the name, or
+    there is no recurrent layer, or one is being recorded already.
+    """
+    layers = {path: layer for path, layer in module.named_modules() if isinstance(layer, Recordable)}
+    check(layers, names)
+    trace = Trace(names, gradients)
+    for path, layer in layers.items():
+        layer.watcher = Watcher(trace, path, [name for name in names if name in layer.program.names])
+    try:
+        yield trace
+    finally:
+        for layer in layers.values():
+            layer.watcher = None
+
+
+def check(layers: Mapping[str, Recordable], names: Sequence[str]) -> None:
+    if not layers:
+        raise InputError("nothing to record: the module holds no gatework layer; gw.convert(module) replaces torch's")
+    if busy := [path or "the layer" for path, layer in layers.items() if layer.watcher is not None]:
+        raise InputError(f"{', '.join(busy)} is being recorded already; name all values in one gw.record")
+    known = list(dict.fromkeys(name for layer in layers.values() for name in layer.program.names))
+    if not names:
+        raise InputError(f"record what? the cells compute {', '.join(known)}")
+    for name in names:
+        if name not in known:
+            raise InputError(f"{name!r} cannot be recorded: no equation computes it; there are {', '.join(known)}")
