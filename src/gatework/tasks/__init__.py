@@ -1,0 +1,1 @@
+"""Tasks: a job from raw input to answer."""

@@ -1,0 +1,101 @@
+"""What a training tells while it runs: a live line on a terminal, plain lines elsewhere."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from gatework.training import Event, Notice, Plan, Resumed, Saved, Step, Stopped, Validation, bits
+
+LIVE_EVERY = 0.1  # seconds between two pictures of the live line
+PLAIN_EVERY = 10.0  # seconds between two plain lines
+SMOOTHING = 0.98  # of the loss shown, per step
+
+
+class TrainingProgress:
+    """Prints the events of a training; `unit` is what a token is called."""
+
+    def __init__(self, unit: str, console: Console | None = None) -> None:
+        self.unit, self.console = unit, console or Console(highlight=False, soft_wrap=True)
+        self.live = Live(console=self.console, auto_refresh=False, transient=True) if self.console.is_terminal else None
+        self.shown = -PLAIN_EVERY
+        self.loss: float | None = None
+
+    def __enter__(self) -> Self:
+        if self.live is not None:
+            self.live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.live is not None:
+            self.live.stop()
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Step():
+                self.step(event)
+            case Saved():
+                pass  # every half minute; the end says where it is
+            case _:
+                self.console.print(described(event), markup=False)
+
+    def step(self, event: Step) -> None:
+        """Shows a step, unless the last one shown is too fresh."""
+        weight = 0.0 if self.loss is None else min(SMOOTHING, 1 - 1 / event.step)
+        self.loss = weight * (self.loss or 0.0) + (1 - weight) * event.loss
+        now = time.monotonic()
+        if now - self.shown < (LIVE_EVERY if self.live is not None else PLAIN_EVERY) and event.step != event.total:
+            return
+        self.shown = now
+        line = step_line(event, self.loss, self.unit)
+        if self.live is not None:
+            self.live.update(Text(line, overflow="ellipsis", no_wrap=True), refresh=True)
+        else:
+            self.console.print(line, markup=False)
+
+
+def step_line(event: Step, loss: float, unit: str) -> str:
+    total = f"/{event.total:,}" if event.total is not None else ""
+    left = f"  {clock(event.left)} left" if event.left is not None else ""
+    return (
+        f"epoch {event.epoch}  step {event.step:,}{total}  {bits(loss):.3f} bits  "
+        f"{event.tokens_per_second:,.0f} {unit}/s  gradient {event.gradient_norm:.2f} "
+        f"({event.clipped_share:.0%} clipped){left}"
+    )
+
+
+def described(event: Event) -> str:
+    """An event that is no step, in one line."""
+    match event:
+        case Validation():
+            best = ", the best so far" if event.best else ""
+            return f"step {event.step:,}: validation {bits(event.loss):.3f} bits{best}"
+        case Plan():
+            return f"planned {event.total:,} steps at {event.step_seconds * 1000:.1f} ms a step"
+        case Resumed():
+            return f"going on after step {event.step:,} of {event.path}"
+        case Notice():
+            return event.message
+        case Stopped():
+            return f"{ENDS[event.why]} at step {event.step:,}, after {clock(event.elapsed)}"
+    raise AssertionError(f"no words for {event}")
+
+
+ENDS = {
+    "finished": "finished",
+    "patience": "stopped early, as validation no longer improved,",
+    "time": "time is up",
+    "interrupted": "interrupted",
+}
+
+
+def clock(seconds: float) -> str:
+    """Seconds as 1:02 or 1:02:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

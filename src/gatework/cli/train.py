@@ -1,0 +1,263 @@
+"""`gatework train`: from raw input to a trained model in a run folder."""
+
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from gatework.cells import Cell
+from gatework.cli.progress import TrainingProgress
+from gatework.cli.use import score_line
+from gatework.data import Corpus, LanguageBatches
+from gatework.errors import InputError
+from gatework.layers.check import cell as find_cell
+from gatework.tasks.language import Batching, LanguageModel, Outcome, Run, Shape, Text, resume_text, train_text
+from gatework.tasks.run import first_process
+from gatework.training import Settings, bits
+
+app = typer.Typer(help="Trains a model and writes it to a run folder.", no_args_is_help=True, rich_markup_mode=None)
+
+# What may be said anew when a run goes on: how long, and how often it looks and saves.
+RESUMABLE = ("steps", "epochs", "minutes", "evaluate_every", "patience", "save_every")
+
+
+@app.callback()
+def group() -> None:
+    """Keeps `text` a subcommand while it is the only one."""
+
+
+@app.command("text", no_args_is_help=True)
+def text(
+    context: typer.Context,
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(help="Files, directories, or - for standard input.", metavar="PATH...", show_default=False),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The run folder to make, or with --resume to go on with.")] = ...,  # type: ignore[assignment]
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
+    level: Annotated[Literal["byte", "char", "word"], typer.Option(help="What a token is.")] = "char",
+    suffix: Annotated[
+        list[str] | None, typer.Option(help="Read only such files of a directory: .py; repeatable.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(help="Leave out files and folders of this name, * and ? allowed; repeatable.")
+    ] = None,
+    vocabulary: Annotated[
+        int | None, typer.Option(help="Tokens to know at most.  [default: 1024 characters, 10000 words]")
+    ] = None,
+    cell: Annotated[str, typer.Option(help="A cell by name; gatework cells lists them.")] = "lstm",
+    equations: Annotated[Path | None, typer.Option(help="A file with the equations of your own cell.")] = None,
+    hidden: Annotated[int, typer.Option(help="Units of each recurrent layer, H.")] = 256,
+    layers: Annotated[int, typer.Option(help="Recurrent layers, L.")] = 1,
+    projection: Annotated[int, typer.Option(help="Project the output to so many units, R; 0 for none.")] = 0,
+    embedding: Annotated[int, typer.Option(help="Units that stand for a token.")] = 64,
+    one_hot: Annotated[bool, typer.Option("--one-hot", help="Feed tokens one-hot, without an embedding.")] = False,
+    tied: Annotated[bool, typer.Option("--tied", help="Use the embedding's weights for the output too.")] = False,
+    dropout: Annotated[float, typer.Option(help="Dropout between layers and before the output.")] = 0.0,
+    variational: Annotated[bool, typer.Option("--variational", help="One dropout mask for all steps.")] = False,
+    recurrent_dropout: Annotated[list[str] | None, typer.Option(help="Inside the cell, by value: g=0.1")] = None,
+    zoneout: Annotated[list[str] | None, typer.Option(help="States that stand still at random: h=0.05")] = None,
+    residual: Annotated[bool, typer.Option("--residual", help="Each layer adds its input to its output.")] = False,
+    learned_start: Annotated[bool, typer.Option("--learned-start", help="Learn the first state.")] = False,
+    init: Annotated[str | None, typer.Option(help="Start of the weights: torch, glorot, chrono(100), ...")] = None,
+    engine: Annotated[str, typer.Option(help="What executes the cell.")] = "auto",
+    streams: Annotated[int, typer.Option(help="Streams of text read side by side (the batch).")] = 32,
+    bptt: Annotated[int, typer.Option(help="Time steps between two updates (truncated backpropagation).")] = 64,
+    steps: Annotated[int | None, typer.Option(help="Updates of the weights in all.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the text.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Time to train; alone, the schedule is planned to fit.")] = None,
+    learning_rate: Annotated[float, typer.Option(help="The rate after warm-up.")] = 4e-3,
+    optimizer: Annotated[Literal["adam", "adamw"], typer.Option(help="adamw decouples the weight decay.")] = "adamw",
+    weight_decay: Annotated[float, typer.Option(help="Of matrices; biases never decay.")] = 0.01,
+    warmup: Annotated[int, typer.Option(help="Updates of linear warm-up.")] = 100,
+    decay: Annotated[Literal["cosine", "none"], typer.Option(help="How the rate falls after warm-up.")] = "cosine",
+    clip: Annotated[float, typer.Option(help="Largest global norm of the gradient; 0 for no clipping.")] = 1.0,
+    accumulate: Annotated[int, typer.Option(help="Batches per update.")] = 1,
+    evaluate_every: Annotated[
+        int | None, typer.Option(help="Updates between validations.  [default: an epoch, at most 500]")
+    ] = None,
+    patience: Annotated[int | None, typer.Option(help="Stop after so many validations without a better one.")] = None,
+    save_every: Annotated[float, typer.Option(help="Seconds between checkpoints.")] = 30.0,
+    seed: Annotated[int, typer.Option(help="Of weights and dropout.")] = 0,
+    precision: Annotated[
+        Literal["float32", "bfloat16"], typer.Option(help="bfloat16 runs products in half.")
+    ] = "float32",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Trains a language model on text: files, directories, standard input.
+
+    Without --steps, --epochs or --minutes it trains for one epoch. Ctrl-C saves and stops; --resume goes on.
+    """
+    given = named(context)
+    if resume:
+        go_on(out, given, device, overwrite)
+        return
+    chosen = own_cell(equations) if equations is not None else find_cell(cell)
+    if not paths:
+        raise InputError("no text was given: name files, directories, or - for standard input")
+    shape = Shape(
+        hidden=hidden,
+        layers=layers,
+        projection=projection,
+        embedding=None if one_hot else embedding,
+        tied=tied,
+        dropout=dropout,
+        variational=variational,
+        recurrent_dropout=by_name("--recurrent-dropout", recurrent_dropout),
+        zoneout=by_name("--zoneout", zoneout),
+        residual=residual,
+        initial="learned" if learned_start else "zero",
+        init=init,
+        engine=engine,
+    )
+    settings = Settings(
+        steps=steps,
+        epochs=1 if steps is None and minutes is None and epochs is None else epochs,
+        minutes=minutes,
+        learning_rate=learning_rate,
+        optimizer=optimizer,
+        weight_decay=weight_decay,
+        warmup=warmup,
+        decay=decay,
+        clip=clip or None,
+        accumulate=accumulate,
+        evaluate_every=evaluate_every or 500,
+        patience=patience,
+        seed=seed,
+        precision=precision,
+        save_every=save_every,
+    )
+    source = Text(tuple(paths), level, tuple(suffix or ()), tuple(exclude or ()), vocabulary)
+    with Progress(transient=True, disable=not Console().is_terminal) as bar, TrainingProgress(UNITS[level]) as progress:
+        reading = bar.add_task("reading the text", total=None)
+
+        def told(corpus: Corpus, batches: LanguageBatches, model: LanguageModel) -> None:
+            bar.stop()
+            for line in introduction(corpus, batches, model):
+                progress.console.print(line, markup=False)
+
+        outcome = train_text(
+            source,
+            out,
+            chosen,
+            settings,
+            shape=shape,
+            batching=Batching(streams, bptt),
+            overwrite=overwrite,
+            device=device,
+            report=progress,
+            told=told,
+            reading=lambda done, total: bar.update(reading, completed=done, total=total),
+        )
+    conclude(outcome, out)
+
+
+UNITS = {"byte": "bytes", "char": "characters", "word": "words"}
+
+
+def go_on(out: Path, given: dict[str, Any], device: str, overwrite: bool) -> None:
+    """Resumes a run; what else was given must be what the run was started with."""
+    if overwrite:
+        raise InputError("--resume goes on with a run, --overwrite replaces it: give one of them")
+    run = Run.open(out)
+    begun = begun_with(run)
+    for name, value in given.items():
+        if name in begun and value != begun[name]:
+            option = "--" + name.replace("_", "-")
+            raise InputError(
+                f"{option} {value}: the run in {out} was started with {begun[name]}, and goes on with that; "
+                f"leave out {option}, or start a new run in another folder"
+            )
+    changes = {name: given[name] for name in RESUMABLE if given.get(name) is not None}
+    with TrainingProgress(UNITS[run.vocabulary.level]) as progress:
+        outcome = resume_text(out, changes, device=device, report=progress)
+    conclude(outcome, out)
+
+
+def begun_with(run: Run) -> dict[str, Any]:
+    """The options that shaped a run, as the command line gives them."""
+    text, shape, settings = run.text, asdict(run.shape), run.settings.to_dict()
+    return {
+        **{name: value for name, value in settings.items() if name not in RESUMABLE},
+        **shape,
+        "clip": settings["clip"] or 0.0,
+        "one_hot": run.shape.embedding is None,
+        "learned_start": run.shape.initial == "learned",
+        "streams": run.batching.streams,
+        "bptt": run.batching.steps,
+        "level": text["level"],
+        "suffix": text["suffixes"],
+        "exclude": text["exclude"],
+        "vocabulary": text["size"],
+        "cell": run.cell.name,
+        "equations": run.cell,
+        "paths": text["paths"],
+    }
+
+
+def introduction(corpus: Corpus, batches: LanguageBatches, model: LanguageModel) -> list[str]:
+    """What will be trained on what, and what of the text is left out."""
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    return [
+        corpus.describe(),
+        f"{len(batches):,} batches of {batches.streams} streams x {batches.steps} steps; "
+        f"{batches.dropped:,} {corpus.vocabulary.unit} fill no batch and are left out",
+        f"{model.recurrent.extra_repr()}; {weights:,} weights",
+    ]
+
+
+def conclude(outcome: Outcome, out: Path) -> None:
+    """The figures of a run that ended, and what to do next."""
+    if not first_process():
+        return
+    result = outcome.result
+    if result.best is not None:
+        print(f"best validation {bits(result.best):.3f} bits, at step {result.best_step:,}: {result.best_path}")
+    if outcome.test is not None:
+        print(f"held-out text: {score_line(outcome.test)}")
+    if result.why in ("time", "interrupted") and result.step != result.total:
+        print(f"go on with: gatework train text --resume --out {out}")
+    else:
+        print(f"next: gatework sample {out}")
+
+
+def own_cell(path: Path) -> Cell:
+    """The cell whose equations stand in a file, named after it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the equations in {path}: {error}") from error
+    name = re.sub(r"\W+", "_", path.stem)
+    return Cell(name if name.isidentifier() else f"cell_{name}", text)
+
+
+def by_name(option: str, given: list[str] | None) -> dict[str, float]:
+    """["g=0.1"] as {"g": 0.1}."""
+    found: dict[str, float] = {}
+    for item in given or ():
+        name, _, number = item.partition("=")
+        try:
+            found[name.strip()] = float(number)
+        except ValueError:
+            raise InputError(f"{option} {item}: expected name=probability, such as h=0.05") from None
+    return found
+
+
+def named(context: typer.Context) -> dict[str, Any]:
+    """The options that were given, not defaulted, as values to compare."""
+    given = {
+        name: value
+        for name, value in context.params.items()
+        if (source := context.get_parameter_source(name)) is not None and source.name == "COMMANDLINE"
+    }
+    for name in ("recurrent_dropout", "zoneout"):
+        if name in given:
+            given[name] = by_name(f"--{name.replace('_', '-')}", given[name])
+    if "equations" in given:
+        given["equations"] = own_cell(given["equations"])
+    return given

@@ -1,0 +1,96 @@
+"""`gatework sample` and `gatework score`: a trained model writes, and reads."""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from gatework.data import prepare
+from gatework.tasks import sampling, scoring
+from gatework.tasks.language import Run
+
+RunFolder = Annotated[Path, typer.Argument(help="The folder that gatework train wrote.", metavar="RUN")]
+Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+LONG = 20_000  # tokens that are scored as one stream; above, side by side
+STREAMS = 32
+
+
+def sample(
+    run: RunFolder,
+    prompt: Annotated[str, typer.Option(help="What the text begins with; read, not repeated token by token.")] = "",
+    length: Annotated[int, typer.Option(help="Tokens to write: characters, bytes or words.")] = 500,
+    temperature: Annotated[float, typer.Option(help="Below 1 bolder, above 1 wilder; 0 takes the likeliest.")] = 1.0,
+    top_k: Annotated[int | None, typer.Option(help="Draw among the k likeliest tokens only.")] = None,
+    top_p: Annotated[
+        float | None, typer.Option(help="Draw among the likeliest with this probability together.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed writes the same text.")] = None,
+    device: Device = "cpu",
+) -> None:
+    """Writes text with a trained model, as it is drawn."""
+    draw = sampling.Draw(temperature, top_k, top_p)
+    opened = Run.open(run)
+    pieces = sampling.sample(opened.model(device=device), opened.vocabulary, prompt, length, draw=draw, seed=seed)
+    unseen = sorted(set(prompt) - set("".join(opened.vocabulary.tokens))) if opened.vocabulary.level != "byte" else []
+    if unseen:
+        print(f"note: the model has never seen {' '.join(map(repr, unseen))}", file=sys.stderr)
+    sys.stdout.write(prompt)
+    for piece in pieces:
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    sys.stdout.write("\n")
+
+
+def score(
+    run: RunFolder,
+    file: Annotated[str, typer.Argument(help="The text to score; - for standard input.", metavar="FILE")],
+    each: Annotated[bool, typer.Option("--each", help="Print every token's surprise in bits, one a line.")] = False,
+    streams: Annotated[
+        int | None,
+        typer.Option(
+            help=f"Read the text as so many streams side by side; default 1, above {LONG:,} tokens {STREAMS}."
+        ),
+    ] = None,
+    device: Device = "cpu",
+) -> None:
+    """Says how well a trained model knows a text: bits per character and perplexity."""
+    opened = Run.open(run)
+    model = opened.model(device=device)
+    with tempfile.TemporaryDirectory(prefix="gatework-") as folder:
+        corpus = prepare(
+            [file], Path(folder) / "tokens.bin", vocabulary=opened.vocabulary, level=opened.vocabulary.level
+        )
+        tokens = corpus.tokens
+        if each:
+            for token, lost in scoring.each(model, opened.vocabulary, tokens):
+                print(f"{lost:.4f}\t{token!r}")
+            return
+        chosen = streams or (1 if len(tokens) <= LONG else STREAMS)
+        with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+            task = bar.add_task("scoring", total=len(tokens) - 1)
+            result = scoring.score(
+                model, opened.vocabulary, tokens, chosen, progress=lambda done, _: bar.update(task, completed=done)
+            )
+        del corpus, tokens
+    print(score_line(result))
+    if chosen > 1:
+        print(f"read as {chosen} streams, each starting without a past; --streams 1 reads it as one")
+
+
+def score_line(result: scoring.Score) -> str:
+    """The figures of a score in one line."""
+    unit = {"byte": "bytes", "char": "characters", "word": "words"}[result.level]
+    figures: list[str] = []
+    if result.bits_per_character is not None:
+        figures.append(f"{result.bits_per_character:.3f} bits per character")
+    if result.level != "char":
+        figures.append(f"{result.bits_per_token:.3f} bits per {unit.removesuffix('s')}")
+    figures.append(f"perplexity {result.perplexity:.2f} over {result.tokens:,} {unit}")
+    if result.unknown:
+        cost = " at 20.1 bits more each" if result.level == "char" else ", counted as <unk>"
+        figures.append(f"{result.unknown:,} of them unknown{cost}")
+    return ", ".join(figures)

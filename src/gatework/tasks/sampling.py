@@ -1,0 +1,85 @@
+"""Writing: tokens drawn one after another from a language model, the state carried."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gatework.data import Vocabulary
+from gatework.errors import InputError
+from gatework.tasks.scoring import Predictor
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How the next token is drawn from the model's probabilities.
+
+    temperature: the logits are divided by it; 0 takes the likeliest token. top_k: only the k likeliest.
+    top_p: only the likeliest that together have at least this probability (Holtzman et al. 2020). None for all.
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < float("inf"):
+            raise InputError(f"temperature is {self.temperature}; expected 0 (the likeliest token) or more")
+        if self.top_k is not None and self.top_k < 1:
+            raise InputError(f"top-k is {self.top_k}; expected 1 or more tokens")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise InputError(f"top-p is {self.top_p}; expected a probability above 0, at most 1")
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """The distribution [V] that a token is drawn from."""
+        if self.temperature == 0:
+            return torch.nn.functional.one_hot(logits.argmax(), len(logits)).float()
+        ranked, order = (logits.double() / self.temperature).sort(descending=True, stable=True)
+        chances = ranked.softmax(0)
+        if self.top_k is not None:
+            chances[self.top_k :] = 0
+        if self.top_p is not None:
+            before = chances.cumsum(0) - chances
+            chances[before >= self.top_p * chances.sum()] = 0
+        return torch.zeros_like(chances).scatter(0, order, chances / chances.sum())
+
+
+def sample(
+    model: Predictor,
+    vocabulary: Vocabulary,
+    prompt: str = "",
+    length: int = 500,
+    *,
+    draw: Draw = Draw(),
+    seed: int | None = None,
+) -> Iterator[str]:
+    """Yields `length` tokens as text, as they are drawn, after the prompt; the unknown token is never drawn.
+
+    An empty prompt stands for a new line, or the commonest token where the vocabulary has none. One seed gives one
+    text. Raises InputError for a negative length.
+    """
+    if length < 0:
+        raise InputError(f"length is {length}; expected 0 or more tokens")
+    generator = torch.Generator()
+    if seed is None:
+        generator.seed()
+    else:
+        generator.manual_seed(seed)
+    decoder = vocabulary.decoder()
+    tokens = torch.from_numpy(vocabulary.encode(prompt or opening(vocabulary)).astype("int64"))[:, None]  # [T,1]
+    device, state = next(model.parameters()).device, None
+    for _ in range(length):
+        with torch.inference_mode():
+            logits, state = model.logits(tokens.to(device), state)
+        last = logits[-1, 0].float().cpu()  # [V]
+        if vocabulary.unknown is not None:
+            last[vocabulary.unknown] = -torch.inf
+        token = int(torch.multinomial(draw.probabilities(last), 1, generator=generator))
+        yield decoder.decode(token)
+        tokens = torch.tensor([[token]])
+
+
+def opening(vocabulary: Vocabulary) -> str:
+    """What a text begins after, when nothing is said: a new line, or the commonest token."""
+    return "\n" if vocabulary.level == "byte" or "\n" in vocabulary.tokens else vocabulary.tokens[1]

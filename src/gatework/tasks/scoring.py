@@ -1,0 +1,120 @@
+"""How well a model knows a text: surprise of every token, bits per character, perplexity."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from gatework.data import IGNORED, ScoringBatches, Vocabulary
+
+SCORING_STEPS = 256  # between two hand-overs of the state; changes the memory needed and nothing else
+CODE_POINTS = 0x110000  # of Unicode: what an unknown character may be
+
+
+class Predictor(Protocol):
+    """What can be scored: logits [T,B,V] of the next tokens for inputs [T,B]."""
+
+    def logits(self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]: ...
+
+    def parameters(self) -> Iterator[Tensor]: ...
+
+
+@dataclass(frozen=True)
+class Score:
+    """The surprise of a text whose first token is given.
+
+    nats: the sum of -log p over `tokens` predictions; characters: what these tokens spell; unknown: how many are
+    not in the vocabulary; level: "byte", "char" or "word".
+    """
+
+    level: str
+    nats: float
+    tokens: int
+    characters: int
+    unknown: int
+
+    @property
+    def bits_per_token(self) -> float:
+        return self.nats / math.log(2) / self.tokens
+
+    @property
+    def bits_per_character(self) -> float | None:
+        """An unknown character costs log2(1,114,112) = 20.1 bits more, to say which; None for unknown words."""
+        if self.characters == 0 or (self.level == "word" and self.unknown):
+            return None
+        return (self.nats / math.log(2) + self.unknown * math.log2(CODE_POINTS)) / self.characters
+
+    @property
+    def perplexity(self) -> float:
+        """exp(mean surprise of a token)."""
+        return math.exp(self.nats / self.tokens)
+
+    def to_json(self) -> dict[str, Any]:
+        figures = {name: getattr(self, name) for name in ("bits_per_token", "bits_per_character", "perplexity")}
+        return asdict(self) | figures
+
+
+def surprises(model: Predictor, batches: Iterable[tuple[Tensor, Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yields (-log p [T,B] in nats, targets [T,B]) batch by batch, the state carried; 0 where a stream has ended."""
+    device = next(model.parameters()).device
+    state = None
+    with torch.inference_mode():
+        for inputs, targets, lengths in batches:
+            logits, state = model.logits(inputs.to(device), state, lengths.to(device))
+            flat = F.cross_entropy(
+                logits.flatten(0, 1).float(), targets.flatten().to(device), reduction="none", ignore_index=IGNORED
+            )
+            yield flat.reshape(targets.shape), targets
+
+
+def mean_loss(model: Predictor, batches: ScoringBatches) -> float:
+    """The mean surprise in nats over all targets."""
+    total, count = 0.0, 0
+    for nats, targets in surprises(model, batches):
+        total += nats.double().sum().item()
+        count += int((targets != IGNORED).sum())
+    return total / count
+
+
+def score(
+    model: Predictor,
+    vocabulary: Vocabulary,
+    tokens: "np.typing.NDArray[Any]",
+    streams: int = 1,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Score:
+    """Scores tokens [n] cut into so many streams, each of which starts without a past.
+
+    progress: called with tokens done and tokens in all.
+    """
+    widths = torch.tensor([token_width(vocabulary, token) for token in range(len(vocabulary))])
+    nats, count, characters, unknown = 0.0, 0, 0, 0
+    for lost, targets in surprises(model, ScoringBatches(tokens, streams, SCORING_STEPS)):
+        real = targets[targets != IGNORED]
+        nats += lost.double().sum().item()
+        count += len(real)
+        characters += int(widths[real].sum())
+        unknown += 0 if vocabulary.unknown is None else int((real == vocabulary.unknown).sum())
+        if progress is not None:
+            progress(count, len(tokens) - 1)
+    return Score(vocabulary.level, nats, count, characters, unknown)
+
+
+def token_width(vocabulary: Vocabulary, token: int) -> int:
+    """How many characters a token spells: a byte inside a character none, an unknown character one."""
+    if vocabulary.level == "byte":
+        return int(token & 0xC0 != 0x80)
+    return 1 if token == vocabulary.unknown else len(vocabulary.tokens[token])
+
+
+def each(model: Predictor, vocabulary: Vocabulary, tokens: "np.typing.NDArray[Any]") -> Iterator[tuple[str, float]]:
+    """Yields every token but the first, as text, with its surprise in bits; one stream, the state carried."""
+    for nats, targets in surprises(model, ScoringBatches(tokens, 1, SCORING_STEPS)):
+        for token, lost in zip(targets[:, 0].tolist(), nats[:, 0].tolist(), strict=True):
+            yield vocabulary.tokens[token], lost / math.log(2)
