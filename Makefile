@@ -6,8 +6,20 @@ RUN ?= runs/demo
 
 .PHONY: demo test check format clean
 
+# The source of the running Python's own standard library, about 11 MB, without its tests.
 demo: $(READY)
-	$(BIN)/gatework demo --out $(RUN)
+	$(BIN)/gatework train text "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
+	    --suffix .py --exclude test --exclude tests --exclude idlelib --exclude '*-packages' \
+	    --minutes 2 --out $(RUN) --overwrite
+	@echo; echo 'What it writes after "def ":'; echo
+	$(BIN)/gatework sample $(RUN) --prompt 'def ' --length 600 --temperature 0.6 --seed 1
+	@printf '%s\n' '' 'What to try next:' \
+	    '  source .venv/bin/activate' \
+	    '  gatework sample $(RUN) --prompt "class " --temperature 0.9' \
+	    '  gatework score $(RUN) Makefile                      # bits per character of any text' \
+	    '  gatework train text YOUR_TEXT --minutes 5 --out runs/mine' \
+	    '  gatework train text YOUR_TEXT --cell gru --out runs/gru' \
+	    '  gatework cells peephole_lstm --backward             # every cell is its equations'
 
 test: $(READY)
 	$(BIN)/pytest -n 2
