@@ -1,0 +1,163 @@
+"""Files, directories and standard input to blocks of bytes or characters, never a whole text at once."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import IO
+
+from gatework.errors import InputError
+
+BLOCK = 1 << 20  # bytes read at a time
+STDIN = "-"
+
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file to read, under the `name` that errors give it; `size` in bytes."""
+
+    path: Path
+    name: str
+    size: int
+
+    def blocks(self, size: int = BLOCK, advance: Advance | None = None) -> Iterator[bytes]:
+        """Yield the bytes, at most `size` at a time; `advance` is told the length of each block."""
+        with blamed("read", self.name):
+            file = self.path.open("rb")
+        with file:
+            while True:
+                with blamed("read", self.name):
+                    block = file.read(size)
+                if not block:
+                    return
+                yield block
+                if advance is not None:
+                    advance(len(block))
+
+    def text(self, size: int = BLOCK, advance: Advance | None = None) -> Iterator[str]:
+        """Yield the characters, newlines as they are; InputError at the first byte that is not UTF-8."""
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        done = 0
+        try:
+            for block in self.blocks(size, advance):
+                pending = len(decoder.getstate()[0])  # a character cut by the block before
+                yield decoder.decode(block)
+                done += len(block)
+            pending = len(decoder.getstate()[0])
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            shown = error.object[error.start : error.end].hex(" ")
+            raise InputError(
+                f"{self.name} is not UTF-8: bytes {shown} at offset {done - pending + error.start}; "
+                "convert it to UTF-8, leave it out (--suffix), or read it with --level byte"
+            ) from None
+
+
+@contextmanager
+def sources(
+    paths: str | Path | Iterable[str | Path], suffixes: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> Iterator[list[Source]]:
+    """Find the files to read, in a fixed order, for as long as the context lasts.
+
+    paths: files, directories (read recursively, sorted by name; hidden and broken entries are skipped) and
+        "-" for standard input. Pipes and standard input are spooled to a temporary file, since a text is
+        read twice. A file reached twice is read once, so that held-out text is not also trained on.
+    suffixes: which files of a directory to read, (".py",) or ("py",); default all. A file named by itself
+        is read whatever its suffix.
+    exclude: names of files and folders inside a directory to leave out, with * and ? as in a shell.
+
+    Raises InputError for a missing path and for a directory without a matching file.
+    """
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    if not given:
+        raise InputError('no text was given: name a file, a directory, or "-" for standard input')
+    suffixes = tuple("." + suffix.lower().removeprefix(".") for suffix in suffixes)
+    with ExitStack() as stack:
+        found: dict[Path, Source] = {}
+        for path in dict.fromkeys(given):  # standard input, too, is read once
+            for source in _at(path, suffixes, exclude, stack):
+                found.setdefault(source.path.resolve(), source)
+        yield list(found.values())
+
+
+@contextmanager
+def blamed(action: str, name: str | Path) -> Iterator[None]:
+    """Turn an OSError inside the context into an InputError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"cannot {action} {name}: {error.strerror or error}") from error
+
+
+def _at(path: str | Path, suffixes: tuple[str, ...], exclude: Sequence[str], stack: ExitStack) -> list[Source]:
+    if str(path) == STDIN:
+        return [_spooled(sys.stdin.buffer, "standard input", stack)]
+    path = Path(path)
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist: give an existing file or directory") from None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    if stat.S_ISDIR(status.st_mode):
+        return _inside(path, suffixes, exclude)
+    if stat.S_ISREG(status.st_mode):
+        return [Source(path, str(path), status.st_size)]
+    with blamed("read", path), path.open("rb") as pipe:
+        return [_spooled(pipe, str(path), stack)]
+
+
+def _inside(root: Path, suffixes: tuple[str, ...], exclude: Sequence[str]) -> list[Source]:
+    files = sorted(_walk(root, exclude))
+    matching = [path for path in files if not suffixes or path.name.lower().endswith(suffixes)]
+    if not matching:
+        raise InputError(_nothing_in(root, files, suffixes))
+    with blamed("read", root):
+        return [Source(path, str(path), path.stat().st_size) for path in matching]
+
+
+def _walk(root: Path, exclude: Sequence[str]) -> Iterator[Path]:
+    def unreadable(error: OSError) -> None:
+        raise InputError(f"cannot read directory {error.filename}: {error.strerror}") from error
+
+    def left_out(name: str) -> bool:
+        return name.startswith(".") or any(fnmatchcase(name, pattern) for pattern in exclude)
+
+    for folder, folders, names in os.walk(root, onerror=unreadable):  # no links to directories: they may loop
+        folders[:] = [name for name in folders if not left_out(name)]
+        for name in names:
+            path = Path(folder, name)
+            if not left_out(name) and path.is_file():
+                yield path
+
+
+def _nothing_in(root: Path, files: list[Path], suffixes: tuple[str, ...]) -> str:
+    if not files:
+        return f"directory {root} holds no file to read (hidden files are skipped): give one with text"
+    kinds = Counter(path.suffix or "none" for path in files).most_common(5)
+    there = ", ".join(f"{kind} ({count:,})" for kind, count in kinds)
+    return (
+        f"directory {root} holds no file ending in {' or '.join(suffixes)}; the suffixes there are {there}: "
+        "choose among these with --suffix"
+    )
+
+
+def _spooled(stream: IO[bytes], name: str, stack: ExitStack) -> Source:
+    with blamed("keep a temporary copy of", name):
+        copy = tempfile.NamedTemporaryFile(prefix="gatework-")  # noqa: SIM115, the stack closes it
+        stack.enter_context(copy)
+        shutil.copyfileobj(stream, copy, BLOCK)
+        copy.flush()
+    return Source(Path(copy.name), name, copy.tell())

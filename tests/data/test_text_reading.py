@@ -1,0 +1,189 @@
+"""What is read from files, directories and standard input, and what is said when it cannot be."""
+
+import io
+import os
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gatework.data.reading import STDIN, sources
+from gatework.errors import InputError
+
+
+def names(paths, suffixes=(), root=None):
+    with sources(paths, suffixes) as found:
+        return [str(source.path.relative_to(root)) if root else source.name for source in found]
+
+
+def read(path, block):
+    with sources(path) as [source]:
+        return "".join(source.text(block))
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A directory with two kinds of text, hidden entries, a broken link and a link in a circle."""
+    for name in ["b.py", "a.py", "B.PY", "sub/c.py", "sub/deep/d.txt", ".hidden.py", ".git/e.py", "notes.txt"]:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    (tmp_path / "broken.py").symlink_to(tmp_path / "nowhere.py")
+    (tmp_path / "loop.py").symlink_to(tmp_path / "loop.py")
+    (tmp_path / "sub" / "circle").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "pipe.py")
+    return tmp_path
+
+
+def test_a_directory_is_read_recursively_in_sorted_order_without_what_is_hidden_or_broken(tree):
+    assert names(tree, root=tree) == ["B.PY", "a.py", "b.py", "notes.txt", "sub/c.py", "sub/deep/d.txt"]
+
+
+@pytest.mark.parametrize("suffixes", [(".py",), ("py",), [".PY"]])
+def test_suffixes_choose_the_files_of_a_directory(tree, suffixes):
+    assert names(tree, suffixes, tree) == ["B.PY", "a.py", "b.py", "sub/c.py"]
+
+
+def test_several_suffixes_may_be_given(tree):
+    assert len(names(tree, (".py", ".txt"))) == 6
+
+
+def test_a_suffix_is_not_just_the_end_of_a_name(tmp_path):
+    (tmp_path / "numpy").write_text("x")
+    (tmp_path / "a.py").write_text("x")
+    assert names(tmp_path, ("py",), tmp_path) == ["a.py"]
+
+
+def test_a_file_named_by_itself_is_read_whatever_its_name(tree):
+    assert names([tree / ".hidden.py", tree / "notes.txt"], (".md",), tree) == [".hidden.py", "notes.txt"]
+
+
+def test_a_hidden_directory_named_by_itself_is_read(tree):
+    assert names(tree / ".git", root=tree) == [".git/e.py"]
+
+
+def test_paths_are_read_in_the_order_given(tree):
+    assert names([tree / "sub", tree / "a.py"], root=tree) == ["sub/c.py", "sub/deep/d.txt", "a.py"]
+
+
+def test_a_file_reached_twice_is_read_once(tree):
+    (tree / "sub" / "same.py").symlink_to(tree / "a.py")
+    assert names([tree / "a.py", tree], (".py",), tree) == ["a.py", "B.PY", "b.py", "sub/c.py"]
+
+
+def test_a_single_path_need_not_be_in_a_list(tree):
+    assert names(str(tree / "a.py")) == names([tree / "a.py"]) == [str(tree / "a.py")]
+
+
+def test_standard_input_is_read_once_and_can_be_read_again(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("é\r\nb".encode())))
+    with sources([STDIN, STDIN]) as [source]:
+        assert (source.name, source.size) == ("standard input", 5)
+        assert "".join(source.text()) == "".join(source.text(1)) == "é\r\nb"
+    assert not source.path.exists()
+
+
+def test_a_pipe_can_be_read_again(tree):
+    writer = threading.Thread(target=(tree / "pipe.py").write_bytes, args=[b"text"])
+    writer.start()
+    with sources(tree / "pipe.py") as [source]:
+        assert [*source.blocks()] == [*source.blocks()] == [b"text"]
+    writer.join()
+
+
+def test_newlines_and_a_byte_order_mark_are_kept(tmp_path):
+    text = "\ufeffa\r\nb\rc\n\n\x85\u2028"
+    (tmp_path / "a").write_bytes(text.encode())
+    assert read(tmp_path / "a", 1 << 20) == text
+
+
+@settings(deadline=None)  # a busy disk
+@given(st.text(), st.integers(1, 5))
+def test_the_block_size_changes_nothing(text, block):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a")
+        path.write_bytes(text.encode())
+        assert read(path, block) == text
+
+
+def test_advance_hears_of_every_byte(tmp_path):
+    (tmp_path / "a").write_bytes(b"abcdefg")
+    heard = []
+    with sources(tmp_path) as [source]:
+        assert [*source.blocks(3, heard.append)] == [b"abc", b"def", b"g"]
+    assert heard == [3, 3, 1]
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 1 << 20])
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (b"abc\xffdef", "bytes ff at offset 3 are"),
+        ("é€".encode() + b"\xe2\x82x", "bytes e2 82 at offset 5 are"),
+        ("é€".encode() + b"\xe2\x82", "bytes e2 82 at offset 5 are"),
+        ("é".encode("utf-16"), "bytes ff at offset 0 are"),
+        (b"\xed\xa0\x80", "bytes ed at offset 0 are"),
+    ],
+)
+def test_what_is_not_utf8_is_named_by_file_offset_and_bytes(tmp_path, data, found, block):
+    (tmp_path / "a.txt").write_bytes(data)
+    with pytest.raises(InputError) as error:
+        read(tmp_path, block)
+    expected = found.replace("bytes", f"{tmp_path / 'a.txt'} is not UTF-8: bytes").removesuffix(" are")
+    assert str(error.value).startswith(expected + ";")
+    assert str(error.value).endswith("leave it out (--suffix), or read it with --level byte")
+
+
+def test_a_missing_path_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"/nowhere does not exist: give an existing file or directory$"):
+        names([tmp_path, tmp_path / "nowhere"][1:])
+
+
+def test_a_path_through_a_file_or_in_a_circle_is_an_input_error(tree):
+    with pytest.raises(InputError, match=r"cannot read .*a\.py/x: Not a directory"):
+        names(tree / "a.py" / "x")
+    with pytest.raises(InputError, match=r"cannot read .*loop\.py: Too many levels of symbolic links"):
+        names(tree / "loop.py")
+
+
+def test_no_path_at_all_is_an_input_error():
+    with pytest.raises(InputError, match="no text was given: name a file, a directory"):
+        names([])
+
+
+def test_a_directory_without_a_matching_file_says_which_suffixes_there_are(tree):
+    (tree / "README").write_text("x")
+    expected = r"holds no file ending in \.md or \.rst; the suffixes there are .*: choose among these with --suffix"
+    with pytest.raises(InputError, match=expected) as error:
+        names(tree, ("md", ".rst"))
+    for kind in [".py (3)", ".PY (1)", ".txt (2)", "none (1)"]:
+        assert kind in str(error.value)
+
+
+def test_an_empty_directory_is_an_input_error(tmp_path):
+    (tmp_path / ".hidden").write_text("x")
+    with pytest.raises(InputError, match="holds no file to read"):
+        names(tmp_path)
+
+
+def test_a_directory_that_cannot_be_listed_is_not_passed_over_in_silence(tree, monkeypatch):
+    scan = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "deep":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InputError, match=r"cannot read directory .*deep: Permission denied"):
+        names(tree)
+
+
+def test_a_file_that_disappears_is_an_input_error(tree):
+    with sources(tree / "a.py") as [source], pytest.raises(InputError, match=r"cannot read .*a\.py: No such file"):
+        (tree / "a.py").unlink()
+        [*source.blocks()]
