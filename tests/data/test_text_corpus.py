@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gatework.data import Corpus, Counts, Vocabulary, prepare
@@ -47,7 +47,6 @@ def test_a_word_does_not_go_from_one_file_into_the_next(tmp_path):
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@settings(deadline=None)  # a busy disk
 @given(texts=st.lists(st.text(), max_size=3), block=st.integers(1, 7))
 def test_blocks_of_any_size_give_the_same_corpus(level, texts, block):
     with tempfile.TemporaryDirectory() as folder:
@@ -75,7 +74,6 @@ def test_the_file_is_raw_little_endian_ids(tmp_path, text):
     assert (tmp_path / "out").read_bytes() == corpus.vocabulary.encode(text.read_text()).astype("<u2").tobytes()
 
 
-@settings(deadline=None)  # a busy disk
 @given(st.integers(1, 300), st.sampled_from([(0.9, 0.05, 0.05), WHOLE, (0.5, 0.5, 0), (0.34, 0.33, 0.33)]))
 def test_splits_are_contiguous_and_lose_nothing(n, splits):
     with tempfile.TemporaryDirectory() as folder:
@@ -92,6 +90,12 @@ def test_splits_are_contiguous_and_lose_nothing(n, splits):
 def test_splits_that_do_not_add_up_are_input_errors(tmp_path, text, splits):
     with pytest.raises(InputError, match=r"expected three shares .* that add up to 1, the first above 0"):
         prepare(text, tmp_path / "out", splits=splits)
+
+
+def test_what_is_excluded_is_not_in_the_corpus(tmp_path, text):
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "b.txt").write_text("b")
+    assert prepare(tmp_path, tmp_path / "out", exclude=["text.*"]).counts.characters == 1
 
 
 def test_a_given_vocabulary_is_used_as_it_is_and_unknown_is_counted(tmp_path, text):

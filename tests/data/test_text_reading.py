@@ -8,15 +8,15 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gatework.data.reading import STDIN, sources
 from gatework.errors import InputError
 
 
-def names(paths, suffixes=(), root=None):
-    with sources(paths, suffixes) as found:
+def names(paths, suffixes=(), root=None, exclude=()):
+    with sources(paths, suffixes, exclude) as found:
         return [str(source.path.relative_to(root)) if root else source.name for source in found]
 
 
@@ -56,6 +56,28 @@ def test_a_suffix_is_not_just_the_end_of_a_name(tmp_path):
     (tmp_path / "numpy").write_text("x")
     (tmp_path / "a.py").write_text("x")
     assert names(tmp_path, ("py",), tmp_path) == ["a.py"]
+
+
+@pytest.mark.parametrize(
+    ("exclude", "left"),
+    [
+        (["sub"], ["B.PY", "a.py", "b.py", "notes.txt"]),
+        (["deep", "[ab].py"], ["B.PY", "notes.txt", "sub/c.py"]),
+        (["*.py", "?.PY"], ["notes.txt", "sub/deep/d.txt"]),
+        (["su", "a"], ["B.PY", "a.py", "b.py", "notes.txt", "sub/c.py", "sub/deep/d.txt"]),
+    ],
+)
+def test_files_and_folders_of_an_excluded_name_are_left_out(tree, exclude, left):
+    assert names(tree, root=tree, exclude=exclude) == left
+
+
+def test_what_is_named_by_itself_is_never_excluded(tree):
+    assert names([tree / "sub", tree / "a.py"], root=tree, exclude=["sub", "a.py", "deep"]) == ["sub/c.py", "a.py"]
+
+
+def test_a_directory_of_which_all_is_excluded_is_an_input_error(tree):
+    with pytest.raises(InputError, match=r"holds no file to read \(hidden and excluded files are skipped\)"):
+        names(tree, exclude=["*"])
 
 
 def test_a_file_named_by_itself_is_read_whatever_its_name(tree):
@@ -101,7 +123,6 @@ def test_newlines_and_a_byte_order_mark_are_kept(tmp_path):
     assert read(tmp_path / "a", 1 << 20) == text
 
 
-@settings(deadline=None)  # a busy disk
 @given(st.text(), st.integers(1, 5))
 def test_the_block_size_changes_nothing(text, block):
     with tempfile.TemporaryDirectory() as folder:
@@ -135,7 +156,7 @@ def test_what_is_not_utf8_is_named_by_file_offset_and_bytes(tmp_path, data, foun
         read(tmp_path, block)
     expected = found.replace("bytes", f"{tmp_path / 'a.txt'} is not UTF-8: bytes").removesuffix(" are")
     assert str(error.value).startswith(expected + ";")
-    assert str(error.value).endswith("leave it out (--suffix), or read it with --level byte")
+    assert str(error.value).endswith("leave it out (--exclude), or read it with --level byte")
 
 
 def test_a_missing_path_is_named(tmp_path):

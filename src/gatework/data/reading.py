@@ -61,7 +61,7 @@ class Source:
             shown = error.object[error.start : error.end].hex(" ")
             raise InputError(
                 f"{self.name} is not UTF-8: bytes {shown} at offset {done - pending + error.start}; "
-                "convert it to UTF-8, leave it out (--suffix), or read it with --level byte"
+                "convert it to UTF-8, leave it out (--exclude), or read it with --level byte"
             ) from None
 
 
@@ -145,7 +145,7 @@ def _walk(root: Path, exclude: Sequence[str]) -> Iterator[Path]:
 
 def _nothing_in(root: Path, files: list[Path], suffixes: tuple[str, ...]) -> str:
     if not files:
-        return f"directory {root} holds no file to read (hidden files are skipped): give one with text"
+        return f"directory {root} holds no file to read (hidden and excluded files are skipped): give one with text"
     kinds = Counter(path.suffix or "none" for path in files).most_common(5)
     there = ", ".join(f"{kind} ({count:,})" for kind, count in kinds)
     return (
