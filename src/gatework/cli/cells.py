@@ -1,5 +1,8 @@
 """`gatework cells` and `gatework verify`: the cells, their equations, and whether every engine computes them."""
 
+from functools import reduce
+from itertools import groupby
+from operator import or_
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +13,8 @@ from rich.table import Table
 from gatework.cells import Cell
 from gatework.cells import cells as registry
 from gatework.cli.train import own_cell
+from gatework.engines.verify import Result
+from gatework.engines.verify import verify as verified
 from gatework.errors import InputError
 from gatework.layers.check import cell as find_cell
 from gatework.notation import adjoint, show
@@ -55,8 +60,9 @@ def shown(cell: Cell, backward: bool, latex: bool) -> str:
 def listing() -> Table:
     """All cells, a line each."""
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("cell", "states", "parameters", "stages", "source"):
+    for heading in ("cell", "states", "parameters", "stages"):
         table.add_column(heading)
+    table.add_column("source", no_wrap=True, overflow="ellipsis")
     for cell in registry.values():
         program = cell.program
         table.add_row(
@@ -69,5 +75,33 @@ def listing() -> Table:
     return table
 
 
-def verify() -> None:
-    """Checks every cell on every engine of this machine against float64: outputs and gradients."""
+def verify(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Cells to check; without one, all.", metavar="NAME...", show_default=False),
+    ] = None,
+    equations: Annotated[Path | None, typer.Option(help="A file with the equations of your own cell.")] = None,
+) -> None:
+    """Checks every cell on every engine of this machine against float64: values, gradients, lengths, resets, masks.
+
+    Prints a line per cell and engine with the largest error of all checks, relative to the values' root mean
+    square. The derived backward equations, executed by themselves, count as an engine. Status 1 if a check fails.
+    """
+    chosen = [find_cell(name) for name in names or ()]
+    chosen += [own_cell(equations)] if equations is not None else []
+    results: list[Result] = []
+    print(f"{'cell':22}{'engine':24}{'dtype':10}{'checks':>6}{'rms error':>12}{'peak error':>12}")
+    for (cell, engine), group in groupby(verified(chosen or registry.values()), lambda r: (r.cell, r.engine)):
+        found = list(group)
+        worst = reduce(or_, (result.errors for result in found))
+        dtype = str(found[0].dtype).removeprefix("torch.")
+        status = "pass" if all(result.passed for result in found) else "FAIL"
+        print(f"{cell:22}{engine:24}{dtype:10}{len(found):6}{worst.rms:12.1e}{worst.peak:12.1e}  {status}", flush=True)
+        results += found
+    failed = [result for result in results if not result.passed]
+    for result in failed:
+        print(f"FAIL {result.cell}, {result.engine}, {result.what}: {result.message}")
+    cells_checked = len({result.cell for result in results})
+    print(f"{cells_checked} cells, {len(results)} checks: {len(results) - len(failed)} passed, {len(failed)} failed")
+    if failed:
+        raise typer.Exit(1)
