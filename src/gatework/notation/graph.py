@@ -29,11 +29,14 @@ class Graph:
         return self.add(Node("number", name=name, value=float(value), size="1"))
 
     def apply(self, op: str, *args: int, line: int = 0) -> int:
-        """The node `op(args)`, or the plain number or the argument it equals: 2 * 3, a + 0, 1 * a."""
-        numbers = [self.nodes[arg].value if self.nodes[arg].op == "number" else None for arg in args]
-        if None not in numbers and not OPS[op].row:
-            return self.number(OPS[op].value(*numbers))
-        match op, numbers:
+        """The node `op(args)`, or the plain number or the argument it equals: 2 * 3, a + 0, 1 * a.
+
+        A constant keeps its place beside a value, whatever it is: dt * a is printed with its dt.
+        """
+        nodes = [self.nodes[arg] for arg in args]
+        if all(node.op == "number" for node in nodes) and not OPS[op].row:
+            return self.number(OPS[op].value(*(node.value for node in nodes)))
+        match op, [node.value if node.op == "number" and not node.name else None for node in nodes]:
             case ("add" | "sub", [_, 0.0]) | ("mul" | "div", [_, 1.0]) | ("mul", [0.0, _]):
                 return args[0]
             case ("add", [0.0, _]) | ("mul", [1.0, _]) | ("mul", [_, 0.0]):

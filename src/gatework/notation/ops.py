@@ -24,7 +24,7 @@ class Op:
     derivative: tuple[str, ...]
     latex: str
     infix: str = ""
-    strength: int = 9  # of binding, for brackets: sums 1, products 2, minus 3, names and calls 9
+    strength: int = 9  # of binding, for brackets: sums 1, matrix products 2, products 3, minus 4, names and calls 9
     row: bool = False
     public: bool = True
     kept: bool = False
@@ -62,13 +62,13 @@ TABLE = (
     # arithmetic: cheap enough to be redone
     Op("add", 2, lambda a, b: a + b, ("g", "g"), r"{a} + {b}", infix="+", strength=1),
     Op("sub", 2, lambda a, b: a - b, ("g", "-g"), r"{a} - {b}", infix="-", strength=1),
-    Op("mul", 2, lambda a, b: a * b, ("g * b", "g * a"), r"{a} \odot {b}", infix="*", strength=2),
-    Op("div", 2, lambda a, b: a / b, ("g / b", "-g * y / b"), r"\frac{{{a}}}{{{b}}}", infix="/", strength=2),
-    Op("neg", 1, lambda a: -a, ("-g",), r"-{a}", infix="-", strength=3),
+    Op("mul", 2, lambda a, b: a * b, ("g * b", "g * a"), r"{a} \odot {b}", infix="*", strength=3),
+    Op("div", 2, lambda a, b: a / b, ("g / b", "-g * y / b"), r"\frac{{{a}}}{{{b}}}", infix="/", strength=3),
+    Op("neg", 1, lambda a: -a, ("-g",), r"-{a}", infix="-", strength=4),
     Op("relu", 1, lambda a: max(a, 0.0), ("g * sign(y)",), r"\mathrm{{relu}}({a})"),
     Op("abs", 1, abs, ("g * sign(a)",), r"\left|{a}\right|"),
-    Op("max", 2, max, ("g * (0.5 + 0.5 * sign(a - b))", "g * (0.5 - 0.5 * sign(a - b))"), r"\max({a}, {b})"),
-    Op("min", 2, min, ("g * (0.5 - 0.5 * sign(a - b))", "g * (0.5 + 0.5 * sign(a - b))"), r"\min({a}, {b})"),
+    Op("max", 2, max, ("0.5 * g * (1 + sign(a - b))", "0.5 * g * (1 - sign(a - b))"), r"\max({a}, {b})"),
+    Op("min", 2, min, ("0.5 * g * (1 - sign(a - b))", "0.5 * g * (1 + sign(a - b))"), r"\min({a}, {b})"),
     # transcendental: the result is kept, and the derivative written by it where that is cheaper
     Op("sigmoid", 1, sigmoid, ("g * y * (1 - y)",), r"\sigma({a})", kept=True),
     Op("tanh", 1, math.tanh, ("g * (1 - y * y)",), r"\tanh({a})", kept=True),

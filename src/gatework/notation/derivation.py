@@ -1,0 +1,259 @@
+"""An Adjoint as the lines a person would write: the derivation that textbooks do by hand, for any cell."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from gatework.notation.adjoint import Adjoint
+from gatework.notation.equations import Line, Names, applied, leaf, spelled, value_names
+from gatework.notation.expression import Expr, number, tidy
+from gatework.notation.ops import FUNCTIONS
+from gatework.notation.program import LEAVES, Node, is_wide
+from gatework.notation.spelling import fixed, given, previous, value
+
+MASKS = ("dropout ", "zoneout ")
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """The backward equations: gradients by the values of the step, by what enters it, by the parameters.
+
+    `example` shows what a_i is, i = sigmoid(a_i), where a da_i occurs.
+    """
+
+    example: Line | None
+    within: tuple[Line, ...]
+    entering: tuple[Line, ...]
+    parameters: tuple[Line, ...]
+
+
+def derivation(adjoint: Adjoint) -> Derivation:
+    """A line for the gradient of every named value, in the order of computation."""
+    writer, program = Writer(adjoint), adjoint.program
+    for index in sorted(writer.labels, reverse=True):
+        writer.write_label(index)
+    states = [Line(sent_back(state.name), writer.by_leaf(adjoint.states, state.name)) for state in program.states]
+    inputs = [
+        Line(writer.gradient_of(given(name)), writer.by_leaf(adjoint.inputs, name))
+        for name in program.inputs
+        if not name.startswith(MASKS)
+    ]
+    parameters = [
+        Line(
+            writer.gradient_of(fixed(name)),
+            writer.by_matrix(name) if kind == "matrix" else writer.by_leaf(adjoint.vectors, name),
+            summed=True,
+        )
+        for name, kind in ((parameter.name, parameter.kind) for parameter in program.parameters)
+    ]
+    return Derivation(writer.example(), tuple(writer.lines), (*states, *inputs), tuple(parameters))
+
+
+class Writer:
+    """Writes gradients down, each before its first use.
+
+    A gradient is called d_c where it is by the value c, da_i where it is by what a function makes i of, as in
+    i = sigmoid(a_i). Long parts needed more than once get a line too: d_1 a gradient, v1 a value.
+    """
+
+    def __init__(self, adjoint: Adjoint) -> None:
+        self.adjoint, self.program = adjoint, adjoint.program
+        self.nodes, self.place = merged(adjoint)
+        self.gradients = {index: self.place[gradient] for index, gradient in adjoint.named}  # by forward node
+        self.unused = Names(self.program)
+        self.lines: list[Line] = []
+        self.values = value_names(self.program, self.unused)
+        self.called = dict(self.values)  # node -> its name, given or written
+        self.makers: dict[int, int] = {}  # what a function is applied to, if it has no name -> the function
+        self.labels = {  # forward node -> what its gradient will be called
+            index: self.gradient_of(name) for index, name in self.values.items() if index in self.gradients
+        }
+        for index, name in self.values.items():
+            self.label_argument(index, name)
+        self.shared = worth_a_line(self.nodes, set(self.values), {self.gradients[i] for i in self.labels}, self.ends())
+
+    def ends(self) -> Counter[int]:
+        """How often the last lines, those by leaves and matrices, read each node."""
+        adjoint = self.adjoint
+        uses = Counter(self.place[index] for _, index in (*adjoint.states, *adjoint.inputs, *adjoint.vectors))
+        uses.update(self.place[index] for _, pairs in adjoint.matrices for pair in pairs for index in pair)
+        return uses
+
+    # -- names
+
+    def gradient_of(self, name: Expr) -> Expr:
+        return Expr("name", text=self.unused.fresh(f"d_{name.text}"), latex=rf"\delta {name.latex}")
+
+    def argument(self, name: Expr) -> Expr:
+        """What a function makes `name` of: a_i, or another letter if the text has names such as a_i."""
+        free = not any(taken.startswith("a_") for taken in self.program.names)
+        return value(f"{'a' if free else 'arg'}_{name.text}")
+
+    def label_argument(self, index: int, name: Expr) -> None:
+        """Calls the gradient of what a function makes `name` of after `name`, unless that has a name itself."""
+        node = self.nodes[index]
+        if index in self.gradients and node.op in FUNCTIONS and len(node.args) == 1:
+            (argument,) = node.args
+            if self.nodes[argument].op not in LEAVES and argument not in self.labels:
+                inner = self.argument(name)
+                text = self.unused.fresh(f"d{inner.text}")
+                self.labels[argument] = Expr("name", text=text, latex=rf"\delta {inner.latex}")
+                self.makers[argument] = index
+
+    def example(self) -> Line | None:
+        """The first function of the text with a gradient called after it: i = sigmoid(a_i)."""
+        written = {line.name for line in self.lines}
+        for argument, maker in sorted(self.makers.items(), key=lambda pair: pair[1]):
+            if self.labels[argument] in written:
+                name = self.called[maker]
+                return Line(name, Expr(self.nodes[maker].op, (self.argument(name),)))
+        return None
+
+    def name_part(self, index: int) -> tuple[Expr, Expr | None]:
+        """A name for a part of its own line, and what it is the gradient by where the name does not tell."""
+        by = max((forward for forward, gradient in self.gradients.items() if gradient == index), default=None)
+        if by is None:
+            name = value(self.unused.numbered("v"))
+            self.label_argument(index, name)
+            return name, None
+        if by in self.labels:
+            return self.labels[by], None
+        if by in self.called:
+            return self.gradient_of(self.called[by]), None
+        text = self.unused.numbered("d_")
+        name = Expr("name", text=text, latex=rf"\delta_{{{text.removeprefix('d_')},t}}")
+        return name, spelled(self.program, by, self.called)
+
+    # -- lines
+
+    def write_label(self, index: int) -> None:
+        """The gradient by a forward node, under its own name: an equation, or `d_g = d_c` where it has one already."""
+        gradient, label = self.gradients[index], self.labels[index]
+        if gradient not in self.called:
+            if index in self.makers:  # written by the d_g of its own function, even where d_g = d_c
+                maker = self.makers[index]
+                outer = self.gradients[maker]
+                known, self.called[outer] = self.called[outer], self.labels[maker]
+                expression = tidy(self.written(gradient))
+                self.called[outer] = known
+            else:
+                expression = tidy(self.written(gradient))
+            self.lines.append(Line(label, expression))
+            self.called[gradient] = label
+        elif index in self.values:
+            self.lines.append(Line(label, self.called[gradient]))
+
+    def write_part(self, index: int) -> None:
+        expression = tidy(self.written(index))
+        name, by = self.name_part(index)
+        self.lines.append(Line(name, expression, by=by))
+        self.called[index] = name
+
+    def by_leaf(self, gradients: Sequence[tuple[str, int]], name: str) -> Expr:
+        index = dict(gradients).get(name)
+        return number(0.0) if index is None else tidy(self.spelled(self.place[index]), backwards=True)
+
+    def by_matrix(self, name: str) -> Expr:
+        pairs = dict(self.adjoint.matrices).get(name, ())
+        outer = [
+            Expr(
+                "matmul", (self.spelled(self.place[gradient]), Expr("transpose", (self.spelled(self.place[operand]),)))
+            )
+            for gradient, operand in pairs
+        ]
+        return tidy(Expr("total", tuple(outer)), backwards=True)
+
+    # -- expressions
+
+    def spelled(self, index: int) -> Expr:
+        """A node by its name, which is written down first where it deserves one, or by its expression."""
+        if index in self.shared and index not in self.called:
+            self.write_part(index)
+        return self.called.get(index) or self.written(index)
+
+    def written(self, index: int) -> Expr:
+        """A node as what it is computed from."""
+        node = self.nodes[index]
+        if node.op == "gradient":
+            return self.arriving(node.name)
+        if node.op in LEAVES:
+            return leaf(node)
+        if node.op == "mul" and self.complements(*node.args):
+            return applied(node, self.spelled(node.args[0]), self.written(node.args[1]))
+        if node.op == "add":
+            return Expr("total", tuple(map(self.spelled, self.addends(index))))
+        return applied(node, *map(self.spelled, node.args))
+
+    def complements(self, left: int, right: int) -> bool:
+        """Whether a derivative y * (1 - y) meets a value named 1 - y: there the expression says more than the name."""
+        beside = self.nodes[left].args[1] if self.nodes[left].op == "mul" else left
+        node = self.nodes[right]
+        return node.op == "sub" and node.args[1] == beside and self.nodes[node.args[0]].value == 1
+
+    def addends(self, index: int) -> list[int]:
+        """What a sum without names adds up: no recursion, since a gradient may have hundreds of terms."""
+        found: list[int] = []
+        while True:
+            index, last = self.nodes[index].args
+            found.append(last)
+            if self.nodes[index].op != "add" or index in self.called or index in self.shared:
+                return [index, *reversed(found)]
+
+    def arriving(self, name: str) -> Expr:
+        """What reaches a new value from outside the step: by way of the output, and of the next step."""
+        parts = []
+        if name == self.program.output:
+            new = value(name)
+            parts.append(Expr("name", text=f"d_out({name})", latex=rf"\delta^{{\mathrm{{out}}}} {new.latex}"))
+        if any(state.name == name for state in self.program.states):
+            parts.append(sent_back(name, following=True))
+        return Expr("total", tuple(parts))
+
+
+def sent_back(name: str, *, following: bool = False) -> Expr:
+    """The gradient by a state's old value, or that of the following step."""
+    text = f"d_prev({name})"
+    if following:
+        return Expr("name", text=f"next({text})", latex=rf"\overleftarrow{{\delta}} {value(name).latex}")
+    return Expr("name", text=text, latex=rf"\overleftarrow{{\delta}} {previous(name).latex}")
+
+
+def merged(adjoint: Adjoint) -> tuple[list[Node], list[int]]:
+    """The Program's nodes, then those of the Adjoint that compute none of its values; and where each of these went."""
+    nodes = list(adjoint.program.nodes)
+    known = {replace(node, size="", line=0): index for index, node in enumerate(nodes)}
+    place: list[int] = []
+    for node in adjoint.nodes:
+        if node.op == "kept":
+            place.append(node.source)
+            continue
+        here = replace(node, args=tuple(place[arg] for arg in node.args), size="", line=0)
+        if here not in known:
+            known[here] = len(nodes)
+            nodes.append(here)
+        place.append(known[here])
+    return nodes, place
+
+
+def worth_a_line(nodes: Sequence[Node], values: set[int], labelled: set[int], ends: Counter[int]) -> set[int]:
+    """The nodes without a name that are long and needed more than once; `ends` counts the uses by last lines."""
+    named = values | labelled
+    length: list[int] = []  # in operations; a name has none
+    backward: list[bool] = []  # whether a gradient is part of it
+    for index, node in enumerate(nodes):
+        own = node.op not in LEAVES and node.op != "neg"
+        length.append(0 if index in named else sum(length[arg] for arg in node.args) + own)
+        backward.append(node.op == "gradient" or any(backward[arg] for arg in node.args))
+
+    found: set[int] = set()
+    uses = Counter(ends)
+    for index in reversed(range(len(nodes))):
+        node, times = nodes[index], uses[index]
+        if times > 1 and index not in named and node.op != "neg":
+            much = length[index] * (times - 1)
+            if (backward[index] and (much > 1 or is_wide(node))) or length[index] > 2:
+                found.add(index)
+        if index not in values:
+            for arg in node.args:
+                uses[arg] += 1 if index in found or index in labelled else times
+    return found

@@ -1,0 +1,186 @@
+"""How names and expressions are written: as text in the notation, and as LaTeX."""
+
+import re
+from dataclasses import replace
+from itertools import groupby
+
+from gatework.notation.expression import Expr
+from gatework.notation.ops import OPS
+
+GREEK = re.compile(
+    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|upsilon|phi|chi|psi|"
+    "omega|Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Upsilon|Phi|Psi|Omega"
+)
+SUM, MATMUL, SIGN, WHOLE = OPS["add"].strength, 2, OPS["neg"].strength, OPS["tanh"].strength  # how much binds what
+
+
+# -- names: a Name is an expression that knows its own two spellings
+
+
+def value(name: str) -> Expr:
+    """A value of this step: c, c_t."""
+    return Expr("name", text=name, latex=latex_name(name, "t"))
+
+
+def previous(name: str, *, bare: bool = False) -> Expr:
+    """A state's value from the step before: prev(c), or c where that means the same; c_{t-1}."""
+    return Expr("name", text=name if bare else f"prev({name})", latex=latex_name(name, "t-1"))
+
+
+def fixed(name: str, *, scalar: bool = False) -> Expr:
+    """What no step changes: a parameter, a constant."""
+    return Expr("name", text=name, latex=latex_name(name), scalar=scalar)
+
+
+def transposed(name: str) -> Expr:
+    return Expr("name", text=f"{name}.T", latex=rf"{latex_name(name)}^{{\top}}")
+
+
+def given(name: str) -> Expr:
+    """An input: x, or a mask or tap such as "dropout g"."""
+    what, _, of = name.partition(" ")
+    if not of:
+        return value(name)
+    return Expr("name", text=f"{what}({of})", latex=rf"\mathrm{{{what}}}_{{{latex_name(of)},t}}")
+
+
+def latex_name(name: str, time: str = "") -> str:
+    r"""`W_f` as W_{f}, `c` at t as c_t, `i2` at t as i_{2,t}, `zeta` as \zeta, `dt` as \mathrm{dt}."""
+    stem, *parts = [part for part in name.split("_") if part]
+    digits = re.search(r"(?<=\D)\d+$", stem)
+    if digits:
+        stem, parts = stem[: digits.start()], [digits[0], *parts]
+    below = [*map(latex_word, parts), *([time] if time else [])]
+    if not below:
+        return latex_word(stem)
+    return f"{latex_word(stem)}_t" if below == ["t"] else f"{latex_word(stem)}_{{{','.join(below)}}}"
+
+
+def latex_word(word: str) -> str:
+    """Greek names as the letter, one letter in italics, more of them upright."""
+    letters = word.rstrip("0123456789")
+    digits = word[len(letters) :]
+    if GREEK.fullmatch(letters):
+        return f"\\{letters}" + (f" {digits}" if digits else "")
+    return word if len(letters) <= 1 else rf"\mathrm{{{word}}}"
+
+
+# -- text
+
+
+def text(expr: Expr) -> str:
+    """The expression in the notation, with the brackets it needs, and those around a product by @ among * and /."""
+    match expr:
+        case Expr(op="name"):
+            return expr.text
+        case Expr(op="number"):
+            return plain(expr.value)
+        case Expr(op="transpose", args=(a,)):
+            return f"{enclosed(a, WHOLE)}.T"
+        case Expr(op="neg", args=(a,)):
+            return f"-{enclosed(a, SIGN + 1)}"
+        case Expr(op="matmul", args=(a, b)):
+            return f"{enclosed(a, WHOLE)} @ {enclosed(b, WHOLE)}"
+        case Expr(op="total", args=args):
+            return signed([(negative, enclosed(term, MATMUL)) for negative, term in map(unsigned, args)])
+    op = OPS[expr.op]
+    if not op.infix:
+        return f"{op.name}({', '.join(map(text, expr.args))})"
+    left, right = expr.args
+    least = WHOLE if binding(right) == SIGN else op.strength + 1  # a - (-b)
+    return f"{enclosed(left, op.strength)} {op.infix} {enclosed(right, least)}"
+
+
+def enclosed(expr: Expr, strength: int) -> str:
+    """An operand, in brackets where it binds less than `strength`."""
+    return text(expr) if binding(expr) >= strength else f"({text(expr)})"
+
+
+def unsigned(term: Expr) -> tuple[bool, Expr]:
+    """Whether a term of a total starts with a minus, and what follows it."""
+    match term:
+        case Expr(op="neg", args=(a,)):
+            return True, a
+        case Expr(op="number", value=value) if value < 0:
+            return True, replace(term, value=-value)
+        case Expr(op="mul" | "div", args=(first, *others)):
+            negative, left = unsigned(first)
+            return negative, replace(term, args=(left, *others))
+    return False, term
+
+
+def signed(terms: list[tuple[bool, str]]) -> str:
+    """a + b - c"""
+    (negative, first), *others = terms
+    return "-" * negative + first + "".join(f" {'-' if negative else '+'} {term}" for negative, term in others)
+
+
+def binding(expr: Expr) -> int:
+    if expr.op in {"matmul", "total"}:
+        return MATMUL if expr.op == "matmul" else SUM
+    if expr.op == "number":
+        return SIGN if expr.value < 0 else WHOLE
+    return OPS[expr.op].strength if expr.op in OPS else WHOLE
+
+
+def plain(value: float) -> str:
+    return str(int(value)) if value.is_integer() and abs(value) < 1e16 else repr(value)
+
+
+# -- LaTeX
+
+
+def latex(expr: Expr) -> str:
+    """The expression in LaTeX: pointwise products as a circled dot, division as a fraction."""
+    match expr:
+        case Expr(op="name"):
+            return expr.latex
+        case Expr(op="number"):
+            mantissa, _, exponent = plain(expr.value).partition("e")
+            return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
+        case Expr(op="transpose", args=(a,)):
+            return rf"{bracketed(a, WHOLE)}^{{\top}}"
+        case Expr(op="neg", args=(a,)):
+            return f"-{bracketed(a, MATMUL)}"
+        case Expr(op="matmul", args=(a, b)):
+            return f"{bracketed(a, WHOLE)} {bracketed(b, WHOLE)}"
+        case Expr(op="total", args=args):
+            return signed([(negative, bracketed(term, MATMUL)) for negative, term in map(unsigned, args)])
+        case Expr(op="mul"):
+            return pointwise(factors(expr))
+        case Expr(op="add" | "sub", args=(a, b)):
+            least = WHOLE if binding(b) == SIGN else MATMUL if expr.op == "sub" else 0
+            return f"{latex(a)} {OPS[expr.op].infix} {bracketed(b, least)}"
+    parts = [latex(arg) for arg in expr.args]
+    form = OPS[expr.op].latex
+    if any(r"\frac" in part for part in parts):
+        form = form.replace("(", r"\left(").replace(")", r"\right)")
+    return form.format(**dict(zip("ab", parts, strict=False)))
+
+
+def bracketed(expr: Expr, strength: int) -> str:
+    """An operand, in brackets where it binds less than `strength`; a fraction needs none."""
+    spelled = latex(expr)
+    if expr.op == "div" or binding(expr) >= strength:
+        return spelled
+    return rf"\left({spelled}\right)" if r"\frac" in spelled else f"({spelled})"
+
+
+def factors(expr: Expr) -> list[Expr]:
+    return [*factors(expr.args[0]), *factors(expr.args[1])] if expr.op == "mul" else [expr]
+
+
+def pointwise(parts: list[Expr]) -> str:
+    """A product: plain numbers first, a factor that stands several times in a row as its power."""
+    sign = "-" if parts[0].op == "neg" else ""
+    parts = [parts[0].args[0], *parts[1:]] if sign else parts
+    scalars = [bracketed(part, SIGN) for part in parts if is_scalar(part)]
+    powers = []
+    for spelled, run in groupby(bracketed(part, WHOLE) for part in parts if not is_scalar(part)):
+        times = len(list(run))
+        powers.append(spelled if times == 1 else f"{{{spelled}}}^{{{times}}}")
+    return sign + r" \, ".join([*scalars, *([r" \odot ".join(powers)] if powers else [])])
+
+
+def is_scalar(expr: Expr) -> bool:
+    return expr.scalar or expr.op == "number"
