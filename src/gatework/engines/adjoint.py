@@ -20,11 +20,12 @@ Sources = dict[str, dict[Any, Any]]
 
 @dataclass(frozen=True)
 class Gradients:
-    """dL/dx [T,B,I], dL/d(initial state), one [B,size] each, and dL/d(parameter) by name."""
+    """dL/dx [T,B,I], dL/d(initial state), one [B,size] each, dL/d(parameter) and dL/d(further input) by name."""
 
     x: Tensor
     state: tuple[Tensor, ...]
     params: dict[str, Tensor]
+    inputs: dict[str, Tensor]
 
 
 @torch.no_grad()
@@ -35,10 +36,15 @@ def gradients(
     state: tuple[Tensor, ...],
     output_gradient: Tensor,
     state_gradient: tuple[Tensor, ...],
+    inputs: Mapping[str, Tensor] | None = None,
 ) -> Gradients:
-    """Gradients of a loss, given its gradients by the output [T,B,H] and by the final state."""
+    """Gradients of a loss, given its gradients by the output [T,B,H] and by the final state.
+
+    `inputs`: what the Program reads beside x, [T,B,size] or [1,B,size] for all steps.
+    """
     back = adjoint(program)
-    history = forward(back, params, x, state)
+    given = {"x": x, **(inputs or {})}
+    history = forward(back, params, {name: value.expand(len(x), -1, -1) for name, value in given.items()}, state)
     steps = schedule(back.nodes, range(len(back.nodes)), params)
     flowing = {s.name: gradient for s, gradient in zip(program.states, state_gradient, strict=True)}
     old = dict(back.states)
@@ -49,21 +55,25 @@ def gradients(
         evaluate(steps, values)
         flowing = {s.name: whole(values, old.get(s.name), v) for s, v in zip(program.states, state, strict=True)}
         swept.append(values)
-    by_x = dict(back.inputs).get("x")
+    by_input = {name: dict(back.inputs).get(name) for name in given}
+    series = {n: torch.stack([whole(v, by_input[n], value[0]) for v in reversed(swept)]) for n, value in given.items()}
     return Gradients(
-        x=torch.stack([whole(values, by_x, x[0]) for values in reversed(swept)]),
+        x=series.pop("x"),
         state=tuple(flowing[s.name] for s in program.states),
         params={name: torch.zeros_like(value) for name, value in params.items()} | summed(back, params, swept, x[0]),
+        inputs={name: value.sum_to_size(given[name].shape) for name, value in series.items()},
     )
 
 
-def forward(back: Adjoint, params: Mapping[str, Tensor], x: Tensor, state: tuple[Tensor, ...]) -> list[Sources]:
+def forward(
+    back: Adjoint, params: Mapping[str, Tensor], inputs: Mapping[str, Tensor], state: tuple[Tensor, ...]
+) -> list[Sources]:
     """Runs the steps and returns the leaves that each step's backward pass reads."""
     program, history = back.program, []
     steps = schedule(program.nodes, range(len(program.nodes)), params)
-    for t in range(len(x)):
+    for t in range(len(inputs["x"])):
         sources: Sources = {
-            "input": {"x": x[t]},
+            "input": {name: value[t] for name, value in inputs.items()},
             "state": {s.name: value for s, value in zip(program.states, state, strict=True)},
             "vector": dict(params),
         }

@@ -31,6 +31,7 @@ def run(
     alive = None if lengths is None else (torch.arange(T, device=x.device)[:, None] < lengths)[:, :, None]  # [T,B,1]
     if alive is not None:
         x = torch.where(alive, x, 0)  # what lies past a length is never seen
+        resets = None if resets is None else resets & alive[:, :, 0]
 
     # what needs no state: all steps at once
     given = {name: value.expand(T, -1, -1) for name, value in {"x": x, **(inputs or {})}.items()}
@@ -58,6 +59,7 @@ def run(
             shown[name].append(value if alive is None else torch.where(alive[t], value, 0))
 
     units = {nodes[0].size: x.shape[-1]} | {s.size: v.shape[-1] for s, v in zip(program.states, state, strict=True)}
+    units |= {p.shape[0]: len(params[p.name]) for p in program.parameters}
     recorded = {
         name: torch.stack(series) if T else x.new_zeros(0, B, units[nodes[wanted[name]].size])
         for name, series in shown.items()

@@ -1,0 +1,173 @@
+"""verify: every cell passes on every engine of this machine, and an engine at fault is shown to be."""
+
+import dataclasses
+import inspect
+import math
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor
+
+from gatework.cells import Cell, cells
+from gatework.engines import ENGINES, reference
+from gatework.engines.verify import BOUNDS, Result, Target, targets, verify
+
+STATEMENTS = ["values", "gradients", "lengths", "resets", "masks and records"]
+LSTM = cells["lstm"]
+
+
+@pytest.mark.parametrize("cell", cells.values(), ids=lambda cell: cell.name)
+def test_every_cell_passes_on_every_engine_of_this_machine(cell: Cell):
+    results = list(verify([cell]))
+    assert [result for result in results if not result.passed] == []
+    assert [(r.engine, r.what) for r in results] == [
+        *((str(target), what) for target in targets() for what in STATEMENTS),
+        ("derived backward", "gradients"),
+    ]
+    assert all(r.cell == cell.name and r.errors.within(BOUNDS[r.dtype]) for r in results)
+
+
+def test_the_errors_shown_are_those_of_rounding():
+    *engine, derived = verify([LSTM])
+    assert all(1e-8 < result.errors.rms < 1e-5 and result.dtype == torch.float32 for result in engine)
+    assert 1e-17 < derived.errors.rms < 1e-13 and derived.dtype == torch.float64
+
+
+def test_every_engine_is_a_target():
+    assert {target.engine for target in targets()} == set(ENGINES)
+
+
+def test_what_is_verified_by_default_is_the_registry():
+    assert inspect.signature(verify).parameters["chosen"].default == tuple(cells.values())
+
+
+# -- engines at fault
+
+
+def altered(alter: Callable, *args, **options):
+    return alter(*reference.run(*args, **options))
+
+
+def without(option: str, *args, **options):
+    return reference.run(*args, **options | {option: None})
+
+
+def refusing(*args, **options):
+    raise RuntimeError("no room for a tile")
+
+
+def judge(run: Callable, cell: Cell = LSTM) -> dict[str, Result]:
+    """The results of an engine with this run, by what they state."""
+    target = Target("faulty", torch.float32, "cpu", run)
+    return {result.what: result for result in verify([cell], on=[target]) if result.engine == "faulty on cpu"}
+
+
+def failures(run: Callable) -> set[str]:
+    return {what for what, result in judge(run).items() if not result.passed}
+
+
+def test_a_sound_engine_passes():
+    assert failures(reference.run) == set()
+
+
+@pytest.mark.parametrize("option", ["lengths", "resets"])
+def test_an_engine_that_ignores_an_option_fails_that_statement(option):
+    expected = {option, "resets"} if option == "resets" else {"lengths", "resets", "masks and records"}
+    assert failures(partial(without, option)) == expected
+
+
+def test_an_engine_that_is_off_by_a_little_fails():
+    def nudge(output: Tensor, final: tuple, recorded: dict):
+        return output * (1 + 1e-4), final, recorded
+
+    assert failures(partial(altered, nudge)) == set(STATEMENTS)
+
+
+def test_an_engine_with_one_wrong_number_fails():
+    def spoil(output: Tensor, final: tuple, recorded: dict):
+        spoiled = output.clone()
+        spoiled[-1, -1, -1] += 1e-3
+        return spoiled, final, recorded
+
+    results = judge(partial(altered, spoil))
+    assert not results["values"].passed and results["gradients"].passed
+    assert "output, T=4 B=1 I=1 H=1 R=1: [4, 1, 1] torch.float32: rms" in results["values"].message
+
+
+def test_an_engine_that_loses_a_gradient_fails():
+    def cut(output: Tensor, final: tuple, recorded: dict):
+        return output, tuple((value + value.detach()) / 2 for value in final), recorded
+
+    assert failures(partial(altered, cut)) == set(STATEMENTS) - {"values"}
+
+
+def test_an_engine_that_records_wrongly_fails():
+    def shift(output: Tensor, final: tuple, recorded: dict):
+        return output, final, {name: value.roll(1, 0) for name, value in recorded.items()}
+
+    assert failures(partial(altered, shift)) == {"masks and records"}
+
+
+def test_an_engine_that_gives_another_shape_fails():
+    def widen(output: Tensor, final: tuple, recorded: dict):
+        return output, tuple(value[None] for value in final), recorded
+
+    assert failures(partial(altered, widen)) == set(STATEMENTS)
+
+
+def test_an_engine_that_gives_nan_fails():
+    def poison(output: Tensor, final: tuple, recorded: dict):
+        return output * math.nan, final, recorded
+
+    results = judge(partial(altered, poison))
+    assert math.isinf(results["values"].errors.rms) and "nan where" in results["values"].message
+
+
+def test_an_engine_that_raises_is_reported_and_the_rest_goes_on():
+    results = list(verify([LSTM, cells["gru"]], on=[Target("broken", torch.float32, "cpu", refusing), *targets()]))
+    for result in results:
+        assert result.passed == (result.engine != "broken on cpu")
+        assert result.passed or result.message == "RuntimeError: no room for a tile"
+    assert len(results) == 2 * (5 + 5 * len(targets()) + 1)
+
+
+# -- cells of one's own
+
+
+def test_a_cell_of_ones_own_is_verified():
+    own = Cell("own", "u = sigmoid(k * x + U @ h)\nh = u * h + (1 - u) * tanh(W @ x)")
+    assert all(result.passed for result in verify([own]))
+
+
+def test_a_cell_that_is_no_number_somewhere_does_not_pass():
+    cell = Cell("negative", "h = sqrt(-1 - h * h) + W @ x")
+    results = list(verify([cell]))
+    assert not any(result.passed for result in results)
+    assert "output, T=4 B=1 I=1 H=1 R=1: not finite in float64 either" in results[0].message
+
+
+# -- habits
+
+
+def test_results_come_one_at_a_time():
+    ran = []
+
+    def counted(*args, **options):
+        ran.append(args)
+        return reference.run(*args, **options)
+
+    results = verify(on=[Target("counted", torch.float32, "cpu", counted)])
+    assert not ran
+    assert next(results).cell == "rnn" and len(ran) == 3  # the three sizes of the first statement
+
+
+def test_a_second_time_gives_the_same_figures():
+    assert list(verify([LSTM])) == list(verify([LSTM]))
+
+
+def test_results_are_values():
+    result = next(verify([LSTM]))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        result.message = "x"  # type: ignore[misc]
