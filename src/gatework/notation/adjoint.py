@@ -105,16 +105,30 @@ class Derivation:
 
     def value(self, index: int) -> int:
         """The value of a forward node: a leaf, kept, or redone from its arguments where that is cheap."""
-        if index not in self.values:
-            node = self.program.nodes[index]
-            if node.op in LEAVES:
-                self.values[index] = self.graph.add(node)
-            elif node.op == "product" or OPS[node.op].kept:
-                self.kept.add(index)
-                self.values[index] = self.graph.add(Node("kept", source=index, size=node.size, line=node.line))
+        waiting = [index]
+        while waiting:  # no recursion: what is redone may reach back over all lines of a text
+            node = self.program.nodes[waiting[-1]]
+            missing = [arg for arg in node.args if arg not in self.values] if redone(node) else []
+            if missing:
+                waiting += missing
             else:
-                self.values[index] = self.graph.apply(node.op, *map(self.value, node.args), line=node.line)
+                last = waiting.pop()
+                self.values[last] = self.held(last)
         return self.values[index]
+
+    def held(self, index: int) -> int:
+        node = self.program.nodes[index]
+        if node.op in LEAVES:
+            return self.graph.add(node)
+        if redone(node):
+            return self.graph.apply(node.op, *(self.values[arg] for arg in node.args), line=node.line)
+        self.kept.add(index)
+        return self.graph.add(Node("kept", source=index, size=node.size, line=node.line))
+
+
+def redone(node: Node) -> bool:
+    """Whether a backward pass computes the value again instead of keeping it."""
+    return node.op not in LEAVES and node.op != "product" and not OPS[node.op].kept
 
 
 class Operands(dict[str, int]):

@@ -1,6 +1,7 @@
 """Nodes under construction: each distinct value once, arithmetic with plain numbers done at once."""
 
 import ast
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -26,14 +27,18 @@ class Graph:
         return self._index[key]
 
     def number(self, value: float, name: str = "") -> int:
+        if not math.isfinite(value):
+            raise OverflowError("the result is no finite number")
         return self.add(Node("number", name=name, value=float(value), size="1"))
 
-    def apply(self, op: str, *args: int, line: int = 0) -> int:
+    def apply(self, op: str, *args: int, line: int = 0, size: str = "") -> int:
         """The node `op(args)`, or the plain number or the argument it equals: 2 * 3, a + 0, 1 * a.
 
         A constant keeps its place beside a value, whatever it is: dt * a is printed with its dt.
         """
         nodes = [self.nodes[arg] for arg in args]
+        if op == "div" and nodes[1].op == "number" and nodes[1].value == 0:
+            raise ZeroDivisionError("division by zero")
         if all(node.op == "number" for node in nodes) and not OPS[op].row:
             return self.number(OPS[op].value(*(node.value for node in nodes)))
         match op, [node.value if node.op == "number" and not node.name else None for node in nodes]:
@@ -41,7 +46,7 @@ class Graph:
                 return args[0]
             case ("add", [0.0, _]) | ("mul", [1.0, _]) | ("mul", [_, 0.0]):
                 return args[1]
-        return self.add(Node(op, args, line=line))
+        return self.add(Node(op, args, size=size, line=line))
 
     def expression(self, text: str, names: Mapping[str, int], line: int = 0) -> int:
         """The node of an expression of the table of operations, over nodes by name."""

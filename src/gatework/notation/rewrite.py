@@ -23,11 +23,13 @@ def ahead_first(program: Program) -> Program:
             return [index]
         return [term for arg in node.args for term in terms(arg)]
 
+    def add(a: int, b: int) -> int:
+        return graph.apply("add", a, b, line=node.line, size=node.size)
+
     for root, node in enumerate(program.nodes):
         if node.op == "add":
             ordered = sorted(terms(root), key=lambda term: term not in program.ahead)
-            new.append(reduce(lambda a, b: graph.apply("add", a, b, line=node.line), (new[term] for term in ordered)))
-            graph.nodes[new[-1]] = replace(graph.nodes[new[-1]], size=node.size)
+            new.append(reduce(add, (new[term] for term in ordered)))
         else:
             new.append(graph.add(replace(node, args=tuple(new[arg] for arg in node.args))))
     return pruned(
@@ -41,11 +43,11 @@ def ahead_first(program: Program) -> Program:
 
 
 def pruned(program: Program) -> Program:
-    """The Program without the nodes that neither a name nor a state needs; its inputs stay."""
+    """The Program without the nodes that neither a name nor a state needs; inputs and old states stay."""
     needed = {*program.names.values(), *(state.node for state in program.states)}
     for index in reversed(range(len(program.nodes))):
         node = program.nodes[index]
-        if node.op == "input":
+        if node.op in {"input", "state"}:
             needed.add(index)
         if index in needed:
             needed.update(node.args)

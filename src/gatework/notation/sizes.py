@@ -25,22 +25,26 @@ class Classes:
         self.parent[self.find(a)] = self.find(b)
 
 
-def sized(program: Program, new: dict[str, tuple[int, int]], start: dict[str, float], kinds: dict[str, str]) -> Program:
+def sized(
+    program: Program, new: dict[str, tuple[int, int, int]], start: dict[str, float], kinds: dict[str, str]
+) -> Program:
     """The Program with the size of every node, its states and its parameters.
 
-    `new` gives for each state the node it is carried as and the node its line computes. x is I and a state is
-    H, unless a product alone gives a state a size that no other value has, R; a state tied to x by a line makes
-    I = H, noted in `tied`.
+    `new` gives for each state the node it is carried as, the node its line computes, and that line. x is I and
+    a state is H, unless a product alone gives a state a size that no other value has, R; a state tied to x by a
+    line makes I = H, noted in `tied`.
     """
     classes = Classes()
-    for name, (value, _) in new.items():
+    carried = [value for value, _, _ in new.values()]
+    for name, value in zip(new, carried, strict=True):
         classes.join(("state", name), value)
-    tied = 0
+    tied = next((line for value, _, line in new.values() if value == 0), 0)
     for index, node in enumerate(program.nodes):
         join_node(classes, program.nodes, index, node)
-        if not tied and any(classes.find(0) == classes.find(value) for value, _ in new.values()):
+        like_x = not tied and any(classes.find(place) == classes.find(0) for place in (index, *node.args))
+        if like_x and any(classes.find(value) == classes.find(0) for value in carried):
             tied = node.line
-    projected = projected_class(classes, program.nodes, [written for _, written in new.values()])
+    projected = projected_class(classes, program, [written for _, written, _ in new.values()])
 
     def size(place: Place) -> str:
         root = classes.find(place)
@@ -54,9 +58,10 @@ def sized(program: Program, new: dict[str, tuple[int, int]], start: dict[str, fl
     return replace(
         program,
         nodes=nodes,
-        states=tuple(State(name, value, size(value), start.get(name, 0.0)) for name, (value, _) in new.items()),
+        states=tuple(State(name, value, size(value), start.get(name, 0.0)) for name, (value, _, _) in new.items()),
         parameters=tuple(
-            Parameter(name, kind, tuple(size((name, side)) for side in sides(kind))) for name, kind in kinds.items()
+            Parameter(name, kind, tuple(size(("parameter", name, side)) for side in sides(kind)))
+            for name, kind in kinds.items()
         ),
         tied=tied,
     )
@@ -69,10 +74,10 @@ def sides(kind: str) -> tuple[str, ...]:
 def join_node(classes: Classes, nodes: tuple[Node, ...], index: int, node: Node) -> None:
     match node.op:
         case "product":
-            classes.join(index, (node.name, "rows"))
-            classes.join(node.args[0], (node.name, "columns"))
+            classes.join(index, ("parameter", node.name, "rows"))
+            classes.join(node.args[0], ("parameter", node.name, "columns"))
         case "vector":
-            classes.join(index, (node.name, "rows"))
+            classes.join(index, ("parameter", node.name, "rows"))
         case "state":
             classes.join(index, ("state", node.name))
         case _:
@@ -81,8 +86,9 @@ def join_node(classes: Classes, nodes: tuple[Node, ...], index: int, node: Node)
                     classes.join(index, arg)
 
 
-def projected_class(classes: Classes, nodes: tuple[Node, ...], written: list[int]) -> Place | None:
+def projected_class(classes: Classes, program: Program, written: list[int]) -> Place | None:
     """The class of the states that are a bare product of something of another size: R."""
+    nodes = program.nodes
     found: dict[Place, Node] = {}
     for value in written:
         node = nodes[value]
@@ -92,6 +98,6 @@ def projected_class(classes: Classes, nodes: tuple[Node, ...], written: list[int
         if nodes[value].op != "product":
             found.pop(classes.find(value), None)
     if len(found) > 1:
-        numbers = " and ".join(str(node.line) for node in found.values())
-        raise EquationError(f"size clash: lines {numbers} each give a state a size of its own; only one may have one")
+        lines = " and ".join(f"line {node.line}: {program.lines[node.line - 1].strip()}" for node in found.values())
+        raise EquationError(f"size clash: {lines}: each gives a state a size of its own; only one state may have one")
     return next(iter(found), None)

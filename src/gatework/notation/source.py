@@ -2,8 +2,12 @@
 
 import ast
 import difflib
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+DEEPEST = 100  # operations within one another in one line; a sum of n terms is n - 1
+LONGEST = 240  # characters of a line that an error quotes in full
 
 
 class EquationError(ValueError):
@@ -24,18 +28,31 @@ class Statement:
     target: ast.Name
     expression: ast.expr
 
-    def error(self, place: ast.AST | None, message: str) -> EquationError:
-        """An error at `place`, a node of this line; the whole line where it is None."""
-        return EquationError(f"line {self.number}: {mark(self.line, place)}: {message}")
+    def names(self) -> Iterator[ast.Name]:
+        """Every name of the line, at its place."""
+        yield self.target
+        yield from (node for node in ast.walk(self.expression) if isinstance(node, ast.Name))
+
+    def error(self, place: ast.expr, message: str) -> EquationError:
+        """An error at `place`, a part of this line."""
+        raw = self.line.encode()  # ast counts bytes
+        start, end = (len(raw[:column].decode()) for column in (place.col_offset, place.end_col_offset or len(raw)))
+        return EquationError(f"line {self.number}: {mark(self.line, start, end)}: {message}")
 
 
-def mark(line: str, place: ast.AST | None) -> str:
-    """The line with `>>` and `<<` around the place: `h = >>sigmod<<(x)`."""
-    if not isinstance(place, ast.expr):
-        return line
-    raw = line.encode()  # ast counts bytes
-    start, end = place.col_offset, place.end_col_offset or len(raw)
-    return f"{raw[:start].decode()}>>{raw[start:end].decode()}<<{raw[end:].decode()}"
+def mark(line: str, start: int, end: int) -> str:
+    """The line with `>>` and `<<` around the place: `h = >>sigmod<<(x)`; of a very long line what is near it."""
+    before, place, after = line[:start], line[start:end], line[end:]
+    if len(line) > LONGEST:
+        part = LONGEST // 4
+        before = before if len(before) <= part else f"...{before[-part:]}"
+        place = place if len(place) <= 2 * part else f"{place[:part]}...{place[-part:]}"
+        after = after if len(after) <= part else f"{after[:part]}..."
+    return f"{before}>>{place}<<{after}"
+
+
+def shortened(line: str) -> str:
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
 
 
 def statements(text: str) -> tuple[Statement, ...]:
@@ -51,27 +68,49 @@ def statements(text: str) -> tuple[Statement, ...]:
 
 
 def statement(number: int, line: str) -> Statement:
-    try:
-        body = ast.parse(line).body
-    except (SyntaxError, ValueError) as error:
-        raise unreadable(number, line, error) from None
+    body = parsed(number, line)
     match body:
         case [ast.Assign(targets=[ast.Name(id=name) as target], value=expression)]:
             return Statement(number, line.split("#", maxsplit=1)[0].rstrip(), name, target, expression)
     raise EquationError(
-        f"line {number}: {line}: not an assignment; a line reads name = expression, such as h = o * tanh(c)"
+        f"line {number}: {shortened(line)}: not an assignment; a line reads name = expression, such as h = o * tanh(c)"
+    )
+
+
+def parsed(number: int, line: str) -> list[ast.stmt]:
+    """The line as Python reads it; raises EquationError where it cannot, or only at great depth."""
+    try:
+        with warnings.catch_warnings():  # of Python, on text that is no equation anyway
+            warnings.simplefilter("ignore")
+            body = ast.parse(line).body
+    except (RecursionError, MemoryError):
+        raise too_deep(number, line) from None
+    except (SyntaxError, ValueError) as error:
+        raise unreadable(number, line, error) from None
+    level: list[ast.AST] = [*body]
+    for _ in range(DEEPEST + 2):  # beside the operations: the assignment, the name or number within
+        level = [child for node in level for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+    if level:
+        raise too_deep(number, line)
+    return body
+
+
+def too_deep(number: int, line: str) -> EquationError:
+    return EquationError(
+        f"line {number}: {shortened(line)}: more than {DEEPEST} operations within one another; "
+        "give parts of it names of their own"
     )
 
 
 def unreadable(number: int, line: str, error: SyntaxError | ValueError) -> EquationError:
     """Python's own complaint, with the place it found marked in the user's line."""
-    if not isinstance(error, SyntaxError):  # a NUL character
-        return EquationError(f"line {number}: {line!r}: {error}")
+    if not isinstance(error, SyntaxError):  # a NUL character, half a surrogate pair
+        return EquationError(f"line {number}: {shortened(line)!r}: {error}")
     column = min(max((error.offset or 1) - 1, 0), len(line))
     end = column + 1 if column < len(line) else column
-    quoted = f"{line[:column]}>>{line[column:end]}<<{line[end:]}"
     return EquationError(
-        f"line {number}: {quoted}: {error.msg}; expected name = expression of + - * / @, numbers, names and functions"
+        f"line {number}: {mark(line, column, end)}: {error.msg}; "
+        "expected name = expression of + - * / @, numbers, names and functions"
     )
 
 
