@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from gatework.cells import Cell, cells
 from gatework.engines.adjoint import gradients
 from gatework.engines.compare import compare
+from gatework.engines.problems import Case, answer, derived, draw
 from gatework.engines.reference import run
-from gatework.engines.verify import Case, adjoint_result, answer, derived, draw, solved
+from gatework.engines.verify import adjoint_result, solved
 from gatework.notation.adjoint import adjoint
 from gatework.notation.ops import OPS
 

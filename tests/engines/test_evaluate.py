@@ -6,7 +6,7 @@ import torch
 from gatework.cells import Cell, cells
 from gatework.engines import reference
 from gatework.engines.evaluate import TORCH
-from gatework.engines.verify import Case, draw
+from gatework.engines.problems import Case, draw
 from gatework.notation import Program
 from gatework.notation.ops import OPS
 from numerics import same

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
 from gatework.cells import Cell, cells
+from gatework.engines.problems import Case, Problem, draw
 from gatework.engines.reference import run
-from gatework.engines.verify import Case, Problem, draw
 from gatework.notation import parse
 from numerics import all_same, random, same, weighed
 
