@@ -1,6 +1,6 @@
 """gw.LSTM, gw.GRU, gw.RNN: what torch.nn's layers take and return, over gatework's cells; and conversion."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from gatework.cells import TORCH_LAYERS, Cell, TorchLayer, cells
 from gatework.errors import InputError
+from gatework.layers.packing import origins, packed, unpack_state_dict, unpacked
 from gatework.layers.recurrent import USUAL, Recurrent
 
 
@@ -19,6 +20,9 @@ class DropIn(Recurrent):
     counterpart: ClassVar[type[nn.LSTM] | type[nn.GRU] | type[nn.RNN]]
 
     def __init__(self, cell: str, bias: bool, *sizes: int, **options: Any) -> None:
+        if options.get("proj_size") and self.counterpart is not nn.LSTM:
+            name = type(self).__name__
+            raise InputError(f"{name} takes no proj_size, as torch.nn.{name}; gw.Recurrent projects other cells")
         chosen = cells[cell] if bias else without_bias(cells[cell])
         super().__init__(chosen, *sizes, **{"init": "torch", **options})
         self.bias = bias
@@ -42,8 +46,11 @@ class DropIn(Recurrent):
     def _packed(self, input: PackedSequence, hx: Any) -> tuple[PackedSequence, Any]:
         x, lengths = pad_packed_sequence(input, batch_first=self.batch_first)
         output, state = self.forward(x, hx, lengths=lengths.to(x.device))
-        packed = pack_padded_sequence(output, lengths, self.batch_first, enforce_sorted=False)
-        return PackedSequence(packed.data, *input[1:]), state  # the order of the batch that came
+        if input.sorted_indices is not None:  # its own order: another sort may exchange sequences of one length
+            output = output.index_select(0 if self.batch_first else 1, input.sorted_indices)
+            lengths = lengths[input.sorted_indices.cpu()]
+        packed = pack_padded_sequence(output, lengths, self.batch_first)
+        return PackedSequence(packed.data, *input[1:]), state
 
     def flatten_parameters(self) -> None:
         """Does nothing: torch's layers need it for cuDNN, here packing is the engine's."""
@@ -91,6 +98,8 @@ class DropIn(Recurrent):
             **self._torch_options(),
         ).train(self.training)
         made.load_state_dict(packed(self))
+        for key, names in origins(self).items():
+            made.get_parameter(key).requires_grad_(any(self.get_parameter(name).requires_grad for name in names))
         return made
 
     def _torch_options(self) -> dict[str, Any]:
@@ -208,55 +217,6 @@ def without_bias(cell: Cell) -> Cell:
     )
 
 
-def unpacked(tensors: Mapping[str, Tensor], layer: DropIn) -> dict[str, Tensor]:
-    """Torch's packed tensors (weight_ih_l0, ...) under the names of the equations (l0.W_i, ...)."""
-    found: dict[str, Tensor] = {}
-    gates, hidden_bias = layer.layout.gates, layer.layout.hidden_bias
-    for key, tensor in tensors.items():
-        kind, _, place = key.partition("_l")
-        rows = dict(zip(gates, tensor.chunk(len(gates)), strict=False))
-        if kind == "weight_hr":
-            found[f"l{place}.{layer.layout.projection}"] = tensor
-        for gate, part in rows.items():
-            match kind:
-                case "weight_ih":
-                    found[f"l{place}.W_{gate}"] = part
-                case "weight_hh":
-                    found[f"l{place}.U_{gate}"] = part
-                case "bias_hh" if gate in hidden_bias:
-                    found[f"l{place}.{hidden_bias[gate]}"] = part
-                case "bias_ih" | "bias_hh":
-                    name = f"l{place}.b_{gate}"
-                    found[name] = found[name] + part if name in found else part
-    return found
-
-
-def packed(layer: DropIn) -> dict[str, Tensor]:
-    """The layer's parameters as torch packs them; bias_hh is 0 but where it is a parameter of its own."""
-    found: dict[str, Tensor] = {}
-    for place, weights in layer.named_children():
-        own = {name: value.detach() for name, value in weights.named_parameters()}
-        gates, hidden_bias = layer.layout.gates, layer.layout.hidden_bias
-        found[f"weight_ih_{place}"] = torch.cat([own[f"W_{gate}"] for gate in gates])
-        found[f"weight_hh_{place}"] = torch.cat([own[f"U_{gate}"] for gate in gates])
-        if layer.bias:
-            found[f"bias_ih_{place}"] = torch.cat([own[f"b_{gate}"] for gate in gates])
-            found[f"bias_hh_{place}"] = torch.cat(
-                [own[hidden_bias[g]] if g in hidden_bias else torch.zeros_like(own[f"b_{g}"]) for g in gates]
-            )
-        if layer.layout.projection:
-            found[f"weight_hr_{place}"] = own[layer.layout.projection]
-    return found
-
-
-def unpack_state_dict(layer: DropIn, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    """Lets a torch.nn state_dict load: its packed entries are replaced by those of the equations."""
-    starts = tuple(f"{prefix}{kind}_l" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"))
-    theirs = {key: state_dict.pop(key) for key in list(state_dict) if key.startswith(starts)}
-    ours = unpacked({key.removeprefix(prefix): tensor for key, tensor in theirs.items()}, layer)
-    state_dict.update({prefix + name: tensor for name, tensor in ours.items()})
-
-
 def convert(module: nn.Module, **options: Any) -> nn.Module:
     """Replaces every torch.nn.LSTM, GRU and RNN inside a module, weights kept, and returns the module.
 
@@ -272,8 +232,8 @@ def convert(module: nn.Module, **options: Any) -> nn.Module:
             made[old] = classes[type(old)].from_torch(old, **options)
         return made.get(old, old)
 
-    for parent in list(module.modules()):
-        for name, child in list(parent.named_children()):
-            if replaced(child) is not child:
-                setattr(parent, name, replaced(child))
+    for path, child in list(module.named_modules(remove_duplicate=False)):
+        if path and replaced(child) is not child:
+            parent, _, name = path.rpartition(".")
+            setattr(module.get_submodule(parent), name, replaced(child))
     return replaced(module)
