@@ -1,0 +1,61 @@
+"""Training: truncated backpropagation through time, checkpoints, metrics."""
+
+from gatework.training.checkpoint import (
+    BEST,
+    LAST,
+    Checkpoint,
+    Progress,
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+)
+from gatework.training.events import (
+    Event,
+    Notice,
+    Plan,
+    Report,
+    Result,
+    Resumed,
+    Saved,
+    Step,
+    Stopped,
+    TrainingError,
+    Validation,
+)
+from gatework.training.files import read_json, write_atomically, write_json
+from gatework.training.loop import train
+from gatework.training.metrics import bits
+from gatework.training.processes import launch
+from gatework.training.session import Batches, Evaluate
+from gatework.training.settings import Settings, learning_rate
+
+__all__ = [
+    "BEST",
+    "LAST",
+    "Batches",
+    "Checkpoint",
+    "Evaluate",
+    "Event",
+    "Notice",
+    "Plan",
+    "Progress",
+    "Report",
+    "Result",
+    "Resumed",
+    "Saved",
+    "Settings",
+    "Step",
+    "Stopped",
+    "TrainingError",
+    "Validation",
+    "bits",
+    "launch",
+    "learning_rate",
+    "load_checkpoint",
+    "load_weights",
+    "read_json",
+    "save_checkpoint",
+    "train",
+    "write_atomically",
+    "write_json",
+]

@@ -1,0 +1,191 @@
+"""One file per checkpoint: tensors as safetensors, the progress as JSON in its header, a digest over both."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self, get_type_hints
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from gatework.errors import InputError
+from gatework.training.files import parse_object, write_atomically
+
+FORMAT = "checkpoint 1"
+
+LAST = "last.safetensors"
+BEST = "best.safetensors"
+
+
+@dataclass
+class Progress:
+    """Where a run stands: everything a resumed run needs beside the tensors.
+
+    step: updates made; epoch, batch: the position in the data, the next batch to read; batches, accumulate: what
+    that position was counted with. best, best_step, waited: the least validation loss, its step, and the
+    evaluations since. planned: the steps that a budget in minutes was found to allow, plan_at: the step after which
+    they are to be found. budget: that budget's end, in seconds of the run. elapsed: seconds spent so far.
+    clipped: steps clipped so far. step_seconds, evaluation_seconds, save_seconds: what one took, for the plan.
+    fields: names of the carried state's parts. written_by: versions, threads and processes, which decide the last
+    bits of the losses.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    batches: int = 0
+    accumulate: int = 1
+    best: float | None = None
+    best_step: int | None = None
+    waited: int = 0
+    planned: int | None = None
+    plan_at: int | None = None
+    budget: float | None = None
+    elapsed: float = 0.0
+    clipped: int = 0
+    step_seconds: float = 0.0
+    evaluation_seconds: float = 0.0
+    save_seconds: float = 0.0
+    fields: list[str] = field(default_factory=list)
+    written_by: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The progress that `asdict` made; ValueError for missing, unknown or mistyped values."""
+        hints = get_type_hints(cls)
+        names = {each.name for each in fields(cls)}
+        if names != set(values):
+            raise ValueError(f"its progress lacks or adds {_few(names ^ set(values))}")
+        for name, value in values.items():
+            if not _fits(value, str(hints[name])):
+                raise ValueError(f"its progress has {name} = {value!r}")
+        return cls(**values)
+
+
+def _fits(value: Any, hint: str) -> bool:
+    """Whether a JSON value is what a field of `Progress` holds."""
+    if value is None:
+        return "None" in hint
+    if "list" in hint:
+        return isinstance(value, list) and all(isinstance(name, str) and _is_field(name) for name in value)
+    if "dict" in hint:
+        return isinstance(value, dict)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return "float" in hint or (isinstance(value, int) and value >= 0)
+
+
+def _is_field(name: str) -> bool:
+    """Whether a name may become a field of a named tuple: no keyword, no underscore in front."""
+    return re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) is not None
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What one file holds: tensors by name (`model.*`, `optimizer.*`, `state.*`), and the progress."""
+
+    path: Path
+    tensors: dict[str, Tensor]
+    progress: Progress
+
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors whose names begin with `prefix.`, without it."""
+        return {
+            name.removeprefix(f"{prefix}."): tensor
+            for name, tensor in self.tensors.items()
+            if name.startswith(f"{prefix}.")
+        }
+
+
+def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], progress: Progress) -> None:
+    """Write a checkpoint atomically: a process killed at any moment leaves the old file or the new one.
+
+    Errors: InputError if the disk refuses; the old file is unchanged.
+    """
+    # Each tensor gets memory of its own: tied weights and views of one block are allowed in a model, not in a file.
+    held = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(asdict(progress), allow_nan=False)
+    header = {"gatework": FORMAT, "progress": text, "digest": _digest(held, text)}
+    write_atomically(path, safetensors.torch.save(held, header))
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint and hold it against its digest; nothing in the file is ever executed.
+
+    Errors: InputError naming the file and what is wrong: missing, truncated, altered, foreign, of another version.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist: there is no checkpoint of a run in {path.parent}")
+    try:
+        header, tensors = _read(path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    except SafetensorError as error:
+        raise InputError(f"{path} is damaged or no checkpoint: not a whole safetensors file ({error})") from error
+    if not {"gatework", "progress", "digest"} <= header.keys():
+        raise InputError(f"{path} is a safetensors file, but not a checkpoint that gatework wrote")
+    if header["gatework"] != FORMAT:
+        raise InputError(
+            f"{path} is a {header['gatework']!r}, and this gatework reads {FORMAT!r}: use the version that wrote it"
+        )
+    if header["digest"] != _digest(tensors, header["progress"]):
+        raise InputError(f"{path} is damaged: its content does not match its digest; use another checkpoint")
+    try:
+        progress = Progress.from_dict(parse_object(header["progress"]))
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: {error}") from error
+    return Checkpoint(path, tensors, progress)
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    with safe_open(path, framework="pt", device="cpu") as file:
+        header = file.metadata() or {}
+        # Copies, because the file behind the mapping may be replaced or shortened later.
+        return header, {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+
+
+def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
+    """blake2b of the progress and of every tensor's name, type, shape and bytes."""
+    digest = hashlib.blake2b(text.encode(), digest_size=32)
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"\0{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def load_weights(path: Path, model: torch.nn.Module) -> Progress:
+    """Put a checkpoint's weights into `model` and return its progress: all that using a trained model needs.
+
+    Errors: InputError naming the file and the tensors that are missing, surplus or of another shape.
+    """
+    checkpoint = load_checkpoint(path)
+    check_tensors(path, checkpoint.part("model"), model.state_dict())
+    model.load_state_dict(checkpoint.part("model"))
+    return checkpoint.progress
+
+
+def check_tensors(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Refuse tensors that are not exactly those wanted, by name and shape."""
+    if missing := wanted.keys() - found.keys():
+        raise InputError(f"{path} does not fit this model: it lacks {_few(missing)}")
+    if surplus := found.keys() - wanted.keys():
+        raise InputError(f"{path} does not fit this model: it holds {_few(surplus)}, which the model has not")
+    for name, tensor in found.items():
+        if tensor.shape != wanted[name].shape:
+            raise InputError(
+                f"{path} does not fit this model: {name} has shape {list(tensor.shape)}, "
+                f"and the model needs {list(wanted[name].shape)}"
+            )
+
+
+def _few(names: Iterable[str]) -> str:
+    """Up to three names, and how many more there are."""
+    ordered = sorted(names)
+    more = f" and {len(ordered) - 3} more" if len(ordered) > 3 else ""
+    return ", ".join(ordered[:3]) + more

@@ -1,0 +1,124 @@
+"""What the training loop tells while it runs, and what it returns."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from gatework.errors import InputError
+
+Why = Literal["finished", "patience", "time", "interrupted"]
+
+
+class TrainingError(InputError):
+    """The training cannot go on: the loss, the gradient or a weight is no longer a finite number.
+
+    The message is one line and names the step and the last good checkpoint.
+    """
+
+
+@dataclass(frozen=True)
+class Step:
+    """One update of the weights.
+
+    step: its number, from 1; `total` is the last one's, None while a budget in minutes has no plan yet.
+    loss: the mean over the step's batches and all processes, in nats; `gradient_norm` is before clipping.
+    clipped: whether this step was clipped; `clipped_share` counts all steps of the run so far.
+    tokens_per_second: over all processes; time steps times sequences, whatever they hold.
+    elapsed, left: seconds of the whole run so far, and seconds to go (None if unknown).
+    """
+
+    step: int
+    total: int | None
+    epoch: int
+    loss: float
+    gradient_norm: float
+    clipped: bool
+    clipped_share: float
+    learning_rate: float
+    tokens_per_second: float
+    elapsed: float
+    left: float | None
+
+
+@dataclass(frozen=True)
+class Validation:
+    """One evaluation: the loss in nats, whether it is the best of the trained weights so far, and its time."""
+
+    step: int
+    epoch: int
+    loss: float
+    best: bool
+    seconds: float
+    elapsed: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The number of steps that fits the minutes: `total` from now on, `step_seconds` each."""
+
+    step: int
+    total: int
+    step_seconds: float
+    evaluation_seconds: float
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint is safe on disk."""
+
+    step: int
+    path: Path
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """The run goes on from a checkpoint."""
+
+    step: int
+    total: int | None
+    path: Path
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One line that the user should see."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The last event of a run."""
+
+    step: int
+    why: Why
+    elapsed: float
+
+
+Event = Step | Validation | Plan | Saved | Resumed | Notice | Stopped
+Report = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run, or this part of it, ended.
+
+    why: "finished" (all steps), "patience" (no better validation loss), "time" or "interrupted"; after the last
+        two the run can be resumed.
+    loss: of the last step, None if this part made none; `validation` is the last evaluation's, `best` the least.
+    last, best_path: the checkpoints; `best_path` is None if nothing was evaluated yet.
+    """
+
+    why: Why
+    step: int
+    total: int | None
+    epoch: int
+    loss: float | None
+    validation: float | None
+    best: float | None
+    best_step: int | None
+    clipped_share: float
+    elapsed: float
+    last: Path
+    best_path: Path | None

@@ -1,0 +1,136 @@
+"""Truncated backpropagation through time: the state goes on from batch to batch, the gradient does not."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from gatework.errors import InputError
+from gatework.training.checkpoint import LAST, Progress, load_checkpoint
+from gatework.training.clock import Clock
+from gatework.training.events import Event, Notice, Report, Result
+from gatework.training.files import make_folder
+from gatework.training.interruption import interruption
+from gatework.training.learner import Learner
+from gatework.training.metrics import Metrics
+from gatework.training.processes import has_precision, launch, same_everywhere
+from gatework.training.session import Batches, Evaluate, Session
+from gatework.training.settings import Settings
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+def _silent(event: Event) -> None:
+    """Report to nobody."""
+
+
+def train(
+    model: nn.Module,
+    batches: Batches,
+    settings: Settings,
+    run: Path,
+    *,
+    evaluate: Evaluate | None = None,
+    report: Report = _silent,
+    resume: bool = False,
+    further_minutes: float | None = None,
+    fabric: "Fabric | None" = None,
+    tensorboard: bool = True,
+    clock: Callable[[], float] = time.monotonic,
+) -> Result:
+    """Train `model` into the folder `run`, or go on with the run that is there.
+
+    model: `forward(inputs, targets, state)` returns the mean loss in nats and the new state, a (named) tuple of
+        tensors with the batch on dim 1, or None. `state` is None at the start of an epoch; after resuming it is a
+        named tuple of the same fields, though not of the same class.
+    batches: this process's share: with N streams over W processes, rank r has the r-th N/W of them, in order.
+    evaluate: the validation loss in nats. It gets the model in evaluation mode, before the first step, after every
+        `settings.evaluate_every` and after the last, and cannot disturb the training's random numbers. With several
+        processes the mean of their answers counts.
+    report: called in the first process with every event, a `Step` for each step.
+    resume: go on from RUN/last.safetensors, to the same losses, bit for bit, as if never stopped (on the same kind
+        of machine, with as many threads and processes).
+    further_minutes: on resuming, the time from now on in the place of `settings.minutes`.
+    fabric: what `launch` returned, if the data had to be shared out; launched here otherwise.
+
+    Written to `run`: last.safetensors (at the start, every `settings.save_every` seconds, and at the end),
+    best.safetensors (at the least validation loss), metrics.csv, tensorboard/.
+
+    Minutes. Beside steps or epochs they limit each part of a run (the start, each resuming). Alone they are one
+    budget: after the warm-up the number of steps that fit is planned, told as a `Plan`, kept in the checkpoints, and
+    the rate decays towards it; a run with steps=<that number> has the same losses. Resumed, the run has what is left
+    of the budget, or all of it once more if the time was over before the plan was done. With `further_minutes` a new
+    plan is made for these, and the rate follows the longer decay. A run that is stopped by time is evaluated once
+    more, so that what it learned can become the best.
+
+    Ctrl-C and SIGTERM end the step, save, and return with why="interrupted"; a second one aborts at once.
+
+    Errors: InputError for settings that contradict, a folder that holds a run already (or none to resume), a
+    checkpoint that is damaged or of another model, a full disk; TrainingError if a number is no longer finite.
+    """
+    if further_minutes is not None and not (resume and further_minutes > 0):
+        raise InputError(f"further_minutes = {further_minutes!r}: a number above 0, on resuming, is expected")
+    fabric = fabric or launch(settings.precision)
+    _check(batches, settings, run, evaluate, resume, fabric)
+    learner = Learner(model, settings, fabric)
+    learner.begin()
+    progress = Progress(batches=len(batches), accumulate=settings.accumulate)
+    if resume:
+        progress = _take_up(learner, progress, run)
+    make_folder(run)
+    told = report if fabric.is_global_zero else _silent
+    with interruption() as interrupted, _metrics(fabric, run, progress, tensorboard, told) as metrics:
+        timer = Clock(settings, progress, clock, further_minutes)
+        session = Session(learner, batches, evaluate, run, told, metrics, interrupted, progress, timer)
+        return session.go(resume)
+
+
+def _check(
+    batches: Batches, settings: Settings, run: Path, evaluate: Evaluate | None, resume: bool, fabric: "Fabric"
+) -> None:
+    """Refuse what cannot work before anything is written."""
+    if len(batches) < 1:
+        raise InputError("there is no batch to train on: give more data, or fewer streams or shorter batches")
+    if not same_everywhere(fabric, len(batches)):
+        raise InputError("the processes have different numbers of batches: give each the same share of the data")
+    if settings.patience is not None and evaluate is None:
+        raise InputError(f"patience = {settings.patience}: early stopping needs validation data, and there is none")
+    if not has_precision(fabric, settings.precision):
+        raise InputError(f"the processes were launched with another precision than {settings.precision}")
+    if not resume and (run / LAST).exists():
+        raise InputError(f"{run} holds a run already: resume it, remove it, or name another folder")
+
+
+def _take_up(learner: Learner, fresh: Progress, run: Path) -> Progress:
+    """Load the last checkpoint; InputError if it was not made from these batches."""
+    checkpoint = load_checkpoint(run / LAST)
+    progress = checkpoint.progress
+    for name in ("batches", "accumulate"):
+        was, now = getattr(progress, name), getattr(fresh, name)
+        if was != now:
+            raise InputError(
+                f"{checkpoint.path} was made with {name} = {was}, not {now}: resume with the same data and settings"
+            )
+    learner.restore(checkpoint)
+    return progress
+
+
+@contextmanager
+def _metrics(
+    fabric: "Fabric", run: Path, progress: Progress, tensorboard: bool, report: Report
+) -> Iterator[Metrics | None]:
+    """The metrics' files, in the first process alone."""
+    if not fabric.is_global_zero:
+        yield None
+        return
+    metrics = Metrics(run, progress.step or None, tensorboard=tensorboard)
+    try:
+        if metrics.missing:
+            report(Notice("TensorBoard is not installed, so the curves are in metrics.csv only"))
+        yield metrics
+    finally:
+        metrics.close()

@@ -1,0 +1,152 @@
+"""The numbers of a run as a CSV file, and for TensorBoard where it is installed."""
+
+import csv
+import errno
+import importlib.util
+import io
+import math
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from gatework.errors import InputError
+from gatework.training.events import Step, Validation
+from gatework.training.files import write_atomically
+
+METRICS = "metrics.csv"
+TENSORBOARD = "tensorboard"
+
+#: The last two depend on the clock; all others are the same for a run that was stopped and one that was not.
+COLUMNS = (
+    "step",
+    "epoch",
+    "loss_nats",
+    "loss_bits",
+    "gradient_norm",
+    "clipped",
+    "learning_rate",
+    "validation_nats",
+    "validation_bits",
+    "seconds",
+    "tokens_per_second",
+)
+
+#: Seconds between two points of a curve in TensorBoard, which are dearer than a line of CSV.
+_SPARSE = 0.5
+
+
+def bits(nats: float) -> float:
+    """A loss in bits: nats / ln 2."""
+    return nats / math.log(2)
+
+
+class Metrics:
+    """Writes one row per step to RUN/metrics.csv, with the validation loss where there was one.
+
+    step: the step to go on from, or None for a new run. Rows after it, which a killed process may have left, are
+    removed first. TensorBoard gets the same numbers in RUN/tensorboard if it is installed and wished for;
+    `missing` says that it was wished for and is not installed.
+    """
+
+    def __init__(self, run: Path, step: int | None = None, *, tensorboard: bool = True) -> None:
+        self._path = run / METRICS
+        kept = _rows_until(self._path, step)
+        write_atomically(self._path, _text([COLUMNS, *kept]).encode())
+        self.missing = tensorboard and importlib.util.find_spec("tensorboard") is None
+        self._board = _board(run, step) if tensorboard and not self.missing else None
+        self._drawn = -math.inf
+        self._file = self._path.open("ab", buffering=0)  # a row is one write: nothing waits in memory
+
+    def write(self, step: Step | None, validation: Validation | None) -> None:
+        """Add a row: an update, an evaluation, or an update with the evaluation after it."""
+        try:
+            data = _text([_row(step, validation)]).encode()
+            if self._file.write(data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if self._board is not None:
+                self._draw(step, validation)
+        except OSError as error:
+            raise InputError(f"cannot write {self._path}: {error.strerror or error}") from error
+
+    def _draw(self, step: Step | None, validation: Validation | None) -> None:
+        assert self._board is not None
+        if validation is not None:
+            self._board.add_scalar("loss_bits/validation", bits(validation.loss), validation.step)
+        if step is not None and step.elapsed >= self._drawn + _SPARSE:
+            self._drawn = step.elapsed
+            self._board.add_scalar("loss_bits/training", bits(step.loss), step.step)
+            self._board.add_scalar("gradient_norm", step.gradient_norm, step.step)
+            self._board.add_scalar("learning_rate", step.learning_rate, step.step)
+            self._board.add_scalar("tokens_per_second", step.tokens_per_second, step.step)
+
+    def sync(self) -> None:
+        """Bring the rows to the disk: a checkpoint must not know of steps that the file may lose."""
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise InputError(f"cannot write {self._path}: {error.strerror or error}") from error
+
+    def close(self) -> None:
+        """Close what is open."""
+        self._file.close()
+        if self._board is not None:
+            with suppress(OSError):  # a full disk costs the curves, and has been told already
+                self._board.close()
+
+
+def _board(run: Path, step: int | None) -> Any:
+    from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  seconds to import, and an extra
+
+    return SummaryWriter(str(run / TENSORBOARD), purge_step=None if step is None else step + 1)
+
+
+def _row(step: Step | None, validation: Validation | None) -> list[Any]:
+    """The values of `COLUMNS`, empty where there is none."""
+    either = step or validation
+    assert either is not None
+    row: dict[str, Any] = dict.fromkeys(COLUMNS, "")
+    row |= {"step": either.step, "epoch": either.epoch}
+    row |= {"seconds": f"{(validation or either).elapsed:.3f}"}
+    if step is not None:
+        row |= {
+            "loss_nats": step.loss,
+            "loss_bits": bits(step.loss),
+            "gradient_norm": step.gradient_norm,
+            "clipped": int(step.clipped),
+            "learning_rate": step.learning_rate,
+            "tokens_per_second": f"{step.tokens_per_second:.1f}",
+        }
+    if validation is not None:
+        row |= {"validation_nats": validation.loss, "validation_bits": bits(validation.loss)}
+    return list(row.values())
+
+
+def _rows_until(path: Path, step: int | None) -> list[list[str]]:
+    """The whole rows of an earlier part of the run, one per step, up to and including `step`."""
+    if step is None or not path.exists():
+        return []
+    try:
+        text = path.read_bytes().decode()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is damaged (not UTF-8 at byte {error.start}): move it away to resume") from error
+    whole = text[: text.rfind("\n") + 1]  # a killed process may have left half a line
+    header, *rows = list(csv.reader(io.StringIO(whole))) or [[]]
+    if tuple(header) != COLUMNS:
+        raise InputError(f"{path} is not the metrics of this run: its first line is {','.join(header)[:60]!r}")
+    kept: list[list[str]] = []
+    for row in rows:
+        if len(row) != len(COLUMNS) or not row[0].isdecimal():
+            raise InputError(f"{path} is damaged (line {len(kept) + 2}): move it away to resume")
+        if int(row[0]) > step or (kept and int(row[0]) <= int(kept[-1][0])):
+            break
+        kept.append(row)
+    return kept
+
+
+def _text(rows: list[Any]) -> str:
+    held = io.StringIO(newline="")
+    csv.writer(held, lineterminator="\n").writerows(rows)
+    return held.getvalue()

@@ -1,0 +1,297 @@
+"""One part of a run, from its start or a checkpoint to its end or a stop: steps, evaluations, checkpoints."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from gatework.training.checkpoint import BEST, LAST, Progress, save_checkpoint
+from gatework.training.clock import Clock
+from gatework.training.events import (
+    Notice,
+    Plan,
+    Report,
+    Result,
+    Resumed,
+    Saved,
+    Step,
+    Stopped,
+    TrainingError,
+    Validation,
+    Why,
+)
+from gatework.training.learner import Learner
+from gatework.training.metrics import Metrics
+from gatework.training.processes import circumstances, mean
+from gatework.training.settings import learning_rate
+
+#: Steps that a device may run ahead before the host reads their losses: 1 on a CPU, which has nothing to wait for.
+_AHEAD = {"cpu": 1}
+_AHEAD_ELSEWHERE = 8
+
+
+class Batches(Protocol):
+    """Batches of one epoch, each continuing the one before; read by number, so that a run resumes in the middle.
+
+    If there is a method `set_epoch(epoch)`, it is called before an epoch's first batch is read (and on resuming):
+    a place to shuffle, as a function of the epoch alone.
+    """
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+
+    def __getitem__(self, index: int, /) -> tuple[Any, Any]:
+        """Inputs and targets of batch `index`."""
+
+
+Evaluate = Callable[[nn.Module], float]
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A step whose numbers are still on the device."""
+
+    step: int
+    rate: float
+    tokens: int
+    told: Tensor  # [loss, gradient norm, *wishes]
+
+
+class Session:
+    """Makes steps until the run is finished or someone wants it to stop."""
+
+    def __init__(
+        self,
+        learner: Learner,
+        batches: Batches,
+        evaluate: Evaluate | None,
+        run: Path,
+        report: Report,
+        metrics: Metrics | None,
+        interrupted: Callable[[], bool],
+        progress: Progress,
+        clock: Clock,
+    ) -> None:
+        self.learner, self.settings, self.fabric = learner, learner.settings, learner.fabric
+        self.batches, self.evaluate, self.run = batches, evaluate, run
+        self.report, self.metrics, self.interrupted = report, metrics, interrupted
+        self.progress, self.clock = progress, clock
+        self.per_epoch = math.ceil(len(batches) / self.settings.accumulate)  # steps
+        self.ahead = _AHEAD.get(self.fabric.device.type, _AHEAD_ELSEWHERE)
+        self.pending: list[_Pending] = []
+        self.agreed = [0.0, 0.0, 0.0]  # the wishes of all processes, see _wishes
+        self.loss: float | None = None
+        self.validation: Validation | None = None
+        self.saved_step, self.saved_at = -1, 0.0
+
+    def go(self, resumed: bool) -> Result:
+        """Make the steps and say how it ended."""
+        if resumed:
+            self.saved_step, self.saved_at = self.progress.step, self.progress.elapsed
+            self._say_resumed()
+        else:
+            self._save()
+        if self.progress.step == 0 and self.evaluate is not None:
+            self._write(None, self._judge(self.evaluate))
+        self._open_epoch()
+        self.clock.pause()
+        while (why := self._why()) is None:
+            self._step()
+            if self._wanted()[2]:
+                self._save()
+        return self._finish(why)
+
+    @property
+    def total(self) -> int | None:
+        """The number of the last step, None if it is still to be planned."""
+        given = self.settings.total(self.per_epoch)
+        return given if given is not None or self.progress.plan_at is not None else self.progress.planned
+
+    def _why(self) -> Why | None:
+        """The reason to stop now, if there is one."""
+        interrupted, over, _ = self._wanted()
+        if self.total is not None and self.progress.step >= self.total:
+            return "finished"
+        if self.settings.patience is not None and self.progress.waited >= self.settings.patience:
+            return "patience"
+        if interrupted:
+            return "interrupted"
+        return "time" if over else None
+
+    def _wishes(self) -> list[float]:
+        """What this process wants, as 0 or 1: to stop for a signal, to stop for time, to save."""
+        due = self.clock.elapsed - self.saved_at >= self.settings.save_every
+        return [float(self.interrupted()), float(self.clock.over), float(due)]
+
+    def _wanted(self) -> list[float]:
+        """What is to be done: alone at once, else as soon as all processes have read it."""
+        return self._wishes() if self.fabric.world_size == 1 else self.agreed
+
+    def _step(self) -> None:
+        """Update the weights once and, when it is time, look at the numbers."""
+        now, every = self.progress, self.settings.evaluate_every or self.per_epoch
+        end = min(now.batch + self.settings.accumulate, now.batches)
+        group = [self.batches[index] for index in range(now.batch, end)]
+        total = self.settings.total(self.per_epoch)
+        rate = learning_rate(self.settings, now.step, now.planned if total is None else total)
+        told = self.learner.update(group, now.step, rate, self._wishes() if self.fabric.world_size > 1 else ())
+        now.step, now.batch = now.step + 1, end
+        tokens = sum(_tokens(inputs) for inputs, _ in group) * self.fabric.world_size
+        self.pending.append(_Pending(now.step, rate, tokens, told))
+        if end == now.batches:
+            now.epoch, now.batch = now.epoch + 1, 0
+            self._open_epoch()
+        judge = self.evaluate is not None and (now.step % every == 0 or now.step == self.total)
+        if judge or len(self.pending) >= self.ahead or now.plan_at is not None or now.step == self.total:
+            self._read(judge)
+
+    def _open_epoch(self) -> None:
+        """At an epoch's start, forget the state and let the data shuffle."""
+        if self.progress.batch == 0:
+            self.learner.state = None
+        if (set_epoch := getattr(self.batches, "set_epoch", None)) is not None:
+            set_epoch(self.progress.epoch)
+
+    def _read(self, judge: bool = False) -> None:
+        """Wait for the steps under way, tell their numbers and write them down; evaluate after the last one."""
+        if not self.pending:
+            return
+        pending, self.pending = self.pending, []
+        values = torch.stack([each.told for each in pending]).tolist()  # the one wait for the device
+        self.clock.measure(len(pending), sum(each.tokens for each in pending))
+        self.agreed = [max(row[2 + k] for row in values) for k in range(len(values[0]) - 2)] or self.agreed
+        for each, (loss, norm, *_) in zip(pending, values, strict=True):
+            step = self._told(each, loss, norm)
+            self.report(step)
+            judged = self._judge(self.evaluate) if judge and self.evaluate and each is pending[-1] else None
+            self._write(step, judged)
+        if self.progress.plan_at is not None and self.progress.step >= self.progress.plan_at:
+            self._plan()
+
+    def _told(self, step: _Pending, loss: float, norm: float) -> Step:
+        """One step's numbers, which must be finite."""
+        for name, value in (("loss", loss), ("gradient norm", norm)):
+            if not math.isfinite(value):
+                raise self._not_finite(f"the {name} is {value} at step {step.step}")
+        clipped = self.settings.clip is not None and norm > self.settings.clip
+        self.progress.clipped += clipped
+        self.loss = loss
+        return Step(
+            step=step.step,
+            total=self.total,
+            epoch=self._epoch(step.step),
+            loss=loss,
+            gradient_norm=norm,
+            clipped=clipped,
+            clipped_share=self.progress.clipped / step.step,
+            learning_rate=step.rate,
+            tokens_per_second=self.clock.tokens_per_second,
+            elapsed=self.clock.elapsed,
+            left=self.clock.left(self.progress, self.total),
+        )
+
+    def _not_finite(self, what: str) -> TrainingError:
+        good = f"{self.run / LAST} (step {self.saved_step})"
+        return TrainingError(f"{what}: lower the learning rate or clip; the last good checkpoint is {good}")
+
+    def _epoch(self, step: int) -> int:
+        """The epoch that a step belongs to, from 1."""
+        return max(0, step - 1) // self.per_epoch + 1
+
+    def _judge(self, evaluate: Evaluate) -> Validation:
+        """Evaluate; keep the weights if they are the best of all trained ones."""
+        now, began = self.progress, self.clock.elapsed
+        with self.learner.judging() as model:
+            loss = float(evaluate(model))
+        if self.fabric.world_size > 1:
+            loss = float(mean(self.fabric, torch.tensor(loss, device=self.fabric.device)))
+        if not math.isfinite(loss):
+            raise self._not_finite(f"the validation loss is {loss} at step {now.step}")
+        best = now.step > 0 and (now.best is None or loss < now.best)
+        if best:
+            now.best, now.best_step, now.waited = loss, now.step, 0
+            self._save(BEST)
+        elif now.step > 0:
+            now.waited += 1
+        now.evaluation_seconds = self.clock.elapsed - began
+        self.validation = Validation(
+            now.step, self._epoch(now.step), loss, best, now.evaluation_seconds, self.clock.elapsed
+        )
+        self.report(self.validation)
+        self.clock.pause()
+        return self.validation
+
+    def _plan(self) -> None:
+        """Settle how many steps the budget allows; the first process's clock decides."""
+        now = self.progress
+        now.plan_at = None
+        now.planned = self.fabric.broadcast(self.clock.plan(now, self.settings, self.per_epoch))
+        self.report(Plan(now.step, now.planned, self.clock.step_seconds, now.evaluation_seconds))
+
+    def _write(self, step: Step | None, validation: Validation | None) -> None:
+        if self.metrics is not None:
+            self.metrics.write(step, validation)
+
+    def _save(self, name: str = LAST) -> None:
+        """Write a checkpoint, unless it would hold weights that are good for nothing."""
+        self._read()
+        now, path, began = self.progress, self.run / name, self.clock.elapsed
+        now.elapsed, now.step_seconds = began, self.clock.step_seconds
+        now.fields, now.written_by = self.learner.fields, circumstances(self.fabric)
+        tensors = self.learner.snapshot()
+        if bad := self.learner.not_finite(tensors):
+            raise self._not_finite(f"{bad} is not finite after step {now.step}")
+        if self.metrics is not None:
+            self.metrics.sync()
+            save_checkpoint(path, tensors, now)
+        if name == LAST:
+            self.saved_step, self.saved_at = now.step, self.clock.elapsed
+        now.save_seconds = self.clock.elapsed - began
+        self.clock.pause()
+        self.report(Saved(now.step, path))
+
+    def _say_resumed(self) -> None:
+        self.report(Resumed(self.progress.step, self.total, self.run / LAST))
+        here, there = circumstances(self.fabric), self.progress.written_by
+        if other := [f"{name} {there.get(name)}" for name in here if there.get(name) != here[name]]:
+            self.report(
+                Notice(f"the checkpoint was written with {', '.join(other)}: losses may differ in the last digits")
+            )
+
+    def _finish(self, why: Why) -> Result:
+        """Save, let the weights of a run out of time compete for the best, and sum up."""
+        self._read()
+        now = self.progress
+        if now.step != self.saved_step:
+            self._save()
+        judged = self.validation is not None and self.validation.step == now.step
+        if why == "time" and self.evaluate is not None and not judged:
+            # After the checkpoint, which knows nothing of it: a resumed run judges when an unstopped one would.
+            self._write(None, self._judge(self.evaluate))
+        self.report(Stopped(now.step, why, self.clock.elapsed))
+        self.fabric.barrier()
+        return Result(
+            why=why,
+            step=now.step,
+            total=self.total,
+            epoch=self._epoch(now.step),
+            loss=self.loss,
+            validation=None if self.validation is None else self.validation.loss,
+            best=now.best,
+            best_step=now.best_step,
+            clipped_share=now.clipped / max(1, now.step),
+            elapsed=self.clock.elapsed,
+            last=self.run / LAST,
+            best_path=None if now.best is None else self.run / BEST,
+        )
+
+
+def _tokens(inputs: Any) -> int:
+    """Time steps times sequences: the product of the first two sizes of the first tensor."""
+    while isinstance(inputs, (tuple, list)) and inputs:
+        inputs = inputs[0]
+    return math.prod(inputs.shape[:2]) if isinstance(inputs, Tensor) else 0

@@ -1,0 +1,166 @@
+"""What a training run is asked to do, and the two numbers that follow from it: the rate and the plan."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from gatework.errors import InputError
+
+#: Steps at full rate (warm-up included) before the decay may begin: what planning needs to measure the speed.
+MEASURED = 10
+
+#: The part of the time left that a plan spends; the rest is for the noise of the machine.
+CAUTION = 0.95
+
+_CHOICES = {
+    "optimizer": ("adam", "adamw"),
+    "decay": ("cosine", "none"),
+    "precision": ("float32", "bfloat16"),
+}
+# Whole numbers with their least value, and real numbers with their range; None is "off" where the type allows it.
+_COUNTS = {
+    "steps": 1,
+    "epochs": 1,
+    "warmup": 0,
+    "accumulate": 1,
+    "evaluate_every": 1,
+    "patience": 1,
+    "seed": 0,
+}
+_POSITIVE = ("minutes", "learning_rate", "clip")
+_NOT_NEGATIVE = ("weight_decay", "final", "save_every")
+_MAY_BE_NONE = ("steps", "epochs", "minutes", "clip", "evaluate_every", "patience")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How long, how fast and how carefully to train; every field is a JSON value.
+
+    The run ends at `steps`, after `epochs` or by `minutes`, whichever comes first. `minutes` alone is a budget:
+    after the warm-up the loop measures its speed and plans the number of steps (see `train`).
+
+    steps, epochs, minutes: at least one is needed.
+    learning_rate: the rate after `warmup` steps of linear warm-up; `decay` "cosine" takes it down to
+        `final` times that at the last step, "none" leaves it.
+    optimizer: "adam" (`weight_decay` is an L2 penalty) or "adamw" (decoupled); biases and other vectors are
+        never decayed.
+    clip: the largest global norm of the gradient, None for off.
+    accumulate: batches per step; the gradient is their mean. An epoch's last step takes what is left.
+    evaluate_every: steps between evaluations, None for once an epoch; `patience` evaluations without a better
+        loss end the run.
+    precision: "float32" or "bfloat16" (autocast; weights and optimiser stay float32).
+    seed: of the random numbers of each step (torch's default generators: dropout masks); the weights' start is
+        the model's own affair.
+    save_every: seconds between checkpoints.
+
+    Errors: InputError naming the field, the value and what is expected.
+    """
+
+    steps: int | None = None
+    epochs: int | None = None
+    minutes: float | None = None
+    learning_rate: float = 2e-3
+    optimizer: str = "adam"
+    weight_decay: float = 0.0
+    warmup: int = 100
+    decay: str = "cosine"
+    final: float = 0.1
+    clip: float | None = 1.0
+    accumulate: int = 1
+    evaluate_every: int | None = None
+    patience: int | None = None
+    seed: int = 0
+    precision: str = "float32"
+    save_every: float = 30.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            _check(field.name, getattr(self, field.name))
+        if self.steps is self.epochs is self.minutes is None:
+            raise InputError("no end is set for the training: give steps, epochs or minutes")
+        if self.final > 1:
+            raise InputError(f"final = {self.final!r}: a fraction of the learning rate, 0 to 1, is expected")
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Settings as `to_dict` wrote them."""
+        known = [field.name for field in fields(cls)]
+        if unknown := sorted(set(values) - set(known)):
+            raise InputError(f"unknown setting {unknown[0]!r}: the settings are {', '.join(known)}")
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as JSON values."""
+        return asdict(self)
+
+    @property
+    def planned(self) -> bool:
+        """Whether `minutes` is the only end, so that the number of steps is planned on the way."""
+        return self.steps is None and self.epochs is None
+
+    @property
+    def steady(self) -> int:
+        """The first step at which the decay may act."""
+        return max(self.warmup, MEASURED)
+
+    def total(self, steps_per_epoch: int) -> int | None:
+        """The number of steps that `steps` and `epochs` allow, None if neither is given."""
+        ends = [] if self.steps is None else [self.steps]
+        if self.epochs is not None:
+            ends.append(self.epochs * steps_per_epoch)
+        return min(ends, default=None)
+
+
+def _check(name: str, value: Any) -> None:
+    """Refuse a value that its field cannot have."""
+    if value is None and name in _MAY_BE_NONE:
+        return
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if name in _CHOICES:
+        good, expected = value in _CHOICES[name], " or ".join(map(repr, _CHOICES[name]))
+    elif name in _COUNTS:
+        good = number and isinstance(value, int) and _COUNTS[name] <= value < 2**63
+        expected = f"a whole number of {_COUNTS[name]} or more (and below 2^63)"
+    elif name in _POSITIVE:
+        good, expected = number and value > 0, "a number above 0"
+    elif name in _NOT_NEGATIVE:
+        good, expected = number and value >= 0, "a number of 0 or more"
+    else:
+        raise AssertionError(f"the setting {name} has no check")
+    if not good:
+        raise InputError(f"{name} = {value!r}: {expected} is expected")
+
+
+def learning_rate(settings: Settings, step: int, total: int | None) -> float:
+    """The rate of step number `step` (from 0) of `total`: a function of nothing else, so that resuming is exact.
+
+    Up to `settings.steady` it does not depend on `total`, which a budget in minutes fixes only then.
+    """
+    peak = settings.learning_rate
+    if step < settings.warmup:
+        return peak * (step + 1) / settings.warmup
+    if settings.decay == "none" or total is None or step < settings.steady:
+        return peak
+    way = min(1.0, (step - settings.steady) / max(1, total - settings.steady))
+    return peak * (settings.final + (1 - settings.final) * 0.5 * (1 + math.cos(math.pi * way)))
+
+
+def plan_steps(
+    seconds: float,
+    *,
+    step: float,
+    evaluation: float = 0.0,
+    every: int = 1,
+    save: float = 0.0,
+    save_every: float = math.inf,
+) -> int:
+    """How many steps, at least 1, fit into `seconds`, a little on the safe side.
+
+    step, evaluation, save: what one of each takes, in seconds. An evaluation comes after every `every` steps and
+    one at the end, a checkpoint every `save_every` seconds and one at the end.
+    """
+    left = seconds * CAUTION - evaluation - save
+    left *= save_every / (save_every + save) if math.isfinite(save_every) and save else 1.0
+    each = step + evaluation / every
+    return max(1, math.floor(left / each)) if each > 0 else 1
