@@ -23,6 +23,7 @@ class TrainingProgress:
         self.live = Live(console=self.console, auto_refresh=False, transient=True) if self.console.is_terminal else None
         self.shown = -PLAIN_EVERY
         self.loss: float | None = None
+        self.steps = 0
 
     def __enter__(self) -> Self:
         if self.live is not None:
@@ -42,21 +43,41 @@ class TrainingProgress:
             case Saved():
                 pass  # every half minute; the end says where it is
             case _:
-                self.console.print(described(event), markup=False)
+                self.say(described(event))
+
+    def say(self, line: str) -> None:
+        """Prints a line that stays."""
+        self.console.print(line, markup=False)
+
+    def reading(self, done: int, total: int) -> None:
+        """Shows how much of the text is read, of `total` bytes."""
+        if self.live is not None and self.due(LIVE_EVERY):
+            self.draw(f"reading the text: {done / max(1, total):.0%} of {total / 1e6:,.1f} MB")
 
     def step(self, event: Step) -> None:
         """Shows a step, unless the last one shown is too fresh."""
-        weight = 0.0 if self.loss is None else min(SMOOTHING, 1 - 1 / event.step)
+        self.steps += 1
+        weight = min(SMOOTHING, 1 - 1 / self.steps)  # at first the mean of all
         self.loss = weight * (self.loss or 0.0) + (1 - weight) * event.loss
-        now = time.monotonic()
-        if now - self.shown < (LIVE_EVERY if self.live is not None else PLAIN_EVERY) and event.step != event.total:
+        if not self.due(LIVE_EVERY if self.live is not None else PLAIN_EVERY) and event.step != event.total:
             return
-        self.shown = now
         line = step_line(event, self.loss, self.unit)
         if self.live is not None:
-            self.live.update(Text(line, overflow="ellipsis", no_wrap=True), refresh=True)
+            self.draw(line)
         else:
-            self.console.print(line, markup=False)
+            self.say(line)
+
+    def due(self, every: float) -> bool:
+        """Whether so many seconds have gone since the last time; if so, that is now."""
+        now = time.monotonic()
+        if now - self.shown < every:
+            return False
+        self.shown = now
+        return True
+
+    def draw(self, line: str) -> None:
+        assert self.live is not None
+        self.live.update(Text(line, overflow="ellipsis", no_wrap=True), refresh=True)
 
 
 def step_line(event: Step, loss: float, unit: str) -> str:

@@ -1,20 +1,26 @@
 """`gatework train`: from raw input to a trained model in a run folder."""
 
+import io
 import re
+import shlex
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
 from gatework.cells import Cell
 from gatework.cli.progress import TrainingProgress
 from gatework.cli.use import score_line
-from gatework.data import Corpus, LanguageBatches
+from gatework.data import Corpus, LanguageBatches, Level
+from gatework.data.reading import blamed
+from gatework.data.text import check_splits
+from gatework.data.vocabulary import UNITS
 from gatework.errors import InputError
 from gatework.layers.check import cell as find_cell
+from gatework.notation import EquationError
 from gatework.tasks.language import Batching, LanguageModel, Outcome, Run, Shape, Text, resume_text, train_text
 from gatework.tasks.run import first_process
 from gatework.training import Settings, bits
@@ -50,12 +56,15 @@ def text(
     vocabulary: Annotated[
         int | None, typer.Option(help="Tokens to know at most.  [default: 1024 characters, 10000 words]")
     ] = None,
+    splits: Annotated[
+        str, typer.Option(help="Shares of the text for training, validation and test.", metavar="A,B,C")
+    ] = "0.9,0.05,0.05",
     cell: Annotated[str, typer.Option(help="A cell by name; gatework cells lists them.")] = "lstm",
     equations: Annotated[Path | None, typer.Option(help="A file with the equations of your own cell.")] = None,
     hidden: Annotated[int, typer.Option(help="Units of each recurrent layer, H.")] = 256,
     layers: Annotated[int, typer.Option(help="Recurrent layers, L.")] = 1,
     projection: Annotated[int, typer.Option(help="Project the output to so many units, R; 0 for none.")] = 0,
-    embedding: Annotated[int, typer.Option(help="Units that stand for a token.")] = 64,
+    embedding: Annotated[int | None, typer.Option(help="Units that stand for a token.  [default: 64]")] = None,
     one_hot: Annotated[bool, typer.Option("--one-hot", help="Feed tokens one-hot, without an embedding.")] = False,
     tied: Annotated[bool, typer.Option("--tied", help="Use the embedding's weights for the output too.")] = False,
     dropout: Annotated[float, typer.Option(help="Dropout between layers and before the output.")] = 0.0,
@@ -70,7 +79,10 @@ def text(
     bptt: Annotated[int, typer.Option(help="Time steps between two updates (truncated backpropagation).")] = 64,
     steps: Annotated[int | None, typer.Option(help="Updates of the weights in all.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the text.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Time to train; alone, the schedule is planned to fit.")] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Time to train, with --resume from now on; alone, the schedule is planned to fit."),
+    ] = None,
     learning_rate: Annotated[float, typer.Option(help="The rate after warm-up.")] = 4e-3,
     optimizer: Annotated[Literal["adam", "adamw"], typer.Option(help="adamw decouples the weight decay.")] = "adamw",
     weight_decay: Annotated[float, typer.Option(help="Of matrices; biases never decay.")] = 0.01,
@@ -97,14 +109,18 @@ def text(
     if resume:
         go_on(out, given, device, overwrite)
         return
-    chosen = own_cell(equations) if equations is not None else find_cell(cell)
     if not paths:
         raise InputError("no text was given: name files, directories, or - for standard input")
+    if one_hot and embedding is not None:
+        raise InputError(f"--one-hot and --embedding {embedding}: give one of them")
+    if "cell" in given and equations is not None:
+        raise InputError(f"--cell {cell} and --equations {equations}: give one of them")
+    chosen = own_cell(equations) if equations is not None else find_cell(cell)
     shape = Shape(
         hidden=hidden,
         layers=layers,
         projection=projection,
-        embedding=None if one_hot else embedding,
+        embedding=None if one_hot else Shape.embedding if embedding is None else embedding,
         tied=tied,
         dropout=dropout,
         variational=variational,
@@ -126,20 +142,18 @@ def text(
         decay=decay,
         clip=clip or None,
         accumulate=accumulate,
-        evaluate_every=evaluate_every or 500,
+        evaluate_every=evaluate_every,
         patience=patience,
         seed=seed,
         precision=precision,
         save_every=save_every,
     )
-    source = Text(tuple(paths), level, tuple(suffix or ()), tuple(exclude or ()), vocabulary)
-    with Progress(transient=True, disable=not Console().is_terminal) as bar, TrainingProgress(UNITS[level]) as progress:
-        reading = bar.add_task("reading the text", total=None)
+    source = Text(tuple(paths), level, tuple(suffix or ()), tuple(exclude or ()), vocabulary, shares(splits))
+    with progress_on(level) as progress:
 
         def told(corpus: Corpus, batches: LanguageBatches, model: LanguageModel) -> None:
-            bar.stop()
             for line in introduction(corpus, batches, model):
-                progress.console.print(line, markup=False)
+                progress.say(line)
 
         outcome = train_text(
             source,
@@ -152,12 +166,9 @@ def text(
             device=device,
             report=progress,
             told=told,
-            reading=lambda done, total: bar.update(reading, completed=done, total=total),
+            reading=progress.reading,
         )
     conclude(outcome, out)
-
-
-UNITS = {"byte": "bytes", "char": "characters", "word": "words"}
 
 
 def go_on(out: Path, given: dict[str, Any], device: str, overwrite: bool) -> None:
@@ -168,19 +179,19 @@ def go_on(out: Path, given: dict[str, Any], device: str, overwrite: bool) -> Non
     begun = begun_with(run)
     for name, value in given.items():
         if name in begun and value != begun[name]:
-            option = "--" + name.replace("_", "-")
+            option = "the text" if name == "paths" else "--" + name.replace("_", "-")
             raise InputError(
-                f"{option} {value}: the run in {out} was started with {begun[name]}, and goes on with that; "
-                f"leave out {option}, or start a new run in another folder"
+                f"{option} {spelled(value)}: the run in {out} was started with {spelled(begun[name])}, and goes on "
+                f"with that; leave out {option}, or start a new run in another folder"
             )
-    changes = {name: given[name] for name in RESUMABLE if given.get(name) is not None}
-    with TrainingProgress(UNITS[run.vocabulary.level]) as progress:
+    changes = {name: given[name] for name in RESUMABLE if name in given}
+    with progress_on(run.text.level) as progress:
         outcome = resume_text(out, changes, device=device, report=progress)
     conclude(outcome, out)
 
 
 def begun_with(run: Run) -> dict[str, Any]:
-    """The options that shaped a run, as the command line gives them."""
+    """The options that shaped a run, as `named` gives them."""
     text, shape, settings = run.text, asdict(run.shape), run.settings.to_dict()
     return {
         **{name: value for name, value in settings.items() if name not in RESUMABLE},
@@ -190,53 +201,71 @@ def begun_with(run: Run) -> dict[str, Any]:
         "learned_start": run.shape.initial == "learned",
         "streams": run.batching.streams,
         "bptt": run.batching.steps,
-        "level": text["level"],
-        "suffix": text["suffixes"],
-        "exclude": text["exclude"],
-        "vocabulary": text["size"],
+        "level": text.level,
+        "suffix": text.suffixes,
+        "exclude": text.exclude,
+        "vocabulary": text.size,
+        "splits": text.splits,
         "cell": run.cell.name,
         "equations": run.cell,
-        "paths": text["paths"],
+        "paths": text.paths,
     }
 
 
 def introduction(corpus: Corpus, batches: LanguageBatches, model: LanguageModel) -> list[str]:
     """What will be trained on what, and what of the text is left out."""
+    unit = corpus.vocabulary.unit
     weights = sum(parameter.numel() for parameter in model.parameters())
-    return [
+    lines = [
         corpus.describe(),
         f"{len(batches):,} batches of {batches.streams} streams x {batches.steps} steps; "
-        f"{batches.dropped:,} {corpus.vocabulary.unit} fill no batch and are left out",
+        f"{batches.dropped:,} {unit} fill no batch and are left out",
         f"{model.recurrent.extra_repr()}; {weights:,} weights",
     ]
+    if len(corpus.validation) <= batches.streams:
+        lines.append(
+            f"no validation: {len(corpus.validation):,} {unit} for it are too few for {batches.streams} streams"
+        )
+    return lines
 
 
 def conclude(outcome: Outcome, out: Path) -> None:
     """The figures of a run that ended, and what to do next."""
     if not first_process():
         return
-    result = outcome.result
+    result, folder = outcome.result, shlex.quote(str(out))
     if result.best is not None:
         print(f"best validation {bits(result.best):.3f} bits, at step {result.best_step:,}: {result.best_path}")
     if outcome.test is not None:
         print(f"held-out text: {score_line(outcome.test)}")
     if result.why in ("time", "interrupted") and result.step != result.total:
-        print(f"go on with: gatework train text --resume --out {out}")
-    else:
-        print(f"next: gatework sample {out}")
+        print(f"go on with: gatework train text --resume --out {folder}")
+        return
+    if result.loss is None:
+        print("nothing was left to do: a larger number of --steps or --epochs, or --minutes, makes the run longer")
+    print(f"next: gatework sample {folder}")
+
+
+def progress_on(level: Level) -> TrainingProgress:
+    """The progress on standard output, which is the first process's."""
+    console = Console(highlight=False, soft_wrap=True) if first_process() else Console(file=io.StringIO())
+    return TrainingProgress(UNITS[level], console)
 
 
 def own_cell(path: Path) -> Cell:
     """The cell whose equations stand in a file, named after it."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the equations in {path}: {error}") from error
+    with blamed("read", path):
+        data = path.read_bytes()
     name = re.sub(r"\W+", "_", path.stem)
-    return Cell(name if name.isidentifier() else f"cell_{name}", text)
+    try:
+        return Cell(name if name.isidentifier() else f"cell_{name}", data.decode())
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 at byte {error.start}: expected equations as text") from error
+    except EquationError as error:
+        raise InputError(f"{path}, {error}") from error
 
 
-def by_name(option: str, given: list[str] | None) -> dict[str, float]:
+def by_name(option: str, given: Iterable[str] | None) -> dict[str, float]:
     """["g=0.1"] as {"g": 0.1}."""
     found: dict[str, float] = {}
     for item in given or ():
@@ -248,10 +277,33 @@ def by_name(option: str, given: list[str] | None) -> dict[str, float]:
     return found
 
 
+def shares(given: str) -> tuple[float, float, float]:
+    """ "0.9,0.05,0.05" as numbers."""
+    try:
+        return check_splits([float(share) for share in given.split(",")])
+    except ValueError:
+        raise InputError(
+            f"--splits {given}: expected three shares, for training, validation and test, that add up to 1, the first "
+            "above 0, such as 0.9,0.05,0.05"
+        ) from None
+
+
+def spelled(value: object) -> str:
+    """The value of an option as the command line has it."""
+    match value:
+        case Cell():
+            return repr(value.equations)
+        case tuple():
+            return " ".join(map(str, value)) or "none"
+        case dict():
+            return " ".join(f"{name}={number}" for name, number in value.items()) or "none"
+    return "none" if value is None else str(value)
+
+
 def named(context: typer.Context) -> dict[str, Any]:
     """The options that were given, not defaulted, as values to compare."""
-    given = {
-        name: value
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
         for name, value in context.params.items()
         if (source := context.get_parameter_source(name)) is not None and source.name == "COMMANDLINE"
     }
@@ -260,4 +312,6 @@ def named(context: typer.Context) -> dict[str, Any]:
             given[name] = by_name(f"--{name.replace('_', '-')}", given[name])
     if "equations" in given:
         given["equations"] = own_cell(given["equations"])
+    if "splits" in given:
+        given["splits"] = shares(given["splits"])
     return given

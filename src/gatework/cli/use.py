@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,9 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from gatework.data import prepare
+from gatework.data import UNKNOWN, prepare
+from gatework.data.vocabulary import UNITS
+from gatework.errors import InputError
 from gatework.tasks import sampling, scoring
 from gatework.tasks.language import Run
 
@@ -35,14 +38,11 @@ def sample(
     draw = sampling.Draw(temperature, top_k, top_p)
     opened = Run.open(run)
     pieces = sampling.sample(opened.model(device=device), opened.vocabulary, prompt, length, draw=draw, seed=seed)
-    unseen = sorted(set(prompt) - set("".join(opened.vocabulary.tokens))) if opened.vocabulary.level != "byte" else []
-    if unseen:
+    if unseen := sampling.unseen(opened.vocabulary, prompt):
         print(f"note: the model has never seen {' '.join(map(repr, unseen))}", file=sys.stderr)
-    sys.stdout.write(prompt)
-    for piece in pieces:
+    for piece in chain([prompt], pieces, ["\n"]):
         sys.stdout.write(piece)
         sys.stdout.flush()
-    sys.stdout.write("\n")
 
 
 def score(
@@ -58,6 +58,8 @@ def score(
     device: Device = "cpu",
 ) -> None:
     """Says how well a trained model knows a text: bits per character and perplexity."""
+    if each and streams is not None:
+        raise InputError("--each reads the text as one stream: leave out --streams")
     opened = Run.open(run)
     model = opened.model(device=device)
     with tempfile.TemporaryDirectory(prefix="gatework-") as folder:
@@ -69,7 +71,7 @@ def score(
             for token, lost in scoring.each(model, opened.vocabulary, tokens):
                 print(f"{lost:.4f}\t{token!r}")
             return
-        chosen = streams or (1 if len(tokens) <= LONG else STREAMS)
+        chosen = streams if streams is not None else 1 if len(tokens) <= LONG else STREAMS
         with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
             task = bar.add_task("scoring", total=len(tokens) - 1)
             result = scoring.score(
@@ -83,7 +85,7 @@ def score(
 
 def score_line(result: scoring.Score) -> str:
     """The figures of a score in one line."""
-    unit = {"byte": "bytes", "char": "characters", "word": "words"}[result.level]
+    unit = UNITS[result.level]
     figures: list[str] = []
     if result.bits_per_character is not None:
         figures.append(f"{result.bits_per_character:.3f} bits per character")
@@ -91,6 +93,6 @@ def score_line(result: scoring.Score) -> str:
         figures.append(f"{result.bits_per_token:.3f} bits per {unit.removesuffix('s')}")
     figures.append(f"perplexity {result.perplexity:.2f} over {result.tokens:,} {unit}")
     if result.unknown:
-        cost = " at 20.1 bits more each" if result.level == "char" else ", counted as <unk>"
+        cost = " at 20.1 bits more each" if result.level == "char" else f", counted as {UNKNOWN}"
         figures.append(f"{result.unknown:,} of them unknown{cost}")
     return ", ".join(figures)

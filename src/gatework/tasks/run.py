@@ -10,55 +10,108 @@ results.json        the figures on held-out data, once the training has ended
 import math
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from gatework.cells import Cell
+from gatework.data.reading import blamed
 from gatework.errors import InputError
 from gatework.training import read_json, write_json
+from gatework.training.processes import under_torchrun
 
-FORMAT = "gatework run 1"
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+MAKER = "gatework run"
+FORMAT = f"{MAKER} 1"
 DESCRIPTION = "run.json"
 RESULTS = "results.json"
 
 
-@contextmanager
-def new_run(out: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """A folder to fill that becomes `out` when the block ends well, and vanishes when it does not.
+class NewRun:
+    """A run on its way: `folder` is filled aside, `place` makes it the folder `out`, `keep` makes that final.
 
-    With `overwrite` a run that is there gives way, at the end and no sooner; any other folder is left alone.
+    Until then a run that was in `out` waits aside, and `undo` puts everything back as it was.
+    """
+
+    def __init__(self, out: Path, aside: Path) -> None:
+        self.out, self.folder, self.former = out, aside / "new", aside / "former"
+        self.placed = self.kept = False
+
+    def place(self) -> None:
+        with blamed("make", self.out):
+            if self.out.exists():
+                self.out.rename(self.former)
+            self.folder.rename(self.out)
+            self.placed = True
+
+    def keep(self) -> None:
+        self.kept = True
+        shutil.rmtree(self.former, ignore_errors=True)
+
+    def undo(self) -> None:
+        if self.kept:
+            return
+        if self.placed:
+            shutil.rmtree(self.out, ignore_errors=True)
+        if self.former.exists():
+            self.former.rename(self.out)
+
+
+@contextmanager
+def new_run(out: Path, *, overwrite: bool = False) -> Iterator[NewRun]:
+    """A run to fill, place and keep; if the block fails before that, nothing on the disk has changed.
+
+    With `overwrite` a run that is there gives way; any other folder is left alone.
     Raises InputError where `out` exists and may not be replaced.
     """
     check_free(out, overwrite)
-    try:
+    out = Path(os.path.realpath(out))  # a link stays, what it points to is replaced
+    above = [folder for folder in out.parents if not folder.exists()]
+    with blamed("make", out):
         out.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    except OSError as error:
-        raise InputError(f"cannot make {out}: {error.strerror or error}; choose another folder with --out") from error
+    new = NewRun(out, aside)
     try:
-        yield aside
-        aside.chmod(0o755)
-        if out.exists():
-            shutil.rmtree(out)
-        aside.rename(out)
-    except BaseException:
+        new.folder.mkdir()
+        yield new
+        new.keep()
+    finally:
+        new.undo()
         shutil.rmtree(aside, ignore_errors=True)
-        raise
+        for folder in above:  # those made here go again if they are empty
+            with suppress(OSError):
+                folder.rmdir()
 
 
-def check_free(out: Path, overwrite: bool) -> None:
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
-    if not (out / DESCRIPTION).is_file():
-        raise InputError(f"{out} exists and is no run: choose another folder")
+def check_free(out: Path, overwrite: bool = False) -> None:
+    """Raises InputError unless a run can be made in `out`."""
+    with blamed("make", out):
+        if not out.exists():
+            return
+        if out.samefile(Path.cwd()):
+            raise InputError(f"{out} is the folder you are in: name another one")
+        if out.is_dir() and not any(out.iterdir()):
+            return
+    if not is_run(out):
+        raise InputError(f"{out} exists and is no run: name another folder, or remove it yourself")
     if not overwrite:
         raise InputError(f"{out} exists: --resume goes on with it, --overwrite starts anew")
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run of this or another version, so that it may be overwritten."""
+    try:
+        return str(read_json(folder / DESCRIPTION).get("format")).startswith(f"{MAKER} ")
+    except InputError:
+        return False
 
 
 def describe(folder: Path, task: str, **values: Any) -> None:
@@ -67,11 +120,18 @@ def describe(folder: Path, task: str, **values: Any) -> None:
     write_json(folder / DESCRIPTION, {"format": FORMAT, "task": task, "versions": versions, **values})
 
 
+def amend(run: Path, **values: Any) -> None:
+    """Replaces values in the run.json of a run."""
+    path = run / DESCRIPTION
+    write_json(path, read_json(path) | values)
+
+
 def description(run: Path, task: str) -> dict[str, Any]:
     """Reads run.json; raises InputError, naming the file, where it is not of this task."""
     path = run / DESCRIPTION
     if not run.is_dir():
-        raise InputError(f"{run} does not exist: expected the folder of a run, made by gatework train ... --out {run}")
+        what = "is no folder" if run.exists() else "does not exist"
+        raise InputError(f"{run} {what}: expected the folder of a run, as gatework train makes it")
     values = read_json(path)
     if values.get("format") != FORMAT:
         raise InputError(f"{path} is no run that this gatework reads: expected format {FORMAT!r}")
@@ -82,12 +142,20 @@ def description(run: Path, task: str) -> dict[str, Any]:
 
 def first_process() -> bool:
     """Whether this is the process that writes: the only one, or torchrun's first."""
-    return os.environ.get("RANK", "0") == "0"
+    return not under_torchrun() or os.environ.get("RANK") == "0"
 
 
-def world_size() -> int:
-    """How many processes torchrun started; 1 without it."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+@contextmanager
+def first_alone(fabric: "Fabric") -> Iterator[None]:
+    """All wait for what the first process does inside; where it fails, and says why, the others just end."""
+    done = False
+    try:
+        yield
+        done = True
+    finally:
+        done = fabric.broadcast(done)
+    if not done:
+        sys.exit(2)
 
 
 def cell_to_json(cell: Cell) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gatework.data import Vocabulary
+from gatework.data.vocabulary import pieces
 from gatework.errors import InputError
 from gatework.tasks.scoring import Predictor
 
@@ -35,8 +36,8 @@ class Draw:
         """The distribution [V] that a token is drawn from."""
         if self.temperature == 0:
             return torch.nn.functional.one_hot(logits.argmax(), len(logits)).float()
-        ranked, order = (logits.double() / self.temperature).sort(descending=True, stable=True)
-        chances = ranked.softmax(0)
+        ranked, order = logits.double().sort(descending=True, stable=True)
+        chances = ((ranked - ranked[0]) / self.temperature).softmax(0)  # the least temperature overflows nothing
         if self.top_k is not None:
             chances[self.top_k :] = 0
         if self.top_p is not None:
@@ -57,7 +58,8 @@ def sample(
     """Yields `length` tokens as text, as they are drawn, after the prompt; the unknown token is never drawn.
 
     An empty prompt stands for a new line, or the commonest token where the vocabulary has none. One seed gives one
-    text. Raises InputError for a negative length.
+    text. A character whose bytes are not all written at the end comes as "\ufffd". Raises InputError, before
+    anything is drawn, for a negative length and a prompt that is not text.
     """
     if length < 0:
         raise InputError(f"length is {length}; expected 0 or more tokens")
@@ -66,20 +68,37 @@ def sample(
         generator.seed()
     else:
         generator.manual_seed(seed)
-    decoder = vocabulary.decoder()
     tokens = torch.from_numpy(vocabulary.encode(prompt or opening(vocabulary)).astype("int64"))[:, None]  # [T,1]
+    return written(model, vocabulary, tokens, length, draw, generator)
+
+
+def written(
+    model: Predictor, vocabulary: Vocabulary, tokens: Tensor, length: int, draw: Draw, generator: torch.Generator
+) -> Iterator[str]:
+    """Yields the text after tokens [T,1], the state carried."""
+    decoder = vocabulary.decoder()
     device, state = next(model.parameters()).device, None
     for _ in range(length):
         with torch.inference_mode():
             logits, state = model.logits(tokens.to(device), state)
-        last = logits[-1, 0].float().cpu()  # [V]
+        last = logits[-1, 0].double().cpu()  # [V]
         if vocabulary.unknown is not None:
             last[vocabulary.unknown] = -torch.inf
         token = int(torch.multinomial(draw.probabilities(last), 1, generator=generator))
         yield decoder.decode(token)
         tokens = torch.tensor([[token]])
+    yield decoder.finish()
 
 
 def opening(vocabulary: Vocabulary) -> str:
     """What a text begins after, when nothing is said: a new line, or the commonest token."""
     return "\n" if vocabulary.level == "byte" or "\n" in vocabulary.tokens else vocabulary.tokens[1]
+
+
+def unseen(vocabulary: Vocabulary, text: str) -> list[str]:
+    """The characters or words of a text that the vocabulary has not, each once."""
+    if vocabulary.unknown is None:
+        return []
+    split = [piece for part in pieces(vocabulary.level, [text]) for piece in part]
+    unknown = vocabulary.ids(split) == vocabulary.unknown
+    return list(dict.fromkeys(piece for piece, new in zip(split, unknown, strict=True) if new))

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gatework.data import IGNORED, ScoringBatches, Vocabulary
+from gatework.data import IGNORED, Level, ScoringBatches, Vocabulary
 
-SCORING_STEPS = 256  # between two hand-overs of the state; changes the memory needed and nothing else
+SCORING_STEPS = 64  # between two hand-overs of the state; changes the memory needed and nothing else
 CODE_POINTS = 0x110000  # of Unicode: what an unknown character may be
 
 
@@ -32,7 +32,7 @@ class Score:
     not in the vocabulary; level: "byte", "char" or "word".
     """
 
-    level: str
+    level: Level
     nats: float
     tokens: int
     characters: int

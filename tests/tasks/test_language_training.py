@@ -1,0 +1,560 @@
+import json
+import math
+import signal
+from dataclasses import asdict, replace
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from language_toys import BATCHING, SMALL, At, go_on, rows, start, tree, write_text
+from torch import nn
+
+import gatework as gw
+from gatework.errors import InputError
+from gatework.tasks import language
+from gatework.tasks.language import Batching, Run, Shape, evaluation, training_batches
+from gatework.tasks.scoring import score
+from gatework.training import Plan, Resumed, Saved, Step, Validation, bits, load_checkpoint, train
+
+FILES = {"run.json", "tokens.bin", "last.safetensors", "best.safetensors", "metrics.csv", "results.json"}
+OWN = gw.Cell("mine", "z = sigmoid(W_z @ x + U_z @ h + b_z)\nh = z * h + (1 - z) * tanh(W @ x + U @ h + b)")
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    return write_text(tmp_path)
+
+
+# -- learning
+
+
+@pytest.mark.parametrize("cell", ["lstm", "full_peephole_lstm", OWN], ids=str)
+def test_a_repeating_pattern_is_learnt(tmp_path: Path, cell: str | gw.Cell) -> None:
+    path = tmp_path / "pattern.txt"
+    path.write_text("abcabd\n" * 150)
+    outcome = start(tmp_path / "run", path, cell, steps=150, evaluate_every=75, learning_rate=0.03)
+    run = Run.open(tmp_path / "run")
+    found = score(run.model(), run.vocabulary, run.corpus().train, BATCHING.streams)
+    assert outcome.result.loss is not None
+    assert bits(outcome.result.loss) < 0.1
+    assert found.bits_per_token < 0.1
+
+
+def test_random_text_is_learnt_to_its_entropy_and_not_below(tmp_path: Path) -> None:
+    text = write_text(tmp_path, 3000)
+    outcome = start(tmp_path / "run", text, "gru", steps=100, evaluate_every=50, learning_rate=0.01)
+    assert outcome.test is not None
+    assert 0.98 * math.log2(7) < outcome.test.bits_per_token < 1.05 * math.log2(7)
+
+
+# -- what a run is
+
+
+def test_a_run_folder_holds_all_that_is_needed_and_nothing_else(tmp_path: Path, text: Path) -> None:
+    outcome = start(tmp_path / "runs" / "one", text)
+    assert {path.name for path in (tmp_path / "runs" / "one").iterdir()} - {"tensorboard"} == FILES
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["one"], "nothing is left beside it"
+    results = json.loads((tmp_path / "runs" / "one" / "results.json").read_text())
+    assert outcome.test is not None
+    assert results == {"why": "finished", "step": 12, "test": outcome.test.to_json()}
+    values = json.loads((tmp_path / "runs" / "one" / "run.json").read_text())
+    assert values["text"]["paths"] == [str(text)]
+    assert values["versions"]["torch"] == torch.__version__
+
+
+def test_the_folder_of_a_run_has_the_rights_of_any_new_folder(tmp_path: Path, text: Path) -> None:
+    start(tmp_path / "run", text, steps=1)
+    (tmp_path / "other").mkdir()
+    assert (tmp_path / "run").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_a_run_knows_again_what_it_was_told(tmp_path: Path, text: Path) -> None:
+    shape = replace(SMALL, embedding=None, layers=2, dropout=0.1, zoneout={"h": 0.1}, initial="learned")
+    start(tmp_path / "run", text, "gru", shape=shape, level="byte", splits=(0.8, 0.1, 0.1), exclude=("x",), seed=4)
+    run = Run.open(tmp_path / "run")
+    assert (run.cell, run.shape, run.batching) == (gw.cells["gru"], shape, BATCHING)
+    assert (run.text.paths, run.text.level, run.text.splits) == ((str(text),), "byte", (0.8, 0.1, 0.1))
+    assert (run.text.exclude, run.settings.seed) == (("x",), 4)
+    assert len(run.corpus().tokens) == run.counts.tokens == 900
+
+
+def test_a_state_that_starts_at_minus_infinity_survives_the_description(tmp_path: Path, text: Path) -> None:
+    start(tmp_path / "run", text, "slstm", steps=2)
+    assert Run.open(tmp_path / "run").cell == gw.cells["slstm"]
+    assert go_on(tmp_path / "run", steps=3).result.step == 3
+
+
+def test_the_trained_model_is_the_best_in_evaluation_mode(tmp_path: Path, text: Path) -> None:
+    start(tmp_path / "run", text)
+    run = Run.open(tmp_path / "run")
+    model = run.model()
+    best = load_checkpoint(tmp_path / "run" / "best.safetensors").part("model")
+    assert not model.training
+    assert all(torch.equal(tensor, best[name]) for name, tensor in model.state_dict().items())
+
+
+def test_a_run_without_a_validation_uses_its_last_weights(tmp_path: Path, text: Path) -> None:
+    outcome = start(tmp_path / "run", text, splits=(1.0, 0.0, 0.0))
+    assert outcome.test is None
+    assert outcome.result.best_path is None
+    last = load_checkpoint(tmp_path / "run" / "last.safetensors").part("model")
+    model = Run.open(tmp_path / "run").model()
+    assert all(torch.equal(tensor, last[name]) for name, tensor in model.state_dict().items())
+    assert not (tmp_path / "run" / "results.json").exists()
+
+
+def test_a_model_is_not_put_on_a_device_that_is_not_there(tmp_path: Path, text: Path) -> None:
+    start(tmp_path / "run", text, steps=1)
+    with pytest.raises(InputError, match="device 'nonsense' cannot be used"):
+        Run.open(tmp_path / "run").model(device="nonsense")
+
+
+@pytest.mark.parametrize(("accumulate", "every"), [(1, 38), (5, 8)])
+def test_validation_comes_once_an_epoch_where_nothing_else_is_said(
+    tmp_path: Path, text: Path, accumulate: int, every: int
+) -> None:
+    start(tmp_path / "run", text, evaluate_every=None, steps=1, accumulate=accumulate)
+    assert Run.open(tmp_path / "run").settings.evaluate_every == every
+
+
+def test_validation_comes_every_500_steps_of_a_long_epoch(tmp_path: Path) -> None:
+    text = write_text(tmp_path, 2000)
+    start(tmp_path / "run", text, evaluate_every=None, steps=1, batching=Batching(1, 3))
+    assert Run.open(tmp_path / "run").settings.evaluate_every == 500
+
+
+# -- validation and shares
+
+
+def test_the_shares_of_the_validation_have_one_mean(tmp_path: Path, text: Path) -> None:
+    start(tmp_path / "run", text, batching=Batching(streams=4, steps=7, validate_on=31), splits=(0.8, 0.1, 0.1))
+    run = Run.open(tmp_path / "run")
+    corpus, model = run.corpus(), run.model()
+    whole, *parts = (evaluation(corpus, run.batching, rank, world) for rank, world in ((0, 1), (0, 2), (1, 2)))
+    assert whole is not None
+    means = [part(model) for part in parts if part is not None]
+    assert len(set(means)) == 2
+    assert whole(model) == pytest.approx(sum(means) / 2, rel=1e-6)
+
+
+def test_no_more_than_was_said_is_validated_on(tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start(tmp_path / "run", text, steps=1)
+    run, asked = Run.open(tmp_path / "run"), []
+    monkeypatch.setattr(language, "mean_loss", lambda _model, batches: asked.append(batches) or 0.0)
+    for validate_on in (10, 1000):
+        judge = evaluation(run.corpus(), Batching(3, 7, validate_on), 0, 1)
+        assert judge is not None
+        judge(nn.Identity())
+    assert [sum(int(lengths.sum()) for *_, lengths in batches) for batches in asked] == [9, 42]  # of 10 and of 44
+
+
+def test_a_validation_part_without_a_token_for_each_stream_is_none(tmp_path: Path, text: Path) -> None:
+    start(tmp_path / "run", text, steps=1)
+    corpus = Run.open(tmp_path / "run").corpus()  # 45 tokens to validate on
+    assert evaluation(corpus, Batching(44, 3), 0, 1) is not None
+    assert evaluation(corpus, Batching(45, 3), 0, 1) is None
+
+
+def test_processes_share_the_streams(tmp_path: Path, text: Path) -> None:
+    start(tmp_path / "run", text, steps=1)
+    corpus = Run.open(tmp_path / "run").corpus()
+    whole, *parts = (training_batches(corpus, Batching(4, 7), *place) for place in ((0, 1), (0, 2), (1, 2)))
+    for k in range(len(whole)):
+        inputs = torch.cat([part[k][0] for part in parts], dim=1)
+        assert torch.equal(inputs, whole[k][0])
+    with pytest.raises(InputError, match="3 streams cannot be shared evenly by 2 processes"):
+        training_batches(corpus, Batching(3, 7), 0, 2)
+
+
+# -- resuming
+
+DROPOUT = {
+    "shape": replace(SMALL, dropout=0.3, recurrent_dropout={"g": 0.2}, zoneout={"c": 0.1}),
+    "steps": 90,
+    "evaluate_every": 20,
+}  # 90 steps are two epochs and a part
+
+
+def same_run(a: Path, b: Path) -> None:
+    assert rows(a) == rows(b)
+    for name in ("last.safetensors", "best.safetensors"):
+        one, other = load_checkpoint(a / name).tensors, load_checkpoint(b / name).tensors
+        assert one.keys() == other.keys()
+        assert all(torch.equal(tensor, other[key]) for key, tensor in one.items())
+    assert (a / "results.json").read_text() == (b / "results.json").read_text()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was never stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    start(folder / "run", write_text(folder), "lstm", **DROPOUT)
+    return folder / "run"
+
+
+def test_a_run_that_was_interrupted_resumes_bit_for_bit(tmp_path: Path, text: Path, whole: Path) -> None:
+    stop = partial(signal.raise_signal, signal.SIGINT)
+    first = At(Step, 25, stop)
+    outcome = start(tmp_path / "run", text, "lstm", report=first, **DROPOUT)
+    assert (outcome.result.why, outcome.result.step, outcome.test) == ("interrupted", 25, None)
+    assert not (tmp_path / "run" / "results.json").exists()
+    outcome = go_on(tmp_path / "run", At(Step, 30, stop))
+    assert (outcome.result.why, outcome.result.step) == ("interrupted", 55)
+    assert go_on(tmp_path / "run").result.why == "finished"
+    same_run(whole, tmp_path / "run")
+
+
+def test_a_run_of_fewer_steps_goes_on_to_more(tmp_path: Path, text: Path) -> None:
+    options = DROPOUT | {"decay": "none"}  # a rate that falls would depend on the number of steps
+    start(tmp_path / "whole", text, **options)
+    start(tmp_path / "parts", text, **(options | {"steps": 33, "evaluate_every": 11}))
+    go_on(tmp_path / "parts", steps=90, evaluate_every=20)
+    assert [row["loss_nats"] for row in rows(tmp_path / "whole")] == [
+        row["loss_nats"] for row in rows(tmp_path / "parts")
+    ]
+
+
+def test_a_run_stopped_by_time_resumes_bit_for_bit(
+    tmp_path: Path, text: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = count()
+    monkeypatch.setattr(language, "train", partial(train, clock=lambda: next(seconds)))
+    outcome = start(tmp_path / "run", text, minutes=2, **DROPOUT)
+    assert outcome.result.why == "time"
+    assert outcome.test is not None, "what it has learnt so far"
+    parts = 1
+    while outcome.result.why == "time":
+        outcome, parts = go_on(tmp_path / "run"), parts + 1
+    assert parts > 2
+    same_run(whole, tmp_path / "run")
+
+
+def test_a_killed_process_loses_no_more_than_what_came_after_its_checkpoint(
+    tmp_path: Path, text: Path, whole: Path
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill() -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        start(tmp_path / "run", text, report=At(Step, 40, kill), save_every=1e-9, **DROPOUT)
+    assert load_checkpoint(tmp_path / "run" / "last.safetensors").progress.step == 39
+    go_on(tmp_path / "run")
+    same_run(whole, tmp_path / "run")
+
+
+def test_what_is_changed_on_resuming_stays_changed(tmp_path: Path, text: Path) -> None:
+    start(tmp_path / "run", text, steps=4)
+    outcome = go_on(tmp_path / "run", At(Step, 2, partial(signal.raise_signal, signal.SIGINT)), steps=9)
+    assert (outcome.result.why, outcome.result.step) == ("interrupted", 6)
+    assert go_on(tmp_path / "run").result.step == 9
+
+
+def test_a_new_end_takes_the_place_of_the_old_ones(tmp_path: Path, text: Path) -> None:
+    start(tmp_path / "run", text, steps=None, epochs=1, minutes=60)
+    assert go_on(tmp_path / "run", steps=45).result.step == 45, "an epoch has 38 steps"
+    settings = Run.open(tmp_path / "run").settings
+    assert (settings.steps, settings.epochs, settings.minutes) == (45, None, None)
+    assert go_on(tmp_path / "run", epochs=2).result.step == 76
+
+
+def test_an_end_said_again_changes_nothing(tmp_path: Path, text: Path) -> None:
+    start(tmp_path / "run", text, steps=5, epochs=1)
+    before = (tmp_path / "run" / "run.json").read_bytes()
+    outcome = go_on(tmp_path / "run", steps=5)
+    assert (outcome.result.step, outcome.result.loss) == (5, None)
+    assert (tmp_path / "run" / "run.json").read_bytes() == before
+
+
+def test_minutes_on_resuming_are_from_now_on(tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = count()
+    monkeypatch.setattr(language, "train", partial(train, clock=lambda: next(seconds)))
+    first = start(tmp_path / "run", text, steps=None, minutes=6).result
+    assert first.total is not None, "the steps were planned"
+    report = At(Plan, 1, lambda: None)
+    second = go_on(tmp_path / "run", report, minutes=6).result
+    assert second.step > first.step
+    assert any(isinstance(event, Plan) for event in report.events)
+
+
+def test_a_run_that_cannot_go_on_is_left_as_it_was(tmp_path: Path, text: Path) -> None:
+    start(tmp_path / "run", text, steps=4)
+    before = tree(tmp_path)
+    for changes in ({"steps": -1}, {"seconds": 4}, {"device": "nonsense"}):
+        with pytest.raises((InputError, TypeError)):
+            language.resume_text(tmp_path / "run", {k: v for k, v in changes.items() if k != "device"}, device="x")
+    (tmp_path / "run" / "last.safetensors").write_bytes(b"")
+    with pytest.raises(InputError, match=r"last\.safetensors is damaged"):
+        go_on(tmp_path / "run", steps=9)
+    before["run/last.safetensors"] = b""
+    assert tree(tmp_path) == before, "the new number of steps is not written down"
+
+
+# -- failing
+
+
+def text_that_is_missing(tmp_path: Path) -> dict[str, Any]:
+    return {"text": tmp_path / "missing.txt"}
+
+
+def an_empty_text(tmp_path: Path) -> dict[str, Any]:
+    return {"text": write_text(tmp_path, 0, name="empty.txt")}
+
+
+def a_short_text(tmp_path: Path) -> dict[str, Any]:
+    return {"text": write_text(tmp_path, 20, name="short.txt")}
+
+
+def a_cell_for_equal_sizes(_: Path) -> dict[str, Any]:
+    return {"cell": "sru"}
+
+
+def a_cell_for_as_many_units_as_characters(_: Path) -> dict[str, Any]:
+    return {"cell": "sru", "shape": Shape(hidden=4, embedding=None)}
+
+
+def a_device_that_is_not_there(_: Path) -> dict[str, Any]:
+    return {"device": "nonsense"}
+
+
+def an_engine_that_is_not_there(_: Path) -> dict[str, Any]:
+    return {"shape": replace(SMALL, engine="steam")}
+
+
+def patience_without_validation(_: Path) -> dict[str, Any]:
+    return {"patience": 2, "splits": (1.0, 0.0, 0.0)}
+
+
+BAD = [
+    (text_that_is_missing, "does not exist"),
+    (an_empty_text, "the text is empty"),
+    (a_short_text, "3 streams of 7 steps need 22 characters, it has 18"),
+    (a_cell_for_equal_sizes, "input_size=5 and hidden_size=8"),
+    (a_cell_for_as_many_units_as_characters, "input_size=8 and hidden_size=4"),
+    (a_device_that_is_not_there, "device 'nonsense' cannot be used"),
+    (an_engine_that_is_not_there, "engine='steam' is not here"),
+    (patience_without_validation, "early stopping needs validation data"),
+]
+
+
+@pytest.mark.parametrize("there", ["nothing", "an empty folder", "a run"])
+@pytest.mark.parametrize(("make", "said"), BAD, ids=[make.__name__ for make, _ in BAD])
+def test_what_fails_at_the_start_changes_nothing(tmp_path: Path, text: Path, make: Any, said: str, there: str) -> None:
+    out = tmp_path / "deep" / "run"
+    if there == "an empty folder":
+        out.mkdir(parents=True)
+    if there == "a run":
+        start(out, text, steps=1)
+    options = {"text": text, "overwrite": there == "a run"} | make(tmp_path)
+    before = tree(tmp_path)
+    with pytest.raises(ValueError, match=said):
+        start(out, **options)
+    assert tree(tmp_path) == before
+
+
+class Stop(BaseException):
+    """Stands for Ctrl-C, a full disk, anything."""
+
+
+def stop(*_: object, **__: object) -> None:
+    raise Stop
+
+
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize("place", ["prepare", "describe", "launch", "train"])
+def test_whatever_stops_it_before_the_first_checkpoint_nothing_is_left(
+    tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch, place: str, there: bool
+) -> None:
+    if there:
+        start(tmp_path / "run", text, steps=1)
+    before = tree(tmp_path)
+    monkeypatch.setattr(language, place, stop)
+    with pytest.raises(Stop):
+        start(tmp_path / "run", text, overwrite=True)
+    assert tree(tmp_path) == before
+
+
+def test_after_the_first_checkpoint_the_run_stays(tmp_path: Path, text: Path) -> None:
+    start(tmp_path / "run", text, steps=1)
+    before = tree(tmp_path / "run")
+    with pytest.raises(Stop):
+        start(tmp_path / "run", text, overwrite=True, seed=2, report=At(Saved, 1, stop))
+    assert Run.open(tmp_path / "run").settings.seed == 2
+    assert tree(tmp_path / "run") != before
+    assert [path.name for path in tmp_path.iterdir() if path.name != "text.txt"] == ["run"]
+    assert go_on(tmp_path / "run").result.step == 12
+
+
+# -- what may be written over
+
+
+def test_a_run_is_not_overwritten_unasked(tmp_path: Path, text: Path) -> None:
+    start(tmp_path / "run", text, steps=1)
+    before = tree(tmp_path)
+    with pytest.raises(InputError, match="--resume goes on with it, --overwrite starts anew"):
+        start(tmp_path / "run", text)
+    assert tree(tmp_path) == before
+
+
+def test_overwriting_leaves_nothing_of_the_old_run(tmp_path: Path, text: Path) -> None:
+    start(tmp_path / "run", text)
+    (tmp_path / "run" / "notes").write_text("old")
+    start(tmp_path / "run", text, overwrite=True, splits=(1.0, 0.0, 0.0))
+    names = {path.name for path in (tmp_path / "run").iterdir()} - {"tensorboard"}
+    assert names == {"run.json", "tokens.bin", "last.safetensors", "metrics.csv"}
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize(
+    "content", [{"thesis.tex": "all I have"}, {"run.json": '{"format": "another tool 1"}'}, {"run.json": "{"}]
+)
+def test_a_foreign_folder_is_never_touched(
+    tmp_path: Path, text: Path, overwrite: bool, content: dict[str, str]
+) -> None:
+    (tmp_path / "mine").mkdir()
+    for name, words in content.items():
+        (tmp_path / "mine" / name).write_text(words)
+    before = tree(tmp_path)
+    with pytest.raises(InputError, match="exists and is no run"):
+        start(tmp_path / "mine", text, overwrite=overwrite)
+    assert tree(tmp_path) == before
+
+
+def test_a_file_and_the_folder_one_is_in_are_no_place_for_a_run(
+    tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError, match="exists and is no run"):
+        start(text, text, overwrite=True)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(InputError, match="is the folder you are in"):
+        start(Path(), text)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, text: Path) -> None:
+    with pytest.raises(InputError, match="cannot make"):
+        start(text / "run", text)
+
+
+def test_a_link_to_a_folder_stays_a_link(tmp_path: Path, text: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    start(tmp_path / "link", text, steps=1)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "elsewhere" / "run.json").exists()
+
+
+# -- run.json that is damaged
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The run.json of a small run."""
+    folder = tmp_path_factory.mktemp("described")
+    start(folder / "run", write_text(folder), steps=1)
+    return (folder / "run" / "run.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "said"),
+    [
+        (["format"], None, "no run that this gatework reads"),
+        (["format"], "gatework run 99", "no run that this gatework reads"),
+        (["task"], "forecast", "a run of task 'forecast'"),
+        (["cell"], None, "'cell' is missing"),
+        (["cell"], "lstm", "dictionary"),
+        (["cell", "equations"], None, "'equations' is missing"),
+        (["cell", "equations"], "h = tanh(", "line 1"),
+        (["cell", "equations"], 3, "string"),
+        (["cell", "start"], {"h": "soon"}, "soon"),
+        (["cell", "start"], {"h": []}, "number"),
+        (["cell", "init"], {"b_q": 1}, "b_q"),
+        (["cell", "output"], "q", "q"),
+        (["shape"], [], "mapping"),
+        (["shape", "hidden"], "eight", "hidden is 'eight'"),
+        (["shape", "hidden"], -8, "hidden is -8"),
+        (["shape", "embedding"], "5", "embedding is '5'"),
+        (["shape", "dropout"], "much", "dropout is 'much'"),
+        (["shape", "zoneout"], [1], "zoneout is"),
+        (["shape", "width"], 5, "width"),
+        (["batching", "streams"], 1.5, "streams is 1.5"),
+        (["settings", "steps"], "many", "steps = 'many'"),
+        (["settings", "speed"], 5, "unknown setting 'speed'"),
+        (["text"], 7, "int"),
+        (["text", "level"], "letter", "unknown level 'letter'"),
+        (["text", "splits"], [1, 1, 1], "splits"),
+        (["counts"], {"files": 1}, "counts"),
+        (["counts", "tokens"], -1, "counts"),
+        (["vocabulary"], None, "'vocabulary' is missing"),
+        (["vocabulary", "tokens"], ["a", "a"], "<unk>"),
+        (["vocabulary", "tokens"], "abc", "tokens"),
+    ],
+)
+def test_a_damaged_description_is_refused_by_name(
+    tmp_path: Path, described: bytes, keys: list[str], value: object, said: str
+) -> None:
+    path = tmp_path / "run.json"
+    path.write_bytes(described)
+    assert Run.open(tmp_path).shape == SMALL
+    values = json.loads(described)
+    below = values
+    for key in keys[:-1]:
+        below = below[key]
+    below.pop(keys[-1], None)
+    if value is not None:
+        below[keys[-1]] = value
+    path.write_text(json.dumps(values))
+    with pytest.raises(InputError, match=said) as error:
+        Run.open(tmp_path)
+    assert str(path) in str(error.value) or str(tmp_path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'"run"', b"\xff\xfe", b'{"format": NaN}', b"[" * 100_000])
+def test_a_description_that_is_no_json_object_is_refused_by_name(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "run.json").write_bytes(data)
+    with pytest.raises(InputError, match=r"run\.json is damaged"):
+        Run.open(tmp_path)
+
+
+def test_a_folder_that_is_none_or_no_run_is_named(tmp_path: Path, text: Path) -> None:
+    with pytest.raises(InputError, match="nowhere does not exist"):
+        Run.open(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="is no folder"):
+        Run.open(text)
+    with pytest.raises(InputError, match=r"run\.json does not exist"):
+        Run.open(tmp_path)
+
+
+# -- what is told
+
+
+def test_what_is_read_and_made_is_told(tmp_path: Path, text: Path) -> None:
+    read: list[tuple[int, int]] = []
+    told: list[Any] = []
+    report = At(Step, 1, lambda: None)
+    start(
+        tmp_path / "run",
+        text,
+        report=report,
+        reading=lambda done, total: read.append((done, total)),
+        told=lambda *what: told.append(what),
+    )
+    assert read[-1] == (1800, 1800), "a text of characters is read twice"
+    ((corpus, batches, model),) = told
+    assert (corpus.counts.tokens, len(batches), model.vocabulary_size) == (900, 38, 8)
+    kinds = [type(event) for event in report.events]
+    assert kinds[0] is Saved
+    assert (kinds.count(Step), kinds.count(Validation), kinds.count(Resumed)) == (12, 4, 0)
+
+
+def test_a_run_is_described_by_values_that_json_has(described: bytes) -> None:
+    values = json.loads(described)
+    assert values["shape"] == asdict(SMALL)
+    assert values["batching"] == asdict(BATCHING)
+    assert values["cell"]["equations"] == gw.cells["lstm"].equations
