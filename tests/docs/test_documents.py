@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -64,3 +65,11 @@ def test_the_commands_of_a_document_print_what_it_shows(document: Path, tmp_path
 def test_a_shown_number_stands_for_any_number_and_dots_for_anything() -> None:
     assert re.fullmatch(as_pattern("2.41 bits ... (3%)"), "1,034.7 bits and so on (100%)")
     assert not re.fullmatch(as_pattern("2.41 bits"), "many bits")
+
+
+def test_the_generated_parts_are_what_the_registry_says() -> None:
+    generate = runpy.run_path(str(ROOT / "docs" / "generate.py"))
+    remedy = "run: python docs/generate.py"
+    readme = (ROOT / "README.md").read_text()
+    assert generate["with_table"](readme) == readme, remedy
+    assert (ROOT / "docs" / "cells.md").read_text() == generate["reference"](), remedy
