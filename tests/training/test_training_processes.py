@@ -96,10 +96,15 @@ def pair(folder: Path) -> list[dict[str, object]]:
     script.write_text(PAIR)
     loopback = {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "PYTHONPATH": PATH, "PYTHONWARNINGS": "error"}
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script), str(folder)]
-    done = subprocess.run(
-        [sys.executable, *command], env=os.environ | loopback, check=False, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    with subprocess.Popen(
+        [sys.executable, *command], env=os.environ | loopback, stdout=-1, stderr=subprocess.STDOUT, text=True
+    ) as started:
+        try:
+            told, _ = started.communicate(timeout=240)
+        except subprocess.TimeoutExpired:
+            started.terminate()  # so that torchrun ends the processes that wait for each other
+            told, _ = started.communicate()
+    assert started.returncode == 0, told
     return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in range(2)]
 
 
