@@ -1,17 +1,22 @@
 """The equations that are shown are the ones that are meant: read back with Python's ast, executed, held to autograd."""
 
 import ast
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
+from hypothesis import example, given, reject, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
 from gatework.cells import cells
 from gatework.engines import reference
+from gatework.engines.compare import compare
 from gatework.engines.evaluate import TORCH
-from gatework.notation import Program, parse
+from gatework.notation import EquationError, EquationWarning, Program, parse
 from gatework.notation.adjoint import adjoint
+from gatework.notation.rewrite import pruned
 from gatework.notation.show import text
 
 LSTM = cells["lstm"].equations
@@ -40,25 +45,50 @@ PROGRAMS = {name: cell.program for name, cell in cells.items()} | {
 }
 
 
-@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
-def test_shown_equations_are_the_program_and_its_gradient(program: Program) -> None:
-    case = made(program, T=3, B=2)
-    output, state, wanted = differentiated(case)
-    ran = executed(case)
-    torch.testing.assert_close(ran.output, output, rtol=1e-9, atol=1e-11)
-    torch.testing.assert_close(ran.state, state, rtol=1e-9, atol=1e-11)
-    for name, gradient in wanted.items():
-        torch.testing.assert_close(
-            ran.gradients[name], gradient, rtol=1e-8, atol=1e-10, msg=lambda m, n=name: f"{n}: {m}"
+FUNCTIONS = ["sigmoid", "tanh", "relu", "abs", "softplus", "logsigmoid", "norm", "softmax", "cumsum"]
+
+
+@st.composite
+def random_texts(draw: st.DrawFn) -> str:
+    """Equations of up to four values; every part is tame, so that no gradient overflows."""
+    names = ["a", "b", "c", "h"][-draw(st.integers(1, 4)) :]
+    matrices = iter(range(1000))
+    leaf = st.sampled_from(["x", "p", "q", *names, *(f"prev({name})" for name in names)])
+
+    def grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+        number = st.sampled_from(["2", "0.5", "1", "3.25", "1e-3"])
+        return st.one_of(
+            st.tuples(inner, st.sampled_from("+-*"), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
+            st.tuples(number, st.sampled_from("+-*"), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
+            st.tuples(inner, inner).map(lambda t: f"({t[0]} / (1.5 + sigmoid({t[1]})))"),
+            st.tuples(st.sampled_from(["max", "min"]), inner, inner).map(lambda t: f"{t[0]}({t[1]}, {t[2]})"),
+            st.tuples(st.sampled_from(FUNCTIONS), inner).map(lambda t: f"{t[0]}({t[1]})"),
+            inner.map(lambda t: f"(W{next(matrices)} @ tanh({t}))"),
+            inner.map(lambda t: f"(-{t})"),
         )
 
+    expressions = [draw(st.recursive(leaf, grown, max_leaves=6)) for _ in names]
+    lines = [f"{name} = {expression}" for name, expression in zip(names, expressions, strict=True)]
+    return "\n".join([*lines[:-1], f"{lines[-1]} + tanh({names[0]} * prev(h) + x)"])
 
-def test_the_check_sees_a_wrong_derivative() -> None:
-    case = made(PROGRAMS["lstm"], T=3, B=2)
-    shown = text(adjoint(case.program))
-    wrong = shown.replace("d_i * i * (1 - i)", "d_i * (1 - i * i)")  # tanh' for a sigmoid gate
-    assert wrong != shown
-    assert not torch.allclose(executed(case, wrong).gradients["W_i"], executed(case).gradients["W_i"], rtol=1e-3)
+
+def read(equations: str) -> Program:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EquationWarning)
+        try:
+            return parse(equations)
+        except EquationError as error:
+            assert "size clash" in str(error)
+            reject()
+
+
+def meaning(program: Program) -> object:
+    """All that a Program says but for the user's lines and what nothing needs."""
+    kept = pruned(program)
+    return (
+        [replace(node, line=0) for node in kept.nodes],
+        kept.states, kept.parameters, kept.named, kept.inputs, kept.output,
+    )  # fmt: skip
 
 
 # -- a case: numbers for all there is, and for a loss that is a weighted sum of outputs and last states
@@ -73,6 +103,47 @@ class Case:
     inputs: dict[str, Tensor]
     by_output: Tensor
     by_state: tuple[Tensor, ...]
+
+
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
+def test_shown_equations_are_the_program_and_its_gradient(program: Program) -> None:
+    check(made(program, T=3, B=2))
+
+
+@settings(max_examples=60)
+@given(random_texts())
+def test_shown_equations_of_any_text_are_the_program_and_its_gradient(equations: str) -> None:
+    check(made(read(equations), T=2, B=1))
+
+
+@settings(max_examples=200)
+@given(random_texts())
+@example("a = -(x - h) - (h - (x - h))\nh = a * (a * h) / (a / h) - -h - (-2) * a")
+def test_what_is_shown_of_any_text_parses_back(equations: str) -> None:
+    program = read(equations)
+    back = read(text(program))
+    assert meaning(back) == meaning(program)
+
+
+def check(case: Case) -> None:
+    output, state, wanted = differentiated(case)
+    ran = executed(case)
+    compare(ran.output, output, rms=1e-10, peak=1e-9, what="output")
+    for found, expected in zip(ran.state, state, strict=True):
+        compare(found, expected, rms=1e-10, peak=1e-9, what="state")
+    for name, gradient in wanted.items():
+        compare(ran.gradients[name], gradient, rms=1e-9, peak=1e-8, what=f"gradient by {name}", floor=1e-3)
+
+
+def test_the_check_sees_a_wrong_derivative() -> None:
+    case = made(PROGRAMS["lstm"], T=3, B=2)
+    shown = text(adjoint(case.program))
+    wrong = shown.replace("d_i * i * (1 - i)", "d_i * (1 - i * i)")  # tanh' for a sigmoid gate
+    assert wrong != shown
+    assert not torch.allclose(executed(case, wrong).gradients["W_i"], executed(case).gradients["W_i"], rtol=1e-3)
+
+
+# -- a case
 
 
 def made(program: Program, T: int, B: int) -> Case:
@@ -156,12 +227,10 @@ def sample(case: Case, b: int, forward: str, backward: str) -> Ran:
         came = {f"d_out({program.output})": column(case.by_output[t, b])}
         # what names like c mean now is the new value, which `values` has last
         back = run_lines(backward, steps[t] | came | following)
-        following = {f"next(d_prev({name}))": back[f"d_prev({name})"] for name in names}
+        following = {f"next(d_prev({name}))": back[f"d_prev({name})"] + 0 * state[name] for name in names}
         swept.append(back)
     swept.reverse()
-    gradients = {
-        name: like(value, sum(back[called(program, name)] for back in swept)) for name, value in case.params.items()
-    }
+    gradients = {name: like(value, sum(back[f"d_{name}"] for back in swept)) for name, value in case.params.items()}
     for name, value in {"x": case.x, **{n: v for n, v in case.inputs.items() if n.startswith("tap")}}.items():
         gradients[name] = torch.stack([like(value[0, b], back[f"d_{spelled(name)}"]) for back in swept])
     for name, value in zip(names, case.state, strict=True):
@@ -171,11 +240,6 @@ def sample(case: Case, b: int, forward: str, backward: str) -> Ran:
         tuple(like(value[b], state[name]) for name, value in zip(names, case.state, strict=True)),
         gradients,
     )
-
-
-def called(program: Program, parameter: str) -> str:
-    """d_W, or d_W_ where the user has a d_W of their own."""
-    return f"d_{parameter}"
 
 
 def spelled(name: str) -> str:

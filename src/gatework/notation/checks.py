@@ -82,9 +82,8 @@ def unreached(program: Program) -> str:
     if 0 in found:  # the first node is x
         return ""
     line = next(line for line in statements(str(program)) if line.name == program.output)
-    return (
-        f"line {line.number}: {line.line}: no path leads from x to the output {line.name}; the cell ignores its input"
-    )
+    quoted = f"line {line.number}: {shortened(line.line)}"
+    return f"{quoted}: no path leads from x to the output {line.name}; the cell ignores its input"
 
 
 def hint(left: ast.expr) -> str:

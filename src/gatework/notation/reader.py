@@ -161,8 +161,9 @@ class Reader:
             )
         op = OPS[name]
         if tree.keywords or len(tree.args) != op.arity:
-            given = len(tree.args) + len(tree.keywords)
-            raise line.error(tree, f"{name} takes {op.arity} argument{'s' * (op.arity > 1)}, found {given}")
+            keywords = f" and {len(tree.keywords)} by keyword" if tree.keywords else ""
+            expected = f"{op.arity} argument{'s' * (op.arity > 1)}"
+            raise line.error(tree, f"{name} takes {expected}, found {len(tree.args)}{keywords}")
         if op.row:
             operand = self.vector(tree.args[0], line, f"{name} works over the units of a vector")
             return self.graph.apply(name, operand, line=line.number)

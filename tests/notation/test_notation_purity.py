@@ -1,0 +1,44 @@
+"""The notation imports nothing but the standard library."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import gatework.notation
+
+FOLDER = Path(gatework.notation.__file__).parent
+
+ALONE = f"""
+import sys, types
+package = types.ModuleType("gatework")
+package.__path__ = [{str(FOLDER.parent)!r}]  # without gatework/__init__.py, which loads the rooms above
+sys.modules["gatework"] = package
+before = set(sys.modules)
+import importlib
+for module in {sorted(path.stem for path in FOLDER.glob("*.py"))!r}:
+    importlib.import_module("gatework.notation" if module == "__init__" else "gatework.notation." + module)
+print(*sorted({{name.partition(".")[0] for name in set(sys.modules) - before}} - sys.stdlib_module_names))
+print(*sorted(name for name in sys.modules if name.startswith("gatework.")))
+"""
+
+
+def test_the_notation_runs_on_the_standard_library_alone() -> None:
+    ran = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, check=True)
+    outside, loaded = ran.stdout.splitlines()
+    assert outside == "gatework"
+    assert {name.rpartition(".")[0] for name in loaded.split()} == {"gatework", "gatework.notation"}
+    assert "gatework.notation.show" in loaded
+
+
+def test_the_notation_names_what_it_offers() -> None:
+    assert gatework.notation.__all__ == [
+        "EquationError",
+        "EquationWarning",
+        "Node",
+        "Parameter",
+        "Program",
+        "Stage",
+        "State",
+        "parse",
+        "projected",
+    ]
