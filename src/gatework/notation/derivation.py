@@ -94,7 +94,7 @@ class Writer:
         node = self.nodes[index]
         if index in self.gradients and node.op in FUNCTIONS and len(node.args) == 1:
             (argument,) = node.args
-            if self.nodes[argument].op not in LEAVES and argument not in self.labels:
+            if self.nodes[argument].op not in LEAVES and argument not in {*self.labels, *self.called}:
                 inner = self.argument(name)
                 text = self.unused.fresh(f"d{inner.text}")
                 self.labels[argument] = Expr("name", text=text, latex=rf"\delta {inner.latex}")

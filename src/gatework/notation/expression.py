@@ -80,7 +80,16 @@ def terms(expr: Expr) -> list[Term]:
                 waiting.append((a, not negative))
             case _:
                 found.append(-term(part) if negative else term(part))
-    return found
+    return merged(found)
+
+
+def merged(parts: list[Term]) -> list[Term]:
+    """Like terms as one, a + a as 2 * a; but a - a stays, since 0 would not say how many units it has."""
+    found: dict[tuple[tuple[Expr, ...], tuple[Expr, ...]], float] = {}
+    for part in parts:
+        key = part.over, part.under
+        found[key] = found.get(key, 0.0) + part.coefficient
+    return [Term(coefficient, *key) for key, coefficient in found.items()] if all(found.values()) else parts
 
 
 def term(expr: Expr) -> Term:

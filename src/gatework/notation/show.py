@@ -96,7 +96,8 @@ def aligned(rows: Iterable[str]) -> str:
 def latex_line(line: Line) -> str:
     expression = spelling.latex(line.expression)
     if line.summed:
-        expression = rf"\sum_t {spelling.bracketed(line.expression, spelling.MATMUL)}"
+        negative, summand = spelling.unsigned(line.expression)
+        expression = rf"{'-' * negative}\sum_t {spelling.bracketed(summand, spelling.MATMUL)}"
     by = rf" \qquad \text{{by }} {spelling.latex(line.by)}" if line.by else ""
     return f"{spelling.latex(line.name)} &= {expression}{by}"
 
@@ -163,7 +164,7 @@ def stage_row(program: Program, nodes: list[int]) -> str:
             products.setdefault(node.args[0], []).append(node.name)
         elif is_wide(node):
             shown = spelling.text(spelled(program, node.args[0], names))
-            rows.append(f"{node.op}({shown if len(shown) < 30 else '...'})")
+            rows.append(f"{node.op}({shown if len(shown) <= 20 else '...'})")
     wide = [
         f"{' '.join(matrices)} @ {spelling.enclosed(spelled(program, operand, names), spelling.WHOLE)}"
         for operand, matrices in products.items()

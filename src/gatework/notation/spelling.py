@@ -7,10 +7,17 @@ from itertools import groupby
 from gatework.notation.expression import Expr
 from gatework.notation.ops import OPS
 
-GREEK = re.compile(
-    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|upsilon|phi|chi|psi|"
-    "omega|Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Upsilon|Phi|Psi|Omega"
+SMALL = re.findall(  # in the order of Unicode
+    r"\w+",
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho varsigma sigma tau "
+    "upsilon phi chi psi omega",
 )
+LATIN = {"omicron", *(small.capitalize() for small in SMALL)} - set(
+    re.findall(r"\w+", "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega")
+)  # what LaTeX has no letter of its own for
+GREEK = {chr(ord("α") + i): name for i, name in enumerate(SMALL)} | {
+    chr(ord("Α") + i): name.capitalize() for i, name in enumerate(SMALL)
+}
 SUM, MATMUL, SIGN, WHOLE = OPS["add"].strength, 2, OPS["neg"].strength, OPS["tanh"].strength  # how much binds what
 
 
@@ -59,9 +66,9 @@ def latex_name(name: str, time: str = "") -> str:
 def latex_word(word: str) -> str:
     """Greek names as the letter, one letter in italics, more of them upright."""
     letters = word.rstrip("0123456789")
-    digits = word[len(letters) :]
-    if GREEK.fullmatch(letters):
-        return f"\\{letters}" + (f" {digits}" if digits else "")
+    digits, letter = word[len(letters) :], GREEK.get(letters, letters)
+    if letter in GREEK.values() and letter not in LATIN:
+        return f"\\{letter} {digits}".rstrip()
     return word if len(letters) <= 1 else rf"\mathrm{{{word}}}"
 
 
@@ -137,7 +144,8 @@ def latex(expr: Expr) -> str:
             return expr.latex
         case Expr(op="number"):
             mantissa, _, exponent = plain(expr.value).partition("e")
-            return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
+            power = f"10^{{{int(exponent or 0)}}}"
+            return mantissa if not exponent else power if mantissa == "1" else rf"{mantissa} \cdot {power}"
         case Expr(op="transpose", args=(a,)):
             return rf"{bracketed(a, WHOLE)}^{{\top}}"
         case Expr(op="neg", args=(a,)):
@@ -148,6 +156,8 @@ def latex(expr: Expr) -> str:
             return signed([(negative, bracketed(term, MATMUL)) for negative, term in map(unsigned, args)])
         case Expr(op="mul"):
             return pointwise(factors(expr))
+        case Expr(op="div", args=(a, b)) if unsigned(a)[0]:
+            return f"-{latex(replace(expr, args=(unsigned(a)[1], b)))}"
         case Expr(op="add" | "sub", args=(a, b)):
             least = WHOLE if binding(b) == SIGN else MATMUL if expr.op == "sub" else 0
             return f"{latex(a)} {OPS[expr.op].infix} {bracketed(b, least)}"
@@ -161,7 +171,7 @@ def latex(expr: Expr) -> str:
 def bracketed(expr: Expr, strength: int) -> str:
     """An operand, in brackets where it binds less than `strength`; a fraction needs none."""
     spelled = latex(expr)
-    if expr.op == "div" or binding(expr) >= strength:
+    if binding(expr) >= strength or (expr.op == "div" and not spelled.startswith("-")):
         return spelled
     return rf"\left({spelled}\right)" if r"\frac" in spelled else f"({spelled})"
 
