@@ -4,22 +4,27 @@ import torch
 from torch import Tensor
 
 from gatework.engines.compare import Errors, compare
-from gatework.engines.verify import BOUNDS
+from gatework.engines.verify import BOUNDS, CANCELLED
 
 
-def same(actual: Tensor, expected: Tensor, what: str = "values") -> Errors:
+def same(actual: Tensor, expected: Tensor, what: str = "values", floor: float = 0.0) -> Errors:
     """Equal but for the rounding of the coarser of the two dtypes."""
-    coarser = min(actual.dtype, expected.dtype, key=lambda dtype: -torch.finfo(dtype).eps)
-    return compare(actual, expected, rms=BOUNDS[coarser].rms, peak=BOUNDS[coarser].peak, what=what)
+    bounds = max((BOUNDS[value.dtype] for value in (actual, expected)), key=lambda bounds: bounds.rms)
+    return compare(actual, expected, rms=bounds.rms, peak=bounds.peak, what=what, floor=floor)
 
 
 def all_same(actual, expected) -> None:
-    """As `same`, value by value of two tuples or of two mappings with the same keys."""
+    """As `same`, for each value of two tuples, or of two mappings with the same keys: gradients of one loss.
+
+    Of these one may cancel, and is measured against at least a part of the largest, as in `gatework verify`.
+    """
+    floor = 0.0
     if isinstance(expected, dict):
         assert list(actual) == list(expected)
-        actual, expected = (list(values.values()) for values in (actual, expected))
+        floor = CANCELLED * max(value.double().square().mean().sqrt().item() for value in expected.values())
+        actual, expected = (tuple(values.values()) for values in (actual, expected))
     for index, (found, wanted) in enumerate(zip(actual, expected, strict=True)):
-        same(found, wanted, f"value {index}")
+        same(found, wanted, f"value {index}", floor)
 
 
 def random(*shape: int, dtype: torch.dtype = torch.float64, requires_grad: bool = False) -> Tensor:

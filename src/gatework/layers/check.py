@@ -1,6 +1,7 @@
 """What a layer may be given: each check returns the value in the form the layer uses, or raises InputError."""
 
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from gatework.cells import Cell, cells
 from gatework.errors import InputError
+from gatework.notation import State
 
 if TYPE_CHECKING:
     from gatework.layers.recurrent import Recurrent
@@ -23,7 +25,7 @@ def cell(given: str | Cell) -> Cell:
     if "=" in given or "\n" in given or not given.strip():
         return Cell("custom", given)
     if given not in cells:
-        near = difflib.get_close_matches(given, list(cells), n=3, cutoff=0.5)
+        near = difflib.get_close_matches(given.lower(), list(cells), n=3, cutoff=0.5)
         closest = f"closest are {', '.join(near)}" if near else f"there are {', '.join(cells)}"
         raise InputError(f"unknown cell {given!r}; {closest}")
     return cells[given]
@@ -32,6 +34,11 @@ def cell(given: str | Cell) -> Cell:
 def size(name: str, given: int, least: int) -> None:
     if isinstance(given, bool) or not isinstance(given, int) or given < least:
         raise InputError(f"{name} is {given!r}; expected a whole number of at least {least}")
+
+
+def flag(name: str, given: bool) -> None:
+    if not isinstance(given, bool):
+        raise InputError(f"{name} is {given!r}; expected True or False")
 
 
 def choice(name: str, given: str, known: Sequence[str]) -> None:
@@ -46,9 +53,17 @@ def probability(name: str, given: float) -> float:
 
 
 def probabilities(name: str, given: Mapping[str, float] | None) -> dict[str, float]:
-    if given is not None and not isinstance(given, Mapping):
+    if given is not None and not (isinstance(given, Mapping) and all(isinstance(key, str) for key in given)):
         raise InputError(f'{name} is {given!r}; expected probabilities by name, such as {{"h": 0.1}}')
     return {key: probability(f"{name}[{key!r}]", value) for key, value in (given or {}).items()}
+
+
+def can_stand_still(zoneout: Mapping[str, float], states: Sequence[State]) -> None:
+    """No state under zoneout starts at infinity: between that and a number lies nothing."""
+    finite = [state.name for state in states if not math.isinf(state.start)]
+    for name, rate in zoneout.items():
+        if rate > 0 and name not in finite:
+            raise InputError(f"zoneout: {name} starts at infinity, so it cannot stand still; there are {finite}")
 
 
 def sequence(x: Tensor, layer: "Recurrent") -> None:
@@ -69,16 +84,22 @@ def like(given: Tensor, name: str, anchor: Tensor) -> None:
     """The tensor has the layer's device and, outside autocast, its dtype."""
     if given.device != anchor.device:
         raise InputError(f"{name} is on {given.device}, the layer on {anchor.device}; move one with .to(...)")
-    casts = torch.is_autocast_enabled(given.device.type) and given.dtype.is_floating_point
-    if given.dtype != anchor.dtype and not casts:
+    if given.dtype != anchor.dtype and not (given.dtype.is_floating_point and autocasts(given.device.type)):
         raise InputError(f"{name} is {given.dtype}, the layer {anchor.dtype}; convert one with .to(...)")
+
+
+def autocasts(device: str) -> bool:
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
 
 
 def lengths(given: Tensor | Sequence[int] | None, T: int, B: int, device: torch.device) -> Tensor | None:
     """[B] whole numbers from 0 to T."""
     if given is None:
         return None
-    found = torch.as_tensor(given, device=device)
+    try:
+        found = torch.as_tensor(given, device=device)
+    except (TypeError, ValueError, RuntimeError):
+        raise InputError(f"lengths is {given!r}; expected [{B}] whole numbers") from None
     if found.shape != (B,) or found.is_floating_point() or found.dtype == torch.bool:
         raise InputError(f"lengths has shape {list(found.shape)} and {found.dtype}; expected [{B}] whole numbers")
     if not torch.compiler.is_compiling() and bool(((found < 0) | (found > T)).any()):
@@ -87,15 +108,15 @@ def lengths(given: Tensor | Sequence[int] | None, T: int, B: int, device: torch.
     return found
 
 
-def resets(given: Tensor | None, T: int, B: int, device: torch.device) -> Tensor | None:
-    """[T,B] bool."""
+def resets(given: Tensor | None, x: Tensor) -> Tensor | None:
+    """Bool, one value for each step of x, in the order of x."""
     if given is None:
         return None
-    if not isinstance(given, Tensor) or given.shape != (T, B) or given.dtype != torch.bool:
+    if not isinstance(given, Tensor) or given.shape != x.shape[:-1] or given.dtype != torch.bool:
         what = f"{list(given.shape)} {given.dtype}" if isinstance(given, Tensor) else type(given).__name__
-        raise InputError(f"resets is {what}; expected a bool tensor with one value a step and sequence, T={T}, B={B}")
-    if given.device != device:
-        raise InputError(f"resets is on {given.device}, x on {device}; move one with .to(...)")
+        raise InputError(f"resets is {what}; expected a bool tensor {list(x.shape[:-1])}, one value for each step of x")
+    if given.device != x.device:
+        raise InputError(f"resets is on {given.device}, x on {x.device}; move one with .to(...)")
     return given
 
 
@@ -106,10 +127,11 @@ def state(
     if given is None:
         return None
     states = layer.program.states
-    values = (given,) if isinstance(given, Tensor) else tuple(given)
-    names = ", ".join(s.name for s in states)
+    values = (given,) if isinstance(given, Tensor) else tuple(given) if isinstance(given, Sequence) else ()
     if len(values) != len(states) or not all(isinstance(value, Tensor) for value in values):
-        raise InputError(f"state holds {len(values)} values; expected {len(states)} tensors: ({names})")
+        what = ", ".join(type(value).__name__ for value in values) if values else type(given).__name__
+        names = ", ".join(s.name for s in states)
+        raise InputError(f"state is {what}; expected a tensor for each state of the cell: ({names})")
     slots = layer.num_layers * len(layer.directions)
     for s, value in zip(states, values, strict=True):
         units = layer.sizes[0][s.size]

@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from gatework.cells import TORCH_LAYERS, Cell, TorchLayer, cells
 from gatework.errors import InputError
+from gatework.layers import check
 from gatework.layers.packing import origins, packed, unpack_state_dict, unpacked
 from gatework.layers.recurrent import USUAL, Recurrent
 
@@ -23,6 +24,7 @@ class DropIn(Recurrent):
         if options.get("proj_size") and self.counterpart is not nn.LSTM:
             name = type(self).__name__
             raise InputError(f"{name} takes no proj_size, as torch.nn.{name}; gw.Recurrent projects other cells")
+        check.flag("bias", bias)
         chosen = cells[cell] if bias else without_bias(cells[cell])
         super().__init__(chosen, *sizes, **{"init": "torch", **options})
         self.bias = bias

@@ -1,8 +1,6 @@
 """Recurrent: any cell as a torch module; stacking, directions, masks, state."""
 
-from collections import namedtuple
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -14,6 +12,7 @@ from gatework.engines import choose
 from gatework.errors import InputError
 from gatework.initial import initialise
 from gatework.layers import check, time
+from gatework.layers.states import state_of
 from gatework.notation import Program, parse, projected
 from gatework.recording import Watcher
 
@@ -33,12 +32,6 @@ USUAL = {
 }
 
 Init = str | float | Mapping[str, str | float]
-
-
-@lru_cache(maxsize=256)
-def state_type(names: tuple[str, ...]) -> type:
-    """The named tuple of a cell's states, output first: (h, c) for an LSTM."""
-    return namedtuple("State", names)
 
 
 class Weights(nn.Module):
@@ -118,6 +111,9 @@ class Recurrent(nn.Module):
             check.size(name, size, least=1)
         check.size("proj_size", proj_size, least=0)
         check.choice("initial", initial, ("zero", "learned"))
+        flags = {"batch_first": batch_first, "bidirectional": bidirectional}
+        for name, flag in (flags | {"variational": variational, "residual": residual}).items():
+            check.flag(name, flag)
         self.input_size, self.hidden_size, self.proj_size = input_size, hidden_size, proj_size
         self.num_layers, self.bidirectional, self.batch_first = num_layers, bidirectional, batch_first
         self.dropout, self.variational = check.probability("dropout", dropout), variational
@@ -132,6 +128,7 @@ class Recurrent(nn.Module):
             self.equations = projected(self.equations, self.cell.output)
         self.program = self._compiled()
         self._compiled(self.recurrent_dropout, self.zoneout)  # the names are checked now, not at the first call
+        check.can_stand_still(self.zoneout, self.program.states)
         self.directions = ("", "_reverse") if bidirectional else ("",)
         self.sizes: list[dict[str, int]] = []
         for layer in range(num_layers):
@@ -170,6 +167,7 @@ class Recurrent(nn.Module):
     ) -> tuple[Tensor, Any]:
         """Runs the layers over x; see the class for shapes."""
         check.sequence(x, self)
+        resets = check.resets(resets, x)
         batched = x.dim() == 3
         if not batched:
             x = x[:, None]
@@ -179,7 +177,6 @@ class Recurrent(nn.Module):
             resets = None if resets is None else resets.transpose(0, 1)
         T, B = x.shape[:2]
         lengths = check.lengths(lengths, T, B, x.device)
-        resets = check.resets(resets, T, B, x.device)
         given = check.state(state, self, B, batched)
         final: list[tuple[Tensor, ...]] = []
         for layer in range(self.num_layers):
@@ -198,7 +195,7 @@ class Recurrent(nn.Module):
             x, states = x[:, 0], [value[:, 0] for value in states]
         elif self.batch_first:
             x = x.transpose(0, 1)
-        return x, state_type(tuple(s.name for s in self.program.states))(*states)
+        return x, state_of(tuple(s.name for s in self.program.states), states)
 
     # -- one layer, one direction
 

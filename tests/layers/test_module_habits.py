@@ -1,0 +1,228 @@
+"""Layers behave as torch modules do: copied, saved, moved, traced by torch.func, shown."""
+
+import copy
+import io
+import pickle
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+import gatework as gw
+from numerics import all_same, gradients, random, randomise, same, weighed
+from recurrents import flat, made
+
+EVERY_KIND = pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: gw.Recurrent("peephole_lstm", 4, 5, 2, zoneout={"c": 0.1}, initial="learned"),
+        lambda: gw.Recurrent("slstm", 4, 5),
+        lambda: gw.LSTM(4, 5, 2, proj_size=3, bidirectional=True),
+        lambda: gw.GRU(4, 5, bias=False),
+        lambda: gw.RNN(4, 5, nonlinearity="relu"),
+    ],
+    ids=["peephole", "slstm", "LSTM", "GRU", "RNN"],
+)
+
+
+def outputs(layer: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
+    output, state = layer(x)
+    return (output, state) if isinstance(state, Tensor) else (output, *state)
+
+
+# -- copies and files
+
+
+@EVERY_KIND
+def test_a_copy_is_the_same_function_with_weights_of_its_own(layer):
+    original = layer().eval()
+    twin, x = copy.deepcopy(original), torch.randn(3, 2, 4)
+    before = outputs(original, x)
+    assert all(torch.equal(a, b) for a, b in zip(outputs(twin, x), before, strict=True))
+    randomise(twin)
+    assert all(torch.equal(a, b) for a, b in zip(outputs(original, x), before, strict=True))
+
+
+@EVERY_KIND
+def test_a_layer_can_be_pickled(layer):
+    original = layer().eval()
+    again, x = pickle.loads(pickle.dumps(original)), torch.randn(3, 2, 4)
+    assert all(torch.equal(a, b) for a, b in zip(outputs(again, x), outputs(original, x), strict=True))
+    assert repr(again) == repr(original)
+
+
+@EVERY_KIND
+def test_a_state_dict_survives_a_file_and_loads_without_running_code(layer):
+    original, other, file = layer().eval(), layer().eval(), io.BytesIO()
+    torch.save(original.state_dict(), file)
+    file.seek(0)
+    other.load_state_dict(torch.load(file, weights_only=True))
+    x = torch.randn(3, 2, 4)
+    assert all(torch.equal(a, b) for a, b in zip(outputs(other, x), outputs(original, x), strict=True))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda state: pickle.loads(pickle.dumps(state))])
+def test_a_state_can_be_copied_and_pickled(copied):
+    layer = made("lstm")
+    with torch.no_grad():
+        state = layer(random(3, 2, 4))[1]
+    again = copied(state)
+    assert type(again) is type(state) and again._fields == ("h", "c")
+    assert torch.equal(again.h, state.h) and again.h is not state.h
+
+
+def test_a_state_dict_holds_the_parameters_and_nothing_else():
+    layer = gw.Recurrent("gru", 4, 5, initial="learned")
+    assert list(layer.state_dict()) == [name for name, _ in layer.named_parameters()]
+
+
+# -- dtypes and devices
+
+
+@EVERY_KIND
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_layer_can_be_converted(layer, dtype):
+    converted = layer().to(dtype)
+    found = outputs(converted, torch.randn(3, 2, 4, dtype=dtype))
+    assert {value.dtype for value in (*found, *converted.parameters())} == {dtype}
+
+
+def test_float32_is_float64_but_for_rounding():
+    layer = made("lstm", 4, 5, 2, bidirectional=True)
+    x = random(6, 3, 4).float().double()
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.copy_(parameter.float())
+    wanted = flat(layer(x))
+    all_same(flat(layer.float()(x.float())), wanted)
+
+
+def test_the_default_dtype_is_torchs():
+    try:
+        torch.set_default_dtype(torch.float64)
+        assert gw.Recurrent("gru", 4, 5)(torch.randn(2, 1, 4))[0].dtype == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@EVERY_KIND
+def test_a_layer_on_the_meta_device_gives_shapes_and_can_be_filled(layer):
+    with torch.device("meta"):
+        planned = layer().eval()
+    x = torch.randn(3, 2, 4)
+    real = layer().eval()
+    found = outputs(planned, x.to("meta"))
+    assert [value.shape for value in found] == [value.shape for value in outputs(real, x)]
+    assert all(value.is_meta for value in found)
+    planned.to_empty(device="cpu").load_state_dict(real.state_dict())
+    all_same(outputs(planned, x), outputs(real, x))
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "slstm", "layer_norm_lstm"])
+def test_under_autocast_products_run_in_bfloat16(cell):
+    layer = gw.Recurrent(cell, 4, 5, 2, bidirectional=True)
+    x = torch.randn(6, 3, 4, requires_grad=True)
+    wanted = layer(x)[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        output, state = layer(x)
+        again = layer(x.bfloat16(), state)[0]
+    assert (output - wanted).abs().max() < 0.1 and not torch.equal(output.float(), wanted)
+    assert again.isfinite().all()
+    output.float().sum().backward()
+    assert x.grad.dtype == torch.float32 and x.grad.isfinite().all()
+
+
+# -- torch.func, hooks, parametrisations
+
+
+def test_a_layer_is_a_function_of_its_parameters():
+    layer, x = made("lstm", 4, 5, 2, bidirectional=True), random(4, 3, 4)
+    params = {name: value.detach() for name, value in layer.named_parameters()}
+    doubled = {name: 2 * value for name, value in params.items()}
+    output, state = functional_call(layer, doubled, (x,))
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.mul_(2)
+    all_same((output, *state), flat(layer(x)))
+
+
+def test_gradients_for_each_sequence_by_vmap():
+    layer, x = made("gru", bidirectional=True), random(4, 3, 4)
+    params = {name: value.detach() for name, value in layer.named_parameters()}
+
+    def loss(params: dict[str, Tensor], x: Tensor) -> Tensor:
+        return functional_call(layer, params, (x,))[0].square().sum()
+
+    each = torch.vmap(torch.func.grad(loss), (None, 1))(params, x)
+    summed = {name: value.sum(0) for name, value in each.items()}
+    all_same(summed, gradients(layer, layer(x)[0].square().sum()))
+
+
+def test_states_come_through_vmap_with_their_names():
+    layer, x = made("lstm"), random(4, 3, 4)
+    output, state = torch.vmap(layer, 1, 1)(x)
+    wanted, final = layer(x)
+    same(output, wanted)
+    same(state.c, final.c)
+
+
+def test_a_second_derivative_exists():
+    layer, x = made("peephole_lstm"), random(3, 2, 4, requires_grad=True)
+    (first,) = torch.autograd.grad(weighed(layer(x)[0]), x, create_graph=True)
+    (second,) = torch.autograd.grad(first.square().sum(), x)
+    assert second.isfinite().all() and second.any()
+
+
+def test_weights_can_be_parametrised():
+    layer, x = made("rnn"), random(3, 2, 4)
+    nn.utils.parametrizations.orthogonal(layer.l0, "U_h")
+    matrix = layer.l0.U_h
+    same(matrix @ matrix.T, torch.eye(5, dtype=torch.float64))
+    assert layer(x)[0].shape == (3, 2, 5)
+
+
+def test_hooks_run():
+    seen = []
+    layer = made("gru")
+    layer.register_forward_hook(lambda *call: seen.append(call[2][0].shape))
+    layer(random(3, 2, 4))
+    assert seen == [(3, 2, 5)]
+
+
+def test_training_moves_every_parameter():
+    layer = made("layer_norm_lstm", 4, 5, 2, bidirectional=True, initial="learned")
+    before = {name: value.detach().clone() for name, value in layer.named_parameters()}
+    optimiser = torch.optim.Adam(layer.parameters(), foreach=False)
+    weighed(*flat(layer(random(4, 3, 4)))).backward()
+    optimiser.step()
+    assert all(not torch.equal(before[name], value) for name, value in layer.named_parameters())
+
+
+# -- how it shows itself
+
+
+def test_repr_says_what_differs_from_the_usual_and_which_engine_runs_and_why():
+    layer = gw.Recurrent("gru", 4, 5, 2, zoneout={"h": 0.1}, batch_first=True)
+    assert repr(layer).splitlines()[1].strip() == (
+        "gru, 4, 5, num_layers=2, batch_first=True, zoneout={'h': 0.1}, "
+        "engine='auto': reference (the one engine for cpu so far)"
+    )
+    assert "bidirectional" not in repr(layer)
+    assert "engine='reference': reference (asked for by name)" in repr(gw.LSTM(4, 5, engine="reference"))
+
+
+def test_repr_names_a_cell_of_ones_own():
+    assert "custom, 4, 5" in repr(gw.Recurrent("h = tanh(W @ x + U @ h)", 4, 5))
+    cell = gw.Cell("mine", "h = tanh(W @ x + U @ h)")
+    assert "mine, 4, 5" in repr(gw.Recurrent(cell, 4, 5))
+
+
+def test_parameters_drawn_anew_differ_and_keep_to_the_rules():
+    layer = gw.Recurrent("lstm", 4, 5, init={"b_i": -2})
+    first = layer.l0.U_f.detach().clone()
+    with torch.no_grad():
+        layer.l0.b_f.zero_()
+    layer.reset_parameters()
+    assert not torch.equal(layer.l0.U_f, first)
+    assert (layer.l0.b_f == 1).all() and (layer.l0.b_i == -2).all() and not layer.l0.b_o.any()
