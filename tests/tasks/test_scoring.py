@@ -97,7 +97,7 @@ def test_progress_is_told_up_to_the_end(tokens: Any) -> None:
 
 @pytest.mark.parametrize("length", [0, 1])
 def test_a_text_with_nothing_to_predict_is_refused(length: int) -> None:
-    with pytest.raises(InputError, match=f"predicting the next needs at least 2 tokens, it has {length}"):
+    with pytest.raises(InputError, match=f"predicting the next needs at least 2 characters, it has {length}"):
         score(Even(len(ABC)), ABC, np.zeros(length, "<u1"))
 
 

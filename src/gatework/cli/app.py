@@ -4,15 +4,15 @@ import io
 import os
 import sys
 import warnings
-from typing import NoReturn, TextIO, cast
+from collections.abc import Callable
+from typing import Any, NoReturn, cast
 
 import typer
 from typer.core import TyperGroup
 
 from gatework.cli import cells, train, use
 from gatework.errors import InputError
-from gatework.notation import EquationError
-from gatework.notation.source import EquationWarning
+from gatework.notation import EquationError, EquationWarning
 
 INTERRUPTED = 130
 # typer brings its own copy of click, and shows only this way to the base of all usage errors
@@ -48,7 +48,8 @@ def main() -> NoReturn:
         sys.stdout.reconfigure(errors="backslashreplace")  # a model may write what the terminal cannot show
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = show_warning
+            warnings.simplefilter("always", EquationWarning)
+            warnings.showwarning = notes()
             status = app(prog_name="gatework", standalone_mode=False)
         sys.stdout.flush()
     except UsageError as error:
@@ -56,11 +57,10 @@ def main() -> NoReturn:
     except (InputError, EquationError) as error:
         fail(str(error))
     except (KeyboardInterrupt, typer.Abort):
-        print("gatework: interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # the reader, such as head, has seen enough
+        status = INTERRUPTED
+    except BrokenPipeError:  # the reader, such as head, has seen enough; typer makes the same of it
         discard_output()
-        status = 0
+        status = 1
     except OSError as error:
         discard_output()
         fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
@@ -68,6 +68,8 @@ def main() -> NoReturn:
         if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
             fail("the memory does not hold it: fewer --hidden units, --layers, --streams or --bptt steps need less")
         raise
+    if status == INTERRUPTED:  # typer, too, makes this of Ctrl-C
+        print("gatework: interrupted", file=sys.stderr)
     sys.exit(status or 0)
 
 
@@ -91,16 +93,16 @@ def discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
-    """A doubt about the user's equations as a line of its own, other warnings as Python shows them."""
-    if issubclass(category, EquationWarning):
-        print(f"note: {message}", file=sys.stderr)
-    else:
-        print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=file or sys.stderr)
+def notes() -> Callable[..., None]:
+    """Shows each doubt about the user's equations once, as a line of its own, and other warnings as Python does."""
+    told: set[str] = set()
+    other = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **options: Any) -> None:
+        if not issubclass(category, EquationWarning):
+            other(message, category, *place, **options)
+        elif str(message) not in told:
+            told.add(str(message))
+            print(f"note: {message}", file=sys.stderr)
+
+    return show

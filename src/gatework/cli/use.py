@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from gatework.data import UNKNOWN, prepare
+from gatework.data.reading import STDIN
 from gatework.data.vocabulary import UNITS
 from gatework.errors import InputError
 from gatework.tasks import sampling, scoring
@@ -66,16 +67,21 @@ def score(
         corpus = prepare(
             [file], Path(folder) / "tokens.bin", vocabulary=opened.vocabulary, level=opened.vocabulary.level
         )
-        tokens = corpus.tokens
+        tokens, name = corpus.tokens, "standard input" if file == STDIN else file
         if each:
-            for token, lost in scoring.each(model, opened.vocabulary, tokens):
+            for token, lost in scoring.each(model, opened.vocabulary, tokens, name=name):
                 print(f"{lost:.4f}\t{token!r}")
             return
         chosen = streams if streams is not None else 1 if len(tokens) <= LONG else STREAMS
         with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
             task = bar.add_task("scoring", total=len(tokens) - 1)
             result = scoring.score(
-                model, opened.vocabulary, tokens, chosen, progress=lambda done, _: bar.update(task, completed=done)
+                model,
+                opened.vocabulary,
+                tokens,
+                chosen,
+                name=name,
+                progress=lambda done, _: bar.update(task, completed=done),
             )
         del corpus, tokens
     print(score_line(result))

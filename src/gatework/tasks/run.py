@@ -73,12 +73,12 @@ def new_run(out: Path, *, overwrite: bool = False) -> Iterator[NewRun]:
     Raises InputError where `out` exists and may not be replaced.
     """
     check_free(out, overwrite)
-    out = Path(os.path.realpath(out))  # a link stays, what it points to is replaced
-    above = [folder for folder in out.parents if not folder.exists()]
+    real = Path(os.path.realpath(out))  # a link stays, what it points to is replaced
+    above = [folder for folder in real.parents if not folder.exists()]
     with blamed("make", out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    new = NewRun(out, aside)
+        real.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{real.name}.", dir=real.parent))
+    new = NewRun(real, aside)
     try:
         new.folder.mkdir()
         yield new

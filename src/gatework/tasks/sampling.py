@@ -59,10 +59,12 @@ def sample(
 
     An empty prompt stands for a new line, or the commonest token where the vocabulary has none. One seed gives one
     text. A character whose bytes are not all written at the end comes as "\ufffd". Raises InputError, before
-    anything is drawn, for a negative length and a prompt that is not text.
+    anything is drawn, for a negative length or seed and a prompt that is not text.
     """
     if length < 0:
         raise InputError(f"length is {length}; expected 0 or more tokens")
+    if seed is not None and not 0 <= seed < 1 << 63:
+        raise InputError(f"seed is {seed}; expected a whole number of 0 or more (and below 2^63)")
     generator = torch.Generator()
     if seed is None:
         generator.seed()

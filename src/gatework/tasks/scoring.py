@@ -87,15 +87,17 @@ def score(
     tokens: "np.typing.NDArray[Any]",
     streams: int = 1,
     *,
+    name: str = "the text",
     progress: Callable[[int, int], None] | None = None,
 ) -> Score:
     """Scores tokens [n] cut into so many streams, each of which starts without a past.
 
-    progress: called with tokens done and tokens in all.
+    name: what the error for fewer than 2 tokens calls them; progress: called with tokens done and tokens in all.
     """
     widths = torch.tensor([token_width(vocabulary, token) for token in range(len(vocabulary))])
     nats, count, characters, unknown = 0.0, 0, 0, 0
-    for lost, targets in surprises(model, ScoringBatches(tokens, streams, SCORING_STEPS)):
+    batches = ScoringBatches(tokens, streams, SCORING_STEPS, name=name, unit=vocabulary.unit)
+    for lost, targets in surprises(model, batches):
         real = targets[targets != IGNORED]
         nats += lost.double().sum().item()
         count += len(real)
@@ -113,8 +115,11 @@ def token_width(vocabulary: Vocabulary, token: int) -> int:
     return 1 if token == vocabulary.unknown else len(vocabulary.tokens[token])
 
 
-def each(model: Predictor, vocabulary: Vocabulary, tokens: "np.typing.NDArray[Any]") -> Iterator[tuple[str, float]]:
+def each(
+    model: Predictor, vocabulary: Vocabulary, tokens: "np.typing.NDArray[Any]", *, name: str = "the text"
+) -> Iterator[tuple[str, float]]:
     """Yields every token but the first, as text, with its surprise in bits; one stream, the state carried."""
-    for nats, targets in surprises(model, ScoringBatches(tokens, 1, SCORING_STEPS)):
+    batches = ScoringBatches(tokens, 1, SCORING_STEPS, name=name, unit=vocabulary.unit)
+    for nats, targets in surprises(model, batches):
         for token, lost in zip(targets[:, 0].tolist(), nats[:, 0].tolist(), strict=True):
             yield vocabulary.tokens[token], lost / math.log(2)
