@@ -23,7 +23,8 @@ class Trace(Mapping[str, Tensor]):
     """What was recorded: "layer path.l0.f" -> [T,B,H], "layer path.l0_reverse.f" for the reverse direction.
 
     Calls made inside the block follow one another in time. The values are cut off from autograd's graph.
-    `gradients` maps the same keys to dL/d(value) at each step, once `loss.backward()` has run.
+    `gradients` maps the same keys to dL/d(value) at each step, once `loss.backward()` has run; calls that it did
+    not reach, such as those under no_grad, have zeros.
     """
 
     def __init__(self, names: Sequence[str], wants_gradients: bool) -> None:
@@ -33,11 +34,14 @@ class Trace(Mapping[str, Tensor]):
 
     def add(self, key: str, value: Tensor, tap: Tensor | None) -> None:
         self._values.setdefault(key, []).append(value.detach())
-        if tap is not None:
-            self._taps.setdefault(key, []).append(tap)
+        if self.wants_gradients:
+            self._taps.setdefault(key, []).append(torch.zeros_like(value) if tap is None else tap)
 
     def __getitem__(self, key: str) -> Tensor:
-        return torch.cat(self._found(self._values, key))
+        if key not in self._values:
+            known = ", ".join(self._values) or "none: call the module first"
+            raise KeyError(f"{key!r} was not recorded; there are {known}")
+        return joined(key, self._values[key])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -50,18 +54,23 @@ class Trace(Mapping[str, Tensor]):
         """dL/d(value) [T,B,H] by key; raises InputError before backward() has run."""
         if not self.wants_gradients:
             raise InputError("gradients were not recorded; write gw.record(module, ..., gradients=True)")
-        found = {key: [tap.grad for tap in taps] for key, taps in self._taps.items()}
-        if not found or all(grad is None for grads in found.values() for grad in grads):
+        if all(tap.grad is None for taps in self._taps.values() for tap in taps):
             raise InputError("no gradient has arrived yet; call backward() on a loss of the recorded calls first")
         return {
-            key: torch.cat([torch.zeros_like(t) if t.grad is None else t.grad for t in self._taps[key]])
-            for key in found
+            key: joined(key, [torch.zeros_like(tap) if tap.grad is None else tap.grad for tap in taps])
+            for key, taps in self._taps.items()
         }
 
-    def _found(self, by_key: dict[str, list[Tensor]], key: str) -> list[Tensor]:
-        if key not in by_key:
-            raise KeyError(f"{key!r} was not recorded; there are {', '.join(by_key) or 'none: call the module first'}")
-        return by_key[key]
+
+def joined(key: str, series: Sequence[Tensor]) -> Tensor:
+    """The calls [T,B,H] one after another in time."""
+    batches = list(dict.fromkeys(value.shape[1] for value in series))
+    if len(batches) > 1:
+        raise InputError(
+            f"{key!r} was recorded in batches of {' and '.join(map(str, batches))} sequences, which do not "
+            "follow one another; record each call in a block of its own"
+        )
+    return torch.cat(list(series))
 
 
 class Watcher:
