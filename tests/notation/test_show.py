@@ -10,6 +10,7 @@ from gatework.notation import Program, parse, spelling
 from gatework.notation.adjoint import Adjoint, adjoint
 from gatework.notation.expression import Expr, number, tidy
 from gatework.notation.ops import OPS
+from gatework.notation.rewrite import ahead_first
 from gatework.notation.show import latex, summary, text
 
 
@@ -48,7 +49,7 @@ def test_a_shipped_cell_is_shown_as_it_is_written(name: str) -> None:
         ("tanh(((x))) + max((x), -(h))", "tanh(x) + max(x, -h)"),
         ("2.0 * x + 0.1 * h - 1e12 * b", "2 * x + 0.1 * h - 1000000000000 * b"),
         ("1e-7 * x + 1e30 * h", "1e-07 * x + 1e+30 * h"),
-        ("x * -2 + -2 * h", "x * (-2) + -2 * h"),
+        ("-2 * x * -2 + -2 * h", "-2 * x * (-2) + (-2 * h)"),
         ("x + prev(h) * prev(b)", "x + prev(h) * prev(b)"),
     ],
 )
@@ -146,7 +147,7 @@ d_x = W_r.T @ da_r + W_z.T @ da_z + W_n.T @ da_n
         # a long part needed twice has a line of its own, and its gradient is called after it
         ("lstm_1997", "v1 = sigmoid(W_g @ x + U_g @ prev(h) + R_ig @ prev(i) + R_og @ prev(o) + b_g)\n"
                       "da_v1 = 4 * d_g * v1 * (1 - v1)"),
-        ("on_lstm", "d_v1 = -cumsum_back(d_I)\nda_v1 = v1 * (d_v1 - sum(d_v1 * v1))"),
+        ("on_lstm", "d_v2 = -cumsum_back(d_I)\nda_v2 = v2 * (d_v2 - sum(d_v2 * v2))"),
         # minus signs in front
         ("slstm", "d_n = next(d_prev(n)) - d_h * h / n"),
         ("slstm", "da_l = d_l * sigmoid(-(W_f @ x + U_f @ prev(h) + b_f))"),
@@ -466,3 +467,39 @@ def test_the_summary_of_row_functions() -> None:
 def test_the_summary_names_masks_and_taps() -> None:
     program = parse("h = tanh(W @ x + U @ h)", dropout=["h"], taps=["h"])
     assert summary(program).startswith("input       x [I], dropout(h) [H], tap(h) [H]\n")
+
+
+# -- extreme texts
+
+DEEPEST = {
+    "a sum": " + ".join(["x"] * 50 + ["h"] * 50),
+    "a sum to the right": "x + (" * 98 + "h" + ")" * 98,
+    "differences": "x - (" * 98 + "h" + ")" * 98,
+    "products": "h * (" * 98 + "x" + ")" * 98,
+    "divisions": "x / (" * 98 + "h" + ")" * 98,
+    "minus signs": "h" + " - -x" * 48,
+    "functions": "tanh(" * 98 + "x + h" + ")" * 98,
+    "matrices": "W @ (" * 98 + "x + h" + ")" * 98,
+    "rows": "norm(" * 98 + "x * h" + ")" * 98,
+    "choices": "max(x, " * 98 + "h" + ")" * 98,
+}
+
+
+@pytest.mark.parametrize("expression", DEEPEST.values(), ids=DEEPEST)
+def test_what_can_be_read_can_be_shown(expression: str) -> None:
+    program = parse(f"h = {expression}\ny = h + x", output="y")
+    assert ahead_first(program).states
+    assert parse(text(program), output="y").names == program.names
+    for shown in (program, adjoint(program)):
+        check_latex(latex(shown))
+        assert text(shown)
+    assert summary(program)
+
+
+def test_a_text_of_a_thousand_lines_can_be_shown() -> None:
+    lines = [f"a{i} = a{i - 1} * x + prev(a{i}) - p{i % 7}" for i in range(1, 1000)]
+    program = parse("\n".join(["a0 = sigmoid(U @ a999 + x)", *lines]), output="a999")
+    assert len(program.states) == 999 + 0
+    assert len(lines_of(adjoint(program))) > 2000
+    assert len(lines_of(ahead_first(program))) == 1000
+    assert latex(program).count("&=") == 1000

@@ -12,6 +12,7 @@ from gatework.notation.program import LEAVES, Node, is_wide
 from gatework.notation.spelling import fixed, given, previous, value
 
 MASKS = ("dropout ", "zoneout ")
+DEEPEST = 25  # operations within one another in a line
 
 
 @dataclass(frozen=True)
@@ -130,45 +131,58 @@ class Writer:
         """The gradient by a forward node, under its own name: an equation, or `d_g = d_c` where it has one already."""
         gradient, label = self.gradients[index], self.labels[index]
         if gradient not in self.called:
-            if index in self.makers:  # written by the d_g of its own function, even where d_g = d_c
-                maker = self.makers[index]
-                outer = self.gradients[maker]
-                known, self.called[outer] = self.called[outer], self.labels[maker]
-                expression = tidy(self.written(gradient))
-                self.called[outer] = known
-            else:
-                expression = tidy(self.written(gradient))
-            self.lines.append(Line(label, expression))
+            self.write_parts(*self.nodes[gradient].args)
+            self.lines.append(Line(label, tidy(self.passed_by(index))))
             self.called[gradient] = label
         elif index in self.values:
             self.lines.append(Line(label, self.called[gradient]))
 
-    def write_part(self, index: int) -> None:
-        expression = tidy(self.written(index))
-        name, by = self.name_part(index)
-        self.lines.append(Line(name, expression, by=by))
-        self.called[index] = name
+    def passed_by(self, index: int) -> Expr:
+        """The gradient by a forward node; what a function makes g of gets it by d_g, even where d_g = d_c."""
+        if index not in self.makers:
+            return self.written(self.gradients[index])
+        maker = self.makers[index]
+        outer = self.gradients[maker]
+        usual, self.called[outer] = self.called[outer], self.labels[maker]
+        expression = self.written(self.gradients[index])
+        self.called[outer] = usual
+        return expression
+
+    def write_parts(self, *ends: int) -> None:
+        """The lines that expressions of these nodes will refer to, those first that others refer to."""
+        needed: set[int] = set()
+        waiting = [*ends]
+        while waiting:
+            index = waiting.pop()
+            if index not in needed and index not in self.called:
+                needed.add(index)
+                waiting += self.nodes[index].args
+        for index in sorted(needed & self.shared):
+            expression = tidy(self.written(index))
+            name, by = self.name_part(index)
+            self.lines.append(Line(name, expression, by=by))
+            self.called[index] = name
 
     def by_leaf(self, gradients: Sequence[tuple[str, int]], name: str) -> Expr:
-        index = dict(gradients).get(name)
-        return number(0.0) if index is None else tidy(self.spelled(self.place[index]), backwards=True)
+        gradient = dict(gradients).get(name)
+        if gradient is None:
+            return number(0.0)
+        self.write_parts(self.place[gradient])
+        return tidy(self.spelled(self.place[gradient]), backwards=True)
 
     def by_matrix(self, name: str) -> Expr:
         pairs = dict(self.adjoint.matrices).get(name, ())
-        outer = [
-            Expr(
-                "matmul", (self.spelled(self.place[gradient]), Expr("transpose", (self.spelled(self.place[operand]),)))
-            )
-            for gradient, operand in pairs
-        ]
+        outer = []
+        for gradient, operand in pairs:
+            self.write_parts(self.place[gradient], self.place[operand])
+            row = Expr("transpose", (self.spelled(self.place[operand]),))
+            outer.append(Expr("matmul", (self.spelled(self.place[gradient]), row)))
         return tidy(Expr("total", tuple(outer)), backwards=True)
 
     # -- expressions
 
     def spelled(self, index: int) -> Expr:
-        """A node by its name, which is written down first where it deserves one, or by its expression."""
-        if index in self.shared and index not in self.called:
-            self.write_part(index)
+        """A node by its name, or by its expression."""
         return self.called.get(index) or self.written(index)
 
     def written(self, index: int) -> Expr:
@@ -178,7 +192,7 @@ class Writer:
             return self.arriving(node.name)
         if node.op in LEAVES:
             return leaf(node)
-        if node.op == "mul" and self.complements(*node.args):
+        if index >= len(self.program.nodes) and node.op == "mul" and self.complements(*node.args):
             return applied(node, self.spelled(node.args[0]), self.written(node.args[1]))
         if node.op == "add":
             return Expr("total", tuple(map(self.spelled, self.addends(index))))
@@ -196,7 +210,7 @@ class Writer:
         while True:
             index, last = self.nodes[index].args
             found.append(last)
-            if self.nodes[index].op != "add" or index in self.called or index in self.shared:
+            if self.nodes[index].op != "add" or index in self.called:
                 return [index, *reversed(found)]
 
     def arriving(self, name: str) -> Expr:
@@ -236,20 +250,24 @@ def merged(adjoint: Adjoint) -> tuple[list[Node], list[int]]:
 
 
 def worth_a_line(nodes: Sequence[Node], values: set[int], labelled: set[int], ends: Counter[int]) -> set[int]:
-    """The nodes without a name that are long and needed more than once; `ends` counts the uses by last lines."""
-    named = values | labelled
+    """The nodes without a name that are long and needed more than once, or deep; `ends` counts uses by last lines."""
+    found: set[int] = set()
     length: list[int] = []  # in operations; a name has none
+    depth: list[int] = []
     backward: list[bool] = []  # whether a gradient is part of it
     for index, node in enumerate(nodes):
-        own = node.op not in LEAVES and node.op != "neg"
-        length.append(0 if index in named else sum(length[arg] for arg in node.args) + own)
+        named = index in values or index in labelled or node.op in LEAVES
+        length.append(0 if named else sum(length[arg] for arg in node.args) + (node.op != "neg"))
+        depth.append(0 if named else 1 + max(depth[arg] for arg in node.args))
         backward.append(node.op == "gradient" or any(backward[arg] for arg in node.args))
+        if depth[index] > DEEPEST:
+            found.add(index)
+            length[index] = depth[index] = 0
 
-    found: set[int] = set()
     uses = Counter(ends)
     for index in reversed(range(len(nodes))):
         node, times = nodes[index], uses[index]
-        if times > 1 and index not in named and node.op != "neg":
+        if times > 1 and length[index] and index not in values and index not in labelled and node.op != "neg":
             much = length[index] * (times - 1)
             if (backward[index] and (much > 1 or is_wide(node))) or length[index] > 2:
                 found.add(index)

@@ -80,10 +80,10 @@ def terms(expr: Expr) -> list[Term]:
                 waiting.append((a, not negative))
             case _:
                 found.append(-term(part) if negative else term(part))
-    return merged(found)
+    return collected(found)
 
 
-def merged(parts: list[Term]) -> list[Term]:
+def collected(parts: list[Term]) -> list[Term]:
     """Like terms as one, a + a as 2 * a; but a - a stays, since 0 would not say how many units it has."""
     found: dict[tuple[tuple[Expr, ...], tuple[Expr, ...]], float] = {}
     for part in parts:

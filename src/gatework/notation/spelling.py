@@ -7,17 +7,11 @@ from itertools import groupby
 from gatework.notation.expression import Expr
 from gatework.notation.ops import OPS
 
-SMALL = re.findall(  # in the order of Unicode
-    r"\w+",
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho varsigma sigma tau "
-    "upsilon phi chi psi omega",
+GREEK_NAMES = (  # those that LaTeX has a letter for
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
+    "omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
 )
-LATIN = {"omicron", *(small.capitalize() for small in SMALL)} - set(
-    re.findall(r"\w+", "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega")
-)  # what LaTeX has no letter of its own for
-GREEK = {chr(ord("α") + i): name for i, name in enumerate(SMALL)} | {
-    chr(ord("Α") + i): name.capitalize() for i, name in enumerate(SMALL)
-}
+GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ", GREEK_NAMES.split(), strict=True))
 SUM, MATMUL, SIGN, WHOLE = OPS["add"].strength, 2, OPS["neg"].strength, OPS["tanh"].strength  # how much binds what
 
 
@@ -67,7 +61,7 @@ def latex_word(word: str) -> str:
     """Greek names as the letter, one letter in italics, more of them upright."""
     letters = word.rstrip("0123456789")
     digits, letter = word[len(letters) :], GREEK.get(letters, letters)
-    if letter in GREEK.values() and letter not in LATIN:
+    if letter in GREEK.values():
         return f"\\{letter} {digits}".rstrip()
     return word if len(letters) <= 1 else rf"\mathrm{{{word}}}"
 
@@ -94,7 +88,7 @@ def text(expr: Expr) -> str:
     if not op.infix:
         return f"{op.name}({', '.join(map(text, expr.args))})"
     left, right = expr.args
-    least = WHOLE if binding(right) == SIGN else op.strength + 1  # a - (-b)
+    least = WHOLE if unsigned(right)[0] else op.strength + 1  # a - (-b)
     return f"{enclosed(left, op.strength)} {op.infix} {enclosed(right, least)}"
 
 
@@ -149,7 +143,7 @@ def latex(expr: Expr) -> str:
         case Expr(op="transpose", args=(a,)):
             return rf"{bracketed(a, WHOLE)}^{{\top}}"
         case Expr(op="neg", args=(a,)):
-            return f"-{bracketed(a, MATMUL)}"
+            return f"-{bracketed(a, WHOLE if unsigned(a)[0] else MATMUL)}"
         case Expr(op="matmul", args=(a, b)):
             return f"{bracketed(a, WHOLE)} {bracketed(b, WHOLE)}"
         case Expr(op="total", args=args):
@@ -159,7 +153,7 @@ def latex(expr: Expr) -> str:
         case Expr(op="div", args=(a, b)) if unsigned(a)[0]:
             return f"-{latex(replace(expr, args=(unsigned(a)[1], b)))}"
         case Expr(op="add" | "sub", args=(a, b)):
-            least = WHOLE if binding(b) == SIGN else MATMUL if expr.op == "sub" else 0
+            least = WHOLE if unsigned(b)[0] else MATMUL if expr.op == "sub" else SUM
             return f"{latex(a)} {OPS[expr.op].infix} {bracketed(b, least)}"
     parts = [latex(arg) for arg in expr.args]
     form = OPS[expr.op].latex
