@@ -13,9 +13,10 @@ from language_toys import BATCHING, SMALL, At, go_on, rows, start, tree, write_t
 from torch import nn
 
 import gatework as gw
+from gatework.data import prepare
 from gatework.errors import InputError
 from gatework.tasks import language
-from gatework.tasks.language import Batching, Run, Shape, evaluation, training_batches
+from gatework.tasks.language import Batching, Run, Shape, evaluation, held_out, training_batches
 from gatework.tasks.scoring import score
 from gatework.training import Plan, Resumed, Saved, Step, Validation, bits, load_checkpoint, train
 
@@ -167,6 +168,20 @@ def test_processes_share_the_streams(tmp_path: Path, text: Path) -> None:
         assert torch.equal(inputs, whole[k][0])
     with pytest.raises(InputError, match="3 streams cannot be shared evenly by 2 processes"):
         training_batches(corpus, Batching(3, 7), 0, 2)
+
+
+@pytest.mark.parametrize(("characters", "streams"), [(100, 1), (19_000, 1), (20_000, 2), (1_400_000, 128)])
+def test_the_test_part_is_read_as_streams_that_are_not_short(
+    tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch, characters: int, streams: int
+) -> None:
+    start(tmp_path / "run", text, steps=1)
+    run, asked = Run.open(tmp_path / "run"), []
+    corpus = prepare(
+        [write_text(tmp_path, characters, name="long.txt")], tmp_path / "tokens", vocabulary=run.vocabulary
+    )
+    monkeypatch.setattr(language, "score", lambda *given: asked.append(given[3]))
+    held_out(run, corpus)
+    assert asked == [streams]
 
 
 # -- resuming

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 TASK = "language"
 TOKENS = "tokens.bin"
+TEST_STREAMS = 128  # at most, that the test part is cut into
+TEST_LENGTH = 500  # tokens at least of each of them, if there are several
 EVALUATE_EVERY = 500  # steps at most between two validations, where nothing else is said
 
 
@@ -416,8 +418,11 @@ def evaluation(corpus: Corpus, batching: Batching, rank: int, world: int) -> Cal
 
 
 def held_out(run: Run, corpus: Corpus, device: str = "cpu") -> Score | None:
-    """What the best weights score on the test part; None where there is no such part."""
-    streams = min(run.batching.streams, len(corpus.test) - 1)
-    if streams < 1:
+    """What the best weights score on the test part; None where there is no such part.
+
+    It is read as many streams at once, for speed, but none so short that its start without a past would count.
+    """
+    if len(corpus.test) < 2:
         return None
+    streams = min(max(1, len(corpus.test) // TEST_LENGTH), TEST_STREAMS)
     return score(run.model(device=device), run.vocabulary, corpus.test, streams)
