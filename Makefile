@@ -10,7 +10,7 @@ RUN ?= runs/demo
 demo: $(READY)
 	$(BIN)/gatework train text "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
 	    --suffix .py --exclude test --exclude tests --exclude idlelib --exclude '*-packages' \
-	    --minutes 2 --out $(RUN) --overwrite
+	    --streams 64 --bptt 32 --learning-rate 6e-3 --minutes 2 --out $(RUN) --overwrite
 	@echo; echo 'What it writes after "def ":'; echo
 	$(BIN)/gatework sample $(RUN) --prompt 'def ' --length 600 --temperature 0.6 --seed 1
 	@printf '%s\n' '' 'What to try next:' \

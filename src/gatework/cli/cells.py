@@ -1,5 +1,6 @@
 """`gatework cells` and `gatework verify`: the cells, their equations, and whether every engine computes them."""
 
+import shutil
 from functools import reduce
 from itertools import groupby
 from operator import or_
@@ -7,8 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from gatework.cells import Cell
 from gatework.cells import cells as registry
@@ -36,7 +35,7 @@ def cells(
     elif backward or latex:
         raise InputError("--backward and --latex show one cell: give its name, as in gatework cells lstm --backward")
     else:
-        Console(highlight=False).print(listing())
+        print("\n".join(listing(shutil.get_terminal_size((120, 24)).columns)))
 
 
 def shown(cell: Cell, backward: bool, latex: bool) -> str:
@@ -57,22 +56,14 @@ def shown(cell: Cell, backward: bool, latex: bool) -> str:
     return "\n".join(parts)
 
 
-def listing() -> Table:
-    """All cells, a line each."""
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("cell", "states", "parameters", "stages"):
-        table.add_column(heading)
-    table.add_column("source", no_wrap=True, overflow="ellipsis")
+def listing(width: int) -> list[str]:
+    """All cells, a line each, cut to the width of the terminal."""
+    lines = [f"{'cell':22}{'states':12}{'parameters':>10}{'stages':>8}  source"]
     for cell in registry.values():
         program = cell.program
-        table.add_row(
-            cell.name,
-            " ".join(state.name for state in program.states),
-            str(len(program.parameters)),
-            str(len(program.stages)),
-            cell.source,
-        )
-    return table
+        states = " ".join(state.name for state in program.states)
+        lines.append(f"{cell.name:22}{states:12}{len(program.parameters):10}{len(program.stages):8}  {cell.source}")
+    return [line if len(line) <= width else line[: width - 3] + "..." for line in lines]
 
 
 def verify(

@@ -126,6 +126,7 @@ class Recurrent(nn.Module):
         self.equations = self.cell.equations
         if proj_size and "R" not in self.cell.program.sizes:
             self.equations = projected(self.equations, self.cell.output)
+        self._programs: dict[tuple[tuple[str, ...], ...], Program] = {}
         self.program = self._compiled()
         self._compiled(self.recurrent_dropout, self.zoneout)  # the names are checked now, not at the first call
         check.can_stand_still(self.zoneout, self.program.states)
@@ -243,16 +244,14 @@ class Recurrent(nn.Module):
 
     def _compiled(self, dropout: Iterable[str] = (), zoneout: Iterable[str] = (), taps: Iterable[str] = ()) -> Program:
         """The cell's Program with the inputs that this call needs; compiled once for each combination."""
-        cell = self.cell
-        return parse(
-            self.equations,
-            output=cell.output,
-            constants=cell.constants,
-            start=cell.start,
-            dropout=dropout,
-            zoneout=zoneout,
-            taps=taps,
-        )
+        extras = {"dropout": tuple(dropout), "zoneout": tuple(zoneout), "taps": tuple(taps)}
+        key = tuple(extras.values())
+        if key not in self._programs:
+            cell = self.cell
+            self._programs[key] = parse(
+                self.equations, output=cell.output, constants=cell.constants, start=cell.start, **extras
+            )
+        return self._programs[key]
 
     def _units(self, layer: int) -> dict[str, int]:
         """How many units each value of the cell has in a layer, by name."""
