@@ -482,6 +482,9 @@ DEEPEST = {
     "matrices": "W @ (" * 98 + "x + h" + ")" * 98,
     "rows": "norm(" * 98 + "x * h" + ")" * 98,
     "choices": "max(x, " * 98 + "h" + ")" * 98,
+    "choices by numbers": "max(2, " * 98 + "x + h" + ")" * 98,
+    "rectifiers": "relu(" * 98 + "x + h" + ")" * 98,
+    "shares": "0.5 / (" * 98 + "x + h" + ")" * 98,
 }
 
 

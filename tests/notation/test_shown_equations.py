@@ -28,6 +28,7 @@ PROGRAMS = {name: cell.program for name, cell in cells.items()} | {
     "an output that is no state": parse("c = tanh(W @ x + U @ c)\ny = V @ c + x", output="y"),
     "a state beside the output": parse("c = 0.5 * c + x\nh = tanh(prev(c)) * c"),
     "an old value passed on": parse("q = h\nm = prev(q)\nh = tanh(W @ x + U @ m + b)"),
+    "an old value read after its line": parse("q = h\nh = tanh(W @ x + U @ q)\ny = h * q + x", output="y"),
     "the input as a state": parse("h = tanh(U @ h + V @ prev(s) + x)\ns = x"),
     "two names, one value": parse("a = tanh(W @ x + U @ h)\nb = tanh(W @ x + U @ h)\nh = a * b + a"),
     "a state by another name": parse("h = tanh(W @ x + U @ prev(m))\nm = h"),
