@@ -120,6 +120,21 @@ def test_expected_zeros_must_be_zeros():
     assert caught.value.errors == Errors(math.inf, math.inf)
 
 
+def test_values_that_cancel_are_measured_against_the_floor():
+    cancelled = torch.tensor([1e-3, -1e-3])
+    noise = torch.tensor([1e-5, 0.0])
+    assert compare(cancelled + noise, cancelled, rms=1, peak=1).peak == pytest.approx(1e-2, rel=1e-3)
+    assert compare(cancelled + noise, cancelled, rms=1, peak=1, floor=0.1).peak == pytest.approx(1e-4, rel=1e-3)
+    assert compare(noise, 0 * noise, rms=1, peak=1, floor=0.1).peak == pytest.approx(1e-4)
+    with pytest.raises(Mismatch):
+        compare(cancelled + noise, cancelled, **BOUNDS, floor=0.01)
+
+
+def test_the_floor_does_not_matter_to_values_above_it():
+    expected = values(50)
+    assert compare(expected + 1e-6, expected, **BOUNDS, floor=0.1) == compare(expected + 1e-6, expected, **BOUNDS)
+
+
 def test_a_value_too_large_for_float32_fails():
     with pytest.raises(Mismatch, match=r"inf where 1e\+39 was expected"):
         compare(torch.tensor([1e39]).float(), torch.tensor([1e39], dtype=torch.float64), rms=1, peak=1)

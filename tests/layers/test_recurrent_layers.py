@@ -149,6 +149,8 @@ def test_a_learned_start_begins_as_the_cell_starts_and_is_learned(cell):
     x, plain = random(4, 3, layer.input_size), made(cell, bidirectional=True)
     plain.load_state_dict({n: v for n, v in layer.state_dict().items() if ".initial_" not in n})
     all_same(flat(layer(x)), flat(plain(x)))
+    for state in layer.program.states:
+        assert (layer.get_parameter(f"l0.initial_{state.name}") == state.start).all()
     randomise(layer)
     found = gradients(layer, weighed(layer(x)[0]))
     for place in ("l0", "l0_reverse"):
