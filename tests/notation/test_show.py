@@ -139,6 +139,8 @@ d_x = W_r.T @ da_r + W_z.T @ da_z + W_n.T @ da_n
         # a gate named 1 - f stands where it is read, and not for the 1 - f of a derivative
         ("coupled_lstm", "d_g = d_c * i"),
         ("coupled_lstm", "da_f = d_f * f * (1 - f)"),
+        # what several functions read is no one's argument
+        ("atr", "d_p = d_h * i + da_f + da_i"),
         # the gradient of a sum, by the name of the part
         ("nig", "d_g = d_c\nda_g = d_g * (1 - g * g)"),
         # what all terms share is drawn out, divisors too
@@ -180,6 +182,12 @@ def test_made_up_names_are_none_of_the_users() -> None:
 
 def derived_text(program: Program) -> str:
     return text(adjoint(program)).split("\n\n", 1)[1]
+
+
+def test_what_two_functions_read_is_not_called_after_one_of_them() -> None:
+    lines = derived_text(parse("a = tanh(W @ x + h)\nb = sigmoid(W @ x + h)\nh = a * b")).splitlines()
+    assert "d_1 = d_b * b * (1 - b) + d_a * (1 - a * a)  # by W @ x + prev(h)" in lines
+    assert not any(line.startswith("da_") for line in lines)
 
 
 def test_what_no_gradient_reaches_is_said_to_be_0() -> None:
@@ -497,6 +505,17 @@ def test_what_can_be_read_can_be_shown(expression: str) -> None:
         check_latex(latex(shown))
         assert text(shown)
     assert summary(program)
+
+
+def test_lines_of_a_derivation_stay_short() -> None:
+    program = parse(f"h = {DEEPEST['choices by numbers']}\ny = h + x", output="y")
+    assert max(map(len, lines_of(adjoint(program)))) < 300
+
+
+def test_a_sum_is_one_line_however_many_terms_it_has() -> None:
+    program = parse("h = " + " + ".join(f"W{i} @ (x * h)" for i in range(90)))
+    (by_part,) = [line for line in lines_of(adjoint(program)) if line.startswith("d_1 = ")]
+    assert by_part.count("@") == 90 and by_part.endswith("  # by x * prev(h)")
 
 
 def test_a_text_of_a_thousand_lines_can_be_shown() -> None:

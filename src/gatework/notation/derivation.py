@@ -61,6 +61,7 @@ class Writer:
         self.adjoint, self.program = adjoint, adjoint.program
         self.nodes, self.place = merged(adjoint)
         self.gradients = {index: self.place[gradient] for index, gradient in adjoint.named}  # by forward node
+        self.readers = Counter(arg for node in self.program.nodes for arg in node.args)
         self.unused = Names(self.program)
         self.lines: list[Line] = []
         self.values = value_names(self.program, self.unused)
@@ -91,11 +92,12 @@ class Writer:
         return value(f"{'a' if free else 'arg'}_{name.text}")
 
     def label_argument(self, index: int, name: Expr) -> None:
-        """Calls the gradient of what a function makes `name` of after `name`, unless that has a name itself."""
+        """Calls the gradient of what a function makes `name` of after `name`, if it has no name and no other use."""
         node = self.nodes[index]
         if index in self.gradients and node.op in FUNCTIONS and len(node.args) == 1:
             (argument,) = node.args
-            if self.nodes[argument].op not in LEAVES and argument not in {*self.labels, *self.called}:
+            computed = self.nodes[argument].op not in LEAVES
+            if computed and argument not in self.called and self.readers[argument] == 1:
                 inner = self.argument(name)
                 text = self.unused.fresh(f"d{inner.text}")
                 self.labels[argument] = Expr("name", text=text, latex=rf"\delta {inner.latex}")
@@ -258,7 +260,8 @@ def worth_a_line(nodes: Sequence[Node], values: set[int], labelled: set[int], en
     for index, node in enumerate(nodes):
         named = index in values or index in labelled or node.op in LEAVES
         length.append(0 if named else sum(length[arg] for arg in node.args) + (node.op != "neg"))
-        depth.append(0 if named else 1 + max(depth[arg] for arg in node.args))
+        flat = node.op == "add"  # written as one sum
+        depth.append(0 if named else max(depth[arg] + 1 - (flat and not nth) for nth, arg in enumerate(node.args)))
         backward.append(node.op == "gradient" or any(backward[arg] for arg in node.args))
         if depth[index] > DEEPEST:
             found.add(index)
