@@ -8,11 +8,12 @@ RUN ?= runs/demo
 
 # The source of the running Python's own standard library, about 11 MB, without its tests.
 demo: $(READY)
-	$(BIN)/gatework train text "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
+	@echo 'Training an LSTM on the source of the Python library for two minutes.'
+	@$(BIN)/gatework train text "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
 	    --suffix .py --exclude test --exclude tests --exclude idlelib --exclude '*-packages' \
 	    --streams 64 --bptt 32 --learning-rate 6e-3 --minutes 2 --out $(RUN) --overwrite
 	@echo; echo 'What it writes after "def ":'; echo
-	$(BIN)/gatework sample $(RUN) --prompt 'def ' --length 600 --temperature 0.6 --seed 1
+	@$(BIN)/gatework sample $(RUN) --prompt 'def ' --length 500 --temperature 0.8 --seed 4
 	@printf '%s\n' '' 'What to try next:' \
 	    '  source .venv/bin/activate' \
 	    '  gatework sample $(RUN) --prompt "class " --temperature 0.9' \

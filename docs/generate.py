@@ -54,7 +54,7 @@ def with_table(readme: str) -> str:
 
 def picture(log: str) -> str:
     """The demo's output as an SVG of a terminal: its beginning, and the end with the sample."""
-    lines = ["$ make demo", *log.rstrip().splitlines()]
+    lines = ["$ make demo", *(line for line in log.rstrip().splitlines() if not line.startswith("make"))]
     if len(lines) > SHOWN:
         lines = [*lines[: SHOWN // 2], "...", *lines[-SHOWN // 2 :]]
     console = Console(record=True, width=110, file=io.StringIO(), force_terminal=True)
