@@ -9,7 +9,7 @@ from cli_toys import MODEL, SMALL, Command, rows, tree
 
 from gatework.cli.progress import TrainingProgress
 from gatework.cli.train import own_cell
-from gatework.tasks.language import Run
+from gatework.tasks.language_run import Run
 from gatework.training import Step
 
 NEW = ["train", "text", "text.txt", "--out", "new"]

@@ -7,7 +7,7 @@ import pytest
 from cli_toys import SMALL, Command
 
 import gatework as gw
-from gatework.tasks.language import Run
+from gatework.tasks.language_run import Run
 from gatework.tasks.sampling import Draw
 from gatework.tasks.sampling import sample as write
 

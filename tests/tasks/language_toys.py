@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import gatework as gw
-from gatework.tasks.language import Batching, Outcome, Shape, Text, resume_text, train_text
+from gatework.tasks.language import Outcome, resume_text, train_text
+from gatework.tasks.language_model import Shape
+from gatework.tasks.language_run import Batching, Text
 from gatework.training import Event, Settings
 
 CLOCKED = ("seconds", "tokens_per_second")

@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 import gatework as gw
 from gatework.errors import InputError
-from gatework.tasks.language import Batching, LanguageModel, Shape, Text, check_model
+from gatework.tasks.language_model import LanguageModel, Shape, check_model
+from gatework.tasks.language_run import Batching, Text
 
 V = 6
 SMALL = Shape(hidden=7, embedding=5)

@@ -16,7 +16,9 @@ import gatework as gw
 from gatework.data import prepare
 from gatework.errors import InputError
 from gatework.tasks import language
-from gatework.tasks.language import Batching, Run, Shape, evaluation, held_out, training_batches
+from gatework.tasks.language import evaluation, held_out, training_batches
+from gatework.tasks.language_model import Shape
+from gatework.tasks.language_run import Batching, Run
 from gatework.tasks.scoring import score
 from gatework.training import Plan, Resumed, Saved, Step, Validation, bits, load_checkpoint, train
 

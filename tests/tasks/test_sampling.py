@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from gatework.data import Vocabulary
 from gatework.errors import InputError
-from gatework.tasks.language import LanguageModel, Shape
+from gatework.tasks.language_model import LanguageModel, Shape
 from gatework.tasks.sampling import Draw, sample, unseen
 
 ABC = Vocabulary.of("char", Counter({"a": 9, "b": 5, "c": 4, "d": 2}))

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from gatework.data import ScoringBatches, Vocabulary, prepare
 from gatework.errors import InputError
 from gatework.tasks import scoring
-from gatework.tasks.language import LanguageModel, Shape
+from gatework.tasks.language_model import LanguageModel, Shape
 from gatework.tasks.scoring import Score, each, mean_loss, score
 
 ABC = Vocabulary.of("char", Counter("abcdefgh"))

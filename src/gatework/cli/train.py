@@ -21,7 +21,9 @@ from gatework.data.vocabulary import UNITS
 from gatework.errors import InputError
 from gatework.layers.check import cell as find_cell
 from gatework.notation import EquationError
-from gatework.tasks.language import Batching, LanguageModel, Outcome, Run, Shape, Text, resume_text, train_text
+from gatework.tasks.language import Outcome, resume_text, train_text
+from gatework.tasks.language_model import LanguageModel, Shape
+from gatework.tasks.language_run import Batching, Run, Text
 from gatework.tasks.run import first_process
 from gatework.training import Settings, bits
 

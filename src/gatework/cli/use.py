@@ -15,7 +15,7 @@ from gatework.data.reading import STDIN
 from gatework.data.vocabulary import UNITS
 from gatework.errors import InputError
 from gatework.tasks import sampling, scoring
-from gatework.tasks.language import Run
+from gatework.tasks.language_run import Run
 
 RunFolder = Annotated[Path, typer.Argument(help="The folder that gatework train wrote.", metavar="RUN")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]

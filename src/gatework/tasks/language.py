@@ -3,55 +3,24 @@
 import math
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from gatework.cells import Cell
-from gatework.data import SPLITS, Corpus, Counts, LanguageBatches, Level, ScoringBatches, Vocabulary, prepare, share
-from gatework.data.text import check_splits
-from gatework.data.vocabulary import check_level, check_size
+from gatework.data import Corpus, LanguageBatches, ScoringBatches, prepare, share
 from gatework.engines import choose
-from gatework.errors import InputError
-from gatework.layers import Recurrent
-from gatework.tasks.run import (
-    DESCRIPTION,
-    RESULTS,
-    NewRun,
-    amend,
-    cell_from_json,
-    cell_to_json,
-    check_free,
-    describe,
-    description,
-    first_alone,
-    new_run,
-)
+from gatework.tasks.language_model import LanguageModel, Shape, check_model
+from gatework.tasks.language_run import TASK, TOKENS, Batching, Run, Text
+from gatework.tasks.run import RESULTS, NewRun, amend, cell_to_json, check_free, describe, first_alone, new_run
 from gatework.tasks.scoring import SCORING_STEPS, Score, mean_loss, score
-from gatework.training import (
-    BEST,
-    LAST,
-    Event,
-    Report,
-    Result,
-    Resumed,
-    Saved,
-    Settings,
-    launch,
-    load_weights,
-    train,
-    write_json,
-)
+from gatework.training import Event, Report, Result, Resumed, Saved, Settings, launch, train, write_json
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-TASK = "language"
-TOKENS = "tokens.bin"
 TEST_STREAMS = 128  # at most, that the test part is cut into
 TEST_LENGTH = 500  # tokens at least of each of them, if there are several
 EVALUATE_EVERY = 500  # steps at most between two validations, where nothing else is said
@@ -61,198 +30,12 @@ def silent(event: Event) -> None:
     """Reports to nobody."""
 
 
-def check_whole(name: str, value: object, least: int) -> None:
-    if type(value) is not int or not least <= value < 1 << 31:
-        raise InputError(f"{name} is {value!r}; expected a whole number of at least {least} (and below 2^31)")
-
-
-@dataclass(frozen=True)
-class Shape:
-    """The sizes and options of a language model; every field is a JSON value.
-
-    hidden, layers, projection: H, L and R of the recurrent layers. embedding: units that stand for a token;
-    None for one-hot input of V units. tied: the output weights are the embedding's. The rest is as in gw.Recurrent.
-    """
-
-    hidden: int = 256
-    layers: int = 1
-    projection: int = 0
-    embedding: int | None = 64
-    tied: bool = False
-    dropout: float = 0.0
-    variational: bool = False
-    recurrent_dropout: dict[str, float] = field(default_factory=dict)
-    zoneout: dict[str, float] = field(default_factory=dict)
-    residual: bool = False
-    initial: str = "zero"
-    init: str | None = None
-    engine: str = "auto"
-
-    def __post_init__(self) -> None:
-        for name, least in (("hidden", 1), ("layers", 1), ("projection", 0), ("embedding", 1)):
-            value = getattr(self, name)
-            if not (name == "embedding" and value is None):
-                check_whole(name, value, least)
-
-
-@dataclass(frozen=True)
-class Batching:
-    """Streams N read side by side, and steps M of each between two updates (truncated backpropagation).
-
-    validate_on: at most so many tokens of the validation part are used while training.
-    """
-
-    streams: int = 32
-    steps: int = 64
-    validate_on: int = 100_000
-
-    def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            check_whole(name, value, least=1)
-
-
-@dataclass(frozen=True)
-class Text:
-    """What to read and how: see `gatework.data.prepare`."""
-
-    paths: tuple[str, ...]
-    level: Level = "char"
-    suffixes: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    size: int | None = None
-    splits: tuple[float, float, float] = SPLITS
-
-    def __post_init__(self) -> None:
-        check_level(self.level)
-        check_size(self.level, self.size)
-        check_splits(self.splits)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Text":
-        """What `asdict` gave, its tuples now lists."""
-        fields: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in values.items()}
-        return cls(**fields)
-
-
-class LanguageModel(nn.Module):
-    """Predicts the next token from all before it: embedding, recurrent layers, and a softmax over V tokens.
-
-    forward(inputs [T,B], targets [T,B], state) -> (mean loss in nats, state); targets of -100 are left out.
-    """
-
-    def __init__(self, cell: str | Cell, vocabulary_size: int, shape: Shape = Shape()) -> None:
-        super().__init__()
-        width = vocabulary_size if shape.embedding is None else shape.embedding
-        self.vocabulary_size, self.variational = vocabulary_size, shape.variational
-        self.embedding = None if shape.embedding is None else nn.Embedding(vocabulary_size, width)
-        options = asdict(shape)
-        for name in ("hidden", "layers", "embedding", "tied"):
-            options.pop(name)
-        proj_size = options.pop("projection")
-        self.recurrent = Recurrent(cell, width, shape.hidden, shape.layers, proj_size=proj_size, **options)
-        self.dropout = nn.Dropout(shape.dropout)
-        self.output = nn.Linear(self.recurrent.output_size, vocabulary_size)
-        if shape.tied:
-            self._tie(width)
-
-    def _tie(self, width: int) -> None:
-        if self.embedding is None or width != self.output.in_features:
-            given = "one-hot input" if self.embedding is None else f"an embedding of {width}"
-            raise InputError(
-                f"tied output weights need an embedding of {self.output.in_features} units, as wide as the "
-                f"recurrent output; given is {given}"
-            )
-        nn.init.normal_(self.embedding.weight, std=width**-0.5)  # as an output matrix it must start small
-        self.output.weight = self.embedding.weight
-
-    def logits(self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
-        """Unnormalised log probabilities [T,B,V] of the token after each of inputs [T,B], and the new state."""
-        if self.embedding is None:
-            x = F.one_hot(inputs, self.vocabulary_size).to(self.output.weight.dtype)  # [T,B,V]
-        else:
-            x = self.embedding(inputs)  # [T,B,E]
-        output, state = self.recurrent(x, state, lengths=lengths)
-        return self.output(self._dropped(output)), state
-
-    def _dropped(self, output: Tensor) -> Tensor:
-        mask: Tensor = self.dropout(torch.ones_like(output[:1] if self.variational else output))
-        return output * mask if self.training else output
-
-    def forward(self, inputs: Tensor, targets: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        logits, state = self.logits(inputs, state)
-        return F.cross_entropy(logits.flatten(0, 1), targets.flatten()), state
-
-
-def check_model(cell: Cell, vocabulary_size: int, shape: Shape) -> None:
-    """Raises InputError or EquationError where a cell, sizes and options contradict; takes no memory."""
-    try:
-        with torch.device("meta"):
-            LanguageModel(cell, vocabulary_size, replace(shape, engine="auto"))
-    except (RuntimeError, OverflowError) as error:  # even a tensor without memory has a largest size
-        raise InputError(f"sizes that no memory holds: {shape.hidden} hidden, {shape.embedding} embedding") from error
-
-
 @dataclass(frozen=True)
 class Outcome:
     """How a training ended, and what its best weights score on the test part (None if it was stopped)."""
 
     result: Result
     test: Score | None
-
-
-@dataclass(frozen=True)
-class Run:
-    """A language run on disk, opened: what it was told, its text and a model of its shape."""
-
-    path: Path
-    cell: Cell
-    shape: Shape
-    batching: Batching
-    settings: Settings
-    text: Text
-    counts: Counts
-    vocabulary: Vocabulary
-
-    @classmethod
-    def open(cls, path: Path) -> "Run":
-        """Reads run.json; raises InputError, naming the file, where it is damaged."""
-        values = description(path, TASK)
-        try:
-            run = cls(
-                path,
-                cell_from_json(values["cell"]),
-                Shape(**values["shape"]),
-                Batching(**values["batching"]),
-                Settings.from_dict(values["settings"]),
-                Text.from_json(values["text"]),
-                Counts.from_json(values["counts"]),
-                Vocabulary.from_json(values["vocabulary"]),
-            )
-            check_model(run.cell, len(run.vocabulary), run.shape)
-        except KeyError as error:
-            raise InputError(f"{path / DESCRIPTION} is damaged: {error} is missing") from error
-        except (TypeError, AttributeError, ValueError) as error:
-            raise InputError(f"{path / DESCRIPTION} is damaged: {error}") from error
-        return run
-
-    def corpus(self) -> Corpus:
-        """The prepared text."""
-        return Corpus.open(self.path / TOKENS, self.vocabulary, self.text.splits, self.counts)
-
-    def untrained(self) -> LanguageModel:
-        """A model of the run's shape with fresh weights."""
-        torch.manual_seed(self.settings.seed)
-        return LanguageModel(self.cell, len(self.vocabulary), self.shape)
-
-    def model(self, *, device: str = "cpu") -> LanguageModel:
-        """The trained model, in evaluation mode: the best weights, or the last where none were evaluated."""
-        model = self.untrained()
-        best = self.path / BEST
-        load_weights(best if best.exists() else self.path / LAST, model)
-        try:
-            return model.to(device).eval()
-        except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for the device
-            raise InputError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
 
 
 def train_text(

@@ -1,0 +1,114 @@
+"""A language run on disk: what it was told, its text, and a model of its shape."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gatework.cells import Cell
+from gatework.data import SPLITS, Corpus, Counts, Level, Vocabulary
+from gatework.data.text import check_splits
+from gatework.data.vocabulary import check_level, check_size
+from gatework.errors import InputError
+from gatework.tasks.language_model import LanguageModel, Shape, check_model, check_whole
+from gatework.tasks.run import DESCRIPTION, cell_from_json, description
+from gatework.training import BEST, LAST, Settings, load_weights
+
+TASK = "language"
+TOKENS = "tokens.bin"
+
+
+@dataclass(frozen=True)
+class Batching:
+    """Streams N read side by side, and steps M of each between two updates (truncated backpropagation).
+
+    validate_on: at most so many tokens of the validation part are used while training.
+    """
+
+    streams: int = 32
+    steps: int = 64
+    validate_on: int = 100_000
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            check_whole(name, value, least=1)
+
+
+@dataclass(frozen=True)
+class Text:
+    """What to read and how: see `gatework.data.prepare`."""
+
+    paths: tuple[str, ...]
+    level: Level = "char"
+    suffixes: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    size: int | None = None
+    splits: tuple[float, float, float] = SPLITS
+
+    def __post_init__(self) -> None:
+        check_level(self.level)
+        check_size(self.level, self.size)
+        check_splits(self.splits)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Text":
+        """What `asdict` gave, its tuples now lists."""
+        fields: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in values.items()}
+        return cls(**fields)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A language run on disk, opened: what it was told, its text and a model of its shape."""
+
+    path: Path
+    cell: Cell
+    shape: Shape
+    batching: Batching
+    settings: Settings
+    text: Text
+    counts: Counts
+    vocabulary: Vocabulary
+
+    @classmethod
+    def open(cls, path: Path) -> "Run":
+        """Reads run.json; raises InputError, naming the file, where it is damaged."""
+        values = description(path, TASK)
+        try:
+            run = cls(
+                path,
+                cell_from_json(values["cell"]),
+                Shape(**values["shape"]),
+                Batching(**values["batching"]),
+                Settings.from_dict(values["settings"]),
+                Text.from_json(values["text"]),
+                Counts.from_json(values["counts"]),
+                Vocabulary.from_json(values["vocabulary"]),
+            )
+            check_model(run.cell, len(run.vocabulary), run.shape)
+        except KeyError as error:
+            raise InputError(f"{path / DESCRIPTION} is damaged: {error} is missing") from error
+        except (TypeError, AttributeError, ValueError) as error:
+            raise InputError(f"{path / DESCRIPTION} is damaged: {error}") from error
+        return run
+
+    def corpus(self) -> Corpus:
+        """The prepared text."""
+        return Corpus.open(self.path / TOKENS, self.vocabulary, self.text.splits, self.counts)
+
+    def untrained(self) -> LanguageModel:
+        """A model of the run's shape with fresh weights."""
+        torch.manual_seed(self.settings.seed)
+        return LanguageModel(self.cell, len(self.vocabulary), self.shape)
+
+    def model(self, *, device: str = "cpu") -> LanguageModel:
+        """The trained model, in evaluation mode: the best weights, or the last where none were evaluated."""
+        model = self.untrained()
+        best = self.path / BEST
+        load_weights(best if best.exists() else self.path / LAST, model)
+        try:
+            return model.to(device).eval()
+        except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for the device
+            raise InputError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
