@@ -1,9 +1,13 @@
-"""gatework: recurrent cells written as equations, run as fused kernels."""
+"""gatework: recurrent cells written as equations."""
+
+from importlib.metadata import version
 
 from gatework.cells import Cell, cells
 from gatework.errors import InputError
 from gatework.layers import GRU, LSTM, RNN, Recurrent, convert
 from gatework.notation import EquationError
 from gatework.recording import record
+
+__version__ = version("gatework")
 
 __all__ = ["GRU", "LSTM", "RNN", "Cell", "EquationError", "InputError", "Recurrent", "cells", "convert", "record"]

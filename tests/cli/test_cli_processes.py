@@ -32,7 +32,7 @@ def stopped(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int
 
 def test_ctrl_c_and_kill_lose_nothing(gatework: Command, place: Path) -> None:
     status, out, err = stopped(start(*LONG, "--steps", 10**6), signal.SIGINT)
-    assert (status, err) == (0, "")
+    assert (status, err) == (130, "gatework: interrupted\n")
     assert "interrupted at step" in out
     assert out.endswith("go on with: gatework train text --resume --out new\n")
 

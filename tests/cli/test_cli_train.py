@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from cli_toys import MODEL, SMALL, Command, rows, tree
 
+import gatework as gw
+from gatework.cli.options import own_cell
 from gatework.cli.progress import TrainingProgress
-from gatework.cli.train import own_cell
 from gatework.tasks.language_run import Run
 from gatework.training import Step
 
@@ -183,7 +184,7 @@ def test_a_text_too_short_to_be_validated_on_says_so(gatework: Command, place: P
 def test_ctrl_c_saves_and_says_how_to_go_on(gatework: Command, place: Path) -> None:
     with interrupted(at=3):
         done = gatework(*NEW, *SMALL)
-    assert (done.status, done.err) == (0, "")
+    assert (done.status, done.err) == (130, "gatework: interrupted\n")
     assert "interrupted at step 3" in done.out
     assert done.lines[-1] == "go on with: gatework train text --resume --out new"
     assert not Path("new/results.json").exists()
@@ -255,3 +256,19 @@ def test_overwrite_starts_anew(gatework: Command, place: Path) -> None:
     assert done.status == 0
     assert Run.open(Path("run")).cell.name == "gru"
     assert [path.name for path in place.iterdir() if path.name.startswith(".")] == []
+
+
+def test_constants_and_starts_are_given_by_name(gatework: Command, place: Path) -> None:
+    Path("slow.txt").write_text("h = (1 - dt) * h + dt * tanh(g_x * norm(W @ x + U @ h))")
+    arguments = ["train", "text", "text.txt", "--out", "slow", "--equations", "slow.txt", *SMALL]
+    done = gatework(*arguments, "--constant", "dt=0.25", "--init", "g_*=0.5")
+    assert (done.status, done.err) == (0, "")
+    run = Run.open(Path("slow"))
+    assert dict(run.cell.constants) == {"dt": 0.25}
+    assert run.shape.init == {"g_*": "0.5"}
+    assert "constants   dt = 0.25" in gatework("cells", "--equations", "slow.txt", "--constant", "dt=0.25").out
+    assert gatework(*arguments, "--overwrite", "--constant", "dx=1").status == 2
+
+
+def test_the_version_can_be_asked_for(gatework: Command) -> None:
+    assert gatework("--version").out == f"gatework {gw.__version__}\n"

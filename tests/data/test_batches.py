@@ -65,7 +65,7 @@ def test_too_short_a_text_says_what_is_needed_and_what_to_do():
         LanguageBatches(np.arange(900), 16, 128, name="the training part", unit="characters")
     assert str(error.value) == (
         "the training part is too short: 16 streams of 128 steps need 2,049 characters, it has 900; "
-        "give more text, fewer streams or fewer steps"
+        "give more text, fewer streams (--streams) or fewer steps of each (--bptt)"
     )
 
 

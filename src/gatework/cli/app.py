@@ -5,16 +5,17 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Any, NoReturn, cast
+from typing import Annotated, Any, NoReturn, cast
 
 import typer
 from typer.core import TyperGroup
 
+from gatework import __version__
 from gatework.cli import cells, train, use
+from gatework.cli.options import INTERRUPTED
 from gatework.errors import InputError
 from gatework.notation import EquationError, EquationWarning
 
-INTERRUPTED = 130
 # typer brings its own copy of click, and shows only this way to the base of all usage errors
 UsageError = cast(type[typer.BadParameter], typer.BadParameter.__base__)
 NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # how torch says it
@@ -36,6 +37,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(train.app, name="train")
+
+
+def print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"gatework {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Recurrent cells written as equations: train, sample, score, look."""
+
+
 app.command("sample")(use.sample)
 app.command("score")(use.score)
 app.command("cells")(cells.cells)

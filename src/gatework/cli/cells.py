@@ -11,7 +11,7 @@ import typer
 
 from gatework.cells import Cell
 from gatework.cells import cells as registry
-from gatework.cli.train import own_cell
+from gatework.cli.options import CONSTANT_HELP, by_name, chosen_cell, own_cell
 from gatework.engines.verify import Result
 from gatework.engines.verify import verify as verified
 from gatework.errors import InputError
@@ -22,16 +22,15 @@ from gatework.notation import adjoint, show
 def cells(
     name: Annotated[str | None, typer.Argument(help="A cell; without one, all are listed.", show_default=False)] = None,
     equations: Annotated[Path | None, typer.Option(help="A file with the equations of your own cell.")] = None,
+    constant: Annotated[list[str] | None, typer.Option(help=CONSTANT_HELP)] = None,
     backward: Annotated[bool, typer.Option("--backward", help="Show the derived backward equations.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Write LaTeX.")] = False,
 ) -> None:
     """Lists the cells, or shows one: its equations, states, parameters, and backward pass."""
     if name is not None and equations is not None:
         raise InputError(f"a cell ({name}) and --equations {equations}: give one of them")
-    if equations is not None:
-        print(shown(own_cell(equations), backward, latex))
-    elif name is not None:
-        print(shown(find_cell(name), backward, latex))
+    if name is not None or equations is not None:
+        print(shown(chosen_cell(name or "", equations, constant), backward, latex))
     elif backward or latex:
         raise InputError("--backward and --latex show one cell: give its name, as in gatework cells lstm --backward")
     else:
@@ -72,6 +71,7 @@ def verify(
         typer.Argument(help="Cells to check; without one, all.", metavar="NAME...", show_default=False),
     ] = None,
     equations: Annotated[Path | None, typer.Option(help="A file with the equations of your own cell.")] = None,
+    constant: Annotated[list[str] | None, typer.Option(help=CONSTANT_HELP)] = None,
 ) -> None:
     """Checks every cell on every engine of this machine against float64: values, gradients, lengths, resets, masks.
 
@@ -79,7 +79,7 @@ def verify(
     square. The derived backward equations, executed by themselves, count as an engine. Status 1 if a check fails.
     """
     chosen = [find_cell(name) for name in names or ()]
-    chosen += [own_cell(equations)] if equations is not None else []
+    chosen += [own_cell(equations, by_name("--constant", constant))] if equations is not None else []
     results: list[Result] = []
     print(f"{'cell':22}{'engine':24}{'dtype':10}{'checks':>6}{'rms error':>12}{'peak error':>12}")
     for (cell, engine), group in groupby(verified(chosen or registry.values()), lambda r: (r.cell, r.engine)):
@@ -92,7 +92,8 @@ def verify(
     failed = [result for result in results if not result.passed]
     for result in failed:
         print(f"FAIL {result.cell}, {result.engine}, {result.what}: {result.message}")
-    cells_checked = len({result.cell for result in results})
-    print(f"{cells_checked} cells, {len(results)} checks: {len(results) - len(failed)} passed, {len(failed)} failed")
+    many = len({result.cell for result in results})
+    passed = len(results) - len(failed)
+    print(f"{many} cell{'s' * (many != 1)}, {len(results)} checks: {passed} passed, {len(failed)} failed")
     if failed:
         raise typer.Exit(1)

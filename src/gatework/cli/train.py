@@ -1,10 +1,7 @@
 """`gatework train`: from raw input to a trained model in a run folder."""
 
 import io
-import re
 import shlex
-from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,15 +9,22 @@ import typer
 from rich.console import Console
 
 from gatework.cells import Cell
+from gatework.cli.options import (
+    CONSTANT_HELP,
+    INTERRUPTED,
+    RESUMABLE,
+    begun_with,
+    by_name,
+    chosen_cell,
+    named,
+    shares,
+    starts,
+)
 from gatework.cli.progress import TrainingProgress
 from gatework.cli.use import score_line
 from gatework.data import Corpus, LanguageBatches, Level
-from gatework.data.reading import blamed
-from gatework.data.text import check_splits
 from gatework.data.vocabulary import UNITS
 from gatework.errors import InputError
-from gatework.layers.check import cell as find_cell
-from gatework.notation import EquationError
 from gatework.tasks.language import Outcome, resume_text, train_text
 from gatework.tasks.language_model import LanguageModel, Shape
 from gatework.tasks.language_run import Batching, Run, Text
@@ -28,9 +32,6 @@ from gatework.tasks.run import first_process
 from gatework.training import Settings, bits
 
 app = typer.Typer(help="Trains a model and writes it to a run folder.", no_args_is_help=True, rich_markup_mode=None)
-
-# What may be said anew when a run goes on: how long, and how often it looks and saves.
-RESUMABLE = ("steps", "epochs", "minutes", "evaluate_every", "patience", "save_every")
 
 
 @app.callback()
@@ -63,6 +64,7 @@ def text(
     ] = "0.9,0.05,0.05",
     cell: Annotated[str, typer.Option(help="A cell by name; gatework cells lists them.")] = "lstm",
     equations: Annotated[Path | None, typer.Option(help="A file with the equations of your own cell.")] = None,
+    constant: Annotated[list[str] | None, typer.Option(help=CONSTANT_HELP)] = None,
     hidden: Annotated[int, typer.Option(help="Units of each recurrent layer, H.")] = 256,
     layers: Annotated[int, typer.Option(help="Recurrent layers, L.")] = 1,
     projection: Annotated[int, typer.Option(help="Project the output to so many units, R; 0 for none.")] = 0,
@@ -73,9 +75,14 @@ def text(
     variational: Annotated[bool, typer.Option("--variational", help="One dropout mask for all steps.")] = False,
     recurrent_dropout: Annotated[list[str] | None, typer.Option(help="Inside the cell, by value: g=0.1")] = None,
     zoneout: Annotated[list[str] | None, typer.Option(help="States that stand still at random: h=0.05")] = None,
-    residual: Annotated[bool, typer.Option("--residual", help="Each layer adds its input to its output.")] = False,
+    residual: Annotated[
+        bool, typer.Option("--residual", help="Each layer but the first adds its input to its output.")
+    ] = False,
     learned_start: Annotated[bool, typer.Option("--learned-start", help="Learn the first state.")] = False,
-    init: Annotated[str | None, typer.Option(help="Start of the weights: torch, glorot, chrono(100), ...")] = None,
+    init: Annotated[
+        list[str] | None,
+        typer.Option(help="How weights start: torch, chrono(100), ..., or by name or pattern: 'g_*=1'; repeatable."),
+    ] = None,
     engine: Annotated[str, typer.Option(help="What executes the cell.")] = "auto",
     streams: Annotated[int, typer.Option(help="Streams of text read side by side (the batch).")] = 32,
     bptt: Annotated[int, typer.Option(help="Time steps between two updates (truncated backpropagation).")] = 64,
@@ -117,7 +124,7 @@ def text(
         raise InputError(f"--one-hot and --embedding {embedding}: give one of them")
     if "cell" in given and equations is not None:
         raise InputError(f"--cell {cell} and --equations {equations}: give one of them")
-    chosen = own_cell(equations) if equations is not None else find_cell(cell)
+    chosen = chosen_cell(cell, equations, constant)
     shape = Shape(
         hidden=hidden,
         layers=layers,
@@ -130,7 +137,7 @@ def text(
         zoneout=by_name("--zoneout", zoneout),
         residual=residual,
         initial="learned" if learned_start else "zero",
-        init=init,
+        init=starts(init),
         engine=engine,
     )
     settings = Settings(
@@ -192,28 +199,6 @@ def go_on(out: Path, given: dict[str, Any], device: str, overwrite: bool) -> Non
     conclude(outcome, out)
 
 
-def begun_with(run: Run) -> dict[str, Any]:
-    """The options that shaped a run, as `named` gives them."""
-    text, shape, settings = run.text, asdict(run.shape), run.settings.to_dict()
-    return {
-        **{name: value for name, value in settings.items() if name not in RESUMABLE},
-        **shape,
-        "clip": settings["clip"] or 0.0,
-        "one_hot": run.shape.embedding is None,
-        "learned_start": run.shape.initial == "learned",
-        "streams": run.batching.streams,
-        "bptt": run.batching.steps,
-        "level": text.level,
-        "suffix": text.suffixes,
-        "exclude": text.exclude,
-        "vocabulary": text.size,
-        "splits": text.splits,
-        "cell": run.cell.name,
-        "equations": run.cell,
-        "paths": text.paths,
-    }
-
-
 def introduction(corpus: Corpus, batches: LanguageBatches, model: LanguageModel) -> list[str]:
     """What will be trained on what, and what of the text is left out."""
     unit = corpus.vocabulary.unit
@@ -242,6 +227,8 @@ def conclude(outcome: Outcome, out: Path) -> None:
         print(f"held-out text: {score_line(outcome.test)}")
     if result.why in ("time", "interrupted") and result.step != result.total:
         print(f"go on with: gatework train text --resume --out {folder}")
+        if result.why == "interrupted":
+            raise typer.Exit(INTERRUPTED)
         return
     if result.loss is None:
         print("nothing was left to do: a larger number of --steps or --epochs, or --minutes, makes the run longer")
@@ -254,42 +241,6 @@ def progress_on(level: Level) -> TrainingProgress:
     return TrainingProgress(UNITS[level], console)
 
 
-def own_cell(path: Path) -> Cell:
-    """The cell whose equations stand in a file, named after it."""
-    with blamed("read", path):
-        data = path.read_bytes()
-    name = re.sub(r"\W+", "_", path.stem)
-    try:
-        return Cell(name if name.isidentifier() else f"cell_{name}", data.decode())
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 at byte {error.start}: expected equations as text") from error
-    except EquationError as error:
-        raise InputError(f"{path}, {error}") from error
-
-
-def by_name(option: str, given: Iterable[str] | None) -> dict[str, float]:
-    """["g=0.1"] as {"g": 0.1}."""
-    found: dict[str, float] = {}
-    for item in given or ():
-        name, _, number = item.partition("=")
-        try:
-            found[name.strip()] = float(number)
-        except ValueError:
-            raise InputError(f"{option} {item}: expected name=probability, such as h=0.05") from None
-    return found
-
-
-def shares(given: str) -> tuple[float, float, float]:
-    """ "0.9,0.05,0.05" as numbers."""
-    try:
-        return check_splits([float(share) for share in given.split(",")])
-    except ValueError:
-        raise InputError(
-            f"--splits {given}: expected three shares, for training, validation and test, that add up to 1, the first "
-            "above 0, such as 0.9,0.05,0.05"
-        ) from None
-
-
 def spelled(value: object) -> str:
     """The value of an option as the command line has it."""
     match value:
@@ -300,20 +251,3 @@ def spelled(value: object) -> str:
         case dict():
             return " ".join(f"{name}={number}" for name, number in value.items()) or "none"
     return "none" if value is None else str(value)
-
-
-def named(context: typer.Context) -> dict[str, Any]:
-    """The options that were given, not defaulted, as values to compare."""
-    given: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in context.params.items()
-        if (source := context.get_parameter_source(name)) is not None and source.name == "COMMANDLINE"
-    }
-    for name in ("recurrent_dropout", "zoneout"):
-        if name in given:
-            given[name] = by_name(f"--{name.replace('_', '-')}", given[name])
-    if "equations" in given:
-        given["equations"] = own_cell(given["equations"])
-    if "splits" in given:
-        given["splits"] = shares(given["splits"])
-    return given

@@ -72,7 +72,7 @@ class LanguageBatches:
         if len(tokens) < needed:
             raise InputError(
                 f"{name} is too short: {streams:,} streams of {steps:,} steps need {needed:,} {unit}, "
-                f"it has {len(tokens):,}; give more text, fewer streams or fewer steps"
+                f"it has {len(tokens):,}; give more text, fewer streams (--streams) or fewer steps of each (--bptt)"
             )
         inputs = contiguous(tokens[:-1], streams, steps)
         self.dropped = len(tokens) - 1 - inputs.size

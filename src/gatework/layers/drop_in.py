@@ -222,6 +222,7 @@ def without_bias(cell: Cell) -> Cell:
 def convert(module: nn.Module, **options: Any) -> nn.Module:
     """Replaces every torch.nn.LSTM, GRU and RNN inside a module, weights kept, and returns the module.
 
+    Convert before an optimizer is made: it must be given the new parameters. Each layer's `to_torch()` leads back.
     A recurrent layer given itself is returned converted; one used in two places stays shared. Subclasses of
     torch's layers and single-step cells such as nn.LSTMCell are left as they are. `options` go to each new
     layer, such as engine="reference".

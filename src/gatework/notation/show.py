@@ -125,6 +125,7 @@ def summary(program: Program) -> str:
         "output": f"{program.output} [{program.output_size}]",
         "states": ", ".join(f"{state.name} [{state.size}]{start(state)}" for state in program.states),
         "parameters": "; ".join(parameters(program)) or "none",
+        **constants(program),
         **stage_rows(program),
     }
     width = max(map(len, rows))
@@ -133,6 +134,11 @@ def summary(program: Program) -> str:
 
 def start(state: State) -> str:
     return f" from {state.start:g}" if state.start else ""
+
+
+def constants(program: Program) -> dict[str, str]:
+    values = {node.name: node.value for node in program.nodes if node.op == "number" and node.name}
+    return {"constants": ", ".join(f"{name} = {value:g}" for name, value in values.items())} if values else {}
 
 
 def parameters(program: Program) -> list[str]:

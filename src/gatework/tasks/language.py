@@ -16,7 +16,7 @@ from gatework.tasks.language_model import LanguageModel, Shape, check_model
 from gatework.tasks.language_run import TASK, TOKENS, Batching, Run, Text
 from gatework.tasks.run import RESULTS, NewRun, amend, cell_to_json, check_free, describe, first_alone, new_run
 from gatework.tasks.scoring import SCORING_STEPS, Score, mean_loss, score
-from gatework.training import Event, Report, Result, Resumed, Saved, Settings, launch, train, write_json
+from gatework.training import Event, Notice, Report, Result, Resumed, Saved, Settings, launch, train, write_json
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -146,6 +146,8 @@ def resume_text(
         if isinstance(event, Resumed) and changed != run:
             amend(out, settings=changed.settings.to_dict())
         report(event)
+        if isinstance(event, Resumed) and ends:
+            report(Notice(f"the learning rate follows a schedule of {event.total:,} steps from here on"))
 
     return _go(changed, fabric, heard, resume=True, further=further)
 

@@ -36,7 +36,7 @@ class Shape:
     zoneout: dict[str, float] = field(default_factory=dict)
     residual: bool = False
     initial: str = "zero"
-    init: str | None = None
+    init: str | dict[str, str] | None = None
     engine: str = "auto"
 
     def __post_init__(self) -> None:
