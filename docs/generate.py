@@ -18,7 +18,6 @@ from gatework.notation import adjoint, show
 DOCS = Path(__file__).parent
 README = DOCS.parent / "README.md"
 TABLE = re.compile(r"(<!-- cells -->\n).*?(<!-- /cells -->)", re.DOTALL)
-SHOWN = 46  # lines of the demo in its picture
 
 
 INTRODUCTION = """# The cells
@@ -61,10 +60,8 @@ def with_table(readme: str) -> str:
 
 
 def picture(log: str) -> str:
-    """The demo's output as an SVG of a terminal: its beginning, and the end with the sample."""
-    lines = ["$ make demo", *(line for line in log.rstrip().splitlines() if not line.startswith("make"))]
-    if len(lines) > SHOWN:
-        lines = [*lines[: SHOWN // 2], "...", *lines[-SHOWN // 2 :]]
+    """The demo's output, from where the training begins, as an SVG of a terminal."""
+    lines = ["$ make demo", *log[log.index("Training") :].rstrip().splitlines()]
     console = Console(record=True, width=110, file=io.StringIO(), force_terminal=True)
     for line in lines:
         console.print(Text.from_ansi(line), overflow="ellipsis", no_wrap=True, crop=True)

@@ -74,6 +74,7 @@ MARKED = (
     ("h = norm(>>1 + 1<<) + h + x", "norm works over the units of a vector, found a number"),
     # syntax, in Python's own words
     ("h = tanh>>(<<x + h", "'(' was never closed; expected name = expression of + - * / @, numbers"),
+    ("h = tanh(>>W<< x + h)", "two values side by side; a matrix product is W @ x"),
     ("h = h +>><<", "invalid syntax; expected name = expression"),
     ("# a cell\n\nh = x + h\nc = x >>$<< h  # see above", "invalid syntax; expected name = expression"),
     ("ή = tanh(Ü @ x) >>?<< h", "invalid syntax; expected name = expression"),

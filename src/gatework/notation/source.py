@@ -108,8 +108,11 @@ def unreadable(number: int, line: str, error: SyntaxError | ValueError) -> Equat
         return EquationError(f"line {number}: {shortened(line)!r}: {error}")
     column = min(max((error.offset or 1) - 1, 0), len(line))
     end = column + 1 if column < len(line) else column
+    complaint = error.msg
+    if "forgot a comma" in complaint:  # Python's guess for W x
+        complaint = "two values side by side; a matrix product is W @ x, a product unit by unit i * g"
     return EquationError(
-        f"line {number}: {mark(line, column, end)}: {error.msg}; "
+        f"line {number}: {mark(line, column, end)}: {complaint}; "
         "expected name = expression of + - * / @, numbers, names and functions"
     )
 
