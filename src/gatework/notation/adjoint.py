@@ -36,10 +36,10 @@ class Adjoint:
 @lru_cache(maxsize=256)
 def adjoint(program: Program) -> Adjoint:
     """Derives the backward Program: every node passes its gradient to its arguments by the table's derivatives."""
-    return Derivation(program).adjoint()
+    return ReverseMode(program).adjoint()
 
 
-class Derivation:
+class ReverseMode:
     """Walks the forward nodes from the last to the first and sums what arrives at each."""
 
     def __init__(self, program: Program) -> None:
@@ -134,7 +134,7 @@ def redone(node: Node) -> bool:
 class Operands(dict[str, int]):
     """What a derivative speaks of: g, y, a, b; values are asked for only where the derivative reads them."""
 
-    def __init__(self, derivation: Derivation, index: int, gradient: int) -> None:
+    def __init__(self, derivation: ReverseMode, index: int, gradient: int) -> None:
         super().__init__(g=gradient)
         self.derivation, self.index = derivation, index
 
