@@ -1,9 +1,9 @@
 """The notation in which a cell is written: text to Program, Program to backward Program, and either to text.
 
-    source -> reader, checks -> graph -> sizes -> program     `parse`: lines, expressions, nodes, sizes, Program
-    ops                                                       the one table of operations
-    adjoint, rewrite                                          Program to backward Program; to a cheaper Program
-    expression -> equations, derivation -> spelling -> show   Program or adjoint to text and LaTeX, for people
+source -> reader, checks -> graph -> sizes -> program     `parse`: lines, expressions, nodes, sizes, Program
+ops                                                       the one table of operations
+adjoint, rewrite                                          Program to backward Program; to a cheaper Program
+expression -> equations, derivation -> spelling -> show   Program or adjoint to text and LaTeX, for people
 """
 
 from gatework.notation.parse import parse, projected
