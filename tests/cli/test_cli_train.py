@@ -270,5 +270,21 @@ def test_constants_and_starts_are_given_by_name(gatework: Command, place: Path) 
     assert gatework(*arguments, "--overwrite", "--constant", "dx=1").status == 2
 
 
+def test_a_constant_cannot_change_when_a_run_goes_on(gatework: Command, place: Path) -> None:
+    new = ["train", "text", "text.txt", "--out", "waves", "--cell", "cornn", *SMALL]
+    assert gatework(*new, "--constant", "dt=0.1").status == 0
+    resume = ["train", "text", "--resume", "--out", "waves", "--steps", 12]
+    refused = gatework(*resume, "--constant", "dt=0.2")
+    assert refused.status == 2
+    assert "--constant" in refused.err
+    assert gatework(*resume, "--constant", "dt=0.1").status == 0
+
+
+def test_verify_takes_the_constants_of_a_shipped_cell(gatework: Command) -> None:
+    refused = gatework("verify", "cornn", "--constant", "omega=1")
+    assert refused.status == 2
+    assert "omega" in refused.err
+
+
 def test_the_version_can_be_asked_for(gatework: Command) -> None:
     assert gatework("--version").out == f"gatework {gw.__version__}\n"

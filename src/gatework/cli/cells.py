@@ -11,11 +11,10 @@ import typer
 
 from gatework.cells import Cell
 from gatework.cells import cells as registry
-from gatework.cli.options import CONSTANT_HELP, by_name, chosen_cell, own_cell
+from gatework.cli.options import CONSTANT_HELP, chosen_cell
 from gatework.engines.verify import Result
 from gatework.engines.verify import verify as verified
 from gatework.errors import InputError
-from gatework.layers.check import cell as find_cell
 from gatework.notation import adjoint, show
 
 
@@ -78,8 +77,8 @@ def verify(
     Prints a line per cell and engine with the largest error of all checks, relative to the values' root mean
     square. The derived backward equations, executed by themselves, count as an engine. Status 1 if a check fails.
     """
-    chosen = [find_cell(name) for name in names or ()]
-    chosen += [own_cell(equations, by_name("--constant", constant))] if equations is not None else []
+    chosen = [chosen_cell(name, None, constant) for name in names or ()]
+    chosen += [chosen_cell("", equations, constant)] if equations is not None else []
     results: list[Result] = []
     print(f"{'cell':22}{'engine':24}{'dtype':10}{'checks':>6}{'rms error':>12}{'peak error':>12}")
     for (cell, engine), group in groupby(verified(chosen or registry.values()), lambda r: (r.cell, r.engine)):

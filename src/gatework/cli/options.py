@@ -40,6 +40,7 @@ def begun_with(run: Run) -> dict[str, Any]:
         "vocabulary": text.size,
         "splits": text.splits,
         "cell": run.cell.name,
+        "constant": dict(run.cell.constants),
         "equations": run.cell,
         "paths": text.paths,
     }
@@ -108,11 +109,11 @@ def named(context: typer.Context) -> dict[str, Any]:
         for name, value in context.params.items()
         if (source := context.get_parameter_source(name)) is not None and source.name == "COMMANDLINE"
     }
-    for name in ("recurrent_dropout", "zoneout"):
+    for name in ("recurrent_dropout", "zoneout", "constant"):
         if name in given:
             given[name] = by_name(f"--{name.replace('_', '-')}", given[name])
     if "equations" in given:
-        given["equations"] = own_cell(given["equations"], by_name("--constant", given.get("constant")))
+        given["equations"] = own_cell(given["equations"], given.get("constant", {}))
     if "init" in given:
         given["init"] = starts(given["init"])
     if "splits" in given:

@@ -186,6 +186,8 @@ def go_on(out: Path, given: dict[str, Any], device: str, overwrite: bool) -> Non
         raise InputError("--resume goes on with a run, --overwrite replaces it: give one of them")
     run = Run.open(out)
     begun = begun_with(run)
+    if "constant" in given:  # those of the cell that are not named stay as they are
+        given["constant"] = begun["constant"] | given["constant"]
     for name, value in given.items():
         if name in begun and value != begun[name]:
             option = "the text" if name == "paths" else "--" + name.replace("_", "-")
