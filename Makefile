@@ -1,6 +1,7 @@
 # `make demo` trains an LSTM on Python source; `make test` runs every test. Either sets up .venv once.
 PYTHON ?= python3
 BIN := .venv/bin
+TOOLS := .venv/.tools
 READY := .venv/.ready
 RUN ?= runs/demo
 
@@ -35,11 +36,15 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-$(READY): pyproject.toml requirements-dev.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --requirement requirements-dev.txt
+# The package, its native core compiled; once more where a source of it changed.
+$(READY): $(TOOLS) $(wildcard native/*)
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $(READY)
+
+$(TOOLS): pyproject.toml requirements-dev.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --requirement requirements-dev.txt
+	touch $(TOOLS)
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

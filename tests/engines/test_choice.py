@@ -7,22 +7,42 @@ from gatework.engines import ENGINES, choose
 from gatework.errors import InputError
 
 CPU = torch.device("cpu")
+ELSEWHERE = [(CPU, torch.float64), (CPU, torch.bfloat16), (torch.device("cuda"), torch.float32)]
 
 
 def test_an_engine_asked_for_by_name_is_the_one_that_runs():
     for name, run in ENGINES.items():
-        choice = choose(name, CPU)
+        choice = choose(name, CPU, torch.float32)
         assert (choice.name, choice.reason) == (name, "asked for by name") and choice.run is run
 
 
-def test_auto_says_what_it_chose_and_why():
-    choice = choose("auto", CPU)
-    assert choice.run is ENGINES[choice.name] and "cpu" in choice.reason
+def test_auto_takes_the_native_engine_for_float32_on_cpu():
+    choice = choose("auto", CPU, torch.float32)
+    assert (choice.name, choice.reason) == ("native", "the fastest for float32 on cpu")
+    assert choice.run is ENGINES["native"]
+
+
+@pytest.mark.parametrize(("device", "dtype"), ELSEWHERE)
+def test_auto_takes_the_reference_engine_elsewhere_and_says_why(device, dtype):
+    choice = choose("auto", device, dtype)
+    assert choice.name == "reference" and choice.run is ENGINES["reference"]
+    assert choice.reason == f"native runs float32 on cpu, not {str(dtype).removeprefix('torch.')} on {device.type}"
+
+
+@pytest.mark.parametrize(("device", "dtype"), ELSEWHERE)
+def test_the_native_engine_is_refused_where_it_does_not_run(device, dtype):
+    with pytest.raises(InputError, match=r"^engine='native' runs float32 on cpu, not .*: use engine='reference'$"):
+        choose("native", device, dtype)
+
+
+def test_what_is_planned_without_memory_may_ask_for_any_engine():
+    for name in ENGINES:
+        assert choose(name, torch.device("meta"), torch.float32).name == name
 
 
 def test_an_engine_that_is_not_here_is_refused():
-    with pytest.raises(InputError, match=r"engine='warp' is not here; there are 'auto', 'reference'"):
-        choose("warp", CPU)
+    with pytest.raises(InputError, match=r"engine='warp' is not here; there are 'auto', 'native', 'reference'"):
+        choose("warp", CPU, torch.float32)
 
 
 def test_the_engines_cannot_be_changed():

@@ -206,10 +206,25 @@ def test_repr_says_what_differs_from_the_usual_and_which_engine_runs_and_why():
     layer = gw.Recurrent("gru", 4, 5, 2, zoneout={"h": 0.1}, batch_first=True)
     assert repr(layer).splitlines()[1].strip() == (
         "gru, 4, 5, num_layers=2, batch_first=True, zoneout={'h': 0.1}, "
-        "engine='auto': reference (the one engine for cpu so far)"
+        "engine='auto': native (the fastest for float32 on cpu)"
     )
     assert "bidirectional" not in repr(layer)
     assert "engine='reference': reference (asked for by name)" in repr(gw.LSTM(4, 5, engine="reference"))
+    assert "engine='auto': reference (native runs float32 on cpu, not float64 on cpu)" in repr(layer.double())
+    named = gw.LSTM(4, 5, engine="native")
+    assert "engine='native': native (asked for by name)" in repr(named)
+    assert "engine='native': none (engine='native' runs float32 on cpu, not float64" in repr(named.double())
+
+
+def test_an_engine_asked_for_by_name_runs_or_refuses():
+    layer, x = gw.LSTM(4, 5, engine="native"), torch.randn(2, 3, 4)
+    layer(x)
+    with torch.autocast("cpu", torch.bfloat16), pytest.raises(gw.InputError, match="not bfloat16 on cpu"):
+        layer(x)
+    with pytest.raises(gw.InputError, match="not float64 on cpu: use engine='reference'"):
+        layer.double()(x.double())
+    with pytest.raises(gw.InputError, match="not float64 on cpu: use engine='reference'"):
+        gw.LSTM(4, 5, engine="native", dtype=torch.float64)
 
 
 def test_repr_names_a_cell_of_ones_own():

@@ -20,12 +20,12 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from gatework.engines import reference
+from gatework.engines import native, reference
 from gatework.errors import InputError
 
 Run = Callable[..., tuple[Tensor, tuple[Tensor, ...], dict[str, Tensor]]]
 
-ENGINES: Mapping[str, Run] = MappingProxyType({"reference": reference.run})
+ENGINES: Mapping[str, Run] = MappingProxyType({"native": native.run, "reference": reference.run})
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,19 @@ class Choice:
     run: Run
 
 
-def choose(engine: str, device: torch.device) -> Choice:
+def runs(engine: str, device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether an engine runs a dtype on a device; the reference engine runs them all."""
+    return engine != "native" or native.runs(device, dtype)
+
+
+def choose(engine: str, device: torch.device, dtype: torch.dtype) -> Choice:
     """The engine asked for, or for "auto" the fastest that runs there; raises InputError where there is none."""
+    if engine == "auto" and native.runs(device, dtype):
+        return Choice("native", f"the fastest for {native.shown(dtype)} on {device.type}", native.run)
     if engine == "auto":
-        return Choice("reference", f"the one engine for {device.type} so far", ENGINES["reference"])
+        return Choice("reference", f"native {native.limits(device, dtype)}", reference.run)
     if engine not in ENGINES:
         raise InputError(f"engine={engine!r} is not here; there are 'auto', {', '.join(map(repr, ENGINES))}")
+    if engine == "native" and device.type != "meta":  # what is planned on meta runs elsewhere
+        native.check(device, dtype)
     return Choice(engine, "asked for by name", ENGINES[engine])

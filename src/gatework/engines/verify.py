@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gatework.cells import Cell, cells
-from gatework.engines import ENGINES, Run, reference
+from gatework.engines import ENGINES, Run, reference, runs
 from gatework.engines.compare import INCOMPARABLE, Errors, Mismatch, compare
 from gatework.engines.problems import GRADIENT, Answers, Case, Problem, answer, derived, draw
 
@@ -71,7 +71,12 @@ DERIVED = (*PLAIN, Case(3, 2, 4, 5, 3, extras=True))
 def targets() -> tuple[Target, ...]:
     """Every engine in every dtype and on every device that this machine has for it."""
     devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
-    return tuple(Target(name, torch.float32, device, run) for name, run in ENGINES.items() for device in devices)
+    return tuple(
+        Target(name, torch.float32, device, run)
+        for name, run in ENGINES.items()
+        for device in devices
+        if runs(name, torch.device(device), torch.float32)
+    )
 
 
 def verify(chosen: Iterable[Cell] = tuple(cells.values()), on: Iterable[Target] | None = None) -> Iterator[Result]:

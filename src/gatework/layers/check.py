@@ -88,6 +88,11 @@ def like(given: Tensor, name: str, anchor: Tensor) -> None:
         raise InputError(f"{name} is {given.dtype}, the layer {anchor.dtype}; convert one with .to(...)")
 
 
+def computed(x: Tensor) -> torch.dtype:
+    """The dtype that products with x run in: its own, or autocast's."""
+    return torch.get_autocast_dtype(x.device.type) if autocasts(x.device.type) else x.dtype
+
+
 def autocasts(device: str) -> bool:
     return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
 

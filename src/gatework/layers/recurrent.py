@@ -140,7 +140,7 @@ class Recurrent(nn.Module):
                 self.add_module(f"l{layer}{direction}", weights)
         # Tells device and dtype, also of a cell without parameters.
         self.register_buffer("anchor", torch.empty(0, device=device, dtype=dtype), persistent=False)
-        choose(engine, self.anchor.device)
+        choose(engine, self.anchor.device, self.anchor.dtype)
         self.reset_parameters()
 
     @property
@@ -220,7 +220,7 @@ class Recurrent(nn.Module):
             x = time.reverse(x, lengths)
             resets = None if resets is None else time.reverse_resets(resets, lengths)
             inputs = {n: v if len(v) == 1 else time.reverse(v, lengths) for n, v in inputs.items()}
-        output, new, values = choose(self.engine, x.device).run(
+        output, new, values = choose(self.engine, x.device, check.computed(x)).run(
             self._compiled(
                 dropout=tuple(n for n in self.recurrent_dropout if f"dropout {n}" in inputs),
                 zoneout=tuple(n for n in self.zoneout if f"zoneout {n}" in inputs),
@@ -286,7 +286,14 @@ class Recurrent(nn.Module):
         return F.dropout(y, self.dropout)
 
     def extra_repr(self) -> str:
-        choice = choose(self.engine, self.anchor.device)
         values = [f"{name}={getattr(self, name)!r}" for name, usual in USUAL.items() if getattr(self, name) != usual]
         sizes = f"{self.cell.name}, {self.input_size}, {self.hidden_size}"
-        return ", ".join([sizes, *values, f"engine={self.engine!r}: {choice.name} ({choice.reason})"])
+        return ", ".join([sizes, *values, f"engine={self.engine!r}: {self._engine()}"])
+
+    def _engine(self) -> str:
+        """The engine that runs and why, or why none does."""
+        try:
+            choice = choose(self.engine, self.anchor.device, check.computed(self.anchor))
+        except InputError as error:
+            return f"none ({error})"
+        return f"{choice.name} ({choice.reason})"

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import torch
 from torch import nn
 
 from gatework.cells import Cell
@@ -62,7 +63,7 @@ def train_text(
     # V is not known yet; for one-hot input it is taken to be what the cell may want it to be.
     check_model(cell, 2 if shape.embedding is not None else max(1, shape.hidden), shape)
     fabric = launch(settings.precision, device)
-    choose(shape.engine, fabric.device)
+    choose(shape.engine, fabric.device, torch.float32)
     share(batching.streams, fabric.global_rank, fabric.world_size)
     with ExitStack() as stack:
         new: NewRun | None = None

@@ -1,0 +1,22 @@
+// The instruction sets this build was compiled for, and the one that runs here.
+#pragma once
+
+#include <vector>
+
+#include "scan.h"
+
+namespace gatework {
+
+struct Isa {
+    const char* name;
+    Run run;
+    void (*map)(int op, const float* from, float* to, int64_t many);
+};
+
+// Those that this machine can run, the widest first.
+const std::vector<Isa>& available();
+
+// The widest, or the one that GATEWORK_ISA names.
+const Isa& chosen();
+
+}  // namespace gatework

@@ -1,0 +1,184 @@
+#include "plan.h"
+
+namespace gatework {
+namespace {
+
+[[noreturn]] void refuse(const std::string& what) { throw std::invalid_argument("native plan: " + what); }
+
+struct Reader {
+    const std::vector<int32_t>& stream;
+    size_t place = 0;
+
+    int32_t number() {
+        if (place >= stream.size()) refuse("ends too early");
+        return stream[place++];
+    }
+    int32_t below(int32_t limit, const char* what) {
+        int32_t value = number();
+        if (value < 0 || value >= limit) refuse(std::string(what) + " " + std::to_string(value) + " is not below " + std::to_string(limit));
+        return value;
+    }
+    bool flag() { return below(2, "flag") == 1; }
+    int32_t count(const char* what, int32_t most = 4096) { return below(most, what); }
+    template <class T> T kind(const char* what) { return static_cast<T>(below(static_cast<int32_t>(T::count), what)); }
+};
+
+bool is_memory(Op op) { return op <= Op::total; }
+bool has_two(Op op) { return op == Op::add || op == Op::sub || op == Op::mul || op == Op::div || op == Op::max || op == Op::min; }
+
+void expect(const Plan& plan, int32_t buffer, Kind kind, int32_t size, const char* what) {
+    const BufferType& type = plan.buffers[buffer];
+    if (type.kind != kind) refuse(std::string(what) + ": wrong kind of buffer");
+    if (type.columns != size) refuse(std::string(what) + ": buffer of another size");
+}
+
+Instruction instruction(Reader& read, const Plan& plan, const Block& block, std::vector<bool>& set) {
+    Instruction one{};
+    const int32_t buffers = static_cast<int32_t>(plan.buffers.size());
+    one.op = read.kind<Op>("operation");
+    one.target = read.below(block.slots, "slot");
+    const int32_t bits = [&] { int32_t a = read.number(), b = read.number(); one.a = a; one.b = b; return read.number(); }();
+    one.mode = read.kind<Mode>("mode");
+    static_assert(sizeof(float) == sizeof(int32_t));
+    __builtin_memcpy(&one.number, &bits, sizeof bits);
+    auto slot = [&](int32_t index) {
+        if (index < 0 || index >= block.slots || !set[index]) refuse("reads a slot that holds nothing");
+    };
+    if (is_memory(one.op)) {
+        if (one.op != Op::constant && (one.a < 0 || one.a >= buffers)) refuse("buffer out of range");
+        if (one.b < -1 || one.b > 1) refuse("step offset out of range");
+        switch (one.op) {
+            case Op::load: expect(plan, one.a, Kind::series, block.size, "load"); break;
+            case Op::spread: expect(plan, one.a, Kind::vector, block.size, "spread"); break;
+            case Op::store:
+                expect(plan, one.a, Kind::series, block.size, "store");
+                if (!plan.buffers[one.a].written) refuse("writes an input");
+                break;
+            case Op::total:
+                expect(plan, one.a, Kind::total, block.size, "total");
+                break;
+            default: break;
+        }
+        if (one.op == Op::store || one.op == Op::total) slot(one.target);
+        else set[one.target] = true;
+    } else {
+        slot(one.a);
+        if (has_two(one.op)) slot(one.b);
+        set[one.target] = true;
+    }
+    return one;
+}
+
+Block block(Reader& read, const Plan& plan) {
+    Block one{};
+    const int32_t buffers = static_cast<int32_t>(plan.buffers.size());
+    one.waits = read.flag();
+    one.size = read.below(plan.sizes, "size");
+    one.row = read.below(static_cast<int32_t>(Row::count) + 1, "row operation") - 1;
+    if (one.row >= 0) {
+        one.source = read.below(buffers, "buffer");
+        one.target = read.below(buffers, "buffer");
+        expect(plan, one.source, Kind::series, one.size, "row operation");
+        expect(plan, one.target, Kind::series, one.size, "row operation");
+        if (!plan.buffers[one.target].written) refuse("a row operation writes an input");
+        return one;
+    }
+    one.lanes = read.count("lanes", 256);
+    one.slots = read.count("slots", 1024);
+    if (one.slots < one.lanes) refuse("fewer slots than lanes");
+    one.groups.resize(read.count("groups"));
+    for (Group& group : one.groups) {
+        group.operand = read.below(buffers, "buffer");
+        group.offset = read.below(3, "step offset") - 1;
+        if (plan.buffers[group.operand].kind != Kind::series) refuse("an operand that is no series");
+        group.terms.resize(read.count("terms"));
+        int32_t last = -1;
+        for (Term& term : group.terms) {
+            term.lane = read.below(one.lanes, "lane");
+            if (term.lane <= last) refuse("lanes of a group out of order");
+            last = term.lane;
+            term.matrix = read.below(buffers, "buffer");
+            term.transposed = read.flag();
+            const BufferType& matrix = plan.buffers[term.matrix];
+            if (matrix.kind != Kind::matrix) refuse("a product without a matrix");
+            const int32_t out = term.transposed ? matrix.columns : matrix.rows;
+            const int32_t in = term.transposed ? matrix.rows : matrix.columns;
+            if (out != one.size || in != plan.buffers[group.operand].columns) refuse("a product of unequal sizes");
+        }
+    }
+    std::vector<bool> set(one.slots, false);
+    for (int32_t lane = 0; lane < one.lanes; ++lane) set[lane] = true;
+    one.code.resize(read.count("instructions", 1 << 20));
+    for (Instruction& each : one.code) each = instruction(read, plan, one, set);
+    return one;
+}
+
+}  // namespace
+
+Plan::Plan(const std::vector<int32_t>& stream) {
+    Reader read{stream};
+    if (read.number() != 0x67617465) refuse("not a plan");
+    backwards = read.flag();
+    sizes = read.count("sizes", 16);
+    buffers.resize(read.count("buffers"));
+    for (BufferType& type : buffers) {
+        type.kind = read.kind<Kind>("kind");
+        type.rows = read.below(sizes, "size");
+        type.columns = read.below(sizes, "size");
+        type.written = read.flag();
+    }
+    const int32_t many = read.count("blocks");
+    for (int32_t index = 0; index < many; ++index) blocks.push_back(block(read, *this));
+    if (read.place != stream.size()) refuse("goes on after its end");
+}
+
+void verify(const Job& job) {
+    const Plan& plan = *job.plan;
+    if (job.T < 0 || job.B < 0 || job.T > (1LL << 40) || job.B > (1LL << 40)) refuse("negative or absurd sizes");
+    if (job.sizes.size() != static_cast<size_t>(plan.sizes)) refuse("wrong number of sizes");
+    for (int64_t size : job.sizes)
+        if (size < 0 || size > (1LL << 31)) refuse("size out of range");
+    if (job.buffers.size() != plan.buffers.size() || job.starts.size() != plan.buffers.size()) refuse("wrong number of buffers");
+    auto offsets = std::vector<std::pair<int64_t, int64_t>>(plan.buffers.size(), {0, 0});
+    auto seen = [&](int32_t buffer, int32_t offset) {
+        offsets[buffer].first = std::min<int64_t>(offsets[buffer].first, offset);
+        offsets[buffer].second = std::max<int64_t>(offsets[buffer].second, offset);
+    };
+    for (const Block& block : plan.blocks) {
+        for (const Group& group : block.groups) seen(group.operand, group.offset);
+        for (const Instruction& one : block.code)
+            if (one.op == Op::load || one.op == Op::store) seen(one.a, one.b);
+    }
+    for (size_t index = 0; index < job.buffers.size(); ++index) {
+        const Buffer& buffer = job.buffers[index];
+        const BufferType& type = plan.buffers[index];
+        const int64_t units = job.sizes[type.columns];
+        if (buffer.floats < 0 || (buffer.floats > 0 && buffer.data == nullptr)) refuse("a buffer without memory");
+        if (reinterpret_cast<uintptr_t>(buffer.data) % sizeof(float)) refuse("a buffer out of alignment");
+        if (type.kind != Kind::series) {
+            const int64_t rows = type.kind == Kind::matrix ? job.sizes[type.rows] : 1;
+            if (rows > 0 && units > 0 && (buffer.row < units || (rows - 1) * buffer.row + units > buffer.floats)) refuse("a buffer too small");
+            continue;
+        }
+        if (job.T == 0 || job.B == 0 || units == 0) continue;
+        if (buffer.period < 1 || buffer.step < 0 || buffer.row < 0) refuse("a buffer without order");
+        if (type.written && job.B > 1 && buffer.row < units) refuse("rows that overlap");
+        if (offsets[index].first < 0 && buffer.period > job.T) refuse("a step before the first");
+        const int64_t last = std::min(buffer.period - 1, job.T - 1 + offsets[index].second);
+        if (last * buffer.step + (job.B - 1) * buffer.row + units > buffer.floats) refuse("a buffer too small");
+        const int32_t start = job.starts[index];
+        if (start >= 0) {
+            if (static_cast<size_t>(start) >= job.buffers.size() || plan.buffers[start].kind != Kind::series || plan.buffers[start].columns != type.columns)
+                refuse("a start of another size");
+        }
+    }
+    for (const Block& block : plan.blocks)
+        for (const Instruction& one : block.code)
+            if (one.op == Op::store && (one.mode == Mode::state || one.mode == Mode::flow) && job.resets && job.starts[one.a] < 0)
+                refuse("resets without a start");
+    if (job.lengths)
+        for (int64_t b = 0; b < job.B; ++b)
+            if (job.lengths[b] < 0 || job.lengths[b] > job.T) refuse("a length out of range");
+}
+
+}  // namespace gatework

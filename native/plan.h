@@ -1,0 +1,93 @@
+// A plan: what to run at every step, read from a stream of integers and verified before anything runs.
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace gatework {
+
+// Pointwise operations, in the order the Python side numbers them.
+enum class Op : int32_t {
+    load, spread, constant, store, total,  // memory: a tile, a vector over rows, a number; out; sum over rows
+    add, sub, mul, div, neg, relu, abs, max, min, sign,
+    sigmoid, tanh, exp, log, sqrt, softplus, logsigmoid,
+    count
+};
+
+// Operations over a whole row of units.
+enum class Row : int32_t { norm, softmax, cumsum, cumsum_back, sum, mean, rstd, count };
+
+// What a store does in rows whose sequence has ended, or starts again at the next step.
+enum class Mode : int32_t {
+    plain,   // store all rows
+    ended0,  // 0 after the end of a sequence
+    state,   // the old value after the end; the start value where the next step resets
+    flow,    // the gradient by a state: passes where ended, goes to the start where this step reset
+    count
+};
+
+struct Instruction {
+    Op op;
+    int32_t target, a, b;  // slots; for memory, `a` is a buffer and `b` its step offset
+    Mode mode;
+    float number;
+};
+
+struct Term {  // lane += matrix . operand
+    int32_t lane, matrix;
+    bool transposed;
+};
+
+struct Group {  // all terms that read one operand: one run of K
+    int32_t operand, offset;
+    std::vector<Term> terms;
+};
+
+struct Block {
+    bool waits;         // for all threads to have done what came before
+    int32_t row = -1;   // a row operation, or -1 for products and pointwise work
+    int32_t size;       // which size: the units it computes
+    int32_t lanes, slots;
+    int32_t source = 0, target = 0;  // of a row operation: buffers
+    std::vector<Group> groups;
+    std::vector<Instruction> code;
+};
+
+enum class Kind : int32_t { series, vector, matrix, total, count };
+
+struct BufferType {
+    Kind kind;
+    int32_t rows, columns;  // sizes: of a matrix; for the others `columns` counts the units
+    bool written;
+};
+
+struct Plan {
+    bool backwards;
+    int32_t sizes;
+    std::vector<BufferType> buffers;
+    std::vector<Block> blocks;
+    explicit Plan(const std::vector<int32_t>& stream);
+};
+
+struct Buffer {
+    float* data;
+    int64_t step, row;     // floats from one step, one row to the next
+    int64_t period;        // steps before it is used again
+    int64_t floats;        // what `data` holds
+};
+
+struct Job {
+    const Plan* plan;
+    std::vector<int64_t> sizes;
+    int64_t T, B;
+    std::vector<Buffer> buffers;
+    const int64_t* lengths;      // [B] or null
+    const uint8_t* resets;       // [T,B] or null
+    std::vector<int32_t> starts; // buffer -> the buffer [B,size] its rows start from (state) or give to (flow), or -1
+};
+
+void verify(const Job& job);
+
+}  // namespace gatework
