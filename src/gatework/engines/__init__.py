@@ -20,6 +20,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
+from gatework import _native
 from gatework.engines import native, reference
 from gatework.errors import InputError
 
@@ -44,12 +45,22 @@ def runs(engine: str, device: torch.device, dtype: torch.dtype) -> bool:
 
 def choose(engine: str, device: torch.device, dtype: torch.dtype) -> Choice:
     """The engine asked for, or for "auto" the fastest that runs there; raises InputError where there is none."""
-    if engine == "auto" and native.runs(device, dtype):
-        return Choice("native", f"the fastest for {native.shown(dtype)} on {device.type}", native.run)
-    if engine == "auto":
-        return Choice("reference", f"native {native.limits(device, dtype)}", reference.run)
-    if engine not in ENGINES:
+    if engine not in ("auto", *ENGINES):
         raise InputError(f"engine={engine!r} is not here; there are 'auto', {', '.join(map(repr, ENGINES))}")
+    if engine == "auto" and not native.runs(device, dtype):
+        return Choice("reference", f"native {native.limits(device, dtype)}", ENGINES["reference"])
+    if engine != "reference":
+        check_instructions()
+    if engine == "auto":
+        return Choice("native", f"the fastest for {native.shown(dtype)} on {device.type}", ENGINES["native"])
     if engine == "native" and device.type != "meta":  # what is planned on meta runs elsewhere
         native.check(device, dtype)
     return Choice(engine, "asked for by name", ENGINES[engine])
+
+
+def check_instructions() -> None:
+    """Raises InputError where GATEWORK_ISA names an instruction set that this machine has not."""
+    try:
+        _native.isa()
+    except ValueError as error:
+        raise InputError(str(error)) from error
