@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from gatework import __version__
-from gatework.cli import cells, train, use
+from gatework.cli import bench, cells, train, use
 from gatework.cli.options import INTERRUPTED
 from gatework.errors import InputError
 from gatework.notation import EquationError, EquationWarning
@@ -58,6 +58,7 @@ app.command("sample")(use.sample)
 app.command("score")(use.score)
 app.command("cells")(cells.cells)
 app.command("verify")(cells.verify)
+app.command("bench")(bench.bench)
 
 
 def main() -> NoReturn:

@@ -1,0 +1,181 @@
+"""`gatework bench`: what the layers cost, against torch and others, as a table, JSON, a document or a picture."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import torch
+import typer
+from rich.console import Console
+
+from gatework.bench import ROWS, Contest, Measurement, Report, Row, Settings, Shape, Skipped, run
+from gatework.bench.machine import machine
+from gatework.bench.plot import check_plot, plot
+from gatework.bench.report import with_part
+from gatework.bench.run import Begun
+from gatework.cli.options import INTERRUPTED
+from gatework.data.reading import blamed
+from gatework.errors import InputError
+from gatework.layers.check import cell as find_cell
+from gatework.training import write_json
+from gatework.training.files import parse_object, write_atomically
+
+GROWTH = "growth"  # the row that the picture shows
+NEW_DOCUMENT = "<!-- bench -->\n<!-- /bench -->\n"
+
+
+class Files(NamedTuple):
+    """Where the outcome goes beside standard output."""
+
+    json: Path | None
+    markdown: Path | None
+    plot: Path | None
+
+
+def bench(
+    only: Annotated[
+        list[str] | None, typer.Option(help="Rows to measure: NAME,NAME; repeatable.", show_default="all")
+    ] = None,
+    shape: Annotated[
+        list[str] | None, typer.Option(help="Shapes T,B,I,H[,L]; repeatable.", show_default="the grid")
+    ] = None,
+    cell: Annotated[
+        list[str] | None,
+        typer.Option(help="Cells to compare with the LSTM: NAME,NAME; repeatable.", show_default="all"),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Few shapes and rounds: about a minute.")] = False,
+    threads: Annotated[int | None, typer.Option(help="Threads of all sides.", show_default="torch's")] = None,
+    engine: Annotated[str, typer.Option(help="The engine of gatework's layers.")] = "auto",
+    to_json: Annotated[Path | None, typer.Option("--json", help="Save what was measured.")] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Write the tables into a document, between its marks <!-- bench -->.")
+    ] = None,
+    to_plot: Annotated[
+        Path | None, typer.Option("--plot", help="Measure and draw how cost grows with T, B, H and layers.")
+    ] = None,
+    saved: Annotated[Path | None, typer.Option("--from", help="Show what --json saved; measure nothing.")] = None,
+) -> None:
+    """Measures gatework's layers against torch and others: time, memory, targets met or missed.
+
+    Ours and theirs run in turn, so that a noisy machine hits both. Ctrl-C ends it with what was measured so far.
+    JAX, ONNX Runtime and the picture need pip install 'gatework[bench]'; the row peephole-compile compiles for
+    minutes at each shape and runs only where --only names it.
+    """
+    files = Files(to_json, markdown, to_plot)
+    if saved is not None:
+        if only or shape or cell or quick:
+            raise InputError(f"--from {saved} measures nothing: leave out --only, --shape, --cell and --quick")
+        report = read(saved)
+        check(files)
+    else:
+        settings = Settings(
+            threads=torch.get_num_threads() if threads is None else threads,
+            engine=engine,
+            quick=quick,
+            shapes=tuple(Shape.parse(given) for given in shape or ()),
+            cells=tuple(find_cell(name).name for name in split(cell)),
+        )
+        rows = chosen_rows(split(only), to_plot is not None)
+        check(files)
+        report = Report(machine(settings.threads, engine), quick)
+        measure(rows, settings, report, files)
+    print(report.text(), end="")
+    finish(report, files)
+    if not report.finished and saved is None:
+        raise typer.Exit(INTERRUPTED)
+
+
+def split(given: Iterable[str] | None) -> list[str]:
+    """["a,b", "c"] as ["a", "b", "c"]."""
+    return [name.strip() for item in given or () for name in item.split(",")]
+
+
+def chosen_rows(only: Sequence[str], plotted: bool) -> list[Row]:
+    """The rows by name, or all but those that must be asked for; a picture asks for its own."""
+    if unknown := [name for name in only if name not in ROWS]:
+        raise InputError(f"--only {unknown[0]}: there is no such row; there are {', '.join(ROWS)}")
+    names = list(only or (name for name, row in ROWS.items() if not row.asked))
+    return [row for name, row in ROWS.items() if name in names or (plotted and name == GROWTH)]
+
+
+def check(files: Files) -> None:
+    """Raises InputError for files that could not be written when all is measured."""
+    for path in files:
+        if path is not None and not path.parent.is_dir():
+            raise InputError(f"cannot write {path}: {path.parent} is no directory")
+    if files.markdown is not None:
+        document(files.markdown, "")
+    if files.plot is not None:
+        check_plot(files.plot)
+
+
+def measure(rows: Iterable[Row], settings: Settings, report: Report, files: Files) -> None:
+    """Fills the report, saving it after each contest; Ctrl-C ends it."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        with console.status("") as status:
+            for event in run(rows, settings):
+                match event:
+                    case Begun():
+                        status.update(f"{event.number}/{event.total}  {named(event.row, event.contest)}")
+                        continue
+                    case Measurement():
+                        report.measurements.append(event)
+                    case Skipped():
+                        report.skipped.append(event)
+                console.print(line(event), markup=False)
+                save(report, files.json)
+        report.finished = True
+    except KeyboardInterrupt:
+        console.print("stopped: what was measured so far", markup=False)
+
+
+def named(row: str, what: Contest | Measurement) -> str:
+    return " ".join(part for part in (row, what.variant, str(what.shape)) if part)
+
+
+def line(event: Measurement | Skipped) -> str:
+    """An event in one line."""
+    if isinstance(event, Skipped):
+        return f"{event.row}: not measured: {event.reason}"
+    low, median, high = (f"{value:.3g}" for value in (event.figure.low, event.figure.median, event.figure.high))
+    return f"{named(event.row, event)}: {median} ({low}-{high})"
+
+
+# -- files
+
+
+def finish(report: Report, files: Files) -> None:
+    """Writes the files that were asked for."""
+    save(report, files.json)
+    if files.markdown is not None:
+        write_atomically(files.markdown, document(files.markdown, report.text()).encode())
+    if files.plot is not None:
+        with blamed("write", files.plot):
+            plot(report.of(GROWTH), files.plot)
+
+
+def save(report: Report, path: Path | None) -> None:
+    if path is not None:
+        write_json(path, report.to_dict())
+
+
+def document(path: Path, text: str) -> str:
+    """The document at `path` with the text as its generated part; a new one is nothing else."""
+    with blamed("read", path):
+        old = path.read_text() if path.exists() else NEW_DOCUMENT
+    try:
+        return with_part(old, text)
+    except InputError as error:
+        raise InputError(f"--markdown {path}: {error}") from error
+
+
+def read(path: Path) -> Report:
+    """What --json saved."""
+    with blamed("read", path):
+        data = path.read_bytes()
+    try:
+        values: Mapping[str, Any] = parse_object(data)
+        return Report.from_dict(values)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
