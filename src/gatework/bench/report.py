@@ -57,7 +57,8 @@ class Report:
     def text(self) -> str:
         """The header, the table of rows, and the shapes of each, in Markdown that reads as text."""
         shown = [row for row in ROWS.values() if self.of(row.name)]
-        parts = [header(self), table(SUMMARY, [summary(row, self.of(row.name)) for row in shown])]
+        lines = [summary(row, self.of(row.name)) for row in shown]
+        parts = [header(self), table(SUMMARY, lines) if lines else "Nothing was measured."]
         if self.skipped:
             parts.append("\n".join(f"- not measured: {skip.row}: {skip.reason}" for skip in self.skipped))
         parts += [f"### {row.title}\n\n{details(row, self.of(row.name))}" for row in shown]
