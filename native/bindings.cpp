@@ -5,6 +5,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "dispatch.h"
+#include "memory.h"
 #include "plan.h"
 #include "threads.h"
 
@@ -31,9 +32,15 @@ void run(const Plan& plan, std::vector<int64_t> sizes, int64_t T, int64_t B, Tab
 }  // namespace
 
 NB_MODULE(_native, module) {
+    nb::set_leak_warnings(false);  // plans live in caches until the process ends
     module.doc() = "The native core: verifies plans and runs them.";
     nb::class_<Plan>(module, "Plan").def(nb::init<const std::vector<int32_t>&>());
     module.def("run", &run);
+    module.def("memory", [](size_t floats) {
+        float* data = static_cast<float*>(take_memory(floats * sizeof(float)));
+        nb::capsule owner(data, [](void* memory) noexcept { give_memory(memory); });
+        return nb::ndarray<nb::numpy, float, nb::ndim<1>, nb::c_contig>(data, {floats}, owner);
+    });
     module.def("isa", [] { return std::string(chosen().name); });
     module.def("isas", [] {
         std::vector<std::string> names;

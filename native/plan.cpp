@@ -24,7 +24,10 @@ struct Reader {
 };
 
 bool is_memory(Op op) { return op <= Op::total; }
-bool has_two(Op op) { return op == Op::add || op == Op::sub || op == Op::mul || op == Op::div || op == Op::max || op == Op::min; }
+bool has_two(Op op) {
+    return op == Op::add || op == Op::sub || op == Op::mul || op == Op::div || op == Op::max || op == Op::min || op == Op::sigmoid_back ||
+           op == Op::tanh_back;
+}
 
 void expect(const Plan& plan, int32_t buffer, Kind kind, int32_t size, const char* what) {
     const BufferType& type = plan.buffers[buffer];
@@ -86,6 +89,12 @@ Block block(Reader& read, const Plan& plan) {
     one.lanes = read.count("lanes", 256);
     one.slots = read.count("slots", 1024);
     if (one.slots < one.lanes) refuse("fewer slots than lanes");
+    for (int32_t lane = 0; lane < one.lanes; ++lane) {
+        one.initial.push_back(read.below(buffers + 1, "buffer") - 1);
+        if (one.initial.back() < 0) continue;
+        const BufferType& type = plan.buffers[one.initial.back()];
+        expect(plan, one.initial.back(), type.kind == Kind::vector ? Kind::vector : Kind::series, one.size, "start of a lane");
+    }
     one.groups.resize(read.count("groups"));
     for (Group& group : one.groups) {
         group.operand = read.below(buffers, "buffer");
@@ -119,6 +128,7 @@ Plan::Plan(const std::vector<int32_t>& stream) {
     Reader read{stream};
     if (read.number() != 0x67617465) refuse("not a plan");
     backwards = read.flag();
+    fused = read.flag();
     sizes = read.count("sizes", 16);
     buffers.resize(read.count("buffers"));
     for (BufferType& type : buffers) {
@@ -129,6 +139,8 @@ Plan::Plan(const std::vector<int32_t>& stream) {
     }
     const int32_t many = read.count("blocks");
     for (int32_t index = 0; index < many; ++index) blocks.push_back(block(read, *this));
+    if (fused && (blocks.size() < 2 || blocks.front().row >= 0 || blocks.back().row >= 0 || blocks.front().size != blocks.back().size))
+        refuse("fuses blocks that do not fit");
     if (read.place != stream.size()) refuse("goes on after its end");
 }
 

@@ -13,6 +13,7 @@ enum class Op : int32_t {
     load, spread, constant, store, total,  // memory: a tile, a vector over rows, a number; out; sum over rows
     add, sub, mul, div, neg, relu, abs, max, min, sign,
     sigmoid, tanh, exp, log, sqrt, softplus, logsigmoid,
+    sigmoid_back, tanh_back,  // g y (1 - y), g (1 - y^2)
     count
 };
 
@@ -51,6 +52,7 @@ struct Block {
     int32_t size;       // which size: the units it computes
     int32_t lanes, slots;
     int32_t source = 0, target = 0;  // of a row operation: buffers
+    std::vector<int32_t> initial;  // lane -> the vector or series it starts from, or -1 for 0
     std::vector<Group> groups;
     std::vector<Instruction> code;
 };
@@ -65,6 +67,7 @@ struct BufferType {
 
 struct Plan {
     bool backwards;
+    bool fused;  // the last block of a step and the first of the next run on the same tile
     int32_t sizes;
     std::vector<BufferType> buffers;
     std::vector<Block> blocks;

@@ -12,10 +12,11 @@
 namespace gatework::GW_ISA {
 namespace {
 
-constexpr int UNITS = 16;               // of a column of a tile
+constexpr int UNITS = 16;                  // of the narrowest tile
 constexpr int MOST = GW_VL >= 16 ? 4 : 2;  // vectors side by side in registers
-constexpr int ROWS = 6;                 // rows of a register block
-constexpr int64_t NEAR = 20 * 1024;     // bytes of slots that stay in the nearest cache, beside the weights
+constexpr int ROWS = 6;                    // rows of a register block
+constexpr int CHUNK = 512;                 // steps of K between two visits to the lanes: a strip stays in the second cache
+constexpr int64_t NEAR = 20 * 1024;        // bytes of slots that stay in the nearest cache
 
 int64_t ceiling(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -57,17 +58,20 @@ private:
 
 // -- products
 
-using Kernel = void (*)(const float* a, int64_t row, int64_t K, const float* panel, int64_t width, float* const* lanes, int64_t W);
+// lanes += a . strip for M rows and N vectors, K steps; on the way it asks for the memory at `next`, a line a step.
+using Kernel = void (*)(const float* a, int64_t row, int64_t K, const float* strip, float* const* lanes, int64_t W, const float* next);
 
 template <int M, int N>
-void kernel(const float* a, int64_t row, int64_t K, const float* panel, int64_t width, float* const* lanes, int64_t W) {
+void kernel(const float* a, int64_t row, int64_t K, const float* strip, float* const* lanes, int64_t W, const float* next) {
     V sum[M][N];
     for (int m = 0; m < M; ++m)
         for (int n = 0; n < N; ++n) sum[m][n] = get(lanes[n] + m * W);
+#pragma GCC unroll 2
     for (int64_t k = 0; k < K; ++k) {
         V weights[N];
 #pragma GCC unroll 8
-        for (int n = 0; n < N; ++n) weights[n] = get(panel + k * width + n * VL);
+        for (int n = 0; n < N; ++n) weights[n] = get(strip + k * N * VL + n * VL);
+        __builtin_prefetch(next + k * 16, 0, 2);
 #pragma GCC unroll 8
         for (int m = 0; m < M; ++m) {
             const V value = all(a[m * row + k]);
@@ -84,12 +88,15 @@ constexpr Kernel KERNELS[4][ROWS] = {GW_ROW(1), GW_ROW(2), GW_ROW(3), GW_ROW(4)}
 
 // -- the layout of a block
 
+// Weights lie in the order in which they are read: tile, group, chunk of K, strip of vectors, k.
 struct Layout {
-    int64_t N = 0;        // units
-    int64_t W = 0;        // units of a tile
-    int64_t tiles = 0;    // tiles of units
-    int64_t height = 0;   // rows of a tile
-    std::vector<std::vector<int64_t>> panels;  // group -> tile -> where its panel starts
+    int64_t N = 0;                // units
+    int64_t W = 0;                // units of a tile
+    int64_t tiles = 0;            // tiles of units
+    int64_t height = 0;           // rows of a tile, at most
+    int64_t weights = 0;          // where its weights start
+    int64_t tile_weights = 0;     // how many a tile has
+    std::vector<int64_t> groups;  // where a group's start in a tile
 };
 
 struct Shared {
@@ -105,44 +112,78 @@ struct Shared {
     Shared(const Job& j, Grid g) : job(j), grid(g), packed(g.rows * g.columns) {}
 };
 
-Layout laid_out(const Job& job, const Block& block) {
+int64_t operand_size(const Job& job, const Group& group) { return job.sizes[job.plan->buffers[group.operand].columns]; }
+
+Layout laid_out(const Job& job, const Block& block, Grid grid) {
     Layout out;
     out.N = job.sizes[block.size];
     if (block.row >= 0) return out;
     int most = 1;
     for (const Group& group : block.groups) most = std::max<int>(most, group.terms.size());
-    const int64_t columns = std::clamp<int64_t>(MOST * VL / (most * UNITS), 1, ceiling(std::max<int64_t>(out.N, 1), UNITS));
+    int64_t columns = std::max<int64_t>(MOST * VL / (most * UNITS), 1);
+    if (job.B < ROWS / 2) columns = 4;  // few rows: wider tiles, so that an instruction has something to do
+    columns = std::clamp<int64_t>(columns, 1, ceiling(std::max<int64_t>(out.N, 1), UNITS * grid.columns));
+    while (columns & (columns - 1)) --columns;  // a power of two, so that tiles of different blocks nest
     out.W = columns * UNITS;
     out.tiles = ceiling(out.N, out.W);
     const int64_t fits = NEAR / (std::max(block.slots, 1) * out.W * 4);
-    out.height = std::clamp<int64_t>(fits / ROWS * ROWS, ROWS, 8 * ROWS);
+    out.height = block.lanes ? std::clamp<int64_t>(fits / ROWS * ROWS, ROWS, 8 * ROWS) : std::clamp<int64_t>(fits, 1, 8 * ROWS);
+    for (const Group& group : block.groups) {
+        out.groups.push_back(out.tile_weights);
+        out.tile_weights += operand_size(job, group) * static_cast<int64_t>(group.terms.size()) * out.W;
+    }
     return out;
 }
 
-void pack(const Job& job, const Block& block, const Layout& layout, float* weights, int64_t first, int64_t step) {
+// The vectors of a group's terms side by side, cut into strips of equal width as far as that goes.
+template <class F>
+void strips(int64_t vectors, F f) {
+    const int64_t many = ceiling(vectors, MOST);
+    for (int64_t i = 0; i < many; ++i) {
+        const int64_t first = vectors * i / many;
+        f(first, vectors * (i + 1) / many - first);
+    }
+}
+
+// One vector column of a strip: units from..from+VL of a term, K steps from k0; beyond the units it is 0.
+void pack_column(const Buffer& matrix, bool transposed, int64_t from, int64_t width, int64_t k0, int64_t K, float* out, int64_t stride) {
+    const int64_t units = std::clamp<int64_t>(width, 0, VL);
+    if (transposed) {
+        for (int64_t k = 0; k < K; ++k) {
+            const float* source = matrix.data + (k0 + k) * matrix.row + from;
+            if (units == VL) put(out + k * stride, get(source));
+            else for (int64_t u = 0; u < VL; ++u) out[k * stride + u] = u < units ? source[u] : 0.0f;
+        }
+        return;
+    }
+    constexpr int64_t SQUARE = 16;
+    for (int64_t first = 0; first < K; first += SQUARE) {
+        const int64_t last = std::min(first + SQUARE, K);
+        for (int64_t u = 0; u < units; ++u) {
+            const float* source = matrix.data + (from + u) * matrix.row + k0;
+            for (int64_t k = first; k < last; ++k) out[k * stride + u] = source[k];
+        }
+        for (int64_t u = units; u < VL; ++u)
+            for (int64_t k = first; k < last; ++k) out[k * stride + u] = 0.0f;
+    }
+}
+
+void pack_tile(const Job& job, const Block& block, const Layout& layout, int64_t tile, float* weights) {
+    const int64_t each = layout.W / VL;
     for (size_t g = 0; g < block.groups.size(); ++g) {
         const Group& group = block.groups[g];
-        const int64_t n = group.terms.size(), K = job.sizes[job.plan->buffers[group.operand].columns];
-        for (int64_t tile = first; tile < layout.tiles; tile += step) {
-            float* panel = weights + layout.panels[g][tile];
-            const int64_t from = tile * layout.W, width = std::min(layout.W, layout.N - from);
-            for (int64_t i = 0; i < n; ++i) {
-                const Term& term = group.terms[i];
-                const Buffer& matrix = job.buffers[term.matrix];
-                float* out = panel + i * layout.W;
-                if (term.transposed) {
-                    for (int64_t k = 0; k < K; ++k) {
-                        std::memcpy(out + k * n * layout.W, matrix.data + k * matrix.row + from, width * 4);
-                        std::fill(out + k * n * layout.W + width, out + k * n * layout.W + layout.W, 0.0f);
-                    }
-                } else {
-                    constexpr int64_t SQUARE = 16;
-                    for (int64_t k0 = 0; k0 < K; k0 += SQUARE)
-                        for (int64_t u = 0; u < layout.W; ++u)
-                            for (int64_t k = k0; k < std::min(k0 + SQUARE, K); ++k)
-                                out[k * n * layout.W + u] = u < width ? matrix.data[(from + u) * matrix.row + k] : 0.0f;
+        const int64_t n = group.terms.size(), K = operand_size(job, group);
+        float* out = weights + layout.weights + tile * layout.tile_weights + layout.groups[g];
+        for (int64_t k0 = 0; k0 < K; k0 += CHUNK) {
+            const int64_t many = std::min<int64_t>(CHUNK, K - k0);
+            strips(n * each, [&](int64_t first, int64_t wide) {
+                for (int64_t i = 0; i < wide; ++i) {
+                    const Term& term = group.terms[(first + i) / each];
+                    const int64_t from = tile * layout.W + (first + i) % each * VL;
+                    pack_column(job.buffers[term.matrix], term.transposed, from, layout.N - from, k0, many, out + i * VL, wide * VL);
                 }
-            }
+                out += many * wide * VL;
+            });
         }
     }
 }
@@ -171,59 +212,113 @@ struct Worker {
 
     float* at(int32_t buffer, int64_t offset, int64_t row) const {
         const Buffer& place = job.buffers[buffer];
-        return place.data + (t + offset) % place.period * place.step + row * place.row;
+        int64_t step = t + offset;
+        if (step >= place.period) step = place.period == 1 ? 0 : place.period == 2 ? step & 1 : step % place.period;
+        return place.data + step * place.step + row * place.row;
     }
     bool ended(int64_t row) const { return job.lengths && t >= job.lengths[row]; }
+    void wait() { if (shared.grid.columns > 1) shared.barriers[band]->wait(); }
 
     void run() {
         for (size_t b = 0; b < plan.blocks.size(); ++b)
-            pack(job, plan.blocks[b], shared.layouts[b], shared.weights.data, thread, shared.grid.rows * shared.grid.columns);
+            for (int64_t tile = thread; tile < shared.layouts[b].tiles; tile += shared.grid.rows * shared.grid.columns)
+                pack_tile(job, plan.blocks[b], shared.layouts[b], tile, shared.weights.data);
         shared.packed.wait();
+        if (plan.fused && job.T > 0) return run_fused();
         for (int64_t step = 0; step < job.T; ++step) {
             t = plan.backwards ? job.T - 1 - step : step;
-            for (size_t b = 0; b < plan.blocks.size(); ++b) {
-                const Block& block = plan.blocks[b];
-                if (block.waits && shared.grid.columns > 1) shared.barriers[band]->wait();
-                if (block.row >= 0) rows(block, shared.layouts[b].N);
-                else tiles(block, shared.layouts[b]);
-            }
+            for (size_t b = 0; b < plan.blocks.size(); ++b) block(b);
         }
     }
 
-    void tiles(const Block& block, const Layout& layout) {
-        const int64_t first = layout.tiles * column / shared.grid.columns;
-        const int64_t last = layout.tiles * (column + 1) / shared.grid.columns;
-        for (int64_t tile = first; tile < last; ++tile)
-            for (int64_t row = row0; row < row1; row += layout.height)
-                one(block, layout, tile, row, std::min(layout.height, row1 - row));
+    // The last block of a step and the first of the next on the same tile: nothing to wait for in between.
+    void run_fused() {
+        const int64_t by = plan.backwards ? -1 : 1;
+        const size_t last = plan.blocks.size() - 1;
+        t = plan.backwards ? job.T - 1 : 0;
+        block(0);
+        for (int64_t left = job.T; left > 0; --left) {
+            for (size_t b = 1; b < last; ++b) block(b);
+            if (plan.blocks[last].waits) wait();
+            const int64_t W = std::max(shared.layouts[0].W, shared.layouts[last].W);
+            const int64_t height = std::max(shared.layouts[0].height, shared.layouts[last].height);
+            areas(shared.layouts[last].N, W, height, [&](int64_t from, int64_t to, int64_t row, int64_t end) {
+                area(last, from, to, row, end);
+                if (left == 1) return;
+                t += by;
+                area(0, from, to, row, end);
+                t -= by;
+            });
+            t += by;
+        }
+    }
+
+    void block(size_t b) {
+        const Block& block = plan.blocks[b];
+        const Layout& layout = shared.layouts[b];
+        if (block.waits) wait();
+        if (block.row >= 0) return rows(block, layout.N);
+        areas(layout.N, shared_width(block), layout.height, [&](int64_t from, int64_t to, int64_t row, int64_t end) { area(b, from, to, row, end); });
+    }
+
+    // All blocks of a size share the units out alike: what a thread stores for one it may read in another.
+    int64_t shared_width(const Block& block) const {
+        int64_t W = UNITS;
+        for (size_t b = 0; b < plan.blocks.size(); ++b)
+            if (plan.blocks[b].row < 0 && plan.blocks[b].size == block.size) W = std::max(W, shared.layouts[b].W);
+        return W;
+    }
+
+    // This thread's part of N units and of the rows, in areas of at most W units and `height` rows, rows first.
+    template <class F>
+    void areas(int64_t N, int64_t W, int64_t height, F f) {
+        const int64_t many = ceiling(N, W), tall = std::max<int64_t>(ceiling(row1 - row0, height), 1);
+        for (int64_t each = many * column / shared.grid.columns; each < many * (column + 1) / shared.grid.columns; ++each)
+            for (int64_t i = 0; i < tall; ++i)
+                f(each * W, std::min((each + 1) * W, N), row0 + (row1 - row0) * i / tall, row0 + (row1 - row0) * (i + 1) / tall);
+    }
+
+    // A block over an area that may hold several of its tiles.
+    void area(size_t b, int64_t from, int64_t to, int64_t row, int64_t end) {
+        const Layout& layout = shared.layouts[b];
+        for (int64_t tile = from / layout.W; tile * layout.W < to; ++tile)
+            for (int64_t first = row; first < end; first += layout.height)
+                one(plan.blocks[b], layout, tile, first, std::min(layout.height, end - first));
     }
 
     void one(const Block& block, const Layout& layout, int64_t tile, int64_t row, int64_t height) {
-        const int64_t W = layout.W, area = height * W;
-        const int64_t slot = layout.height * W;
-        if (block.lanes) std::memset(scratch.data, 0, block.lanes * slot * 4);
-        for (size_t g = 0; g < block.groups.size(); ++g) {
-            const Group& group = block.groups[g];
-            product(group, shared.weights.data + layout.panels[g][tile], W, slot, row, height);
-        }
+        const int64_t W = layout.W, slot = layout.height * W;
         const int64_t from = tile * W, width = std::min(W, layout.N - from);
-        for (const Instruction& step : block.code) execute(step, slot, W, area, row, height, from, width);
+        for (int32_t lane = 0; lane < block.lanes; ++lane) begin(block.initial[lane], scratch.data + lane * slot, W, row, height, from, width);
+        const float* weights = shared.weights.data + layout.weights + tile * layout.tile_weights;
+        for (size_t g = 0; g < block.groups.size(); ++g) product(block.groups[g], weights + layout.groups[g], W, slot, row, height);
+        for (const Instruction& step : block.code) execute(step, slot, W, height * W, row, height, from, width);
     }
 
-    void product(const Group& group, const float* panel, int64_t W, int64_t slot, int64_t row, int64_t height) {
+    // What a lane starts from: a vector for all rows, a series at this step, or 0.
+    void begin(int32_t buffer, float* lane, int64_t W, int64_t row, int64_t height, int64_t from, int64_t width) {
+        if (buffer < 0) std::memset(lane, 0, height * W * 4);
+        else if (plan.buffers[buffer].kind == Kind::vector) spread(buffer, lane, W, height, from, width);
+        else load(buffer, 0, lane, W, row, height, from, width);
+    }
+
+    void product(const Group& group, const float* strip, int64_t W, int64_t slot, int64_t row, int64_t height) {
         const Buffer& operand = job.buffers[group.operand];
-        const int64_t n = group.terms.size(), K = job.sizes[plan.buffers[group.operand].columns];
-        const int64_t each = W / VL, vectors = n * each;
+        const int64_t K = operand_size(job, group), each = W / VL, blocks = ceiling(height, ROWS);
         const float* a = at(group.operand, group.offset, row);
-        for (int64_t v = 0; v < vectors; v += MOST) {
-            const int many = std::min<int64_t>(MOST, vectors - v);
-            for (int64_t m = 0; m < height; m += ROWS) {
-                float* lanes[MOST];
-                for (int i = 0; i < many; ++i)
-                    lanes[i] = scratch.data + group.terms[(v + i) / each].lane * slot + (v + i) % each * VL + m * W;
-                const int64_t rows = std::min<int64_t>(ROWS, height - m);
-                KERNELS[many - 1][rows - 1](a + m * operand.row, operand.row, K, panel + v * VL, n * W, lanes, W);
-            }
+        for (int64_t k0 = 0; k0 < K; k0 += CHUNK) {
+            const int64_t many = std::min<int64_t>(CHUNK, K - k0);
+            strips(static_cast<int64_t>(group.terms.size()) * each, [&](int64_t first, int64_t wide) {
+                const float* next = strip + many * wide * VL;
+                for (int64_t i = 0; i < blocks; ++i) {
+                    const int64_t m = height * i / blocks, rows = height * (i + 1) / blocks - m;
+                    float* lanes[MOST];
+                    for (int64_t n = 0; n < wide; ++n)
+                        lanes[n] = scratch.data + group.terms[(first + n) / each].lane * slot + (first + n) % each * VL + m * W;
+                    KERNELS[wide - 1][rows - 1](a + m * operand.row + k0, operand.row, many, strip, lanes, W, next + (i % wide) * many * 16);
+                }
+                strip = next;
+            });
         }
     }
 
@@ -262,38 +357,56 @@ struct Worker {
                 return;
             case Op::softplus: return each(to, a, area, [](V x) { return softplus(x); });
             case Op::logsigmoid: return each(to, a, area, [](V x) { return -softplus(-x); });
+            case Op::sigmoid_back: return each(to, a, b, area, [](V g, V y) { return g * (y - y * y); });
+            case Op::tanh_back: return each(to, a, b, area, [](V g, V y) { return g - g * (y * y); });
             default: return;
         }
     }
 
     void memory(const Instruction& step, float* to, int64_t W, int64_t area, int64_t row, int64_t height, int64_t from, int64_t width) {
         switch (step.op) {
-            case Op::load: {
-                const float* source = at(step.a, step.b, row) + from;
-                const int64_t stride = job.buffers[step.a].row;
-                for (int64_t m = 0; m < height; ++m) {
-                    std::memcpy(to + m * W, source + m * stride, width * 4);
-                    for (int64_t u = width; u < W; ++u) to[m * W + u] = 0;
-                }
-                return;
-            }
-            case Op::spread: {
-                const float* source = job.buffers[step.a].data + from;
-                for (int64_t u = 0; u < W; ++u) to[u] = u < width ? source[u] : 0;
-                for (int64_t m = 1; m < height; ++m) std::memcpy(to + m * W, to, W * 4);
-                return;
-            }
+            case Op::load: return load(step.a, step.b, to, W, row, height, from, width);
+            case Op::spread: return spread(step.a, to, W, height, from, width);
             case Op::constant:
                 for (int64_t i = 0; i < area; i += VL) put(to + i, all(step.number));
                 return;
-            case Op::total: {
-                float* sum = shared.totals[thread].data() + shared.total_at[step.a] + from;
-                for (int64_t m = 0; m < height; ++m)
-                    if (!ended(row + m))
-                        for (int64_t u = 0; u < width; ++u) sum[u] += to[m * W + u];
-                return;
-            }
+            case Op::total: return total(step.a, to, W, row, height, from, width);
             default: return store(step, to, W, row, height, from, width);
+        }
+    }
+
+    void load(int32_t buffer, int64_t offset, float* to, int64_t W, int64_t row, int64_t height, int64_t from, int64_t width) {
+        const float* source = at(buffer, offset, row) + from;
+        const int64_t stride = job.buffers[buffer].row;
+        if (width == W) return rectangle(source, stride, to, W, height, W);
+        for (int64_t m = 0; m < height; ++m) {
+            std::memcpy(to + m * W, source + m * stride, width * 4);
+            for (int64_t u = width; u < W; ++u) to[m * W + u] = 0;
+        }
+    }
+
+    // Copies rows of whole vectors.
+    static void rectangle(const float* from, int64_t from_stride, float* to, int64_t to_stride, int64_t height, int64_t width) {
+        for (int64_t m = 0; m < height; ++m)
+            for (int64_t u = 0; u < width; u += VL) put(to + m * to_stride + u, get(from + m * from_stride + u));
+    }
+
+    void spread(int32_t buffer, float* to, int64_t W, int64_t height, int64_t from, int64_t width) {
+        const float* source = job.buffers[buffer].data + from;
+        for (int64_t u = 0; u < W; ++u) to[u] = u < width ? source[u] : 0;
+        for (int64_t u = 0; u < W; u += VL) {
+            const V value = get(to + u);
+            for (int64_t m = 1; m < height; ++m) put(to + m * W + u, value);
+        }
+    }
+
+    void total(int32_t buffer, const float* value, int64_t W, int64_t row, int64_t height, int64_t from, int64_t width) {
+        float* sum = shared.totals[thread].data() + shared.total_at[buffer] + from;
+        for (int64_t first = 0; first < width; first += VL) {
+            V rows = all(0);
+            for (int64_t m = 0; m < height; ++m)
+                if (!ended(row + m)) rows += get(value + m * W + first);
+            for (int64_t u = 0; u < std::min<int64_t>(VL, width - first); ++u) sum[first + u] += rows[u];
         }
     }
 
@@ -302,6 +415,7 @@ struct Worker {
         const int64_t stride = job.buffers[step.a].row;
         const bool simple = step.mode == Mode::plain || (!job.lengths && (!job.resets || step.mode == Mode::ended0));
         if (simple) {
+            if (width == W) return rectangle(value, W, out, stride, height, W);
             for (int64_t m = 0; m < height; ++m) std::memcpy(out + m * stride, value + m * W, width * 4);
             return;
         }
@@ -411,16 +525,9 @@ void run(const Job& job, Grid grid, void (*parallel)(int, void (*)(int, void*), 
     Shared shared(job, grid);
     int64_t floats = 0;
     for (const Block& block : plan.blocks) {
-        Layout layout = laid_out(job, block);
-        for (const Group& group : block.groups) {
-            const int64_t K = job.sizes[plan.buffers[group.operand].columns];
-            std::vector<int64_t> starts;
-            for (int64_t tile = 0; tile < layout.tiles; ++tile) {
-                starts.push_back(floats);
-                floats += K * static_cast<int64_t>(group.terms.size()) * layout.W;
-            }
-            layout.panels.push_back(std::move(starts));
-        }
+        Layout layout = laid_out(job, block, grid);
+        layout.weights = floats;
+        floats += layout.tiles * layout.tile_weights;
         shared.layouts.push_back(std::move(layout));
     }
     shared.weights.make(floats);

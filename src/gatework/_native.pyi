@@ -31,6 +31,9 @@ def run(
     rows, columns: bands of the batch and of the units that threads take. Raises ValueError where these do not fit.
     """
 
+def memory(floats: int, /) -> npt.NDArray[np.float32]:
+    """Memory that the core keeps, when it is given back, for whoever asks for as much again."""
+
 def isa() -> str:
     """The instruction set that runs: the widest here, or the one that GATEWORK_ISA names."""
 

@@ -7,7 +7,8 @@ function is a block of its own. Values that another block needs are stored in be
 
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from gatework.notation import Node
 from gatework.notation.program import PRODUCTS
@@ -16,7 +17,8 @@ from gatework.notation.program import PRODUCTS
 MEMORY = ("load", "spread", "constant", "store", "total")
 BASIC = ("add", "sub", "mul", "div", "neg", "relu", "abs", "max", "min", "sign")
 CURVED = ("sigmoid", "tanh", "exp", "log", "sqrt", "softplus", "logsigmoid")
-CODES = {name: code for code, name in enumerate((*MEMORY, *BASIC, *CURVED))}
+DERIVATIVES = ("sigmoid_back", "tanh_back")
+CODES = {name: code for code, name in enumerate((*MEMORY, *BASIC, *CURVED, *DERIVATIVES))}
 ROWS = {name: code for code, name in enumerate(("norm", "softmax", "cumsum", "cumsum_back", "sum", "mean", "rstd"))}
 MODES = {name: code for code, name in enumerate(("plain", "ended0", "state", "flow"))}
 KINDS = {name: code for code, name in enumerate(("series", "vector", "matrix", "total"))}
@@ -55,6 +57,11 @@ class Plan:
     buffers: tuple[Buffer, ...]
     between: tuple[Buffer, ...]
     backwards: bool
+
+    @cached_property
+    def order(self) -> dict[str, int]:
+        """The buffers' numbers by name."""
+        return {buffer.name: number for number, buffer in enumerate(self.buffers)}
 
 
 @dataclass
@@ -95,7 +102,7 @@ class Lowering:
         buffers: Iterable[Buffer],
         backwards: bool,
     ) -> None:
-        self.nodes, self.sources, self.backwards = nodes, sources, backwards
+        self.nodes, self.sources, self.backwards = shortened(nodes), sources, backwards
         self.stores = stores
         self.buffers: dict[str, Buffer] = {buffer.name: buffer for buffer in buffers}
         self.between: list[Buffer] = []
@@ -105,7 +112,7 @@ class Lowering:
         needed = self.reach()
         self.uses = dict.fromkeys(needed, 0)
         for index in needed:
-            for arg in nodes[index].args:
+            for arg in self.nodes[index].args:
                 self.uses[arg] += 1
         for index in stores:
             self.uses[index] += 2  # a stored value is wanted as it is
@@ -121,11 +128,30 @@ class Lowering:
         for block in self.blocks:
             body += [int(block.level != level), *self.written(block)]
             level = block.level
-        head = [MAGIC, int(self.backwards), len(SIZES), len(self.buffers)]
+        head = [MAGIC, int(self.backwards), int(self.fuses()), len(SIZES), len(self.buffers)]
         for buffer in self.buffers.values():
             head += [KINDS[buffer.kind], SIZES.index(buffer.rows), SIZES.index(buffer.columns), int(buffer.written)]
         stream = (*head, len(self.blocks), *body)
         return Plan(stream, tuple(self.buffers.values()), tuple(self.between), self.backwards)
+
+    def fuses(self) -> bool:
+        """Whether the last block of a step and the first of the next can run tile by tile together.
+
+        Each must be alone at its level, of one size, and the first must read no whole rows that the plan writes.
+        """
+        if len(self.blocks) < 2:
+            return False
+        first, last = self.blocks[0], self.blocks[-1]
+        operands = [self.place(self.nodes[product].args[0]) for product in first.products]
+        return (
+            first.row is None
+            and last.row is None
+            and first.size == last.size
+            and first.level[0] < last.level[0]
+            and self.blocks[1].level[0] > first.level[0]
+            and self.blocks[-2].level[0] < last.level[0]
+            and not any(self.buffers[name].written for name in operands)
+        )
 
     # -- what is computed where
 
@@ -166,7 +192,8 @@ class Lowering:
                 self.tiles(level, node.size).pointwise.append(index)
         elif not self.is_given(index) or index in self.stores:
             self.home[index] = block = self.tiles(level, node.size)
-            (block.products if node.op in PRODUCTS else block.pointwise).append(index)
+            computed = node.op in PRODUCTS and not self.is_given(index)
+            (block.products if computed else block.pointwise).append(index)
 
     def tiles(self, level: int, size: str) -> Block:
         for block in self.blocks:
@@ -185,7 +212,7 @@ class Lowering:
                 self.keep(arg)
 
     def keep(self, index: int) -> None:
-        name, size = f"between {index}", self.nodes[index].size
+        name, size = self.place(index), self.nodes[index].size
         if name in self.buffers:
             return
         self.buffers[name] = Buffer(name, "series", size, size, True)
@@ -197,7 +224,11 @@ class Lowering:
 
     def place(self, index: int) -> str:
         """The buffer where another block finds a value at its step."""
-        return self.sources[index][0][0] if self.lies(index) else f"between {index}"
+        if self.lies(index):
+            return self.sources[index][0][0]
+        whole = [s.buffer for s in self.stores.get(index, ()) if s.offset == 0 and s.mode in ("plain", "ended0")]
+        series = [buffer for buffer in whole if self.buffers[buffer].kind == "series"]
+        return series[0] if series else f"between {index}"
 
     # -- one block as integers
 
@@ -205,10 +236,11 @@ class Lowering:
         size = SIZES.index(block.size)
         if block.row is not None:
             node = self.nodes[block.row]
-            source, target = self.place(node.args[0]), f"between {block.row}"
+            source, target = self.place(node.args[0]), self.place(block.row)
             return [size, ROWS[node.op] + 1, self.number(source), self.number(target)]
         code = Code(self, block)
-        out = [size, 0, code.lanes_used, code.slots, len(code.groups)]
+        starts = [self.number(name) + 1 if name else 0 for name in code.starts]
+        out = [size, 0, code.lanes_used, code.slots, *starts, len(code.groups)]
         for buffer, terms in code.groups:
             out += [self.number(buffer), 1, len(terms)]
             for lane, matrix, transposed in terms:
@@ -221,10 +253,41 @@ class Lowering:
     def number(self, name: str) -> int:
         return list(self.buffers).index(name)
 
+    def vector(self, node: Node) -> str:
+        """The buffer of a vector parameter."""
+        self.parameter("vector", node.name, node.size, node.size)
+        return f"vector {node.name}"
+
     def parameter(self, kind: str, name: str, rows: str, columns: str) -> int:
         key = f"{kind} {name}"
         self.buffers.setdefault(key, Buffer(key, kind, rows, columns, False))
         return self.number(key)
+
+
+def shortened(nodes: Sequence[Node]) -> list[Node]:
+    """The nodes with g y (1 - y) and g (1 - y y), the derivatives of sigmoid and tanh, as one operation each."""
+
+    def factors(index: int, op: str) -> tuple[int, ...]:
+        return nodes[index].args if nodes[index].op == op else ()
+
+    def is_one(index: int) -> bool:
+        return nodes[index].op == "number" and nodes[index].value == 1.0
+
+    out = list(nodes)
+    for index, node in enumerate(nodes):
+        if node.op != "mul":
+            continue
+        left, right = node.args
+        one, taken = factors(right, "sub") or (None, None)
+        if one is None or taken is None or not is_one(one):
+            continue
+        gradient = factors(left, "mul")
+        if taken in gradient:
+            other = gradient[1 - gradient.index(taken)]
+            out[index] = replace(node, op="sigmoid_back", args=(other, taken))
+        elif factors(taken, "mul") and len(set(nodes[taken].args)) == 1:
+            out[index] = replace(node, op="tanh_back", args=(left, nodes[taken].args[0]))
+    return out
 
 
 class Code:
@@ -238,14 +301,17 @@ class Code:
         self.low, self.block, self.nodes = lowering, block, lowering.nodes
         self.lanes: dict[int, int] = {}  # product -> lane
         self.sums: dict[int, list[int]] = {}  # sum -> its first product and the terms beside its lane
+        self.begun: dict[int, int] = {}  # first product of a sum -> the term its lane starts from
         self.inside: set[int] = set()  # additions and products that are part of a sum
         self.share_lanes()
         self.lanes_used = self.slots = len(set(self.lanes.values()))
+        self.starts: list[str | None] = [None] * self.lanes_used  # the buffer a lane starts from
         self.groups = self.grouped()
         self.slot: dict[int, int] = {}
         self.left: dict[int, int] = {}  # value -> readers still to come
         self.free: list[int] = []
         self.out: list[list[int]] = []
+        self.start_lanes()
         order = [index for index in sorted({*block.products, *block.pointwise}) if index not in self.inside]
         for index in order:
             for arg in self.arguments(index):
@@ -287,6 +353,20 @@ class Code:
                 terms.append(arg)
         return terms, adds
 
+    def start_lanes(self) -> None:
+        """Lets each lane start from one term beside its products, a vector or a value that lies in memory."""
+        for first, *rest in self.sums.values():
+            for term in rest:
+                node = self.nodes[term]
+                if node.op == "vector":
+                    self.starts[self.lanes[first]] = self.low.vector(node)
+                elif self.low.lies(term):
+                    self.starts[self.lanes[first]] = self.low.place(term)
+                else:
+                    continue
+                self.begun[first] = term
+                break
+
     def grouped(self) -> list[tuple[str, list[tuple[int, int, bool]]]]:
         """The products by operand: lanes in order, each once in a group."""
         groups: list[tuple[str, list[tuple[int, int, bool]]]] = []
@@ -308,7 +388,8 @@ class Code:
 
     def arguments(self, index: int) -> tuple[int, ...]:
         if index in self.sums:
-            return tuple(self.sums[index])
+            first, *rest = self.sums[index]
+            return (first, *(term for term in rest if term != self.begun.get(first)))
         return () if index in self.lanes or self.is_read(index) else self.nodes[index].args
 
     def is_read(self, index: int) -> bool:
@@ -319,7 +400,7 @@ class Code:
         if index in self.lanes:
             self.slot[index] = self.lanes[index]
         elif index in self.sums:
-            first, *rest = self.sums[index]
+            first, *rest = self.arguments(index)
             target = self.slot[index] = self.lanes[first]
             for term in rest:
                 self.emit("add", target, target, self.read(term))
@@ -352,9 +433,9 @@ class Code:
             if node.op == "number":
                 self.emit("constant", target, 0, 0, number=node.value)
             elif node.op == "vector":
-                self.emit("spread", target, self.low.parameter("vector", node.name, node.size, node.size), 0)
+                self.emit("spread", target, self.low.number(self.low.vector(node)), 0)
             else:
-                self.load(target, self.low.sources.get(index, ((f"between {index}", 0),)))
+                self.load(target, self.low.sources.get(index, ((self.low.place(index), 0),)))
         return self.slot[index]
 
     def load(self, target: int, parts: Source) -> None:

@@ -1,0 +1,241 @@
+// The core by itself, under sanitizers: replays calls that the engine made, with memory of exactly the sizes it
+// asked for; from several threads at once; and mutated, which must be refused or run without harm.
+//
+// core_tests FILE replay|callers|mutants
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <random>
+#include <sstream>
+#include <thread>
+
+#include "../dispatch.h"
+#include "../threads.h"
+
+using namespace gatework;
+
+namespace {
+
+using Numbers = std::vector<int64_t>;
+using Random = std::mt19937;
+
+constexpr int MUTANTS = 20000;
+constexpr int64_t MEMORY = 1 << 22;  // floats that a mutant may have
+constexpr int64_t WORK = 10000;      // rows times steps that a mutant may run
+
+// As tests/core_calls.py writes it, a line each: every sequence with its length before it.
+struct Call {
+    Numbers stream, sizes, steps_and_rows, buffers, starts, lengths, resets;
+
+    std::vector<Numbers*> parts() { return {&stream, &sizes, &steps_and_rows, &buffers, &starts, &lengths, &resets}; }
+};
+
+std::vector<Call> read(const char* path) {
+    std::ifstream file(path);
+    std::vector<Call> calls;
+    for (std::string line; std::getline(file, line);) {
+        std::istringstream numbers(line);
+        for (Numbers* part : calls.emplace_back().parts()) {
+            size_t many = 0;
+            numbers >> many;
+            part->resize(many);
+            for (int64_t& number : *part) numbers >> number;
+        }
+    }
+    return calls;
+}
+
+template <class T>
+std::vector<T> narrowed(const Numbers& numbers) {
+    return {numbers.begin(), numbers.end()};
+}
+
+template <class T>
+std::unique_ptr<T[]> copied(const Numbers& numbers) {
+    auto memory = std::make_unique<T[]>(numbers.size());
+    for (size_t i = 0; i < numbers.size(); ++i) memory[i] = static_cast<T>(numbers[i]);
+    return memory;
+}
+
+bool accepted(const Job& job) {
+    try {
+        verify(job);
+        return true;
+    } catch (const std::invalid_argument&) {
+        return false;
+    }
+}
+
+// A call made ready: its plan, and where it is accepted buffers of the fewest floats that still are, each in an
+// allocation of its own: whatever reads or writes further is caught.
+struct Ready {
+    Plan plan;
+    std::unique_ptr<int64_t[]> lengths;
+    std::unique_ptr<uint8_t[]> resets;
+    std::vector<std::unique_ptr<float[]>> memory;
+    Job job;
+    bool fits;
+
+    explicit Ready(const Call& call)
+        : plan(narrowed<int32_t>(call.stream)), lengths(copied<int64_t>(call.lengths)), resets(copied<uint8_t>(call.resets)) {
+        static float somewhere;
+        job = {&plan, call.sizes, call.steps_and_rows[0], call.steps_and_rows[1], {}, nullptr, nullptr, narrowed<int32_t>(call.starts)};
+        if (!call.lengths.empty()) job.lengths = lengths.get();
+        if (!call.resets.empty()) job.resets = resets.get();
+        for (size_t i = 0; i < call.buffers.size(); i += 4) {
+            const int64_t* one = &call.buffers[i];
+            job.buffers.push_back({&somewhere, one[0], one[1], one[2], one[3]});
+        }
+        fits = accepted(job);
+        if (!fits || !is_small()) return;
+        for (Buffer& buffer : job.buffers) shrink(buffer);
+        Random random(20);
+        std::uniform_real_distribution<float> some(0.1f, 1.0f);
+        for (Buffer& buffer : job.buffers) {
+            memory.push_back(std::make_unique<float[]>(buffer.floats));
+            for (int64_t i = 0; i < buffer.floats; ++i) memory.back()[i] = some(random);
+            buffer.data = memory.back().get();
+        }
+    }
+
+    bool is_small() const {
+        for (const Buffer& buffer : job.buffers)
+            if (buffer.floats > MEMORY) return false;
+        for (const int64_t size : job.sizes)
+            if (size > WORK) return false;
+        return job.T < WORK && job.B < WORK && job.T * job.B < WORK;
+    }
+
+    void shrink(Buffer& buffer) {
+        int64_t refused = -1, enough = buffer.floats;
+        while (enough - refused > 1) {
+            buffer.floats = refused + (enough - refused) / 2;
+            (accepted(job) ? enough : refused) = buffer.floats;
+        }
+        buffer.floats = enough;
+    }
+
+    void run(const Isa& isa, Grid grid) { isa.run(job, grid, parallel); }
+
+    bool operator==(const Ready& other) const {
+        for (size_t i = 0; i < memory.size(); ++i)
+            if (std::memcmp(memory[i].get(), other.memory[i].get(), job.buffers[i].floats * sizeof(float)) != 0) return false;
+        return true;
+    }
+};
+
+void expect(bool holds, const char* what) {
+    if (holds) return;
+    std::cerr << "core_tests: " << what << '\n';
+    std::exit(1);
+}
+
+// -- replay
+
+// Every call on every instruction set, by one thread and by several; a second run gives the same numbers.
+void replay(const std::vector<Call>& calls) {
+    for (const Call& call : calls) {
+        for (const Isa& isa : available()) {
+            for (const Grid grid : {Grid{1, 1}, Grid{1, 2}, Grid{2, 1}, Grid{2, 2}}) {
+                Ready first(call), second(call);
+                expect(first.fits, "a call of the engine was refused");
+                first.run(isa, grid);
+                second.run(isa, grid);
+                expect(first == second, "a second run gave other numbers");
+            }
+        }
+    }
+    std::cout << calls.size() << " calls replayed on " << available().size() << " instruction sets\n";
+}
+
+// -- callers
+
+// Two callers at once, each with several threads: the numbers are those of each alone.
+void callers(const std::vector<Call>& calls) {
+    int pairs = 0;
+    for (size_t i = 0; i + 1 < calls.size(); i += 5) {
+        for (const Grid grid : {Grid{1, 1}, Grid{1, 2}, Grid{3, 1}, Grid{2, 2}}) {
+            const Isa& isa = available()[i / 5 % available().size()];
+            Ready alone[] = {Ready(calls[i]), Ready(calls[i + 1])}, together[] = {Ready(calls[i]), Ready(calls[i + 1])};
+            for (Ready& each : alone) each.run(isa, grid);
+            std::thread other([&] { together[0].run(isa, grid); });
+            together[1].run(isa, grid);
+            other.join();
+            expect(alone[0] == together[0] && alone[1] == together[1], "two callers at once gave other numbers");
+            ++pairs;
+        }
+    }
+    std::cout << pairs << " pairs of callers\n";
+}
+
+// -- mutants
+
+int64_t odd_number(Random& random) {
+    constexpr int64_t ODD[] = {-1, 0, 1, 2, 3, 5, 16, 17, 64, 1000, 4096, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN};
+    return ODD[random() % std::size(ODD)];
+}
+
+// Changes, drops, repeats or adds a number.
+void mutate(Numbers& numbers, Random& random) {
+    if (numbers.empty()) return numbers.push_back(odd_number(random));
+    const size_t place = random() % numbers.size();
+    switch (random() % 8) {
+        case 0: numbers[place] = odd_number(random); break;
+        case 1: ++numbers[place]; break;
+        case 2: --numbers[place]; break;
+        case 3: numbers[place] = numbers[random() % numbers.size()]; break;
+        case 4: numbers[place] = static_cast<int64_t>(random() % 20); break;
+        case 5: std::swap(numbers[place], numbers[random() % numbers.size()]); break;
+        case 6: numbers.insert(numbers.begin() + place, numbers[place]); break;
+        default: numbers.erase(numbers.begin() + place);
+    }
+}
+
+// A call with one to four faults, in its plan or in what it runs on.
+Call mutant(Call call, Random& random) {
+    const std::vector<Numbers*> parts = call.parts();
+    for (unsigned faults = 1 + random() % 4; faults > 0; --faults) mutate(random() % 2 ? call.stream : *parts[random() % parts.size()], random);
+    call.steps_and_rows.resize(2);
+    call.buffers.resize(call.buffers.size() / 4 * 4);
+    // lengths and resets are addresses to the core: theirs is the one size that the caller answers for
+    const int64_t T = call.steps_and_rows[0], B = call.steps_and_rows[1];
+    const bool small = T >= 0 && B >= 0 && T < WORK && B < WORK && T * B < WORK;
+    if (!call.lengths.empty()) call.lengths.resize(small ? B : 0);
+    if (!call.resets.empty()) call.resets.resize(small ? T * B : 0);
+    return call;
+}
+
+void mutants(const std::vector<Call>& calls) {
+    Random random(20);
+    int plans = 0, jobs = 0, ran = 0;
+    for (int i = 0; i < MUTANTS; ++i) {
+        std::unique_ptr<Ready> ready;
+        try {
+            ready = std::make_unique<Ready>(mutant(calls[random() % calls.size()], random));
+        } catch (const std::invalid_argument&) {
+            continue;
+        }
+        ++plans;
+        if (!ready->fits) continue;
+        ++jobs;
+        if (!ready->is_small()) continue;
+        ++ran;
+        ready->run(available()[i % available().size()], i % 4 ? Grid{1, 1} : Grid{2, 2});
+    }
+    std::cout << MUTANTS << " mutants: " << plans << " plans accepted, " << jobs << " calls accepted, " << ran << " run\n";
+    expect(ran > MUTANTS / 100 && plans < MUTANTS, "the mutants test nothing: all were refused, or none");
+}
+
+}  // namespace
+
+int main(int many, char** words) {
+    expect(many == 3, "expected: core_tests FILE replay|callers|mutants");
+    const std::vector<Call> calls = read(words[1]);
+    const std::string what = words[2];
+    expect(!calls.empty(), "no calls in the file");
+    if (what == "replay") replay(calls);
+    else if (what == "callers") callers(calls);
+    else mutants(calls);
+}

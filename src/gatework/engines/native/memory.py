@@ -1,0 +1,111 @@
+"""The tensors of a call, and the core's table of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gatework import _native
+from gatework.engines.native.lowering import SIZES, Plan
+
+SMALL = 2e5  # operations of a step below which one thread does it all
+LEAST = 1 << 14  # floats from which on memory is the core's: it keeps what is given back
+
+
+@dataclass
+class Memory:
+    """The tensors of a call by buffer name; a series has one step for each in time, or a few that are used in turn."""
+
+    T: int
+    B: int
+    units: dict[str, int]
+    tensors: dict[str, Tensor]
+
+    def row(self, name: str, kind: str) -> tuple[int, int, int, int, int]:
+        """Address, floats from step to step and from row to row, steps before memory is used again, floats in all."""
+        tensor = self.tensors[name]
+        shape, strides = tensor.shape, tensor.stride()
+        if 0 in shape:
+            return tensor.data_ptr(), 0, shape[-1], 1, 0
+        reach = 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+        if kind == "series" and len(shape) == 3:
+            return tensor.data_ptr(), strides[0], strides[1], shape[0], reach
+        return tensor.data_ptr(), 0, strides[0] if len(shape) == 2 else shape[-1], 1, reach
+
+    def series(self, steps: int, *sizes: str) -> list[Tensor]:
+        """Memory for series [steps,B,size], one after another."""
+        widths = [self.units[size] for size in sizes]
+        parts = torch.split(allocated(steps * self.B * sum(widths)), [steps * self.B * width for width in widths])
+        return [part.view(steps, self.B, width) for part, width in zip(parts, widths, strict=True)]
+
+    def beside(self, *sizes: str) -> Sequence[Tensor]:
+        """Memory for series [T,B,size] side by side: the parts of one series."""
+        widths = [self.units[size] for size in sizes]
+        return torch.split(allocated(self.T, self.B, sum(widths)), widths, -1)
+
+    def joined(self, names: Sequence[str]) -> list[tuple[list[str], Tensor]]:
+        """Series, joined where the next lies beside the one before: names, [T*B, sum of their sizes]."""
+        result: list[tuple[list[str], Tensor]] = []
+        for name in names:
+            tensor = self.tensors[name]
+            if result:
+                before, wide = result[-1]
+                after = wide.data_ptr() + wide.shape[-1] * wide.element_size()
+                if after == tensor.data_ptr() and wide.stride() == tensor.stride() and len(wide) == len(tensor):
+                    shape = (*wide.shape[:-1], wide.shape[-1] + tensor.shape[-1])
+                    result[-1] = ([*before, name], wide.as_strided(shape, wide.stride()))
+                    continue
+            result.append(([name], tensor))
+        return [(names, self.flat(wide)) for names, wide in result]
+
+    def flat(self, series: Tensor) -> Tensor:
+        """A series of T steps, or one step for all, as [T*B,size]."""
+        series = series if len(series) == self.T else series.expand(self.T, -1, -1)
+        return series.reshape(self.T * self.B, -1)
+
+
+def allocated(*shape: int) -> Tensor:
+    """A float32 tensor without values."""
+    floats = prod(shape)
+    if floats < LEAST:
+        return torch.empty(shape)
+    return torch.from_numpy(_native.memory(floats)).view(shape)
+
+
+def execute(
+    core: _native.Plan,
+    plan: Plan,
+    memory: Memory,
+    lengths: Tensor | None,
+    resets: Tensor | None,
+    starts: Mapping[str, str],
+) -> None:
+    """Gives the values between blocks their memory, and runs the plan."""
+    for buffer in plan.between:
+        (memory.tensors[buffer.name],) = memory.series(2, buffer.columns)
+    table = np.array([memory.row(buffer.name, buffer.kind) for buffer in plan.buffers], dtype=np.int64).reshape(-1, 5)
+    rows, columns = grid(plan, memory)
+    _native.run(
+        core,
+        [memory.units[size] for size in SIZES],
+        memory.T,
+        memory.B,
+        table,
+        [plan.order[starts[b.name]] if b.name in starts else -1 for b in plan.buffers],
+        0 if lengths is None else lengths.data_ptr(),
+        0 if resets is None else resets.data_ptr(),
+        rows,
+        columns,
+    )
+
+
+def grid(plan: Plan, memory: Memory) -> tuple[int, int]:
+    """How many bands of rows and of units the threads take."""
+    threads = torch.get_num_threads()
+    weights = sum(memory.units[b.rows] * memory.units[b.columns] for b in plan.buffers if b.kind == "matrix")
+    if threads == 1 or 2 * weights * memory.B < SMALL:
+        return 1, 1
+    return 1, threads
