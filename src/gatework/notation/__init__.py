@@ -2,7 +2,7 @@
 
 source -> reader, checks -> graph -> sizes -> program     `parse`: lines, expressions, nodes, sizes, Program
 ops                                                       the one table of operations
-adjoint, rewrite                                          Program to backward Program; to a cheaper Program
+adjoint, rewrite, recipe                                  Program to backward Program; to a cheaper one; from text again
 expression -> equations, derivation -> spelling -> show   Program or adjoint to text and LaTeX, for people
 """
 

@@ -7,8 +7,8 @@ from functools import lru_cache
 from numbers import Real
 
 from gatework.notation.checks import unreached
-from gatework.notation.program import Program
-from gatework.notation.reader import Options, Reader
+from gatework.notation.program import Options, Program
+from gatework.notation.reader import Reader
 from gatework.notation.source import EquationError, EquationWarning, statements
 
 Pairs = Mapping[str, float] | Iterable[tuple[str, float]]

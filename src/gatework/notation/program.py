@@ -1,7 +1,8 @@
 """The immutable Program a text becomes: inputs, parameters, states, nodes in order, stages."""
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 
 from gatework.notation.ops import OPS
@@ -59,24 +60,50 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Options:
+    """What `parse` takes beside the text."""
+
+    output: str
+    constants: tuple[tuple[str, float], ...]
+    start: tuple[tuple[str, float], ...]
+    dropout: tuple[str, ...]
+    zoneout: tuple[str, ...]
+    taps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Program:
     """A cell, compiled: every engine, diagram and derivation reads this and nothing else.
 
-    `named` pairs every assigned name with its node, in the order of the text; `inputs` are x and, where a
-    layer asked for them, masks and taps; `tied` is the line that ties the size of x to that of a state.
+    `lines` and `options` are what it was read from; `named` pairs every assigned name with its node, in the
+    order of the text; `inputs` are x and, where a layer asked for them, masks and taps; `tied` is the line that
+    ties the size of x to that of a state.
     """
 
     lines: tuple[str, ...]
+    options: Options
     nodes: tuple[Node, ...]
     inputs: tuple[str, ...]
     states: tuple[State, ...]
     parameters: tuple[Parameter, ...]
     named: tuple[tuple[str, int], ...]
-    output: str
     tied: int = 0
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
+
+    def __hash__(self) -> int:  # of few fields: plans are looked up at every call
+        return hash((self.lines, self.inputs, self.options.output))
+
+    @cached_property
+    def recipe(self) -> str:
+        """What it was read from as one line of JSON, of which `gatework.notation.recipe.read` makes it again."""
+        return json.dumps({"equations": str(self), **asdict(self.options)})
+
+    @property
+    def output(self) -> str:
+        """The name that leaves the cell at each step."""
+        return self.options.output
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:

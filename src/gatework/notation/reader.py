@@ -2,26 +2,13 @@
 
 import ast
 import math
-from dataclasses import dataclass
 
 from gatework.notation.checks import check_constants, check_names, hint, states_of, targets, unusable
 from gatework.notation.graph import INFIX, Graph
 from gatework.notation.ops import FUNCTIONS, OPS
-from gatework.notation.program import Node, Program
+from gatework.notation.program import Node, Options, Program
 from gatework.notation.sizes import sized
 from gatework.notation.source import Statement, closest
-
-
-@dataclass(frozen=True)
-class Options:
-    """What `parse` takes beside the text."""
-
-    output: str
-    constants: tuple[tuple[str, float], ...]
-    start: tuple[tuple[str, float], ...]
-    dropout: tuple[str, ...]
-    zoneout: tuple[str, ...]
-    taps: tuple[str, ...]
 
 
 class Reader:
@@ -48,12 +35,12 @@ class Reader:
         new = {name: self.carry(name) for name in states}
         program = Program(
             lines=lines,
+            options=self.options,
             nodes=tuple(self.graph.nodes),
             inputs=tuple(self.inputs),
             states=(),
             parameters=(),
             named=tuple((self.values | new).items()),
-            output=self.options.output,
         )
         places = {name: (value, self.written[name], self.assigned[name].number) for name, value in new.items()}
         return sized(program, places, dict(self.options.start), self.kinds)
