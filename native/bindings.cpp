@@ -16,18 +16,56 @@ namespace {
 
 using Table = nb::ndarray<const int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
-void run(const Plan& plan, std::vector<int64_t> sizes, int64_t T, int64_t B, Table table, std::vector<int32_t> starts, uintptr_t lengths, uintptr_t resets, int rows, int columns) {
+Job job_of(const Plan& plan, std::vector<int64_t> sizes, int64_t T, int64_t B, Table table, std::vector<int32_t> starts) {
     if (table.shape(1) != 5) throw std::invalid_argument("native plan: a buffer is five numbers");
-    Job job{&plan, std::move(sizes), T, B, {}, reinterpret_cast<const int64_t*>(lengths), reinterpret_cast<const uint8_t*>(resets), std::move(starts)};
+    Job job{&plan, std::move(sizes), T, B, {}, nullptr, nullptr, std::move(starts)};
     for (size_t i = 0; i < table.shape(0); ++i) {
         const int64_t* one = table.data() + 5 * i;
         job.buffers.push_back({reinterpret_cast<float*>(one[0]), one[1], one[2], one[3], one[4]});
     }
-    verify(job);
-    if (rows < 1 || columns < 1 || rows * columns > 1024) throw std::invalid_argument("native plan: no such grid of threads");
-    nb::gil_scoped_release released;
-    chosen().run(job, {rows, columns}, parallel);
+    return job;
 }
+
+Grid grid_of(int rows, int columns) {
+    if (rows < 1 || columns < 1 || rows > 1024 || columns > 1024 || rows * columns > 1024)
+        throw std::invalid_argument("native plan: no such grid of threads");
+    return {rows, columns};
+}
+
+void run(const Plan& plan, std::vector<int64_t> sizes, int64_t T, int64_t B, Table table, std::vector<int32_t> starts, uintptr_t lengths, uintptr_t resets, int rows, int columns) {
+    Job job = job_of(plan, std::move(sizes), T, B, table, std::move(starts));
+    job.lengths = reinterpret_cast<const int64_t*>(lengths);
+    job.resets = reinterpret_cast<const uint8_t*>(resets);
+    verify(job);
+    const Grid grid = grid_of(rows, columns);
+    nb::gil_scoped_release released;
+    chosen().prepare(job, grid)->run(0, parallel);
+}
+
+// A forward plan, one step at a time, its weights packed once.
+class Stream {
+public:
+    Stream(const Plan& plan, std::vector<int64_t> sizes, int64_t B, Table table, size_t input, int rows, int columns)
+        : job_(job_of(plan, std::move(sizes), int64_t{1} << 30, B, table, std::vector<int32_t>(table.shape(0), -1))), input_(input) {
+        if (plan.backwards) throw std::invalid_argument("native plan: a stream runs forwards");
+        if (input_ >= job_.buffers.size() || job_.buffers[input_].period != 1) throw std::invalid_argument("native plan: no such input");
+        verify(job_);  // for as many steps as there may be, so that all of every buffer is seen
+        job_.T = 1;
+        scan_ = chosen().prepare(job_, grid_of(rows, columns));
+    }
+
+    void step(uintptr_t input) {
+        if (input % sizeof(float) || !input) throw std::invalid_argument("native plan: a buffer out of alignment");
+        job_.buffers[input_].data = reinterpret_cast<float*>(input);
+        scan_->run(done_++, parallel);
+    }
+
+private:
+    Job job_;
+    size_t input_;
+    int64_t done_ = 0;
+    std::unique_ptr<Scan> scan_;
+};
 
 }  // namespace
 
@@ -36,6 +74,18 @@ NB_MODULE(_native, module) {
     module.doc() = "The native core: verifies plans and runs them.";
     nb::class_<Plan>(module, "Plan").def(nb::init<const std::vector<int32_t>&>());
     module.def("run", &run);
+    nb::class_<Stream>(module, "Stream")
+        .def(nb::init<const Plan&, std::vector<int64_t>, int64_t, Table, size_t, int, int>(), nb::keep_alive<1, 2>())
+        .def("step", &Stream::step);
+    module.def("ceiling", [](double seconds, int threads) {
+        if (!(seconds > 0 && seconds < 60) || threads < 1 || threads > 1024) throw std::invalid_argument("expected 0 to 60 seconds and 1 to 1024 threads");
+        struct Work { double seconds; std::vector<double> found; } work{seconds, std::vector<double>(threads)};
+        nb::gil_scoped_release released;
+        parallel(threads, [](int thread, void* context) { auto* own = static_cast<Work*>(context); own->found[thread] = chosen().ceiling(own->seconds); }, &work);
+        double sum = 0;
+        for (double each : work.found) sum += each;
+        return sum / 1e9;
+    });
     module.def("memory", [](size_t floats) {
         float* data = static_cast<float*>(take_memory(floats * sizeof(float)));
         nb::capsule owner(data, [](void* memory) noexcept { give_memory(memory); });

@@ -6,11 +6,13 @@
 
 namespace gatework {
 
-#define GW_DECLARE(isa)                                                                   \
-    namespace isa {                                                                       \
-    void run(const Job& job, Grid grid, void (*parallel)(int, void (*)(int, void*), void*)); \
-    void map(int op, const float* from, float* to, int64_t many);                         \
+#define GW_DECLARE(isa)                                            \
+    namespace isa {                                                \
+    std::unique_ptr<Scan> prepare(const Job& job, Grid grid);       \
+    void map(int op, const float* from, float* to, int64_t many);  \
+    double ceiling(double seconds);                                \
     }
+#define GW_ISA_ENTRY(isa) {#isa, isa::prepare, isa::map, isa::ceiling}
 
 #ifdef GW_X86
 GW_DECLARE(avx512)
@@ -24,10 +26,10 @@ const std::vector<Isa>& available() {
 #ifdef GW_X86
         __builtin_cpu_init();
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
-            isas.push_back({"avx512", avx512::run, avx512::map});
-        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) isas.push_back({"avx2", avx2::run, avx2::map});
+            isas.push_back(GW_ISA_ENTRY(avx512));
+        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) isas.push_back(GW_ISA_ENTRY(avx2));
 #endif
-        isas.push_back({"baseline", baseline::run, baseline::map});
+        isas.push_back(GW_ISA_ENTRY(baseline));
         return isas;
     }();
     return found;

@@ -9,8 +9,9 @@ namespace gatework {
 
 struct Isa {
     const char* name;
-    Run run;
+    std::unique_ptr<Scan> (*prepare)(const Job& job, Grid grid);
     void (*map)(int op, const float* from, float* to, int64_t many);
+    double (*ceiling)(double seconds);  // operations per second in a bare loop of multiply-adds
 };
 
 // Those that this machine can run, the widest first.

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
+#include <chrono>
 #include <cmath>
 #include <memory>
 #include <thread>
@@ -64,14 +66,16 @@ using Kernel = void (*)(const float* a, int64_t row, int64_t K, const float* str
 template <int M, int N>
 void kernel(const float* a, int64_t row, int64_t K, const float* strip, float* const* lanes, int64_t W, const float* next) {
     V sum[M][N];
+#pragma GCC unroll 8
     for (int m = 0; m < M; ++m)
+#pragma GCC unroll 8
         for (int n = 0; n < N; ++n) sum[m][n] = get(lanes[n] + m * W);
 #pragma GCC unroll 2
     for (int64_t k = 0; k < K; ++k) {
         V weights[N];
 #pragma GCC unroll 8
         for (int n = 0; n < N; ++n) weights[n] = get(strip + k * N * VL + n * VL);
-        __builtin_prefetch(next + k * 16, 0, 2);
+        if (M > 2) __builtin_prefetch(next + k * 16, 0, 2);  // with few rows the memory is busy as it is
 #pragma GCC unroll 8
         for (int m = 0; m < M; ++m) {
             const V value = all(a[m * row + k]);
@@ -79,7 +83,9 @@ void kernel(const float* a, int64_t row, int64_t K, const float* strip, float* c
             for (int n = 0; n < N; ++n) sum[m][n] += value * weights[n];
         }
     }
+#pragma GCC unroll 8
     for (int m = 0; m < M; ++m)
+#pragma GCC unroll 8
         for (int n = 0; n < N; ++n) put(lanes[n] + m * W, sum[m][n]);
 }
 
@@ -91,15 +97,19 @@ constexpr Kernel KERNELS[4][ROWS] = {GW_ROW(1), GW_ROW(2), GW_ROW(3), GW_ROW(4)}
 // Weights lie in the order in which they are read: tile, group, chunk of K, strip of vectors, k.
 struct Layout {
     int64_t N = 0;                // units
-    int64_t W = 0;                // units of a tile
+    int64_t W = 0;                // units of a tile, a power of two
+    int shift = 0;                // its logarithm
     int64_t tiles = 0;            // tiles of units
-    int64_t height = 0;           // rows of a tile, at most
+    int64_t height = 1;           // rows of a tile, at most
     int64_t weights = 0;          // where its weights start
     int64_t tile_weights = 0;     // how many a tile has
     std::vector<int64_t> groups;  // where a group's start in a tile
 };
 
-struct Shared {
+struct Worker;
+
+// A plan on buffers of known sizes, its weights packed at the first run.
+struct Shared : Scan {
     const Job& job;
     Grid grid;
     std::vector<Layout> layouts;
@@ -107,9 +117,13 @@ struct Shared {
     std::vector<std::unique_ptr<Barrier>> barriers;
     std::vector<std::vector<float>> totals;  // thread -> all totals
     std::vector<int64_t> total_at;           // buffer -> where its total starts
-    Barrier packed;
+    std::vector<std::unique_ptr<Worker>> workers;
+    Barrier everyone;
+    bool packed = false;
+    int64_t first = 0;
 
-    Shared(const Job& j, Grid g) : job(j), grid(g), packed(g.rows * g.columns) {}
+    Shared(const Job& j, Grid g);
+    void run(int64_t from, Parallel parallel) override;
 };
 
 int64_t operand_size(const Job& job, const Group& group) { return job.sizes[job.plan->buffers[group.operand].columns]; }
@@ -125,6 +139,7 @@ Layout laid_out(const Job& job, const Block& block, Grid grid) {
     columns = std::clamp<int64_t>(columns, 1, ceiling(std::max<int64_t>(out.N, 1), UNITS * grid.columns));
     while (columns & (columns - 1)) --columns;  // a power of two, so that tiles of different blocks nest
     out.W = columns * UNITS;
+    out.shift = std::countr_zero(static_cast<uint64_t>(out.W));
     out.tiles = ceiling(out.N, out.W);
     const int64_t fits = NEAR / (std::max(block.slots, 1) * out.W * 4);
     out.height = block.lanes ? std::clamp<int64_t>(fits / ROWS * ROWS, ROWS, 8 * ROWS) : std::clamp<int64_t>(fits, 1, 8 * ROWS);
@@ -138,10 +153,13 @@ Layout laid_out(const Job& job, const Block& block, Grid grid) {
 // The vectors of a group's terms side by side, cut into strips of equal width as far as that goes.
 template <class F>
 void strips(int64_t vectors, F f) {
-    const int64_t many = ceiling(vectors, MOST);
+    if (vectors == 0) return;
+    const int64_t many = ceiling(vectors, MOST), width = vectors / many, wider = vectors % many;
+    int64_t first = 0;
     for (int64_t i = 0; i < many; ++i) {
-        const int64_t first = vectors * i / many;
-        f(first, vectors * (i + 1) / many - first);
+        const int64_t wide = width + (i < wider);
+        f(first, wide);
+        first += wide;
     }
 }
 
@@ -190,6 +208,12 @@ void pack_tile(const Job& job, const Block& block, const Layout& layout, int64_t
 
 // -- one thread's work
 
+// A thread's part of the units, in columns, and of the rows, in bands of a height or one less.
+struct Areas {
+    int64_t N, W, first, last;  // columns of W units, the last of N as many as are left
+    int64_t bands, height, tall;  // `tall` bands have one row more than `height`
+};
+
 struct Worker {
     Shared& shared;
     const Job& job;
@@ -197,6 +221,8 @@ struct Worker {
     int band, column, thread;
     int64_t row0, row1;
     Aligned scratch;
+    std::vector<Areas> shares;  // of each block
+    Areas both{};               // of the first and the last block, where they are fused
     int64_t t = 0;
 
     Worker(Shared& s, int index)
@@ -208,6 +234,12 @@ struct Worker {
             if (plan.blocks[b].row < 0)
                 most = std::max(most, plan.blocks[b].slots * shared.layouts[b].W * shared.layouts[b].height);
         scratch.make(most);
+        for (size_t b = 0; b < plan.blocks.size(); ++b)
+            shares.push_back(share(shared.layouts[b].N, shared_width(plan.blocks[b]), shared.layouts[b].height));
+        if (plan.fused) {
+            const size_t last = plan.blocks.size() - 1;
+            both = share(shared.layouts[0].N, shared_width(plan.blocks[0]), std::max(shared.layouts[0].height, shared.layouts[last].height));
+        }
     }
 
     float* at(int32_t buffer, int64_t offset, int64_t row) const {
@@ -220,13 +252,15 @@ struct Worker {
     void wait() { if (shared.grid.columns > 1) shared.barriers[band]->wait(); }
 
     void run() {
-        for (size_t b = 0; b < plan.blocks.size(); ++b)
-            for (int64_t tile = thread; tile < shared.layouts[b].tiles; tile += shared.grid.rows * shared.grid.columns)
-                pack_tile(job, plan.blocks[b], shared.layouts[b], tile, shared.weights.data);
-        shared.packed.wait();
+        if (!shared.packed) {
+            for (size_t b = 0; b < plan.blocks.size(); ++b)
+                for (int64_t tile = thread; tile < shared.layouts[b].tiles; tile += shared.grid.rows * shared.grid.columns)
+                    pack_tile(job, plan.blocks[b], shared.layouts[b], tile, shared.weights.data);
+            if (shared.grid.rows * shared.grid.columns > 1) shared.everyone.wait();
+        }
         if (plan.fused && job.T > 0) return run_fused();
         for (int64_t step = 0; step < job.T; ++step) {
-            t = plan.backwards ? job.T - 1 - step : step;
+            t = plan.backwards ? job.T - 1 - step : shared.first + step;
             for (size_t b = 0; b < plan.blocks.size(); ++b) block(b);
         }
     }
@@ -240,9 +274,7 @@ struct Worker {
         for (int64_t left = job.T; left > 0; --left) {
             for (size_t b = 1; b < last; ++b) block(b);
             if (plan.blocks[last].waits) wait();
-            const int64_t W = std::max(shared.layouts[0].W, shared.layouts[last].W);
-            const int64_t height = std::max(shared.layouts[0].height, shared.layouts[last].height);
-            areas(shared.layouts[last].N, W, height, [&](int64_t from, int64_t to, int64_t row, int64_t end) {
+            each(both, [&](int64_t from, int64_t to, int64_t row, int64_t end) {
                 area(last, from, to, row, end);
                 if (left == 1) return;
                 t += by;
@@ -258,7 +290,7 @@ struct Worker {
         const Layout& layout = shared.layouts[b];
         if (block.waits) wait();
         if (block.row >= 0) return rows(block, layout.N);
-        areas(layout.N, shared_width(block), layout.height, [&](int64_t from, int64_t to, int64_t row, int64_t end) { area(b, from, to, row, end); });
+        each(shares[b], [&](int64_t from, int64_t to, int64_t row, int64_t end) { area(b, from, to, row, end); });
     }
 
     // All blocks of a size share the units out alike: what a thread stores for one it may read in another.
@@ -269,19 +301,28 @@ struct Worker {
         return W;
     }
 
-    // This thread's part of N units and of the rows, in areas of at most W units and `height` rows, rows first.
+    Areas share(int64_t N, int64_t W, int64_t height) const {
+        const int64_t many = ceiling(N, W), rows = row1 - row0, bands = ceiling(rows, height);
+        const int64_t tall = rows % std::max<int64_t>(bands, 1), low = rows / std::max<int64_t>(bands, 1);
+        return {N, W, many * column / shared.grid.columns, many * (column + 1) / shared.grid.columns, bands, low, tall};
+    }
+
     template <class F>
-    void areas(int64_t N, int64_t W, int64_t height, F f) {
-        const int64_t many = ceiling(N, W), tall = std::max<int64_t>(ceiling(row1 - row0, height), 1);
-        for (int64_t each = many * column / shared.grid.columns; each < many * (column + 1) / shared.grid.columns; ++each)
-            for (int64_t i = 0; i < tall; ++i)
-                f(each * W, std::min((each + 1) * W, N), row0 + (row1 - row0) * i / tall, row0 + (row1 - row0) * (i + 1) / tall);
+    void each(const Areas& areas, F f) const {
+        for (int64_t column = areas.first; column < areas.last; ++column) {
+            int64_t row = row0;
+            for (int64_t band = 0; band < areas.bands; ++band) {
+                const int64_t end = row + areas.height + (band < areas.tall);
+                f(column * areas.W, std::min((column + 1) * areas.W, areas.N), row, end);
+                row = end;
+            }
+        }
     }
 
     // A block over an area that may hold several of its tiles.
     void area(size_t b, int64_t from, int64_t to, int64_t row, int64_t end) {
         const Layout& layout = shared.layouts[b];
-        for (int64_t tile = from / layout.W; tile * layout.W < to; ++tile)
+        for (int64_t tile = from >> layout.shift; tile * layout.W < to; ++tile)
             for (int64_t first = row; first < end; first += layout.height)
                 one(plan.blocks[b], layout, tile, first, std::min(layout.height, end - first));
     }
@@ -304,18 +345,24 @@ struct Worker {
 
     void product(const Group& group, const float* strip, int64_t W, int64_t slot, int64_t row, int64_t height) {
         const Buffer& operand = job.buffers[group.operand];
-        const int64_t K = operand_size(job, group), each = W / VL, blocks = ceiling(height, ROWS);
+        const int64_t K = operand_size(job, group), each = W / VL;
+        const int shift = std::countr_zero(static_cast<uint64_t>(each));
+        const uint32_t blocks = (static_cast<uint32_t>(height) + ROWS - 1) / ROWS;
+        const uint32_t rows = static_cast<uint32_t>(height) / blocks, more = static_cast<uint32_t>(height) % blocks;
         const float* a = at(group.operand, group.offset, row);
         for (int64_t k0 = 0; k0 < K; k0 += CHUNK) {
             const int64_t many = std::min<int64_t>(CHUNK, K - k0);
             strips(static_cast<int64_t>(group.terms.size()) * each, [&](int64_t first, int64_t wide) {
                 const float* next = strip + many * wide * VL;
-                for (int64_t i = 0; i < blocks; ++i) {
-                    const int64_t m = height * i / blocks, rows = height * (i + 1) / blocks - m;
-                    float* lanes[MOST];
-                    for (int64_t n = 0; n < wide; ++n)
-                        lanes[n] = scratch.data + group.terms[(first + n) / each].lane * slot + (first + n) % each * VL + m * W;
-                    KERNELS[wide - 1][rows - 1](a + m * operand.row + k0, operand.row, many, strip, lanes, W, next + (i % wide) * many * 16);
+                float* lanes[MOST];
+                for (int64_t n = 0; n < wide; ++n)
+                    lanes[n] = scratch.data + group.terms[(first + n) >> shift].lane * slot + ((first + n) & (each - 1)) * VL;
+                const float* from = a + k0;
+                for (uint32_t i = 0; i < blocks; ++i) {
+                    const uint32_t tall = rows + (i < more);
+                    KERNELS[wide - 1][tall - 1](from, operand.row, many, strip, lanes, W, next + (i % wide) * many * 16);
+                    from += tall * operand.row;
+                    for (int64_t n = 0; n < wide; ++n) lanes[n] += tall * W;
                 }
                 strip = next;
             });
@@ -502,6 +549,41 @@ struct Worker {
     }
 };
 
+Shared::Shared(const Job& j, Grid g) : job(j), grid(g), everyone(g.rows * g.columns) {
+    const Plan& plan = *job.plan;
+    int64_t floats = 0;
+    for (const Block& block : plan.blocks) {
+        Layout layout = laid_out(job, block, grid);
+        layout.weights = floats;
+        floats += layout.tiles * layout.tile_weights;
+        layouts.push_back(std::move(layout));
+    }
+    weights.make(floats);
+    for (int band = 0; band < grid.rows; ++band) barriers.push_back(std::make_unique<Barrier>(grid.columns));
+    int64_t size = 0;
+    for (size_t index = 0; index < plan.buffers.size(); ++index) {
+        total_at.push_back(size);
+        if (plan.buffers[index].kind == Kind::total) size += job.sizes[plan.buffers[index].columns];
+    }
+    totals.assign(grid.rows * grid.columns, std::vector<float>(size, 0.0f));
+    for (int thread = 0; thread < grid.rows * grid.columns; ++thread) workers.push_back(std::make_unique<Worker>(*this, thread));
+}
+
+void Shared::run(int64_t from, Parallel parallel) {
+    first = from;
+    parallel(static_cast<int>(workers.size()), [](int thread, void* self) { static_cast<Shared*>(self)->workers[thread]->run(); }, this);
+    packed = true;
+    const Plan& plan = *job.plan;
+    for (size_t index = 0; index < plan.buffers.size(); ++index) {
+        if (plan.buffers[index].kind != Kind::total) continue;
+        for (int64_t u = 0; u < job.sizes[plan.buffers[index].columns]; ++u) {
+            double sum = 0;
+            for (const auto& own : totals) sum += own[total_at[index] + u];
+            job.buffers[index].data[u] = static_cast<float>(sum);
+        }
+    }
+}
+
 }  // namespace
 
 // One function over an array, for the tests of its error bound.
@@ -520,34 +602,30 @@ void map(int op, const float* from, float* to, int64_t many) {
     }
 }
 
-void run(const Job& job, Grid grid, void (*parallel)(int, void (*)(int, void*), void*)) {
-    const Plan& plan = *job.plan;
-    Shared shared(job, grid);
-    int64_t floats = 0;
-    for (const Block& block : plan.blocks) {
-        Layout layout = laid_out(job, block, grid);
-        layout.weights = floats;
-        floats += layout.tiles * layout.tile_weights;
-        shared.layouts.push_back(std::move(layout));
+// Multiply-adds in registers alone, for some seconds: operations per second, which no product exceeds.
+double ceiling(double seconds) {
+    using Clock = std::chrono::steady_clock;
+    constexpr int MANY = GW_VL >= 16 ? 24 : 12;
+    V sum[MANY];
+    for (V& each : sum) each = all(1.0f);
+    V factor = all(0.999f), term = all(0.001f);
+    asm volatile("" : "+m"(factor), "+m"(term));  // numbers that the compiler does not know
+    const V by = factor, plus = term;
+    const auto start = Clock::now();
+    double done = 0, passed = 0;
+    while (passed < seconds) {
+        for (int i = 0; i < 100000; ++i)
+#pragma GCC unroll 24
+            for (int n = 0; n < MANY; ++n) sum[n] = sum[n] * by + plus;
+        done += 100000.0 * MANY * VL * 2;
+        passed = std::chrono::duration<double>(Clock::now() - start).count();
     }
-    shared.weights.make(floats);
-    for (int band = 0; band < grid.rows; ++band) shared.barriers.push_back(std::make_unique<Barrier>(grid.columns));
-    int64_t totals = 0;
-    for (size_t index = 0; index < plan.buffers.size(); ++index) {
-        shared.total_at.push_back(totals);
-        if (plan.buffers[index].kind == Kind::total) totals += job.sizes[plan.buffers[index].columns];
-    }
-    const int threads = grid.rows * grid.columns;
-    shared.totals.assign(threads, std::vector<float>(totals, 0.0f));
-    parallel(threads, [](int thread, void* context) { Worker(*static_cast<Shared*>(context), thread).run(); }, &shared);
-    for (size_t index = 0; index < plan.buffers.size(); ++index) {
-        if (plan.buffers[index].kind != Kind::total) continue;
-        for (int64_t u = 0; u < job.sizes[plan.buffers[index].columns]; ++u) {
-            double sum = 0;
-            for (const auto& own : shared.totals) sum += own[shared.total_at[index] + u];
-            job.buffers[index].data[u] = static_cast<float>(sum);
-        }
-    }
+    V all_sums = sum[0];
+    for (int n = 1; n < MANY; ++n) all_sums += sum[n];
+    asm volatile("" : : "m"(all_sums));
+    return done / passed;
 }
+
+std::unique_ptr<Scan> prepare(const Job& job, Grid grid) { return std::make_unique<Shared>(job, grid); }
 
 }  // namespace gatework::GW_ISA

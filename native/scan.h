@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+
 #include "plan.h"
 
 namespace gatework {
@@ -9,6 +11,15 @@ struct Grid {
     int rows, columns;
 };
 
-using Run = void (*)(const Job& job, Grid grid, void (*parallel)(int threads, void (*work)(int thread, void* context), void* context));
+// Calls work(0..threads-1, context) at once and returns when all are done.
+using Parallel = void (*)(int threads, void (*work)(int thread, void* context), void* context);
+
+// A verified job, ready to run; the job must outlive it.
+class Scan {
+public:
+    virtual ~Scan() = default;
+    // Runs the job's T steps; a forward plan may start at any step `from`, its buffers being used in turn.
+    virtual void run(int64_t from, Parallel parallel) = 0;
+};
 
 }  // namespace gatework

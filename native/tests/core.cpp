@@ -68,17 +68,14 @@ bool accepted(const Job& job) {
     }
 }
 
-// A call made ready: its plan, and where it is accepted buffers of the fewest floats that still are, each in an
-// allocation of its own: whatever reads or writes further is caught.
-struct Ready {
+// A call as the core takes it; raises where its plan is none. Its buffers have sizes, and no memory of their own yet.
+struct Task {
     Plan plan;
     std::unique_ptr<int64_t[]> lengths;
     std::unique_ptr<uint8_t[]> resets;
-    std::vector<std::unique_ptr<float[]>> memory;
     Job job;
-    bool fits;
 
-    explicit Ready(const Call& call)
+    explicit Task(const Call& call)
         : plan(narrowed<int32_t>(call.stream)), lengths(copied<int64_t>(call.lengths)), resets(copied<uint8_t>(call.resets)) {
         static float somewhere;
         job = {&plan, call.sizes, call.steps_and_rows[0], call.steps_and_rows[1], {}, nullptr, nullptr, narrowed<int32_t>(call.starts)};
@@ -87,16 +84,6 @@ struct Ready {
         for (size_t i = 0; i < call.buffers.size(); i += 4) {
             const int64_t* one = &call.buffers[i];
             job.buffers.push_back({&somewhere, one[0], one[1], one[2], one[3]});
-        }
-        fits = accepted(job);
-        if (!fits || !is_small()) return;
-        for (Buffer& buffer : job.buffers) shrink(buffer);
-        Random random(20);
-        std::uniform_real_distribution<float> some(0.1f, 1.0f);
-        for (Buffer& buffer : job.buffers) {
-            memory.push_back(std::make_unique<float[]>(buffer.floats));
-            for (int64_t i = 0; i < buffer.floats; ++i) memory.back()[i] = some(random);
-            buffer.data = memory.back().get();
         }
     }
 
@@ -107,17 +94,37 @@ struct Ready {
             if (size > WORK) return false;
         return job.T < WORK && job.B < WORK && job.T * job.B < WORK;
     }
+};
 
-    void shrink(Buffer& buffer) {
-        int64_t refused = -1, enough = buffer.floats;
+// The same call with the fewest floats in each buffer that the verifier accepts.
+Call least(Call call) {
+    Task task(call);
+    for (size_t i = 0; i < task.job.buffers.size(); ++i) {
+        int64_t& floats = task.job.buffers[i].floats;
+        int64_t refused = -1, enough = floats;
         while (enough - refused > 1) {
-            buffer.floats = refused + (enough - refused) / 2;
-            (accepted(job) ? enough : refused) = buffer.floats;
+            floats = refused + (enough - refused) / 2;
+            (accepted(task.job) ? enough : refused) = floats;
         }
-        buffer.floats = enough;
+        floats = call.buffers[4 * i + 3] = enough;
+    }
+    return call;
+}
+
+// A task with memory: each buffer in an allocation of its own, exactly as large as it says, full of random numbers.
+struct Ready : Task {
+    std::vector<std::unique_ptr<float[]>> memory;
+
+    explicit Ready(const Call& call) : Task(call) {
+        Random random(20);
+        for (Buffer& buffer : job.buffers) {
+            memory.push_back(std::make_unique<float[]>(buffer.floats));
+            for (int64_t i = 0; i < buffer.floats; ++i) memory.back()[i] = 0.1f + 0.9e-3f * static_cast<float>(random() % 1000);
+            buffer.data = memory.back().get();
+        }
     }
 
-    void run(const Isa& isa, Grid grid) { isa.run(job, grid, parallel); }
+    void run(const Isa& isa, Grid grid) { isa.prepare(job, grid)->run(0, parallel); }
 
     bool operator==(const Ready& other) const {
         for (size_t i = 0; i < memory.size(); ++i)
@@ -136,11 +143,12 @@ void expect(bool holds, const char* what) {
 
 // Every call on every instruction set, by one thread and by several; a second run gives the same numbers.
 void replay(const std::vector<Call>& calls) {
-    for (const Call& call : calls) {
+    for (const Call& given : calls) {
+        expect(accepted(Task(given).job), "a call of the engine was refused");
+        const Call call = least(given);
         for (const Isa& isa : available()) {
             for (const Grid grid : {Grid{1, 1}, Grid{1, 2}, Grid{2, 1}, Grid{2, 2}}) {
                 Ready first(call), second(call);
-                expect(first.fits, "a call of the engine was refused");
                 first.run(isa, grid);
                 second.run(isa, grid);
                 expect(first == second, "a second run gave other numbers");
@@ -183,8 +191,8 @@ void mutate(Numbers& numbers, Random& random) {
     const size_t place = random() % numbers.size();
     switch (random() % 8) {
         case 0: numbers[place] = odd_number(random); break;
-        case 1: ++numbers[place]; break;
-        case 2: --numbers[place]; break;
+        case 1: numbers[place] ^= 1; break;
+        case 2: numbers[place] ^= 2; break;
         case 3: numbers[place] = numbers[random() % numbers.size()]; break;
         case 4: numbers[place] = static_cast<int64_t>(random() % 20); break;
         case 5: std::swap(numbers[place], numbers[random() % numbers.size()]); break;
@@ -211,18 +219,18 @@ void mutants(const std::vector<Call>& calls) {
     Random random(20);
     int plans = 0, jobs = 0, ran = 0;
     for (int i = 0; i < MUTANTS; ++i) {
-        std::unique_ptr<Ready> ready;
+        const Call call = mutant(calls[random() % calls.size()], random);
         try {
-            ready = std::make_unique<Ready>(mutant(calls[random() % calls.size()], random));
+            const Task task(call);
+            ++plans;
+            if (!accepted(task.job)) continue;
+            ++jobs;
+            if (!task.is_small()) continue;
         } catch (const std::invalid_argument&) {
             continue;
         }
-        ++plans;
-        if (!ready->fits) continue;
-        ++jobs;
-        if (!ready->is_small()) continue;
         ++ran;
-        ready->run(available()[i % available().size()], i % 4 ? Grid{1, 1} : Grid{2, 2});
+        Ready(least(call)).run(available()[i % available().size()], i % 4 ? Grid{1, 1} : Grid{2, 2});
     }
     std::cout << MUTANTS << " mutants: " << plans << " plans accepted, " << jobs << " calls accepted, " << ran << " run\n";
     expect(ran > MUTANTS / 100 && plans < MUTANTS, "the mutants test nothing: all were refused, or none");

@@ -31,6 +31,29 @@ def run(
     rows, columns: bands of the batch and of the units that threads take. Raises ValueError where these do not fit.
     """
 
+class Stream:
+    """A forward plan, one step at a time: packs its weights once, and uses the buffers of `table` in turn.
+
+    input: the number of the buffer that `step` gives; in the table it has one step. Raises ValueError as `run` does.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        sizes: Sequence[int],
+        B: int,
+        table: npt.NDArray[np.int64],
+        input: int,
+        rows: int,
+        columns: int,
+        /,
+    ) -> None: ...
+    def step(self, address: int, /) -> None:
+        """Runs a step on the input [B,size] at an address."""
+
+def ceiling(seconds: float, threads: int, /) -> float:
+    """10^9 operations per second in a bare loop of multiply-adds, which no product exceeds."""
+
 def memory(floats: int, /) -> npt.NDArray[np.float32]:
     """Memory that the core keeps, when it is given back, for whoever asks for as much again."""
 
