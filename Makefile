@@ -2,10 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 TOOLS := .venv/.tools
+MODULES := .venv/.modules
 READY := .venv/.ready
 RUN ?= runs/demo
 
-.PHONY: demo test check format clean
+.PHONY: demo test check format sanitize clean FORCE
 
 # The source of the running Python's own standard library, about 11 MB, without its tests.
 demo: $(READY)
@@ -32,12 +33,24 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The core by itself, replaying the engine's calls: with every address checked, then with every access of threads.
+sanitize: $(READY)
+	@mkdir -p build/sanitized
+	$(BIN)/python tests/core_calls.py build/sanitized/calls.txt
+	@for checks in address,undefined thread; do \
+	    $(BIN)/cmake -S native -B build/sanitized/$$checks -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja \
+	        -DGATEWORK_SANITIZE=$$checks > /dev/null && $(BIN)/cmake --build build/sanitized/$$checks || exit 1; \
+	done
+	build/sanitized/address,undefined/core_tests build/sanitized/calls.txt replay
+	build/sanitized/address,undefined/core_tests build/sanitized/calls.txt mutants
+	build/sanitized/thread/core_tests build/sanitized/calls.txt callers
+
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The package, its native core compiled; once more where a source of it changed.
-$(READY): $(TOOLS) $(wildcard native/*)
+# The package, its native core compiled; once more where a source of it changed, or a Python module moved.
+$(READY): $(TOOLS) $(MODULES) $(wildcard native/*.*)
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $(READY)
 
@@ -45,6 +58,11 @@ $(TOOLS): pyproject.toml requirements-dev.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --requirement requirements-dev.txt
 	touch $(TOOLS)
+
+$(MODULES): FORCE | $(TOOLS)
+	@find src -name '*.py' | sort | cmp -s - $@ || find src -name '*.py' | sort > $@
+
+FORCE:
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,91 @@
+"""What the native engine asks of its core, call by call: recorded, and written to a file for the core's own tests.
+
+python tests/core_calls.py FILE
+"""
+
+import ctypes
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+
+from gatework import _native
+from gatework.cells import Cell, cells
+from gatework.engines import native
+from gatework.engines.native import plans
+from gatework.engines.problems import Case, answer, draw
+from gatework.engines.verify import EXTRAS, LENGTHS, PLAIN, RESETS
+
+TILES = (Case(2, 50, 3, 20, 4), Case(2, 2, 3, 100, 40))  # more rows and more units than one tile has
+CASES = (*PLAIN, *LENGTHS, *RESETS, *EXTRAS, *TILES)
+
+
+@dataclass(frozen=True)
+class CoreCall:
+    """A plan and what it was run on: sizes, buffers as (step, row, period, floats), where starts lie, lengths, resets."""
+
+    stream: tuple[int, ...]
+    sizes: tuple[int, ...]
+    T: int
+    B: int
+    buffers: tuple[tuple[int, ...], ...]
+    starts: tuple[int, ...]
+    lengths: tuple[int, ...]
+    resets: tuple[int, ...]
+
+    def written(self) -> str:
+        """A line of numbers: every sequence with its length before it."""
+        buffers = tuple(number for buffer in self.buffers for number in buffer)
+        parts = (self.stream, self.sizes, (self.T, self.B), buffers, self.starts, self.lengths, self.resets)
+        return " ".join(str(number) for part in parts for number in (len(part), *part))
+
+
+class Plan(_native.Plan):
+    """A plan that remembers its integers."""
+
+    def __init__(self, stream: list[int]) -> None:
+        super().__init__(stream)
+        self.stream = tuple(stream)
+
+
+@contextmanager
+def recording() -> Iterator[list[CoreCall]]:
+    """Collects the calls that are made inside the block."""
+    calls: list[CoreCall] = []
+    run = _native.run
+
+    def watched(plan, sizes, T, B, table, starts, lengths, resets, rows, columns) -> None:
+        buffers = tuple(tuple(row) for row in table[:, 1:].tolist())
+        ends, again = array(lengths, ctypes.c_int64, B), array(resets, ctypes.c_uint8, T * B)
+        calls.append(CoreCall(plan.stream, tuple(sizes), T, B, buffers, tuple(starts), ends, again))
+        run(plan, sizes, T, B, table, starts, lengths, resets, rows, columns)
+
+    caches = plans.forward_plan, plans.backward_plan
+    with patch.object(_native, "Plan", Plan), patch.object(_native, "run", watched):
+        for cache in caches:
+            cache.cache_clear()
+        yield calls
+    for cache in caches:
+        cache.cache_clear()
+
+
+def array(address: int, kind: type, many: int) -> tuple[int, ...]:
+    """The numbers that lie at an address; none at address 0."""
+    return tuple(np.ctypeslib.as_array((kind * many).from_address(address)).tolist()) if address and many else ()
+
+
+def calls_of(chosen: Iterable[Cell] = tuple(cells.values()), cases: Iterable[Case] = CASES) -> list[CoreCall]:
+    """The calls, forward and backward, that random problems of these cells and cases lead to."""
+    with recording() as calls:
+        for cell in chosen:
+            for case in cases:
+                answer(native.run, draw(cell, case).to(native.DTYPES[0]))
+    return calls
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text("\n".join(call.written() for call in calls_of()) + "\n")
