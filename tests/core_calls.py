@@ -26,7 +26,7 @@ CASES = (*PLAIN, *LENGTHS, *RESETS, *EXTRAS, *TILES)
 
 @dataclass(frozen=True)
 class CoreCall:
-    """A plan and what it was run on: sizes, buffers as (step, row, period, floats), where starts lie, lengths, resets."""
+    """A plan and what it was run on: sizes, buffers as (step, row, period, floats), starts, lengths, resets."""
 
     stream: tuple[int, ...]
     sizes: tuple[int, ...]
