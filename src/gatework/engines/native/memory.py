@@ -11,7 +11,11 @@ from torch import Tensor
 from gatework import _native
 from gatework.engines.native.lowering import SIZES, Plan
 
-SMALL = 2e5  # operations of a step below which one thread does it all
+# What sharing the work costs: seconds of a step that are worth a barrier, of a call that are worth waking threads,
+# reckoned at a core's operations and bytes per second.
+ARITHMETIC, BANDWIDTH, BARRIER, WAKING = 1e11, 5e10, 2e-6, 1e-4
+# Bytes of weights that stay in a core's cache, or in the one that cores share, and the fewest rows for a band of them.
+NEAR, NEAR_ROWS, FAR, FAR_ROWS = 1 << 19, 6, 8 << 20, 32
 LEAST = 1 << 14  # floats from which on memory is the core's: it keeps what is given back
 
 
@@ -103,9 +107,16 @@ def execute(
 
 
 def grid(plan: Plan, memory: Memory) -> tuple[int, int]:
-    """How many bands of rows and of units the threads take."""
+    """How many bands of rows and of units the threads take.
+
+    Bands of rows need no barriers, but every thread reads all weights at each step: worth it where each then has many
+    rows for a weight it reads, or where all weights stay near. Bands of units keep the weights apart.
+    """
     threads = torch.get_num_threads()
     weights = sum(memory.units[b.rows] * memory.units[b.columns] for b in plan.buffers if b.kind == "matrix")
-    if threads == 1 or 2 * weights * memory.B < SMALL:
+    step = max(2 * weights * memory.B / ARITHMETIC, 4 * weights / BANDWIDTH)
+    if threads == 1 or step < BARRIER or memory.T * step < WAKING:
         return 1, 1
-    return 1, threads
+    fewest = NEAR_ROWS if 4 * weights <= NEAR else FAR_ROWS if 4 * weights <= FAR else memory.B + 1
+    rows = max((n for n in range(1, threads + 1) if threads % n == 0 and memory.B >= n * fewest), default=1)
+    return rows, threads // rows
