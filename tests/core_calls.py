@@ -26,7 +26,7 @@ CASES = (*PLAIN, *LENGTHS, *RESETS, *EXTRAS, *TILES)
 
 @dataclass(frozen=True)
 class CoreCall:
-    """A plan and what it was run on: sizes, buffers as (step, row, period, floats), starts, lengths, resets."""
+    """A plan and what it ran on: sizes, buffers as (step, row, period, floats), starts, lengths, resets; threads."""
 
     stream: tuple[int, ...]
     sizes: tuple[int, ...]
@@ -36,6 +36,7 @@ class CoreCall:
     starts: tuple[int, ...]
     lengths: tuple[int, ...]
     resets: tuple[int, ...]
+    threads: int = 1
 
     def written(self) -> str:
         """A line of numbers: every sequence with its length before it."""
@@ -61,7 +62,7 @@ def recording() -> Iterator[list[CoreCall]]:
     def watched(plan, sizes, T, B, table, starts, lengths, resets, rows, columns) -> None:
         buffers = tuple(tuple(row) for row in table[:, 1:].tolist())
         ends, again = array(lengths, ctypes.c_int64, B), array(resets, ctypes.c_uint8, T * B)
-        calls.append(CoreCall(plan.stream, tuple(sizes), T, B, buffers, tuple(starts), ends, again))
+        calls.append(CoreCall(plan.stream, tuple(sizes), T, B, buffers, tuple(starts), ends, again, rows * columns))
         run(plan, sizes, T, B, table, starts, lengths, resets, rows, columns)
 
     caches = plans.forward_plan, plans.backward_plan
