@@ -1,0 +1,125 @@
+"""The native engine among threads and processes: several callers at once, forked children, the same numbers again."""
+
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from threading import Barrier
+
+import pytest
+import torch
+
+from core_calls import recording
+from gatework.cells import cells
+from gatework.engines import native
+from gatework.engines.problems import Answers, Case, Problem, answer, draw
+
+LARGE = Case(20, 48, 64, 128, 32)  # enough work for several threads
+SMALL = Case(3, 2, 4, 5, 3)
+NAMES = ("lstm", "layer_norm_lstm")
+
+
+def problem(name: str = "lstm", case: Case = LARGE, seed: int = 20) -> Problem:
+    return draw(cells[name], case, seed=seed).to(torch.float32)
+
+
+def answers(of: Problem) -> Answers:
+    return answer(native.run, of)
+
+
+def assert_equal(found: Answers, expected: Answers) -> None:
+    assert list(found) == list(expected)
+    for name, value in found.items():
+        assert torch.equal(value, expected[name]), name
+
+
+@pytest.fixture(params=[1, 2, 3], ids=lambda threads: f"{threads} threads")
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    """torch's number of threads for a test."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+# -- how many
+
+
+def used(case: Case) -> set[int]:
+    """The threads that the calls of a problem ask the core for."""
+    with recording() as calls:
+        answers(problem(case=case))
+    return {call.threads for call in calls}
+
+
+def test_the_engine_takes_as_many_threads_as_torch(threads):
+    assert used(LARGE) == {threads}
+
+
+def test_small_work_is_done_by_one_thread(threads):
+    assert used(SMALL) == {1}
+
+
+# -- the same numbers
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_second_run_gives_the_same_numbers_to_the_last_bit(name, threads):
+    assert_equal(answers(problem(name)), answers(problem(name)))
+
+
+def callers(threads: int) -> ThreadPoolExecutor:
+    """Two of them; torch keeps a number of threads for each."""
+    return ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(threads,))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_callers_at_once_get_the_numbers_of_each_alone(name, threads):
+    problems = [problem(name, seed=seed) for seed in (1, 2)]
+    alone = [answers(each) for each in problems]
+    together = Barrier(len(problems))
+
+    def call(each: Problem) -> list[Answers]:
+        together.wait()
+        return [answers(each) for _ in range(5)]
+
+    with callers(threads) as pool:
+        for found, expected in zip(pool.map(call, problems), alone, strict=True):
+            for each in found:
+                assert_equal(each, expected)
+
+
+def test_callers_of_different_sizes_do_not_disturb_each_other(threads):
+    problems = [problem(case=case) for case in (LARGE, SMALL)]
+    alone = [answers(each) for each in problems]
+    with callers(threads) as pool:
+        for found, expected in zip(pool.map(answers, problems * 4), alone * 4, strict=True):
+            assert_equal(found, expected)
+
+
+# -- forked children
+
+
+def child(of: Problem, to: Connection) -> None:
+    with torch.no_grad():
+        output, final, _ = native.run(of.program, of.params, of.x, of.state)
+    to.send([value.numpy() for value in (output, *final)])
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")  # that is what is tried here
+def test_a_forked_child_runs_the_engine_after_its_parent_did(threads):
+    of = problem()
+    with torch.no_grad():
+        output, final, _ = native.run(of.program, of.params, of.x, of.state)
+    forked = multiprocessing.get_context("fork")
+    ours, theirs = forked.Pipe()
+    process = forked.Process(target=child, args=(of, theirs), daemon=True)
+    process.start()
+    assert ours.poll(60), "the child does not answer"
+    found = [torch.from_numpy(value) for value in ours.recv()]
+    process.join(60)
+    assert process.exitcode == 0
+    for value, expected in zip(found, (output, *final), strict=True):
+        assert torch.equal(value, expected)
+    with torch.no_grad():  # and the parent goes on
+        assert torch.equal(native.run(of.program, of.params, of.x, of.state)[0], output)
