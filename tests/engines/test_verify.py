@@ -5,14 +5,19 @@ import inspect
 import math
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 
 import pytest
 import torch
 from torch import Tensor
 
+from gatework import _native
 from gatework.cells import Cell, cells
 from gatework.engines import ENGINES, reference
-from gatework.engines.verify import BOUNDS, Result, Target, targets, verify
+from gatework.engines import verify as verification
+from gatework.engines.native import isa
+from gatework.engines.problems import Case
+from gatework.engines.verify import BOUNDS, SIDES, SIZES, Result, Target, targets, verify
 
 STATEMENTS = ["values", "gradients", "lengths", "resets", "masks and records"]
 LSTM = cells["lstm"]
@@ -37,6 +42,41 @@ def test_the_errors_shown_are_those_of_rounding():
 
 def test_every_engine_is_a_target():
     assert {target.engine for target in targets()} == set(ENGINES)
+
+
+def test_every_instruction_set_of_this_machine_is_a_target():
+    assert {target.isa for target in targets() if target.engine == "native"} == set(isa.available())
+
+
+def test_an_instruction_set_is_used_for_a_while():
+    before = _native.isa()
+    with isa.using("baseline"):
+        assert _native.isa() == "baseline"
+    assert _native.isa() == before
+
+
+def test_thorough_adds_a_statement_about_all_sizes_for_fused_engines(monkeypatch):
+    monkeypatch.setattr(verification, "SIZES", (Case(2, 3, 5, 5, 2), Case(1, 1, 17, 17, 8)))
+    results = [result for result in verify([LSTM], thorough=True) if result.what == "all sizes"]
+    assert [result.engine for result in results] == [str(t) for t in targets() if t.engine != "reference"]
+    assert all(result.passed and result.errors.rms > 0 for result in results)
+
+
+def test_a_size_that_fails_is_named(monkeypatch):
+    monkeypatch.setattr(verification, "SIZES", (Case(1, 1, 5, 5, 2), Case(1, 2, 5, 5, 2), Case(1, 3, 5, 5, 2)))
+
+    def odd(program, params, x, *rest, **options):
+        output, *others = reference.run(program, params, x, *rest, **options)
+        return output * (2 if x.shape[1] == 2 else 1), *others
+
+    *_, result, _derived = verify([LSTM], on=[Target("odd", torch.float32, "cpu", odd)], thorough=True)
+    assert not result.passed and "B=2" in result.message
+
+
+def test_sizes_hold_every_pair_of_sizes():
+    assert {(case.B, case.H) for case in SIZES} == set(product(SIDES, SIDES))
+    assert {(case.T, case.H) for case in SIZES} == set(product((1, 2, 50), SIDES))
+    assert {(case.T, case.B) for case in SIZES} == set(product((1, 2, 50), SIDES))
 
 
 def test_what_is_verified_by_default_is_the_registry():

@@ -71,6 +71,7 @@ def verify(
     ] = None,
     equations: Annotated[Path | None, typer.Option(help="A file with the equations of your own cell.")] = None,
     constant: Annotated[list[str] | None, typer.Option(help=CONSTANT_HELP)] = None,
+    thorough: Annotated[bool, typer.Option("--thorough", help="Also in sizes from 1 to 256; a minute a cell.")] = False,
 ) -> None:
     """Checks every cell on every engine of this machine against float64: values, gradients, lengths, resets, masks.
 
@@ -81,10 +82,11 @@ def verify(
     chosen += [chosen_cell("", equations, constant)] if equations is not None else []
     results: list[Result] = []
     print(f"{'cell':22}{'engine':24}{'dtype':10}{'checks':>6}{'rms error':>12}{'peak error':>12}")
-    for (cell, engine), group in groupby(verified(chosen or registry.values()), lambda r: (r.cell, r.engine)):
+    checked = verified(chosen or registry.values(), thorough=thorough)
+    for (cell, engine, kind), group in groupby(checked, lambda r: (r.cell, r.engine, r.dtype)):
         found = list(group)
         worst = reduce(or_, (result.errors for result in found))
-        dtype = str(found[0].dtype).removeprefix("torch.")
+        dtype = str(kind).removeprefix("torch.")
         status = "pass" if all(result.passed for result in found) else "FAIL"
         print(f"{cell:22}{engine:24}{dtype:10}{len(found):6}{worst.rms:12.1e}{worst.peak:12.1e}  {status}", flush=True)
         results += found

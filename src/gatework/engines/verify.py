@@ -6,15 +6,17 @@ Program by itself, in float64, and holds it to autograd.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 import torch
 from torch import Tensor
 
 from gatework.cells import Cell, cells
-from gatework.engines import ENGINES, Run, reference, runs
+from gatework.engines import Run, native, reference
 from gatework.engines.compare import INCOMPARABLE, Errors, Mismatch, compare
+from gatework.engines.native import isa
 from gatework.engines.problems import GRADIENT, Answers, Case, Problem, answer, derived, draw
 
 # What an engine may be off by, relative to the values' root mean square. An engine may sum products in any
@@ -39,9 +41,15 @@ class Target:
     dtype: torch.dtype
     device: str
     run: Run
+    isa: str = ""  # of the native engine
 
     def __str__(self) -> str:
-        return f"{self.engine} on {self.device}"
+        return f"{self.engine} on {self.isa or self.device}"
+
+    def answer(self, problem: Problem) -> Answers:
+        """What it makes of a problem."""
+        with isa.using(self.isa) if self.isa else nullcontext():
+            return answer(self.run, problem.to(self.dtype, self.device))
 
 
 @dataclass(frozen=True)
@@ -62,25 +70,31 @@ class Result:
 
 # Odd sizes, beside, at and above what vectors and tiles hold; I is H and R is H where the equations ask for it.
 PLAIN = (Case(4, 1, 1, 1, 1), Case(6, 5, 7, 17, 3), Case(9, 7, 19, 33, 16))
+SIDES = (1, 5, 7, 17, 33, 64, 100, 256)
 LENGTHS = (Case(7, 5, 6, 17, 5, lengths=True),)
 RESETS = (Case(7, 5, 6, 17, 5, resets=True), Case(8, 6, 3, 8, 4, lengths=True, resets=True))
 EXTRAS = (Case(4, 3, 4, 9, 5, lengths=True, extras=True),)
+# Every pair of two sizes occurs in one of these.
+SIZES = tuple(
+    Case((1, 2, 50)[(i + j) % 3], B, H, H, max(1, H // 2)) for i, H in enumerate(SIDES) for j, B in enumerate(SIDES)
+)
 DERIVED = (*PLAIN, Case(3, 2, 4, 5, 3, extras=True))
 
 
 def targets() -> tuple[Target, ...]:
-    """Every engine in every dtype and on every device that this machine has for it."""
+    """Every engine in every dtype, on every device and with every instruction set that this machine has for it."""
     devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
-    return tuple(
-        Target(name, torch.float32, device, run)
-        for name, run in ENGINES.items()
-        for device in devices
-        if runs(name, torch.device(device), torch.float32)
-    )
+    plain = [Target("reference", torch.float32, device, reference.run) for device in devices]
+    core = [Target("native", dtype, "cpu", native.run, name) for name in isa.available() for dtype in native.DTYPES]
+    return (*plain, *core)
 
 
-def verify(chosen: Iterable[Cell] = tuple(cells.values()), on: Iterable[Target] | None = None) -> Iterator[Result]:
+def verify(
+    chosen: Iterable[Cell] = tuple(cells.values()), on: Iterable[Target] | None = None, thorough: bool = False
+) -> Iterator[Result]:
     """Holds cells to account on each target, and their derived backward pass; yields results as they come.
+
+    thorough: in all sizes of SIZES too, fused engines alone, which takes a minute a cell.
 
     A cell that fails, or cannot run at all, is a result like any other: nothing is raised.
     """
@@ -89,6 +103,8 @@ def verify(chosen: Iterable[Cell] = tuple(cells.values()), on: Iterable[Target] 
         expected = cache(partial(solved, cell))
         for target in on:
             yield from engine_results(cell, target, expected)
+        if thorough:
+            yield from sizes_results(cell, [target for target in on if target.engine != "reference"])
         yield adjoint_result(cell, expected)
 
 
@@ -104,17 +120,34 @@ def solved(cell: Cell, case: Case, dtype: torch.dtype) -> tuple[Problem, Answers
 def engine_results(cell: Cell, target: Target, expected: Solved) -> Iterator[Result]:
     """Statements about a cell on an engine: values and gradients; both with lengths, resets, masks and records."""
 
-    @cache
-    def pair(case: Case) -> tuple[Answers, Answers]:
-        problem, right = expected(case, target.dtype)
-        return answer(target.run, problem.to(target.dtype, target.device)), right
-
+    pair = cache(partial(answers, target, expected))
     state = partial(judged, cell.name, str(target), target.dtype, pair)
     yield state("values", PLAIN, lambda name: not name.startswith(GRADIENT))
     yield state("gradients", PLAIN, lambda name: name.startswith(GRADIENT))
     yield state("lengths", LENGTHS)
     yield state("resets", RESETS)
     yield state("masks and records", EXTRAS)
+
+
+def answers(target: Target, expected: Solved, case: Case) -> tuple[Answers, Answers]:
+    """What a target makes of a problem, and the answers that count."""
+    problem, right = expected(case, target.dtype)
+    return target.answer(problem), right
+
+
+def sizes_results(cell: Cell, on: Iterable[Target]) -> Iterator[Result]:
+    """A statement for each target about values and gradients in all sizes of SIZES, each size drawn once for all."""
+    results: dict[Target, Result] = {}
+    for case in SIZES:
+        expected = cache(partial(solved, cell))
+        for target in on:
+            before = results.get(target)
+            if before is not None and not before.passed:
+                continue
+            pair = partial(answers, target, expected)
+            after = judged(cell.name, str(target), target.dtype, pair, "all sizes", [case])
+            results[target] = after if before is None else replace(after, errors=before.errors | after.errors)
+    yield from results.values()
 
 
 def adjoint_result(cell: Cell, expected: Solved) -> Result:

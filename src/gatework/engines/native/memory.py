@@ -118,5 +118,5 @@ def grid(plan: Plan, memory: Memory) -> tuple[int, int]:
     if threads == 1 or step < BARRIER or memory.T * step < WAKING:
         return 1, 1
     fewest = NEAR_ROWS if 4 * weights <= NEAR else FAR_ROWS if 4 * weights <= FAR else memory.B + 1
-    rows = max((n for n in range(1, threads + 1) if threads % n == 0 and memory.B >= n * fewest), default=1)
+    rows = max((n for n in range(1, threads + 1) if threads % n == 0 and n * fewest <= memory.B), default=1)
     return rows, threads // rows
