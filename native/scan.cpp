@@ -307,9 +307,11 @@ struct Worker {
         return {N, W, many * column / shared.grid.columns, many * (column + 1) / shared.grid.columns, bands, low, tall};
     }
 
+    // There and back in turn, from step to step: what was read last is still near.
     template <class F>
     void each(const Areas& areas, F f) const {
-        for (int64_t column = areas.first; column < areas.last; ++column) {
+        for (int64_t i = areas.first; i < areas.last; ++i) {
+            const int64_t column = t & 1 ? areas.first + areas.last - 1 - i : i;
             int64_t row = row0;
             for (int64_t band = 0; band < areas.bands; ++band) {
                 const int64_t end = row + areas.height + (band < areas.tall);
@@ -332,7 +334,9 @@ struct Worker {
         const int64_t from = tile * W, width = std::min(W, layout.N - from);
         for (int32_t lane = 0; lane < block.lanes; ++lane) begin(block.initial[lane], scratch.data + lane * slot, W, row, height, from, width);
         const float* weights = shared.weights.data + layout.weights + tile * layout.tile_weights;
-        for (size_t g = 0; g < block.groups.size(); ++g) product(block.groups[g], weights + layout.groups[g], W, slot, row, height);
+        const float* end = weights + layout.tile_weights;
+        const float* after = t & 1 ? weights - layout.tile_weights : end;  // of the tile that comes next
+        for (size_t g = 0; g < block.groups.size(); ++g) product(block.groups[g], weights + layout.groups[g], end, after, W, slot, row, height);
         for (const Instruction& step : block.code) execute(step, slot, W, height * W, row, height, from, width);
     }
 
@@ -343,7 +347,7 @@ struct Worker {
         else load(buffer, 0, lane, W, row, height, from, width);
     }
 
-    void product(const Group& group, const float* strip, int64_t W, int64_t slot, int64_t row, int64_t height) {
+    void product(const Group& group, const float* strip, const float* end, const float* after, int64_t W, int64_t slot, int64_t row, int64_t height) {
         const Buffer& operand = job.buffers[group.operand];
         const int64_t K = operand_size(job, group), each = W / VL;
         const int shift = std::countr_zero(static_cast<uint64_t>(each));
@@ -354,13 +358,14 @@ struct Worker {
             const int64_t many = std::min<int64_t>(CHUNK, K - k0);
             strips(static_cast<int64_t>(group.terms.size()) * each, [&](int64_t first, int64_t wide) {
                 const float* next = strip + many * wide * VL;
+                const float* soon = next == end ? after : next;
                 float* lanes[MOST];
                 for (int64_t n = 0; n < wide; ++n)
                     lanes[n] = scratch.data + group.terms[(first + n) >> shift].lane * slot + ((first + n) & (each - 1)) * VL;
                 const float* from = a + k0;
                 for (uint32_t i = 0; i < blocks; ++i) {
                     const uint32_t tall = rows + (i < more);
-                    KERNELS[wide - 1][tall - 1](from, operand.row, many, strip, lanes, W, next + (i % wide) * many * 16);
+                    KERNELS[wide - 1][tall - 1](from, operand.row, many, strip, lanes, W, soon + (i % wide) * many * 16);
                     from += tall * operand.row;
                     for (int64_t n = 0; n < wide; ++n) lanes[n] += tall * W;
                 }
