@@ -59,6 +59,7 @@ Instruction instruction(Reader& read, const Plan& plan, const Block& block, std:
                 break;
             case Op::total:
                 expect(plan, one.a, Kind::total, block.size, "total");
+                if (!plan.buffers[one.a].written) refuse("writes an input");
                 break;
             default: break;
         }
@@ -122,6 +123,11 @@ Block block(Reader& read, const Plan& plan) {
     return one;
 }
 
+// Floats from the first to the last of a buffer; wide enough not to overflow.
+__int128 reach(int64_t steps, int64_t step, int64_t rows, int64_t row, int64_t units) {
+    return static_cast<__int128>(steps - 1) * step + static_cast<__int128>(rows - 1) * row + units;
+}
+
 }  // namespace
 
 Plan::Plan(const std::vector<int32_t>& stream) {
@@ -159,25 +165,32 @@ void verify(const Job& job) {
     for (const Block& block : plan.blocks) {
         for (const Group& group : block.groups) seen(group.operand, group.offset);
         for (const Instruction& one : block.code)
-            if (one.op == Op::load || one.op == Op::store) seen(one.a, one.b);
+            if (one.op == Op::load || one.op == Op::store) {
+                seen(one.a, one.b);
+                if (one.op == Op::store && one.mode == Mode::state) seen(one.a, one.b - 1);  // the old value
+                if (one.op == Op::store && one.mode == Mode::flow) seen(one.a, one.b + 1);
+            }
     }
     for (size_t index = 0; index < job.buffers.size(); ++index) {
         const Buffer& buffer = job.buffers[index];
         const BufferType& type = plan.buffers[index];
         const int64_t units = job.sizes[type.columns];
         if (buffer.floats < 0 || (buffer.floats > 0 && buffer.data == nullptr)) refuse("a buffer without memory");
+        constexpr int64_t MOST = 1LL << 40;
+        if (buffer.step > MOST || buffer.row > MOST || buffer.period > MOST || buffer.floats > MOST) refuse("a buffer of absurd sizes");
         if (reinterpret_cast<uintptr_t>(buffer.data) % sizeof(float)) refuse("a buffer out of alignment");
         if (type.kind != Kind::series) {
             const int64_t rows = type.kind == Kind::matrix ? job.sizes[type.rows] : 1;
-            if (rows > 0 && units > 0 && (buffer.row < units || (rows - 1) * buffer.row + units > buffer.floats)) refuse("a buffer too small");
+            if (rows > 0 && units > 0 && (buffer.row < units || reach(1, 0, rows, buffer.row, units) > buffer.floats)) refuse("a buffer too small");
             continue;
         }
+        if (buffer.period < 1) refuse("a buffer without order");
         if (job.T == 0 || job.B == 0 || units == 0) continue;
-        if (buffer.period < 1 || buffer.step < 0 || buffer.row < 0) refuse("a buffer without order");
+        if (buffer.step < 0 || buffer.row < 0) refuse("a buffer without order");
         if (type.written && job.B > 1 && buffer.row < units) refuse("rows that overlap");
-        if (offsets[index].first < 0 && buffer.period > job.T) refuse("a step before the first");
+        if (offsets[index].first < 0 && buffer.period > 1) refuse("a step before the first");
         const int64_t last = std::min(buffer.period - 1, job.T - 1 + offsets[index].second);
-        if (last * buffer.step + (job.B - 1) * buffer.row + units > buffer.floats) refuse("a buffer too small");
+        if (reach(last + 1, buffer.step, job.B, buffer.row, units) > buffer.floats) refuse("a buffer too small");
         const int32_t start = job.starts[index];
         if (start >= 0) {
             if (static_cast<size_t>(start) >= job.buffers.size() || plan.buffers[start].kind != Kind::series || plan.buffers[start].columns != type.columns)
@@ -186,8 +199,11 @@ void verify(const Job& job) {
     }
     for (const Block& block : plan.blocks)
         for (const Instruction& one : block.code)
-            if (one.op == Op::store && (one.mode == Mode::state || one.mode == Mode::flow) && job.resets && job.starts[one.a] < 0)
-                refuse("resets without a start");
+            if (one.op == Op::store && (one.mode == Mode::state || one.mode == Mode::flow) && job.resets) {
+                const int32_t start = job.starts[one.a];
+                if (start < 0) refuse("resets without a start");
+                if (one.mode == Mode::flow && !plan.buffers[start].written) refuse("writes an input");
+            }
     if (job.lengths)
         for (int64_t b = 0; b < job.B; ++b)
             if (job.lengths[b] < 0 || job.lengths[b] > job.T) refuse("a length out of range");

@@ -503,6 +503,7 @@ struct Worker {
     // -- functions over a whole row
 
     void rows(const Block& block, int64_t N) {
+        if (N == 0) return;
         const int64_t many = row1 - row0;
         const int64_t first = row0 + many * column / shared.grid.columns, last = row0 + many * (column + 1) / shared.grid.columns;
         for (int64_t row = first; row < last; ++row)

@@ -60,7 +60,7 @@ inline V exp(V a) {
 }
 
 inline V sigmoid(V a) {
-    const V d = 1.0f + exp(clamp(-a, -105.0f, 87.3f));
+    const V d = 1.0f + exp(clamp(-a, -105.0f, 87.33654f));
     const V r = _mm512_rcp14_ps(d);  // to 14 bits; one step of Newton's for the others
     return r * (1.0f - d * r) + r;
 }

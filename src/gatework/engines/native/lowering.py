@@ -63,6 +63,11 @@ class Plan:
         """The buffers' numbers by name."""
         return {buffer.name: number for number, buffer in enumerate(self.buffers)}
 
+    @cached_property
+    def matrices(self) -> tuple[tuple[str, str], ...]:
+        """The sizes of the matrices it reads: rows, columns."""
+        return tuple((buffer.rows, buffer.columns) for buffer in self.buffers if buffer.kind == "matrix")
+
 
 @dataclass
 class Block:

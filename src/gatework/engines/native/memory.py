@@ -28,16 +28,17 @@ class Memory:
     units: dict[str, int]
     tensors: dict[str, Tensor]
 
-    def row(self, name: str, kind: str) -> tuple[int, int, int, int, int]:
+    def row(self, name: str) -> tuple[int, int, int, int, int]:
         """Address, floats from step to step and from row to row, steps before memory is used again, floats in all."""
         tensor = self.tensors[name]
-        shape, strides = tensor.shape, tensor.stride()
+        shape, strides, address = tensor.shape, tensor.stride(), tensor.data_ptr()
         if 0 in shape:
-            return tensor.data_ptr(), 0, shape[-1], 1, 0
-        reach = 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
-        if kind == "series" and len(shape) == 3:
-            return tensor.data_ptr(), strides[0], strides[1], shape[0], reach
-        return tensor.data_ptr(), 0, strides[0] if len(shape) == 2 else shape[-1], 1, reach
+            return address, 0, shape[-1], 1, 0
+        if len(shape) == 3:
+            (steps, rows, units), (step, row, _) = shape, strides
+            return address, step, row, steps, (steps - 1) * step + (rows - 1) * row + units
+        rows, row = (shape[0], strides[0]) if len(shape) == 2 else (1, shape[0])
+        return address, 0, row, 1, (rows - 1) * row + shape[-1]
 
     def series(self, steps: int, *sizes: str) -> list[Tensor]:
         """Memory for series [steps,B,size], one after another."""
@@ -90,7 +91,7 @@ def execute(
     """Gives the values between blocks their memory, and runs the plan."""
     for buffer in plan.between:
         (memory.tensors[buffer.name],) = memory.series(2, buffer.columns)
-    table = np.array([memory.row(buffer.name, buffer.kind) for buffer in plan.buffers], dtype=np.int64).reshape(-1, 5)
+    table = np.array([memory.row(name) for name in plan.order], dtype=np.int64).reshape(-1, 5)
     rows, columns = grid(plan, memory)
     _native.run(
         core,
@@ -98,7 +99,7 @@ def execute(
         memory.T,
         memory.B,
         table,
-        [plan.order[starts[b.name]] if b.name in starts else -1 for b in plan.buffers],
+        [plan.order.get(starts.get(name, ""), -1) for name in plan.order],
         0 if lengths is None else lengths.data_ptr(),
         0 if resets is None else resets.data_ptr(),
         rows,
@@ -113,7 +114,7 @@ def grid(plan: Plan, memory: Memory) -> tuple[int, int]:
     rows for a weight it reads, or where all weights stay near. Bands of units keep the weights apart.
     """
     threads = torch.get_num_threads()
-    weights = sum(memory.units[b.rows] * memory.units[b.columns] for b in plan.buffers if b.kind == "matrix")
+    weights = sum(memory.units[rows] * memory.units[columns] for rows, columns in plan.matrices)
     step = max(2 * weights * memory.B / ARITHMETIC, 4 * weights / BANDWIDTH)
     if threads == 1 or step < BARRIER or memory.T * step < WAKING:
         return 1, 1
