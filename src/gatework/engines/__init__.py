@@ -23,6 +23,7 @@ from torch import Tensor
 from gatework import _native
 from gatework.engines import native, reference
 from gatework.errors import InputError
+from gatework.notation import Program
 
 Run = Callable[..., tuple[Tensor, tuple[Tensor, ...], dict[str, Tensor]]]
 
@@ -49,13 +50,18 @@ def choose(engine: str, device: torch.device, dtype: torch.dtype) -> Choice:
         raise InputError(f"engine={engine!r} is not here; there are 'auto', {', '.join(map(repr, ENGINES))}")
     if engine == "auto" and not native.runs(device, dtype):
         return Choice("reference", f"native {native.limits(device, dtype)}", ENGINES["reference"])
-    if engine != "reference":
+    if engine != "reference" and not torch.compiler.is_compiling():
         check_instructions()
     if engine == "auto":
         return Choice("native", f"the fastest for {native.shown(dtype)} on {device.type}", ENGINES["native"])
     if engine == "native" and device.type != "meta":  # what is planned on meta runs elsewhere
         native.check(device, dtype)
     return Choice(engine, "asked for by name", ENGINES[engine])
+
+
+def prepare(program: Program) -> None:
+    """Works out what engines read of a Program at every call: torch.compile finds it there, but could not make it."""
+    reference.rewritten(program)
 
 
 def check_instructions() -> None:

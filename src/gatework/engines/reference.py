@@ -4,13 +4,26 @@ Any device, any dtype, differentiable any number of times, and open to torch.fun
 """
 
 from collections.abc import Mapping, Sequence
+from math import isqrt
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from gatework.engines.evaluate import evaluate, leaves, schedule
 from gatework.notation import Program
 from gatework.notation.rewrite import ahead_first
+
+REWRITTEN: dict[str, Program] = {}  # by recipe; a dict, not a cache: torch.compile looks into it
+
+
+def rewritten(program: Program) -> Program:
+    """The Program that is run in its place, with all that is read of it worked out."""
+    if program.recipe not in REWRITTEN:
+        REWRITTEN[program.recipe] = found = ahead_first(program)
+        for cached in ("ahead", "names"):
+            getattr(found, cached)
+    return REWRITTEN[program.recipe]
 
 
 def run(
@@ -24,9 +37,12 @@ def run(
     resets: Tensor | None = None,
     inputs: Mapping[str, Tensor] | None = None,
     record: Sequence[str] = (),
+    recompute: bool = False,
 ) -> tuple[Tensor, tuple[Tensor, ...], dict[str, Tensor]]:
     """Executes a Program over a sequence: the contract of `gatework.engines`, in torch's own operations."""
-    program = ahead_first(program)
+    if recompute and torch.is_grad_enabled() and x.shape[0] > 1:
+        return in_pieces(program, params, x, state, start, lengths, resets, inputs or {}, record)
+    program = rewritten(program)
     nodes, (T, B) = program.nodes, x.shape[:2]
     alive = None if lengths is None else (torch.arange(T, device=x.device)[:, None] < lengths)[:, :, None]  # [T,B,1]
     if alive is not None:
@@ -65,3 +81,39 @@ def run(
         for name, series in shown.items()
     }
     return recorded[program.output], state, {name: recorded[name] for name in record}
+
+
+def in_pieces(
+    program: Program,
+    params: Mapping[str, Tensor],
+    x: Tensor,
+    state: tuple[Tensor, ...],
+    start: tuple[Tensor, ...] | None,
+    lengths: Tensor | None,
+    resets: Tensor | None,
+    inputs: Mapping[str, Tensor],
+    record: Sequence[str],
+) -> tuple[Tensor, tuple[Tensor, ...], dict[str, Tensor]]:
+    """As `run`, but between pieces of the sequence the state alone is kept, and the backward pass runs each again."""
+    T, results = x.shape[0], []
+    steps = isqrt(T)
+    for first in range(0, T, steps):
+        piece = slice(first, first + steps)
+        result = checkpoint(
+            run,
+            program,
+            params,
+            x[piece],
+            state,
+            start=start,
+            lengths=None if lengths is None else lengths - first,
+            resets=None if resets is None else resets[piece],
+            inputs={name: value if value.shape[0] == 1 else value[piece] for name, value in inputs.items()},
+            record=record,
+            use_reentrant=False,
+            preserve_rng_state=False,
+        )
+        results.append(result)
+        state = result[1]
+    outputs, _, recorded = zip(*results, strict=True)
+    return torch.cat(outputs), state, {name: torch.cat([values[name] for values in recorded]) for name in record}

@@ -84,17 +84,16 @@ def like(given: Tensor, name: str, anchor: Tensor) -> None:
     """The tensor has the layer's device and, outside autocast, its dtype."""
     if given.device != anchor.device:
         raise InputError(f"{name} is on {given.device}, the layer on {anchor.device}; move one with .to(...)")
-    if given.dtype != anchor.dtype and not (given.dtype.is_floating_point and autocasts(given.device.type)):
+    if given.dtype != anchor.dtype and not (given.dtype.is_floating_point and autocast_dtype(anchor)):
         raise InputError(f"{name} is {given.dtype}, the layer {anchor.dtype}; convert one with .to(...)")
 
 
-def computed(x: Tensor) -> torch.dtype:
-    """The dtype that products with x run in: its own, or autocast's."""
-    return torch.get_autocast_dtype(x.device.type) if autocasts(x.device.type) else x.dtype
-
-
-def autocasts(device: str) -> bool:
-    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+def autocast_dtype(anchor: Tensor) -> torch.dtype | None:
+    """The dtype that autocast asks for where the layer is; None outside autocast, and for float64, as in torch."""
+    device = anchor.device.type
+    if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
+        return None
+    return None if anchor.dtype == torch.float64 else torch.get_autocast_dtype(device)
 
 
 def lengths(given: Tensor | Sequence[int] | None, T: int, B: int, device: torch.device) -> Tensor | None:

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gatework.cells import Cell
-from gatework.engines import choose
+from gatework.engines import choose, prepare
 from gatework.errors import InputError
 from gatework.initial import initialise
 from gatework.layers import check, time
-from gatework.layers.states import state_of
+from gatework.layers.states import state_of, state_type
 from gatework.notation import Program, parse, projected
 from gatework.recording import Watcher
 
@@ -29,6 +29,7 @@ USUAL = {
     "residual": False,
     "init": None,
     "initial": "zero",
+    "recompute": False,
 }
 
 Init = str | float | Mapping[str, str | float]
@@ -68,6 +69,7 @@ class Recurrent(nn.Module):
     init: start of the parameters over the cell's own, a rule such as "torch", "chrono(100)", or a mapping of
         names or patterns to rules (`gatework.initial`). initial: the state at the start is "zero" (or the
         cell's `start`) or "learned".
+    recompute: training keeps the states alone, and the backward pass redoes the rest: less memory, more work.
     engine: "auto", or the name of one, which then runs or raises.
 
     forward(x, state=None, *, lengths=None, resets=None) -> (output, state)
@@ -101,6 +103,7 @@ class Recurrent(nn.Module):
         residual: bool = False,
         init: Init | None = None,
         initial: str = "zero",
+        recompute: bool = False,
         engine: str = "auto",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -111,7 +114,7 @@ class Recurrent(nn.Module):
             check.size(name, size, least=1)
         check.size("proj_size", proj_size, least=0)
         check.choice("initial", initial, ("zero", "learned"))
-        flags = {"batch_first": batch_first, "bidirectional": bidirectional}
+        flags = {"batch_first": batch_first, "bidirectional": bidirectional, "recompute": recompute}
         for name, flag in (flags | {"variational": variational, "residual": residual}).items():
             check.flag(name, flag)
         self.input_size, self.hidden_size, self.proj_size = input_size, hidden_size, proj_size
@@ -119,7 +122,8 @@ class Recurrent(nn.Module):
         self.dropout, self.variational = check.probability("dropout", dropout), variational
         self.recurrent_dropout = check.probabilities("recurrent_dropout", recurrent_dropout)
         self.zoneout = check.probabilities("zoneout", zoneout)
-        self.residual, self.initial, self.init, self.engine = residual, initial, init, engine
+        self.residual, self.initial, self.init = residual, initial, init
+        self.recompute, self.engine = recompute, engine
         self.watcher: Watcher | None = None
         self.anchor: Tensor
 
@@ -128,13 +132,20 @@ class Recurrent(nn.Module):
             self.equations = projected(self.equations, self.cell.output)
         self._programs: dict[tuple[tuple[str, ...], ...], Program] = {}
         self.program = self._compiled()
+        self.state_names = tuple(state.name for state in self.program.states)
+        state_type(self.state_names)
         self._compiled(self.recurrent_dropout, self.zoneout)  # the names are checked now, not at the first call
+        for dropped in (above_0(self.recurrent_dropout), ()):  # in training, and outside: torch.compile finds them
+            self._compiled(dropped, above_0(self.zoneout))
         check.can_stand_still(self.zoneout, self.program.states)
         self.directions = ("", "_reverse") if bidirectional else ("",)
         self.sizes: list[dict[str, int]] = []
+        self.units: list[dict[str, int]] = []  # of each value that an equation assigns
         for layer in range(num_layers):
             width = input_size if layer == 0 else self.output_size
             self.sizes.append(self.program.bind(width, hidden_size, proj_size))
+            nodes = self.program.nodes
+            self.units.append({name: self.sizes[layer][nodes[index].size] for name, index in self.program.named})
             for direction in self.directions:
                 weights = Weights(self.program, self.sizes[layer], initial == "learned", device=device, dtype=dtype)
                 self.add_module(f"l{layer}{direction}", weights)
@@ -169,7 +180,7 @@ class Recurrent(nn.Module):
         """Runs the layers over x; see the class for shapes."""
         check.sequence(x, self)
         resets = check.resets(resets, x)
-        batched = x.dim() == 3
+        batched, autocast = x.dim() == 3, check.autocast_dtype(self.anchor)
         if not batched:
             x = x[:, None]
             resets = None if resets is None else resets[:, None]
@@ -179,12 +190,14 @@ class Recurrent(nn.Module):
         T, B = x.shape[:2]
         lengths = check.lengths(lengths, T, B, x.device)
         given = check.state(state, self, B, batched)
+        if autocast is not None:
+            x = x.to(self.anchor.dtype)
+            given = None if given is None else tuple(value.to(self.anchor.dtype) for value in given)
         final: list[tuple[Tensor, ...]] = []
         for layer in range(self.num_layers):
-            slots = range(layer * len(self.directions), (layer + 1) * len(self.directions))
             outputs = []
-            for direction, slot in zip(self.directions, slots, strict=True):
-                old = None if given is None else tuple(value[slot] for value in given)
+            for direction in self.directions:
+                old = None if given is None else tuple(value[len(final)] for value in given)
                 output, new = self._run(layer, direction, x, old, lengths, resets)
                 outputs.append(output)
                 final.append(new)
@@ -192,11 +205,15 @@ class Recurrent(nn.Module):
             y = y + x if self.residual and layer > 0 else y
             x = self._dropped(y) if layer < self.num_layers - 1 else y
         states = [torch.stack(values) for values in zip(*final, strict=True)]  # [L*D,B,H] each
+        if autocast is not None:
+            x, states = x.to(autocast), [value.to(self.anchor.dtype) for value in states]
         if not batched:
             x, states = x[:, 0], [value[:, 0] for value in states]
         elif self.batch_first:
             x = x.transpose(0, 1)
-        return x, state_of(tuple(s.name for s in self.program.states), states)
+        if torch.compiler.is_exporting():  # what is exported is loaded where nobody knows the named tuple
+            return x, tuple(states)
+        return x, state_of(self.state_names, states)
 
     # -- one layer, one direction
 
@@ -210,17 +227,16 @@ class Recurrent(nn.Module):
         resets: Tensor | None,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """x [T,B,I] -> output [T,B,H] and the new state, through the engine; the reverse direction on x reversed."""
-        place, sizes, watcher = f"l{layer}{direction}", self._units(layer), self.watcher
-        weights = self.get_submodule(place)
-        assert isinstance(weights, Weights)
+        place, sizes, watcher = f"l{layer}{direction}", self.units[layer], self.watcher
+        weights = getattr(self, place)
         start = self._start(weights, sizes, x.shape[1])
         taps = {} if watcher is None else watcher.taps(sizes, x.shape[:2], start[0])
         inputs = self._masks(x, sizes) | {f"tap {name}": tap for name, tap in taps.items()}
         if direction:
             x = time.reverse(x, lengths)
             resets = None if resets is None else time.reverse_resets(resets, lengths)
-            inputs = {n: v if len(v) == 1 else time.reverse(v, lengths) for n, v in inputs.items()}
-        output, new, values = choose(self.engine, x.device, check.computed(x)).run(
+            inputs = {n: v if v.shape[0] == 1 else time.reverse(v, lengths) for n, v in inputs.items()}
+        output, new, values = choose(self.engine, x.device, self.anchor.dtype).run(
             self._compiled(
                 dropout=tuple(n for n in self.recurrent_dropout if f"dropout {n}" in inputs),
                 zoneout=tuple(n for n in self.zoneout if f"zoneout {n}" in inputs),
@@ -234,6 +250,7 @@ class Recurrent(nn.Module):
             resets=resets,
             inputs=inputs,
             record=() if watcher is None else watcher.names,
+            recompute=self.recompute,
         )
         if direction:
             output = time.reverse(output, lengths)
@@ -248,15 +265,11 @@ class Recurrent(nn.Module):
         key = tuple(extras.values())
         if key not in self._programs:
             cell = self.cell
-            self._programs[key] = parse(
+            self._programs[key] = program = parse(
                 self.equations, output=cell.output, constants=cell.constants, start=cell.start, **extras
             )
+            prepare(program)
         return self._programs[key]
-
-    def _units(self, layer: int) -> dict[str, int]:
-        """How many units each value of the cell has in a layer, by name."""
-        nodes = self.program.nodes
-        return {name: self.sizes[layer][nodes[index].size] for name, index in self.program.named}
 
     def _start(self, weights: Weights, sizes: Mapping[str, int], B: int) -> tuple[Tensor, ...]:
         """The state before the first step, [B,size] each: learned, or the numbers the cell starts at."""
@@ -285,6 +298,12 @@ class Recurrent(nn.Module):
             return y * F.dropout(torch.ones_like(y[:1]), self.dropout)
         return F.dropout(y, self.dropout)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        state_type(self.state_names)
+        for program in self._programs.values():
+            prepare(program)
+
     def extra_repr(self) -> str:
         values = [f"{name}={getattr(self, name)!r}" for name, usual in USUAL.items() if getattr(self, name) != usual]
         sizes = f"{self.cell.name}, {self.input_size}, {self.hidden_size}"
@@ -293,7 +312,11 @@ class Recurrent(nn.Module):
     def _engine(self) -> str:
         """The engine that runs and why, or why none does."""
         try:
-            choice = choose(self.engine, self.anchor.device, check.computed(self.anchor))
+            choice = choose(self.engine, self.anchor.device, self.anchor.dtype)
         except InputError as error:
             return f"none ({error})"
         return f"{choice.name} ({choice.reason})"
+
+
+def above_0(rates: Mapping[str, float]) -> tuple[str, ...]:
+    return tuple(name for name, rate in rates.items() if rate > 0)

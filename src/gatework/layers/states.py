@@ -2,16 +2,18 @@
 
 from collections import namedtuple
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 from torch import Tensor
 
+KNOWN: dict[tuple[str, ...], Any] = {}  # a dict, not a cache: torch.compile looks into it
 
-@lru_cache(maxsize=256)
+
 def state_type(names: tuple[str, ...]) -> Any:
     """The named tuple of a cell's states, output first: (h, c) for an LSTM."""
-    return picklable(namedtuple("State", names))
+    if names not in KNOWN:
+        KNOWN[names] = picklable(namedtuple("State", names))
+    return KNOWN[names]
 
 
 def picklable(made: Any) -> Any:

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from gatework.engines.native.scan import Call, Scan
+from gatework.engines.native.operators import apply
+from gatework.engines.native.scan import Call
 from gatework.errors import InputError
 from gatework.notation import Program
 
@@ -47,27 +48,25 @@ def run(
     resets: Tensor | None = None,
     inputs: Mapping[str, Tensor] | None = None,
     record: Sequence[str] = (),
+    recompute: bool = False,
 ) -> tuple[Tensor, tuple[Tensor, ...], dict[str, Tensor]]:
     """Executes a Program over a sequence: the contract of `gatework.engines`, in the C++ core."""
-    T = len(x)
     start = state if start is None else start
     if lengths is not None:
         lengths = lengths.to(torch.int64).contiguous()
     if resets is not None:
-        resets = resets if lengths is None else resets & (torch.arange(T)[:, None] < lengths)
+        T = x.shape[0]
+        resets = resets if lengths is None else resets & (torch.arange(T, device=x.device)[:, None] < lengths)
         if T:
             state = tuple(torch.where(resets[0, :, None], s, v) for s, v in zip(start, state, strict=True))
         resets = resets.to(torch.uint8).contiguous()
-    given: dict[str, Tensor] = {"input x": x}
-    for carried, first, again in zip(program.states, state, start, strict=True):
-        given[f"first {carried.name}"] = first
-        given[f"start {carried.name}"] = again
-    given |= {f"input {name}": value for name, value in (inputs or {}).items()}
-    given |= {f"{p.kind} {p.name}": params[p.name] for p in program.parameters}
-    for tensor in given.values():
+    further = {} if inputs is None else inputs
+    tensors = [x, *(further[name] for name in program.inputs[1:]), *state, *start]
+    tensors += [params[parameter.name] for parameter in program.parameters]
+    for tensor in tensors:
         check(tensor.device, tensor.dtype)
-    train = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given.values())
-    call = Call(program, tuple(given), tuple(record), lengths, resets, train)
-    output, *rest = Scan.apply(call, *given.values())  # type: ignore[no-untyped-call]
-    states, recorded = rest[: len(program.states)], rest[len(program.states) :]
+    wanted = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    train = wanted and not torch.compiler.is_exporting()  # what is exported is for inference
+    call = Call(program, tuple(record), lengths, resets, train, recompute)
+    output, states, recorded = apply(call, tensors)
     return output, tuple(states), dict(zip(record, recorded, strict=True))

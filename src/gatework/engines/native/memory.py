@@ -76,7 +76,7 @@ def allocated(*shape: int) -> Tensor:
     """A float32 tensor without values."""
     floats = prod(shape)
     if floats < LEAST:
-        return torch.empty(shape)
+        return torch.empty(shape, dtype=torch.float32, device="cpu")
     return torch.from_numpy(_native.memory(floats)).view(shape)
 
 

@@ -1,44 +1,49 @@
-"""A Program over a sequence as one differentiable operation."""
+"""One forward and one backward pass of a Program over a sequence, in the core."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache, wraps
+from math import isqrt
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 
-from gatework.engines.native.memory import Memory, execute
+from gatework.engines.native.lowering import SIZES
+from gatework.engines.native.memory import Memory, allocated, execute
 from gatework.engines.native.plans import Backward, Forward, backward_plan, forward_plan
 from gatework.notation import Program
+from gatework.notation.adjoint import adjoint
 
 FEW = 6  # rows below which products with inputs are done ahead, for all steps at once
+NONE = dict.fromkeys(SIZES, 0)
+ENOUGH = 512  # rows that are redone at once, at least
 
 
 @dataclass(frozen=True)
 class Call:
-    """What a run was asked for, and the names of the tensors it was given."""
+    """What a run was asked for beside its tensors.
+
+    train: a backward pass may follow. recompute: it redoes what it needs beside the states.
+    """
 
     program: Program
-    names: tuple[str, ...]
-    record: tuple[str, ...]
-    lengths: Tensor | None
-    resets: Tensor | None
-    train: bool
+    record: tuple[str, ...] = ()
+    lengths: Tensor | None = None
+    resets: Tensor | None = None
+    train: bool = False
+    recompute: bool = False
 
+    @property
     def own_output(self) -> bool:
         """Whether the output is not simply the states after each step."""
-        carried = {state.name: state.node for state in self.program.states}
-        same = carried.get(self.program.output) == self.program.names[self.program.output]
-        return not same or self.lengths is not None or self.resets is not None
+        return outline(self.program).own_output or self.lengths is not None or self.resets is not None
 
     def memory(self, tensors: Sequence[Tensor]) -> Memory:
-        given = dict(zip(self.names, map(dense, tensors), strict=True))
-        x = given["input x"]
-        units = {"I": 0, "H": 0, "R": 0} | {s.size: given[f"first {s.name}"].shape[-1] for s in self.program.states}
-        units[self.program.nodes[0].size] = x.shape[-1]
-        for parameter in self.program.parameters:
-            units |= dict(zip(parameter.shape, given[f"{parameter.kind} {parameter.name}"].shape, strict=True))
-        return Memory(x.shape[0], x.shape[1], units, given)
+        """The tensors, which come in the order of the outline's shapes, and the sizes that they have."""
+        found, (T, B, _) = outline(self.program), tensors[0].shape
+        units = NONE | {size: tensors[which].shape[side] for size, (which, side) in found.sides.items()}
+        return Memory(T, B, units, dict(zip(found.shapes, map(dense, tensors), strict=True)))
 
 
 def dense(tensor: Tensor) -> Tensor:
@@ -46,53 +51,117 @@ def dense(tensor: Tensor) -> Tensor:
     return tensor if tensor.stride(-1) == 1 else tensor.contiguous()
 
 
-class Scan(torch.autograd.Function):
-    """Autograd's view of `forward` and `backward`."""
+@dataclass(frozen=True)
+class Outline:
+    """What all calls of a Program have in common.
 
-    @staticmethod
-    def forward(ctx: Any, call: Call, *tensors: Tensor) -> tuple[Tensor, ...]:
-        outputs, kept = forward(call, tensors)
-        ctx.call = call
-        if call.train:
-            ctx.save_for_backward(*tensors, *kept)
-        ctx.mark_non_differentiable(*outputs[1 + len(call.program.states) :])
-        return outputs
+    shapes: of the tensors they are given, by name and in their order, in T, B and sizes. sides: a tensor, and which of
+    its sides, for each size. kept: buffers and sizes of what is kept for the backward pass.
+    """
 
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        call: Call = ctx.call
-        count = len(call.names)
-        tensors, kept = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
-        wanted = tuple(name for name, needs in zip(call.names, ctx.needs_input_grad[1:], strict=True) if needs)
-        return None, *backward(call, tensors, kept, gradients, wanted)
+    shapes: Mapping[str, tuple[str, ...]]
+    sides: Mapping[str, tuple[int, int]]
+    kept: tuple[tuple[str, str], ...]
+    own_output: bool
 
 
-def forward(call: Call, tensors: Sequence[Tensor]) -> tuple[tuple[Tensor, ...], list[Tensor]]:
-    """(output [T,B,H], a final state [B,size] each, recorded values [T,B,size]), and what `backward` needs beside."""
-    program, memory, own = call.program, call.memory(tensors), call.own_output()
-    lowered = forward_plan(program, call.train, own, memory.B < FEW, call.record)
-    T = memory.T
+@lru_cache(maxsize=256)
+def outline(program: Program) -> Outline:
+    nodes, states = program.nodes, program.states
+    inputs = {node.name: node.size for node in nodes if node.op == "input"}
+    shapes: dict[str, tuple[str, ...]] = {f"input {name}": ("T", "B", inputs[name]) for name in program.inputs}
+    shapes |= {f"{what} {state.name}": ("B", state.size) for what in ("first", "start") for state in states}
+    shapes |= {f"{parameter.kind} {parameter.name}": parameter.shape for parameter in program.parameters}
+    sides: dict[str, tuple[int, int]] = {}
+    for which, shape in enumerate(shapes.values()):
+        for side, size in enumerate(shape):
+            if size in SIZES:
+                sides.setdefault(size, (which, side))
+    return Outline(
+        shapes,
+        sides,
+        tuple((f"kept {index}", nodes[index].size) for index in adjoint(program).kept),
+        all((state.name, state.node) != (program.output, program.names[program.output]) for state in states),
+    )
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def without_autocast(function: Callable[P, R]) -> Callable[P, R]:
+    """The function with torch's products as they are written."""
+
+    @wraps(function)
+    def run(*args: P.args, **options: P.kwargs) -> R:
+        if not torch.is_autocast_enabled("cpu"):
+            return function(*args, **options)
+        with torch.autocast("cpu", enabled=False):
+            return function(*args, **options)
+
+    return run
+
+
+# -- forward
+
+
+@dataclass(frozen=True)
+class Result:
+    """Output [T,B,H], final states [B,size], recorded values [T,B,size].
+
+    For the backward pass: states [T+1,B,size], before each step and after the last; what is kept, in one piece.
+    """
+
+    output: Tensor
+    finals: list[Tensor]
+    recorded: list[Tensor]
+    states: list[Tensor]
+    kept: list[Tensor]
+
+
+@without_autocast
+def forward(call: Call, tensors: Sequence[Tensor]) -> Result:
+    program, memory, own, keeps = call.program, call.memory(tensors), call.own_output, call.train and not call.recompute
+    lowered = forward_plan(program, keeps, own, memory.B < FEW, call.record)
+    T, held = memory.T, memory.tensors
     for state in program.states:
         whole = call.train or (state.name == program.output and not own)
         (series,) = memory.series(T + 1 if whole else 2, state.size)
-        series[0] = memory.tensors[f"first {state.name}"]
-        memory.tensors[f"state {state.name}"] = series
-    sizes = {name: program.nodes[index].size for name, index in program.named}
+        series[0] = held[f"first {state.name}"]
+        held[f"state {state.name}"] = series
     if own:
-        (memory.tensors["output"],) = memory.series(T, sizes[program.output])
+        (held["output"],) = memory.series(T, program.output_size)
     for name in call.record:
-        (memory.tensors[f"record {name}"],) = memory.series(T, sizes[name])
-    kept = memory.series(T, *(program.nodes[index].size for index in lowered.kept))
-    memory.tensors |= {f"kept {index}": tensor for index, tensor in zip(lowered.kept, kept, strict=True)}
+        (held[f"record {name}"],) = memory.series(T, program.nodes[program.names[name]].size)
+    kept = [allocated(kept_floats(program, memory))] if keeps else []
+    held |= kept_parts(program, memory, kept)
     ahead(lowered, memory, program)
     starts = {f"state {state.name}": f"start {state.name}" for state in program.states}
     execute(lowered.core, lowered.plan, memory, call.lengths, call.resets, starts)
-    states = [memory.tensors[f"state {state.name}"] for state in program.states]
-    output = memory.tensors["output"] if own else memory.tensors[f"state {program.output}"][1:]
-    finals = (series[T % len(series)].clone() for series in states)
-    recorded = (memory.tensors[f"record {name}"] for name in call.record)
-    return (output, *finals, *recorded), [*states, *kept] if call.train else []
+    states = [held[f"state {state.name}"] for state in program.states]
+    return Result(
+        output=held["output"] if own else held[f"state {program.output}"][1:],
+        finals=[series[T % series.shape[0]].clone() for series in states],
+        recorded=[held[f"record {name}"] for name in call.record],
+        states=states if call.train else [],
+        kept=kept,
+    )
+
+
+def kept_floats(program: Program, memory: Memory) -> int:
+    """How many numbers are kept."""
+    return memory.T * memory.B * sum(memory.units[size] for _, size in outline(program).kept)
+
+
+def kept_parts(program: Program, memory: Memory, kept: Sequence[Tensor]) -> dict[str, Tensor]:
+    """The kept values [T,B,size] by buffer, as they lie one after another."""
+    found = {}
+    for piece in kept:
+        places = outline(program).kept
+        shapes = [(memory.T, memory.B, memory.units[size]) for _, size in places]
+        values = torch.split(piece, [T * B * width for T, B, width in shapes])
+        found = {name: v.view(shape) for (name, _), v, shape in zip(places, values, shapes, strict=True)}
+    return found
 
 
 def ahead(lowered: Forward, memory: Memory, program: Program) -> None:
@@ -106,56 +175,123 @@ def ahead(lowered: Forward, memory: Memory, program: Program) -> None:
         memory.tensors[f"ahead {index}"] = part
 
 
+# -- backward
+
+
+@without_autocast
 def backward(
     call: Call,
     tensors: Sequence[Tensor],
+    states: Sequence[Tensor],
     kept: Sequence[Tensor],
     gradients: Sequence[Tensor | None],
-    wanted: tuple[str, ...],
+    wanted: Sequence[bool],
 ) -> list[Tensor | None]:
-    """The gradients by the call's tensors, None where none is wanted."""
-    program, memory = call.program, call.memory(tensors)
-    lowered = backward_plan(program, wanted)
-    names = [f"state {state.name}" for state in program.states]
-    names += [
-        f"kept {index}" for index in forward_plan(program, True, call.own_output(), memory.B < FEW, call.record).kept
-    ]
-    memory.tensors |= dict(zip(names, kept, strict=True))
-    T, B = memory.T, memory.B
-    by_output, *by_finals = gradients[: 1 + len(program.states)]
-    if by_output is None:
-        by_output = torch.zeros(1, B, memory.units[program.output_size])
-    memory.tensors["gradient output"] = dense(by_output)
+    """The gradients by the call's tensors, None where none is wanted, from those by output and final states."""
+    program, memory, names = call.program, call.memory(tensors), tuple(outline(call.program).shapes)
+    lowered = backward_plan(program, tuple(name for name, wants in zip(names, wanted, strict=True) if wants))
+    held = memory.tensors
+    held |= {f"state {state.name}": series for state, series in zip(program.states, states, strict=True)}
+    held |= kept_parts(program, memory, kept)
+    by_output, *by_finals = gradients
+    held["gradient output"] = dense(
+        zeros(1, memory.B, memory.units[program.output_size]) if by_output is None else by_output
+    )
     for state, final in zip(program.states, by_finals, strict=True):
         (flow,) = memory.series(2, state.size)
-        flow[T % 2] = 0 if final is None else final
-        memory.tensors[f"flow {state.name}"] = flow
-        memory.tensors[f"to start {state.name}"] = torch.zeros(B, memory.units[state.size])
-    series = [buffer for buffer in lowered.plan.buffers if buffer.name.startswith("series ")]
-    beside = memory.beside(*(buffer.columns for buffer in series)) if series else ()
-    memory.tensors |= {buffer.name: tensor for buffer, tensor in zip(series, beside, strict=True)}
-    for buffer in lowered.plan.buffers:
-        if buffer.kind == "total":
-            memory.tensors[buffer.name] = torch.empty(memory.units[buffer.columns])
-    for name in lowered.inputs:
-        (memory.tensors[f"gradient {name}"],) = memory.series(
-            T, lowered.plan.buffers[lowered.plan.order[f"gradient {name}"]].columns
+        flow[0] = 0 if final is None else final
+        held[f"flow {state.name}"] = flow
+        held[f"to start {state.name}"] = zeros(memory.B, memory.units[state.size])
+    for name in {*lowered.inputs, *(name for name, _ in lowered.products)}:
+        held[f"gradient {name}"] = allocated(memory.T, memory.B, held[f"input {name}"].shape[-1])
+    found: dict[str, Tensor] = {}
+    for first, last in spans(memory, call.recompute):
+        part = memory if last - first == memory.T else section(memory, first, last)
+        if call.recompute:
+            part.tensors |= redone(program, part)
+        run_back(call, lowered, part, first)
+        for key, value in parameter_gradients(lowered, part).items():
+            found[key] = found[key].add_(value) if key in found else value
+        input_gradients(lowered, part)
+    for state in program.states:
+        found[f"first {state.name}"], found[f"start {state.name}"] = (
+            held[f"flow {state.name}"][0],
+            held[f"to start {state.name}"],
         )
-    starts = {f"flow {state.name}": f"to start {state.name}" for state in program.states}
-    execute(lowered.core, lowered.plan, memory, call.lengths, call.resets, starts)
-    found = {f"first {state.name}": memory.tensors[f"flow {state.name}"][0] for state in program.states}
-    found |= {f"start {state.name}": memory.tensors[f"to start {state.name}"] for state in program.states}
-    found |= {f"vector {name}": memory.tensors[f"total {name}"] for name in lowered.vectors}
-    found |= matrix_gradients(lowered, memory) | input_gradients(lowered, memory)
+    found |= {f"input {name}": held[f"gradient {name}"] for name in program.inputs if f"gradient {name}" in held}
     return [
-        fitted(found.get(name), tensor) if name in wanted else None
-        for name, tensor in zip(call.names, tensors, strict=True)
+        fitted(found.get(name), tensor) if wants else None
+        for name, tensor, wants in zip(names, tensors, wanted, strict=True)
     ]
 
 
-def matrix_gradients(lowered: Backward, memory: Memory) -> dict[str, Tensor]:
-    """Each matrix's gradient: the sum over steps and samples of gradient x operand, as large products."""
-    found: dict[str, Tensor] = {}
+def zeros(*shape: int) -> Tensor:
+    return torch.zeros(shape, dtype=torch.float32, device="cpu")
+
+
+def spans(memory: Memory, recompute: bool) -> Iterator[tuple[int, int]]:
+    """Steps from..to that are taken back at once, the last ones first: all of them, or few enough to be redone."""
+    steps = max(isqrt(memory.T), -(-ENOUGH // max(memory.B, 1))) if recompute else memory.T
+    last = memory.T
+    while last > steps:
+        yield last - steps, last
+        last -= steps
+    yield 0, last
+
+
+def section(memory: Memory, first: int, last: int) -> Memory:
+    """The same memory, of some steps."""
+    steps = ("input ", "state ", "gradient ")
+
+    def cut(tensor: Tensor) -> Tensor:
+        return tensor if tensor.shape[0] == 1 else tensor[first:last]  # one step may stand for all
+
+    tensors = {name: cut(t) if name.startswith(steps) else t for name, t in memory.tensors.items()}
+    return Memory(last - first, memory.B, memory.units, tensors)
+
+
+def redone(program: Program, memory: Memory) -> dict[str, Tensor]:
+    """The kept values, once more: from the states all steps are known at once, and run as rows of a single one."""
+    lowered, rows = forward_plan(program, True, False, False, ()), memory.T * memory.B
+    flat = Memory(1, rows, memory.units, dict(memory.tensors))
+    for name in program.inputs:
+        flat.tensors[f"input {name}"] = memory.flat(memory.tensors[f"input {name}"])[None]
+    for state in program.states:
+        (series,) = flat.series(2, state.size)
+        series[0] = memory.flat(memory.tensors[f"state {state.name}"][: memory.T])
+        flat.tensors |= {f"state {state.name}": series, f"start {state.name}": series[0]}
+    kept = allocated(kept_floats(program, memory))
+    flat.tensors |= kept_parts(program, flat, [kept])
+    execute(lowered.core, lowered.plan, flat, None, None, {})
+    return kept_parts(program, memory, [kept])
+
+
+def run_back(call: Call, lowered: Backward, memory: Memory, first: int) -> None:
+    """Runs the backward plan over the steps from `first` on."""
+    held, T, lengths, resets = memory.tensors, memory.T, call.lengths, call.resets
+    starts = {f"flow {state.name}": f"to start {state.name}" for state in call.program.states}
+    for flow in starts:
+        held[flow][T % 2] = held[flow][0]
+    series = [buffer for buffer in lowered.plan.buffers if buffer.name.startswith("series ")]
+    beside = memory.beside(*(buffer.columns for buffer in series)) if series else ()
+    held |= {buffer.name: tensor for buffer, tensor in zip(series, beside, strict=True)}
+    for buffer in lowered.plan.buffers:
+        if buffer.kind == "total":
+            held[buffer.name] = allocated(memory.units[buffer.columns])
+    if first or call.recompute:
+        lengths = None if lengths is None else (lengths - first).clamp(0, T)
+        resets = None if resets is None else resets[first : first + T]
+    execute(lowered.core, lowered.plan, memory, lengths, resets, starts)
+    if first and resets is not None:  # the core never looks at what lies before its first step
+        for flow, start in starts.items():
+            again = resets[0, :, None] > 0
+            held[start] += torch.where(again, held[flow][0], 0)
+            held[flow][0].masked_fill_(again, 0)
+
+
+def parameter_gradients(lowered: Backward, memory: Memory) -> dict[str, Tensor]:
+    """A vector's gradient as the plan has summed it; a matrix's, of gradients x operands, as large products."""
+    found = {f"vector {name}": memory.tensors[f"total {name}"] for name in lowered.vectors}
     users: dict[str, list[tuple[str, str]]] = {}
     for name, pairs in lowered.matrices:
         for gradient, operand in pairs:
@@ -172,17 +308,16 @@ def matrix_gradients(lowered: Backward, memory: Memory) -> dict[str, Tensor]:
     return found
 
 
-def input_gradients(lowered: Backward, memory: Memory) -> dict[str, Tensor]:
-    """Each input's gradient [T,B,I]: what the plan has written, and gradients x matrices as large products."""
-    found = {f"input {name}": memory.tensors[f"gradient {name}"] for name in lowered.inputs}
+def input_gradients(lowered: Backward, memory: Memory) -> None:
+    """Adds to what the plan has written of each input's gradient [T,B,I]: gradients x matrices, as large products."""
+    begun = set(lowered.inputs)
     for name, pairs in lowered.products:
-        key = f"input {name}"
+        out = memory.tensors[f"gradient {name}"].flatten(0, 1)
         matrices = iter(memory.tensors[f"matrix {matrix}"] for _, matrix in pairs)
         for gradients, joined in memory.joined([gradient for gradient, _ in pairs]):
             matrix = torch.cat([next(matrices) for _ in gradients])
-            product = (joined @ matrix).view(memory.T, memory.B, -1)
-            found[key] = found[key].add_(product) if key in found else product
-    return found
+            out.addmm_(joined, matrix, beta=int(name in begun))
+            begun.add(name)
 
 
 def fitted(gradient: Tensor | None, like: Tensor) -> Tensor:

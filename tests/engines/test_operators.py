@@ -1,0 +1,200 @@
+"""The native engine's operators are what torch asks of operators, refuse what does not fit, and say what they lack."""
+
+from unittest.mock import patch
+
+import pytest
+import torch
+from torch import Tensor
+from torch._subclasses import FakeTensorMode
+from torch.autograd import forward_ad
+from torch.fx.experimental.proxy_tensor import make_fx
+
+import gatework as gw
+from gatework.cells import cells
+from gatework.engines import native
+from gatework.engines.native import operators
+from gatework.engines.native.scan import Call, outline
+from gatework.engines.problems import Case, draw
+from gatework.notation import EquationError
+from numerics import all_same, weighed
+
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script.*:DeprecationWarning")  # torch's own
+
+CASES = [Case(4, 3, 4, 9, 5), Case(4, 7, 4, 9, 5, lengths=True, resets=True), Case(3, 2, 4, 5, 3, extras=True)]
+
+
+def arguments(cell: str, case: Case, train: bool = True) -> tuple:
+    """What `scan` is called with for a random problem of a cell."""
+    seen = []
+
+    def watch(call: Call, tensors: list[Tensor]) -> tuple:
+        seen.append((call, tensors))
+        return operators.apply(call, tensors)
+
+    problem = draw(cells[cell], case, torch.float32).to(torch.float32)
+    with patch.object(native, "apply", watch):
+        native.run(
+            problem.program,
+            problem.params,
+            problem.x,
+            problem.state,
+            start=problem.start,
+            lengths=problem.lengths,
+            resets=problem.resets,
+            inputs=problem.inputs,
+        )
+    call, tensors = seen[0]
+    tensors = [tensor.clone().requires_grad_(train) for tensor in tensors]
+    return call.program.recipe, tensors, "", call.lengths, call.resets, train, False
+
+
+def gradients(given: tuple, output: list[Tensor]) -> tuple:
+    """What `scan_backward` is called with after `scan`."""
+    recipe, tensors, _, lengths, resets, _, recompute = given
+    states = len(operators.read(recipe).states)
+    tensors, output = [value.detach() for value in tensors], [value.detach() for value in output]
+    wanted = [index % 3 != 1 for index in range(len(tensors))]
+    by = [torch.randn_like(value) for value in output[: 1 + states]]
+    return recipe, tensors, output[1 + states :], [None, *by[1:]], wanted, lengths, resets, recompute
+
+
+# -- operators
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_torch_finds_nothing_wrong_with_them(cell, case):
+    given = arguments(cell, case)
+    torch.library.opcheck(operators.scan, given)
+    torch.library.opcheck(operators.scan, arguments(cell, case, train=False))
+    torch.library.opcheck(operators.scan_backward, gradients(given, operators.scan(*given)))
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+def test_they_compute_what_the_eager_engine_computes(recompute):
+    recipe, tensors, record, lengths, resets, train, _ = arguments("lstm", CASES[1])
+    call = Call(operators.read(recipe), (), lengths, resets, train, recompute)
+    direct = operators.Scan.apply(call, *tensors)
+    found = operators.scan(recipe, tensors, record, lengths, resets, train, recompute)[: len(direct)]
+    all_same(found, direct)
+    for one, other in zip(*(torch.autograd.grad(weighed(*values), tensors) for values in (found, direct)), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_gradients_are_there_where_the_forward_pass_saved_nothing():
+    recipe, tensors, *_ = arguments("lstm", CASES[0])
+    both = [operators.scan(recipe, tensors, "", None, None, train, False)[:3] for train in (True, False)]
+    all_same(*(torch.autograd.grad(weighed(*values), tensors) for values in both))
+
+
+def test_tensors_without_memory_have_shapes():
+    with FakeTensorMode():
+        output, state = gw.LSTM(4, 5, 2, bidirectional=True, engine="native")(torch.randn(3, 2, 4))
+        assert output.shape == (3, 2, 10) and state[0].shape == (4, 2, 5)
+
+
+def test_a_traced_layer_is_one_node():
+    layer, x = gw.Recurrent("gru", 4, 5), torch.randn(3, 2, 4)
+    graph = make_fx(lambda x: layer(x)[0])(x)
+    assert [node.target for node in graph.graph.nodes].count(torch.ops.gatework.scan.default) == 1
+    y = torch.randn(3, 2, 4)
+    assert torch.equal(graph(y), layer(y)[0])
+
+
+# -- what does not fit
+
+
+def changed(given: tuple, **changes) -> tuple:
+    names = ("recipe", "tensors", "record", "lengths", "resets", "train", "recompute")
+    return tuple((dict(zip(names, given, strict=True)) | changes).values())
+
+
+def test_what_is_no_program_is_refused():
+    with pytest.raises(EquationError, match=r"^expected a Program as JSON, found 'nonsense'"):
+        operators.scan(*changed(arguments("lstm", CASES[0]), recipe="nonsense"))
+
+
+def test_tensors_that_do_not_fit_are_refused():
+    given = arguments("rnn", Case(4, 3, 4, 9, 5), train=False)
+    recipe, (x, first, start, *params) = given[:2]
+    names = list(outline(operators.read(recipe)).shapes)
+    assert names == ["input x", "first h", "start h", "matrix W_h", "matrix U_h", "vector b_h"]
+    wrong = {
+        "5 tensors given; expected 6: input x, first h, .*": [x, first, start, *params[:-1]],
+        r"input x is \[4, 3, 4\] torch.float64; expected .* torch.float32": [x.double(), first, start, *params],
+        r"first h is \[2, 9\] .*; expected \[3, 9\]": [x, first[:2], start, *params],
+        r"matrix W_h is \[9, 3\] .*; expected \[9, 4\]": [x, first, start, params[0][:, :3], *params[1:]],
+        r"vector b_h is \[8\] .*; expected \[9\]": [x, first, start, *params[:-1], params[-1][:8]],
+    }
+    for message, tensors in wrong.items():
+        with pytest.raises(gw.InputError, match=f"^gatework::scan: {message}"):
+            operators.scan(*changed(given, tensors=tensors))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("lengths", torch.ones(3), r"^gatework::scan: lengths is \[3\] torch.float32; expected \[3\] torch.int64"),
+        ("lengths", torch.ones(4).long(), r"^gatework::scan: lengths is \[4\]"),
+        ("resets", torch.ones(2, 3).byte(), r"^gatework::scan: resets is \[2, 3\] .* expected \[4, 3\] torch.uint8"),
+    ],
+)
+def test_lengths_and_resets_that_do_not_fit_are_refused(name, value, message):
+    with pytest.raises(gw.InputError, match=message):
+        operators.scan(*changed(arguments("rnn", Case(4, 3, 4, 9, 5)), **{name: value}))
+
+
+def test_saved_values_of_another_dtype_are_refused():
+    given = arguments("rnn", Case(4, 3, 4, 9, 5))
+    recipe, tensors, saved, *rest = gradients(given, operators.scan(*given))
+    with pytest.raises(gw.InputError, match="in float32"):
+        operators.scan_backward(recipe, tensors, [value.half() for value in saved], *rest)
+
+
+# -- what the engine does not differentiate
+
+LACKS = "gradients of gradients, forward mode and torch.func build the layer with engine='reference'"
+
+
+def test_a_second_derivative_names_the_reference_engine():
+    layer, x = gw.LSTM(4, 5), torch.randn(3, 2, 4, requires_grad=True)
+    (once,) = torch.autograd.grad(layer(x)[0].square().sum(), x)
+    (first,) = torch.autograd.grad(layer(x)[0].square().sum(), x, create_graph=True)
+    assert torch.equal(first, once)
+    with pytest.raises(gw.InputError, match=LACKS):
+        first.sum().backward()
+
+
+@pytest.mark.parametrize("grad", [True, False])
+def test_forward_mode_names_the_reference_engine(grad):
+    layer, x = gw.LSTM(4, 5), torch.randn(3, 2, 4)
+    with torch.set_grad_enabled(grad), forward_ad.dual_level(), pytest.raises(gw.InputError, match=LACKS):
+        layer(forward_ad.make_dual(x, x))
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        torch.vmap,
+        torch.func.grad,
+        torch.func.jacrev,
+        torch.func.hessian,
+        lambda f: lambda x: torch.func.jvp(f, (x,), (x,)),
+    ],
+    ids=["vmap", "grad", "jacrev", "hessian", "jvp"],
+)
+def test_transformed_functions_name_the_reference_engine(transform):
+    layer = gw.LSTM(4, 5)
+    with pytest.raises(gw.InputError, match=LACKS):
+        transform(lambda x: layer(x)[0].sum())(torch.randn(3, 2, 4))
+
+
+def test_the_default_dtype_changes_no_float32_layer():
+    layer, x = gw.LSTM(4, 5, engine="native"), torch.randn(3, 2, 4)
+    expected = torch.autograd.grad(layer(x)[0].sum(), tuple(layer.parameters()))
+    try:
+        torch.set_default_dtype(torch.float64)
+        found = torch.autograd.grad(layer(x)[0].sum(), tuple(layer.parameters()))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
