@@ -206,6 +206,21 @@ void pack_tile(const Job& job, const Block& block, const Layout& layout, int64_t
     }
 }
 
+// -- functions of one number
+
+// to = op(from), if it is one of these.
+bool curve(Op op, const float* from, float* to, int64_t many) {
+    switch (op) {
+        case Op::sigmoid: over(from, to, many, [](auto x) { return sigmoid(x); }); return true;
+        case Op::tanh: over(from, to, many, [](auto x) { return tanh(x); }); return true;
+        case Op::exp: over(from, to, many, [](auto x) { return exp(x); }); return true;
+        case Op::log: alone(from, to, many, [](V x) { return log(x); }); return true;
+        case Op::softplus: alone(from, to, many, [](V x) { return softplus(x); }); return true;
+        case Op::logsigmoid: alone(from, to, many, [](V x) { return -softplus(-x); }); return true;
+        default: return false;
+    }
+}
+
 // -- one thread's work
 
 // A thread's part of the units, in columns, and of the rows, in bands of a height or one less.
@@ -400,18 +415,12 @@ struct Worker {
             case Op::abs: return each(to, a, area, [](V x) { return magnitude(x); });
             case Op::sign:
                 return each(to, a, area, [](V x) { return pick(x > 0.0f, all(1), pick(x < 0.0f, all(-1), x)); });
-            case Op::sigmoid: return each(to, a, area, [](V x) { return sigmoid(x); });
-            case Op::tanh: return each(to, a, area, [](V x) { return tanh(x); });
-            case Op::exp: return each(to, a, area, [](V x) { return pick(x != x, x, exp(x)); });
-            case Op::log: return each(to, a, area, [](V x) { return log(x); });
             case Op::sqrt:
                 for (int64_t i = 0; i < area; ++i) to[i] = std::sqrt(a[i]);
                 return;
-            case Op::softplus: return each(to, a, area, [](V x) { return softplus(x); });
-            case Op::logsigmoid: return each(to, a, area, [](V x) { return -softplus(-x); });
             case Op::sigmoid_back: return each(to, a, b, area, [](V g, V y) { return g * (y - y * y); });
             case Op::tanh_back: return each(to, a, b, area, [](V g, V y) { return g - g * (y * y); });
-            default: return;
+            default: curve(step.op, a, to, area);
         }
     }
 
@@ -594,18 +603,7 @@ void Shared::run(int64_t from, Parallel parallel) {
 
 // One function over an array, for the tests of its error bound.
 void map(int op, const float* from, float* to, int64_t many) {
-    for (int64_t i = 0; i < many; i += VL) {
-        const V x = get(from + i);
-        switch (static_cast<Op>(op)) {
-            case Op::sigmoid: put(to + i, sigmoid(x)); break;
-            case Op::tanh: put(to + i, tanh(x)); break;
-            case Op::exp: put(to + i, pick(x != x, x, exp(x))); break;
-            case Op::log: put(to + i, log(x)); break;
-            case Op::softplus: put(to + i, softplus(x)); break;
-            case Op::logsigmoid: put(to + i, -softplus(-x)); break;
-            default: throw std::invalid_argument("no function of one number");
-        }
-    }
+    if (!curve(static_cast<Op>(op), from, to, many)) throw std::invalid_argument("no function of one number");
 }
 
 // Multiply-adds in registers alone, for some seconds: operations per second, which no product exceeds.

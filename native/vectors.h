@@ -14,6 +14,9 @@
 #define GW_VL 4
 #endif
 
+// Small functions on several vectors live in registers only where they are inlined.
+#define GW_INLINE inline __attribute__((always_inline))
+
 namespace gatework::GW_ISA {
 
 constexpr int VL = GW_VL;
@@ -31,51 +34,83 @@ inline V with_sign(V a, V of) { return bits((bits(a) & 0x7fffffff) | (bits(of) &
 inline V larger(V a, V b) { return pick(a > b, a, pick(b != b, b, pick(a != a, a, b))); }
 inline V smaller(V a, V b) { return pick(a < b, a, pick(b != b, b, pick(a != a, a, b))); }
 
-// exp(r) - 1 - r over r^2, |r| <= log(2)/2; the polynomial is that of Cephes' expf.
-inline V exp_tail(V r) {
-    V p = all(1.9875691500e-4f);
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    return p * r + 5.0000001201e-1f;
+// exp(r) - 1 - r over r^2, |r| <= log(2)/2; the polynomial is that of Cephes' expf, summed in pairs.
+template <class T>
+GW_INLINE T exp_tail(T r) {
+    const T square = r * r;
+    const T high = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    const T middle = r * 8.3334519073e-3f + 4.1665795894e-2f;
+    const T low = r * 1.6666665459e-1f + 5.0000001201e-1f;
+    return (high * square + middle) * square + low;
 }
 
 #if defined(__AVX512F__)
 
-// exp(a) = 2^n exp(r), r = a - n log(2) in two parts; a is NaN or within +-110.
-inline V split(V a, V& n) {
-    n = _mm512_roundscale_ps(a * 1.44269504088896341f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+// Several vectors in step: one chain of dependent operations would leave the units idle.
+struct Four {
+    static constexpr int MANY = 4;
+    V v[MANY];
+};
+
+#define GW_EACH(expression)                                         \
+    Four out;                                                        \
+    _Pragma("GCC unroll 4") for (int i = 0; i < Four::MANY; ++i) out.v[i] = expression; \
+    return out
+GW_INLINE Four operator+(Four a, Four b) { GW_EACH(a.v[i] + b.v[i]); }
+GW_INLINE Four operator-(Four a, Four b) { GW_EACH(a.v[i] - b.v[i]); }
+GW_INLINE Four operator*(Four a, Four b) { GW_EACH(a.v[i] * b.v[i]); }
+GW_INLINE Four operator+(Four a, float b) { GW_EACH(a.v[i] + b); }
+GW_INLINE Four operator-(Four a, float b) { GW_EACH(a.v[i] - b); }
+GW_INLINE Four operator-(float a, Four b) { GW_EACH(a - b.v[i]); }
+GW_INLINE Four operator*(Four a, float b) { GW_EACH(a.v[i] * b); }
+GW_INLINE Four operator-(Four a) { GW_EACH(-a.v[i]); }
+GW_INLINE Four clamp(Four a, float low, float high) { GW_EACH(_mm512_min_ps(all(high), _mm512_max_ps(all(low), a.v[i]))); }  // NaN stays
+GW_INLINE Four times_power(Four a, Four n) { GW_EACH(_mm512_scalef_ps(a.v[i], n.v[i])); }                                    // 2^n a
+GW_INLINE Four reciprocal(Four a) { GW_EACH(_mm512_rcp14_ps(a.v[i])); }                                                     // to 14 bits
+GW_INLINE Four ones() { GW_EACH(all(1.0f)); }
+#undef GW_EACH
+
+// a = n log(2) + r, where a is NaN or within +-110; n is whole.
+GW_INLINE Four split(Four a, Four& n) {
+    constexpr float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number
+    n = (a * 1.44269504088896341f + magic) - magic;
     return a - n * 0.693359375f + n * 2.12194440e-4f;
 }
 
-inline V clamp(V a, float low, float high) {  // a NaN stays
-    return _mm512_min_ps(all(high), _mm512_max_ps(all(low), a));
+GW_INLINE Four exp_within(Four a) {
+    Four n;
+    const Four r = split(a, n);
+    return times_power(exp_tail(r) * (r * r) + r + 1.0f, n);
 }
 
-inline V exp(V a) {
-    V n;
-    const V r = split(clamp(a, -105.0f, 89.0f), n);
-    return _mm512_scalef_ps(exp_tail(r) * (r * r) + r + 1.0f, n);
-}
+GW_INLINE Four exp(Four a) { return exp_within(clamp(a, -105.0f, 89.0f)); }
 
-inline V sigmoid(V a) {
-    const V d = 1.0f + exp(clamp(-a, -105.0f, 87.33654f));
-    const V r = _mm512_rcp14_ps(d);  // to 14 bits; one step of Newton's for the others
+GW_INLINE Four sigmoid(Four a) {
+    const Four d = exp_within(clamp(-a, -105.0f, 87.33654f)) + 1.0f;
+    const Four r = reciprocal(d);  // one step of Newton's for the bits it lacks
     return r * (1.0f - d * r) + r;
 }
 
 // e / (e + 2), e = exp(2a) - 1, which keeps its digits near 0
-inline V tanh(V a) {
-    V n;
-    const V r = split(clamp(a + a, -20.0f, 20.0f), n);
-    const V power = _mm512_scalef_ps(all(1.0f), n);
-    const V e = power * (exp_tail(r) * (r * r) + r) + (power - 1.0f);
-    const V d = e + 2.0f;
-    const V reciprocal = _mm512_rcp14_ps(d);
-    const V q = e * reciprocal;
-    return (e - d * q) * reciprocal + q;
+GW_INLINE Four tanh(Four a) {
+    Four n;
+    const Four r = split(clamp(a + a, -20.0f, 20.0f), n);
+    const Four power = times_power(ones(), n);
+    const Four e = power * (exp_tail(r) * (r * r) + r) + (power - 1.0f);
+    const Four d = e + 2.0f;
+    const Four inverse = reciprocal(d);
+    const Four q = e * inverse;
+    return (e - d * q) * inverse + q;
 }
+
+// One vector, for what is left over.
+template <class F>
+GW_INLINE V first_of(V a, F f) {
+    return f(Four{{a, a, a, a}}).v[0];
+}
+GW_INLINE V exp(V a) { return first_of(a, [](Four x) { return exp(x); }); }
+GW_INLINE V sigmoid(V a) { return first_of(a, [](Four x) { return sigmoid(x); }); }
+GW_INLINE V tanh(V a) { return first_of(a, [](Four x) { return tanh(x); }); }
 
 #else
 
@@ -153,6 +188,26 @@ inline V log1p(V u) {
 inline V softplus(V a) {
     const V r = larger(a, all(0.0f)) + log1p(exp(-magnitude(a)));
     return pick(a != a, a, r);
+}
+
+// to = f(from) for a number of floats that vectors divide; one by one, or some in step.
+template <class F>
+void alone(const float* from, float* to, int64_t many, F f) {
+    for (int64_t i = 0; i < many; i += VL) put(to + i, f(get(from + i)));
+}
+
+template <class F>
+void over(const float* from, float* to, int64_t many, F f) {
+    int64_t done = 0;
+#if defined(__AVX512F__)
+    for (; done + Four::MANY * VL <= many; done += Four::MANY * VL) {
+        Four four;
+        for (int n = 0; n < Four::MANY; ++n) four.v[n] = get(from + done + n * VL);
+        four = f(four);
+        for (int n = 0; n < Four::MANY; ++n) put(to + done + n * VL, four.v[n]);
+    }
+#endif
+    alone(from + done, to + done, many - done, f);
 }
 
 }  // namespace gatework::GW_ISA
