@@ -21,7 +21,7 @@ Job job_of(const Plan& plan, std::vector<int64_t> sizes, int64_t T, int64_t B, T
     Job job{&plan, std::move(sizes), T, B, {}, nullptr, nullptr, std::move(starts)};
     for (size_t i = 0; i < table.shape(0); ++i) {
         const int64_t* one = table.data() + 5 * i;
-        job.buffers.push_back({reinterpret_cast<float*>(one[0]), one[1], one[2], one[3], one[4]});
+        job.buffers.push_back({reinterpret_cast<void*>(one[0]), one[1], one[2], one[3], one[4]});
     }
     return job;
 }
@@ -55,8 +55,8 @@ public:
     }
 
     void step(uintptr_t input) {
-        if (input % sizeof(float) || !input) throw std::invalid_argument("native plan: a buffer out of alignment");
-        job_.buffers[input_].data = reinterpret_cast<float*>(input);
+        if (input % job_.plan->buffers[input_].bytes() || !input) throw std::invalid_argument("native plan: a buffer out of alignment");
+        job_.buffers[input_].data = reinterpret_cast<void*>(input);
         scan_->run(done_++, parallel);
     }
 

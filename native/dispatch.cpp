@@ -15,6 +15,7 @@ namespace gatework {
 #define GW_ISA_ENTRY(isa) {#isa, isa::prepare, isa::map, isa::ceiling}
 
 #ifdef GW_X86
+GW_DECLARE(avx512bf16)
 GW_DECLARE(avx512)
 GW_DECLARE(avx2)
 #endif
@@ -25,8 +26,10 @@ const std::vector<Isa>& available() {
         std::vector<Isa> isas;
 #ifdef GW_X86
         __builtin_cpu_init();
-        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
+        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw")) {
+            if (__builtin_cpu_supports("avx512bf16")) isas.push_back(GW_ISA_ENTRY(avx512bf16));
             isas.push_back(GW_ISA_ENTRY(avx512));
+        }
         if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) isas.push_back(GW_ISA_ENTRY(avx2));
 #endif
         isas.push_back(GW_ISA_ENTRY(baseline));

@@ -123,7 +123,7 @@ Block block(Reader& read, const Plan& plan) {
     return one;
 }
 
-// Floats from the first to the last of a buffer; wide enough not to overflow.
+// Numbers from the first to the last of a buffer; wide enough not to overflow.
 __int128 reach(int64_t steps, int64_t step, int64_t rows, int64_t row, int64_t units) {
     return static_cast<__int128>(steps - 1) * step + static_cast<__int128>(rows - 1) * row + units;
 }
@@ -142,6 +142,8 @@ Plan::Plan(const std::vector<int32_t>& stream) {
         type.rows = read.below(sizes, "size");
         type.columns = read.below(sizes, "size");
         type.written = read.flag();
+        type.element = read.kind<Element>("element");
+        if (type.kind == Kind::total && type.element != Element::float32) refuse("a total that is no float32");
     }
     const int32_t many = read.count("blocks");
     for (int32_t index = 0; index < many; ++index) blocks.push_back(block(read, *this));
@@ -175,22 +177,22 @@ void verify(const Job& job) {
         const Buffer& buffer = job.buffers[index];
         const BufferType& type = plan.buffers[index];
         const int64_t units = job.sizes[type.columns];
-        if (buffer.floats < 0 || (buffer.floats > 0 && buffer.data == nullptr)) refuse("a buffer without memory");
+        if (buffer.numbers < 0 || (buffer.numbers > 0 && buffer.data == nullptr)) refuse("a buffer without memory");
         constexpr int64_t MOST = 1LL << 40;
-        if (buffer.step > MOST || buffer.row > MOST || buffer.period > MOST || buffer.floats > MOST) refuse("a buffer of absurd sizes");
-        if (reinterpret_cast<uintptr_t>(buffer.data) % sizeof(float)) refuse("a buffer out of alignment");
+        if (buffer.step > MOST || buffer.row > MOST || buffer.period > MOST || buffer.numbers > MOST) refuse("a buffer of absurd sizes");
+        if (reinterpret_cast<uintptr_t>(buffer.data) % type.bytes()) refuse("a buffer out of alignment");
         if (type.kind != Kind::series) {
             const int64_t rows = type.kind == Kind::matrix ? job.sizes[type.rows] : 1;
-            if (rows > 0 && units > 0 && (buffer.row < units || reach(1, 0, rows, buffer.row, units) > buffer.floats)) refuse("a buffer too small");
+            if (rows > 0 && units > 0 && (buffer.row < units || reach(1, 0, rows, buffer.row, units) > buffer.numbers)) refuse("a buffer too small");
             continue;
         }
         if (buffer.period < 1) refuse("a buffer without order");
         if (job.T == 0 || job.B == 0 || units == 0) continue;
         if (buffer.step < 0 || buffer.row < 0) refuse("a buffer without order");
         if (type.written && job.B > 1 && buffer.row < units) refuse("rows that overlap");
-        if (offsets[index].first < 0 && buffer.period > 1) refuse("a step before the first");
+        if (offsets[index].first < 0) refuse("a step before the first");
         const int64_t last = std::min(buffer.period - 1, job.T - 1 + offsets[index].second);
-        if (reach(last + 1, buffer.step, job.B, buffer.row, units) > buffer.floats) refuse("a buffer too small");
+        if (reach(last + 1, buffer.step, job.B, buffer.row, units) > buffer.numbers) refuse("a buffer too small");
         const int32_t start = job.starts[index];
         if (start >= 0) {
             if (static_cast<size_t>(start) >= job.buffers.size() || plan.buffers[start].kind != Kind::series || plan.buffers[start].columns != type.columns)

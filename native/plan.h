@@ -59,10 +59,17 @@ struct Block {
 
 enum class Kind : int32_t { series, vector, matrix, total, count };
 
+// What a buffer holds; all arithmetic is in float32.
+enum class Element : int32_t { float32, bfloat16, count };
+
+using Half = uint16_t;  // a bfloat16: the upper half of a float32
+
 struct BufferType {
     Kind kind;
     int32_t rows, columns;  // sizes: of a matrix; for the others `columns` counts the units
     bool written;
+    Element element;
+    int64_t bytes() const { return element == Element::bfloat16 ? sizeof(Half) : sizeof(float); }
 };
 
 struct Plan {
@@ -75,10 +82,10 @@ struct Plan {
 };
 
 struct Buffer {
-    float* data;
-    int64_t step, row;     // floats from one step, one row to the next
+    void* data;
+    int64_t step, row;     // numbers from one step, one row to the next
     int64_t period;        // steps before it is used again
-    int64_t floats;        // what `data` holds
+    int64_t numbers;       // what `data` holds
 };
 
 struct Job {

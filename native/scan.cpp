@@ -15,6 +15,7 @@ namespace gatework::GW_ISA {
 namespace {
 
 constexpr int UNITS = 16;                  // of the narrowest tile
+constexpr int WIDEST = 4 * UNITS;          // of the widest
 constexpr int MOST = GW_VL >= 16 ? 4 : 2;  // vectors side by side in registers
 constexpr int ROWS = 6;                    // rows of a register block
 constexpr int CHUNK = 512;                 // steps of K between two visits to the lanes: a strip stays in the second cache
@@ -61,7 +62,8 @@ private:
 // -- products
 
 // lanes += a . strip for M rows and N vectors, K steps; on the way it asks for the memory at `next`, a line a step.
-using Kernel = void (*)(const float* a, int64_t row, int64_t K, const float* strip, float* const* lanes, int64_t W, const float* next);
+template <class E>
+using Kernel = void (*)(const E* a, int64_t row, int64_t K, const float* strip, float* const* lanes, int64_t W, const float* next);
 
 template <int M, int N>
 void kernel(const float* a, int64_t row, int64_t K, const float* strip, float* const* lanes, int64_t W, const float* next) {
@@ -89,8 +91,63 @@ void kernel(const float* a, int64_t row, int64_t K, const float* strip, float* c
         for (int n = 0; n < N; ++n) put(lanes[n] + m * W, sum[m][n]);
 }
 
+// A pair is two bfloat16 of neighbouring k, the first in the lower half of 32 bits.
+inline uint32_t pair_at(const Half* a) {
+    uint32_t pair;
+    std::memcpy(&pair, a, sizeof pair);
+    return pair;
+}
+
+// sum + both products of a pair with pairs of weights
+inline V dot_pairs(V sum, VU weights, uint32_t pair) {
+#if defined(__AVX512BF16__)
+    return _mm512_dpbf16_ps(sum, (__m512bh)weights, (__m512bh)_mm512_set1_epi32(static_cast<int>(pair)));
+#else
+    sum += bits(weights << 16) * number(static_cast<Half>(pair));
+    return sum + bits(weights & 0xffff0000u) * number(static_cast<Half>(pair >> 16));
+#endif
+}
+
+// The same over pairs; where K is odd the last one has a 0.
+template <int M, int N>
+void kernel(const Half* a, int64_t row, int64_t K, const float* strip, float* const* lanes, int64_t W, const float* next) {
+    const auto weights_at = [&](int64_t i, int n) { return *reinterpret_cast<const VU*>(strip + (i * N + n) * VL); };
+    V sum[M][N];
+#pragma GCC unroll 8
+    for (int m = 0; m < M; ++m)
+#pragma GCC unroll 8
+        for (int n = 0; n < N; ++n) sum[m][n] = get(lanes[n] + m * W);
+#pragma GCC unroll 2
+    for (int64_t i = 0; i < K / 2; ++i) {
+        VU weights[N];
+#pragma GCC unroll 8
+        for (int n = 0; n < N; ++n) weights[n] = weights_at(i, n);
+        if (M > 2) __builtin_prefetch(next + i * 16, 0, 2);
+#pragma GCC unroll 8
+        for (int m = 0; m < M; ++m) {
+            const uint32_t pair = pair_at(a + m * row + 2 * i);
+#pragma GCC unroll 8
+            for (int n = 0; n < N; ++n) sum[m][n] = dot_pairs(sum[m][n], weights[n], pair);
+        }
+    }
+    if (K % 2)
+#pragma GCC unroll 8
+        for (int m = 0; m < M; ++m)
+#pragma GCC unroll 8
+            for (int n = 0; n < N; ++n) sum[m][n] = dot_pairs(sum[m][n], weights_at(K / 2, n), a[m * row + K - 1]);
+#pragma GCC unroll 8
+    for (int m = 0; m < M; ++m)
+#pragma GCC unroll 8
+        for (int n = 0; n < N; ++n) put(lanes[n] + m * W, sum[m][n]);
+}
+
 #define GW_ROW(N) {kernel<1, N>, kernel<2, N>, kernel<3, N>, kernel<4, N>, kernel<5, N>, kernel<6, N>}
-constexpr Kernel KERNELS[4][ROWS] = {GW_ROW(1), GW_ROW(2), GW_ROW(3), GW_ROW(4)};
+template <class E>
+constexpr Kernel<E> KERNELS[4][ROWS] = {GW_ROW(1), GW_ROW(2), GW_ROW(3), GW_ROW(4)};
+
+// 32-bit words of weights over K steps: each holds a number, or a pair of them.
+template <class E>
+int64_t words(int64_t K) { return std::is_same_v<E, Half> ? ceiling(K, 2) : K; }
 
 // -- the layout of a block
 
@@ -126,6 +183,21 @@ struct Shared : Scan {
     void run(int64_t from, Parallel parallel) override;
 };
 
+bool is_half(const Plan& plan, int32_t buffer) { return plan.buffers[buffer].element == Element::bfloat16; }
+
+// Whether products are taken by pairs of bfloat16; elsewhere they widen theirs to float32.
+bool by_pairs(const Plan& plan, const Group& group) {
+    const auto half = [&](const Term& term) { return is_half(plan, term.matrix); };
+    return GW_PAIRS && is_half(plan, group.operand) && std::all_of(group.terms.begin(), group.terms.end(), half);
+}
+
+// Calls f with what lies at a place of a buffer, as its own kind of number.
+template <class F>
+void as_numbers(const Plan& plan, int32_t buffer, void* place, F f) {
+    if (is_half(plan, buffer)) f(static_cast<Half*>(place));
+    else f(static_cast<float*>(place));
+}
+
 int64_t operand_size(const Job& job, const Group& group) { return job.sizes[job.plan->buffers[group.operand].columns]; }
 
 Layout laid_out(const Job& job, const Block& block, Grid grid) {
@@ -135,7 +207,7 @@ Layout laid_out(const Job& job, const Block& block, Grid grid) {
     int most = 1;
     for (const Group& group : block.groups) most = std::max<int>(most, group.terms.size());
     int64_t columns = std::max<int64_t>(MOST * VL / (most * UNITS), 1);
-    if (job.B < ROWS / 2) columns = 4;  // few rows: wider tiles, so that an instruction has something to do
+    if (job.B < ROWS / 2) columns = WIDEST / UNITS;  // few rows: wider tiles, so that an instruction has something to do
     columns = std::clamp<int64_t>(columns, 1, ceiling(std::max<int64_t>(out.N, 1), UNITS * grid.columns));
     while (columns & (columns - 1)) --columns;  // a power of two, so that tiles of different blocks nest
     out.W = columns * UNITS;
@@ -145,7 +217,8 @@ Layout laid_out(const Job& job, const Block& block, Grid grid) {
     out.height = block.lanes ? std::clamp<int64_t>(fits / ROWS * ROWS, ROWS, 8 * ROWS) : std::clamp<int64_t>(fits, 1, 8 * ROWS);
     for (const Group& group : block.groups) {
         out.groups.push_back(out.tile_weights);
-        out.tile_weights += operand_size(job, group) * static_cast<int64_t>(group.terms.size()) * out.W;
+        const int64_t K = operand_size(job, group);
+        out.tile_weights += (by_pairs(*job.plan, group) ? words<Half>(K) : words<float>(K)) * static_cast<int64_t>(group.terms.size()) * out.W;
     }
     return out;
 }
@@ -164,13 +237,14 @@ void strips(int64_t vectors, F f) {
 }
 
 // One vector column of a strip: units from..from+VL of a term, K steps from k0; beyond the units it is 0.
-void pack_column(const Buffer& matrix, bool transposed, int64_t from, int64_t width, int64_t k0, int64_t K, float* out, int64_t stride) {
+template <class E>
+void pack_column(const E* matrix, int64_t row, bool transposed, int64_t from, int64_t width, int64_t k0, int64_t K, float* out, int64_t stride) {
     const int64_t units = std::clamp<int64_t>(width, 0, VL);
     if (transposed) {
         for (int64_t k = 0; k < K; ++k) {
-            const float* source = matrix.data + (k0 + k) * matrix.row + from;
+            const E* source = matrix + (k0 + k) * row + from;
             if (units == VL) put(out + k * stride, get(source));
-            else for (int64_t u = 0; u < VL; ++u) out[k * stride + u] = u < units ? source[u] : 0.0f;
+            else for (int64_t u = 0; u < VL; ++u) out[k * stride + u] = u < units ? number(source[u]) : 0.0f;
         }
         return;
     }
@@ -178,11 +252,24 @@ void pack_column(const Buffer& matrix, bool transposed, int64_t from, int64_t wi
     for (int64_t first = 0; first < K; first += SQUARE) {
         const int64_t last = std::min(first + SQUARE, K);
         for (int64_t u = 0; u < units; ++u) {
-            const float* source = matrix.data + (from + u) * matrix.row + k0;
-            for (int64_t k = first; k < last; ++k) out[k * stride + u] = source[k];
+            const E* source = matrix + (from + u) * row + k0;
+            for (int64_t k = first; k < last; ++k) out[k * stride + u] = number(source[k]);
         }
         for (int64_t u = units; u < VL; ++u)
             for (int64_t k = first; k < last; ++k) out[k * stride + u] = 0.0f;
+    }
+}
+
+// The same as pairs; beyond K it is 0 too.
+void pack_pairs(const Half* matrix, int64_t row, bool transposed, int64_t from, int64_t width, int64_t k0, int64_t K, float* out, int64_t stride) {
+    const int64_t units = std::clamp<int64_t>(width, 0, VL), unit = transposed ? 1 : row, step = transposed ? row : 1;
+    for (int64_t i = 0; i < ceiling(K, 2); ++i) {
+        Half* pairs = reinterpret_cast<Half*>(out + i * stride);
+        const Half* source = matrix + from * unit + (k0 + 2 * i) * step;
+        for (int64_t u = 0; u < VL; ++u) {
+            pairs[2 * u] = u < units ? source[u * unit] : 0;
+            pairs[2 * u + 1] = u < units && 2 * i + 1 < K ? source[u * unit + step] : 0;
+        }
     }
 }
 
@@ -191,6 +278,7 @@ void pack_tile(const Job& job, const Block& block, const Layout& layout, int64_t
     for (size_t g = 0; g < block.groups.size(); ++g) {
         const Group& group = block.groups[g];
         const int64_t n = group.terms.size(), K = operand_size(job, group);
+        const bool pairs = by_pairs(*job.plan, group);
         float* out = weights + layout.weights + tile * layout.tile_weights + layout.groups[g];
         for (int64_t k0 = 0; k0 < K; k0 += CHUNK) {
             const int64_t many = std::min<int64_t>(CHUNK, K - k0);
@@ -198,9 +286,12 @@ void pack_tile(const Job& job, const Block& block, const Layout& layout, int64_t
                 for (int64_t i = 0; i < wide; ++i) {
                     const Term& term = group.terms[(first + i) / each];
                     const int64_t from = tile * layout.W + (first + i) % each * VL;
-                    pack_column(job.buffers[term.matrix], term.transposed, from, layout.N - from, k0, many, out + i * VL, wide * VL);
+                    const Buffer& matrix = job.buffers[term.matrix];
+                    const auto pack = [&](auto* data) { pack_column(data, matrix.row, term.transposed, from, layout.N - from, k0, many, out + i * VL, wide * VL); };
+                    if (pairs) pack_pairs(static_cast<Half*>(matrix.data), matrix.row, term.transposed, from, layout.N - from, k0, many, out + i * VL, wide * VL);
+                    else as_numbers(*job.plan, term.matrix, matrix.data, pack);
                 }
-                out += many * wide * VL;
+                out += (pairs ? words<Half>(many) : words<float>(many)) * wide * VL;
             });
         }
     }
@@ -236,6 +327,7 @@ struct Worker {
     int band, column, thread;
     int64_t row0, row1;
     Aligned scratch;
+    Aligned widened;  // bfloat16 operands of products and of row functions, as float32
     std::vector<Areas> shares;  // of each block
     Areas both{};               // of the first and the last block, where they are fused
     int64_t t = 0;
@@ -244,11 +336,17 @@ struct Worker {
         : shared(s), job(s.job), plan(*s.job.plan), band(index / s.grid.columns), column(index % s.grid.columns), thread(index) {
         row0 = job.B * band / shared.grid.rows;
         row1 = job.B * (band + 1) / shared.grid.rows;
-        int64_t most = 0;
-        for (size_t b = 0; b < plan.blocks.size(); ++b)
-            if (plan.blocks[b].row < 0)
-                most = std::max(most, plan.blocks[b].slots * shared.layouts[b].W * shared.layouts[b].height);
+        int64_t most = 0, wide = 0;
+        for (size_t b = 0; b < plan.blocks.size(); ++b) {
+            const Block& block = plan.blocks[b];
+            const Layout& layout = shared.layouts[b];
+            if (block.row >= 0) wide = std::max(wide, 2 * layout.N);
+            else most = std::max(most, block.slots * layout.W * layout.height);
+            for (const Group& group : block.groups)
+                if (is_half(plan, group.operand)) wide = std::max(wide, layout.height * std::min<int64_t>(operand_size(job, group), CHUNK));
+        }
         scratch.make(most);
+        widened.make(wide);
         for (size_t b = 0; b < plan.blocks.size(); ++b)
             shares.push_back(share(shared.layouts[b].N, shared_width(plan.blocks[b]), shared.layouts[b].height));
         if (plan.fused) {
@@ -257,11 +355,22 @@ struct Worker {
         }
     }
 
-    float* at(int32_t buffer, int64_t offset, int64_t row) const {
+    // Which number of a buffer is the first of a row.
+    int64_t index(int32_t buffer, int64_t offset, int64_t row) const {
         const Buffer& place = job.buffers[buffer];
         int64_t step = t + offset;
         if (step >= place.period) step = place.period == 1 ? 0 : place.period == 2 ? step & 1 : step % place.period;
-        return place.data + step * place.step + row * place.row;
+        return step * place.step + row * place.row;
+    }
+    template <class E>
+    E* at(int32_t buffer, int64_t offset, int64_t row) const {
+        return static_cast<E*>(job.buffers[buffer].data) + index(buffer, offset, row);
+    }
+    // Calls f with the place of a row's unit, as the buffer's own kind of number.
+    template <class F>
+    void at_place(int32_t buffer, int64_t offset, int64_t row, int64_t unit, F f) const {
+        const int64_t first = index(buffer, offset, row) + unit;
+        as_numbers(plan, buffer, job.buffers[buffer].data, [&](auto* data) { f(data + first); });
     }
     bool ended(int64_t row) const { return job.lengths && t >= job.lengths[row]; }
     void wait() { if (shared.grid.columns > 1) shared.barriers[band]->wait(); }
@@ -363,30 +472,47 @@ struct Worker {
     }
 
     void product(const Group& group, const float* strip, const float* end, const float* after, int64_t W, int64_t slot, int64_t row, int64_t height) {
-        const Buffer& operand = job.buffers[group.operand];
-        const int64_t K = operand_size(job, group), each = W / VL;
+        const int64_t K = operand_size(job, group), stride = job.buffers[group.operand].row;
+        const bool half = is_half(plan, group.operand), pairs = half && by_pairs(plan, group);
+        const int64_t first = index(group.operand, group.offset, row);
+        const void* data = job.buffers[group.operand].data;
+        for (int64_t k0 = 0; k0 < K; k0 += CHUNK) {
+            const int64_t many = std::min<int64_t>(CHUNK, K - k0);
+            const Half* halves = static_cast<const Half*>(data) + first + k0;
+            if (pairs) {
+                strip = multiply(group, halves, stride, many, strip, end, after, W, slot, height);
+            } else if (half) {
+                for (int64_t m = 0; m < height; ++m) copy(halves + m * stride, widened.data + m * many, many);
+                strip = multiply(group, widened.data, many, many, strip, end, after, W, slot, height);
+            } else {
+                strip = multiply(group, static_cast<const float*>(data) + first + k0, stride, many, strip, end, after, W, slot, height);
+            }
+        }
+    }
+
+    // `many` steps of K for all terms of a group; returns where the weights of the next steps lie.
+    template <class E>
+    const float* multiply(const Group& group, const E* a, int64_t stride, int64_t many, const float* strip, const float* end, const float* after, int64_t W, int64_t slot, int64_t height) {
+        const int64_t each = W / VL;
         const int shift = std::countr_zero(static_cast<uint64_t>(each));
         const uint32_t blocks = (static_cast<uint32_t>(height) + ROWS - 1) / ROWS;
         const uint32_t rows = static_cast<uint32_t>(height) / blocks, more = static_cast<uint32_t>(height) % blocks;
-        const float* a = at(group.operand, group.offset, row);
-        for (int64_t k0 = 0; k0 < K; k0 += CHUNK) {
-            const int64_t many = std::min<int64_t>(CHUNK, K - k0);
-            strips(static_cast<int64_t>(group.terms.size()) * each, [&](int64_t first, int64_t wide) {
-                const float* next = strip + many * wide * VL;
-                const float* soon = next == end ? after : next;
-                float* lanes[MOST];
-                for (int64_t n = 0; n < wide; ++n)
-                    lanes[n] = scratch.data + group.terms[(first + n) >> shift].lane * slot + ((first + n) & (each - 1)) * VL;
-                const float* from = a + k0;
-                for (uint32_t i = 0; i < blocks; ++i) {
-                    const uint32_t tall = rows + (i < more);
-                    KERNELS[wide - 1][tall - 1](from, operand.row, many, strip, lanes, W, soon + (i % wide) * many * 16);
-                    from += tall * operand.row;
-                    for (int64_t n = 0; n < wide; ++n) lanes[n] += tall * W;
-                }
-                strip = next;
-            });
-        }
+        strips(static_cast<int64_t>(group.terms.size()) * each, [&](int64_t first, int64_t wide) {
+            const float* next = strip + words<E>(many) * wide * VL;
+            const float* soon = next == end ? after : next;
+            float* lanes[MOST];
+            for (int64_t n = 0; n < wide; ++n)
+                lanes[n] = scratch.data + group.terms[(first + n) >> shift].lane * slot + ((first + n) & (each - 1)) * VL;
+            const E* from = a;
+            for (uint32_t i = 0; i < blocks; ++i) {
+                const uint32_t tall = rows + (i < more);
+                KERNELS<E>[wide - 1][tall - 1](from, stride, many, strip, lanes, W, soon + (i % wide) * words<E>(many) * 16);
+                from += tall * stride;
+                for (int64_t n = 0; n < wide; ++n) lanes[n] += tall * W;
+            }
+            strip = next;
+        });
+        return strip;
     }
 
     template <class F>
@@ -437,24 +563,26 @@ struct Worker {
     }
 
     void load(int32_t buffer, int64_t offset, float* to, int64_t W, int64_t row, int64_t height, int64_t from, int64_t width) {
-        const float* source = at(buffer, offset, row) + from;
         const int64_t stride = job.buffers[buffer].row;
-        if (width == W) return rectangle(source, stride, to, W, height, W);
-        for (int64_t m = 0; m < height; ++m) {
-            std::memcpy(to + m * W, source + m * stride, width * 4);
-            for (int64_t u = width; u < W; ++u) to[m * W + u] = 0;
-        }
+        at_place(buffer, offset, row, from, [&](auto* source) {
+            if (width == W) return rectangle(source, stride, to, W, height, W);
+            for (int64_t m = 0; m < height; ++m) {
+                copy(source + m * stride, to + m * W, width);
+                for (int64_t u = width; u < W; ++u) to[m * W + u] = 0;
+            }
+        });
     }
 
     // Copies rows of whole vectors.
-    static void rectangle(const float* from, int64_t from_stride, float* to, int64_t to_stride, int64_t height, int64_t width) {
+    template <class A, class B>
+    static void rectangle(const A* from, int64_t from_stride, B* to, int64_t to_stride, int64_t height, int64_t width) {
         for (int64_t m = 0; m < height; ++m)
             for (int64_t u = 0; u < width; u += VL) put(to + m * to_stride + u, get(from + m * from_stride + u));
     }
 
     void spread(int32_t buffer, float* to, int64_t W, int64_t height, int64_t from, int64_t width) {
-        const float* source = job.buffers[buffer].data + from;
-        for (int64_t u = 0; u < W; ++u) to[u] = u < width ? source[u] : 0;
+        as_numbers(plan, buffer, job.buffers[buffer].data, [&](auto* source) { copy(source + from, to, width); });
+        std::fill(to + width, to + W, 0.0f);
         for (int64_t u = 0; u < W; u += VL) {
             const V value = get(to + u);
             for (int64_t m = 1; m < height; ++m) put(to + m * W + u, value);
@@ -472,41 +600,47 @@ struct Worker {
     }
 
     void store(const Instruction& step, const float* value, int64_t W, int64_t row, int64_t height, int64_t from, int64_t width) {
-        float* out = at(step.a, step.b, row) + from;
-        const int64_t stride = job.buffers[step.a].row;
         const bool simple = step.mode == Mode::plain || (!job.lengths && (!job.resets || step.mode == Mode::ended0));
         if (simple) {
-            if (width == W) return rectangle(value, W, out, stride, height, W);
-            for (int64_t m = 0; m < height; ++m) std::memcpy(out + m * stride, value + m * W, width * 4);
-            return;
+            const int64_t stride = job.buffers[step.a].row;
+            return at_place(step.a, step.b, row, from, [&](auto* out) {
+                if (width == W) return rectangle(value, W, out, stride, height, W);
+                for (int64_t m = 0; m < height; ++m) copy(value + m * W, out + m * stride, width);
+            });
         }
         for (int64_t m = 0; m < height; ++m) {
-            const float* source = value + m * W;
-            float* to = out + m * stride;
             const int64_t b = row + m;
             const bool over = ended(b);
-            if (step.mode == Mode::ended0) {
-                if (over) std::memset(to, 0, width * 4);
-                else std::memcpy(to, source, width * 4);
-            } else if (step.mode == Mode::state) {
+            float other[WIDEST] = {};  // what is stored in place of the value
+            bool own = false;
+            if (step.mode == Mode::state) {
                 const bool again = job.resets && t + 1 < job.T && job.resets[(t + 1) * job.B + b] && !(job.lengths && t + 1 >= job.lengths[b]);
-                if (again) source = job.buffers[job.starts[step.a]].data + b * job.buffers[job.starts[step.a]].row + from;
-                else if (over) source = at(step.a, step.b - 1, b) + from;
-                std::memmove(to, source, width * 4);
-            } else {
+                if (again) take(job.starts[step.a], 0, b, from, width, other);
+                else if (over) take(step.a, step.b - 1, b, from, width, other);
+                else own = true;
+            } else if (step.mode == Mode::flow) {
                 const bool again = !over && t > 0 && job.resets && job.resets[t * job.B + b];
-                if (over) {
-                    std::memmove(to, at(step.a, step.b + 1, b) + from, width * 4);
-                } else if (again) {
-                    const Buffer& start = job.buffers[job.starts[step.a]];
-                    float* gives = start.data + b * start.row + from;
-                    for (int64_t u = 0; u < width; ++u) gives[u] += source[u];
-                    std::memset(to, 0, width * 4);
-                } else {
-                    std::memcpy(to, source, width * 4);
-                }
+                if (over) take(step.a, step.b + 1, b, from, width, other);
+                else if (again) add(job.starts[step.a], b, from, width, value + m * W);
+                else own = true;
+            } else {
+                own = !over;
             }
+            give(own ? value + m * W : other, step.a, step.b, b, from, width);
         }
+    }
+
+    void take(int32_t buffer, int64_t offset, int64_t row, int64_t from, int64_t width, float* to) const {
+        at_place(buffer, offset, row, from, [&](auto* source) { copy(source, to, width); });
+    }
+    void give(const float* value, int32_t buffer, int64_t offset, int64_t row, int64_t from, int64_t width) const {
+        at_place(buffer, offset, row, from, [&](auto* to) { copy(value, to, width); });
+    }
+    void add(int32_t buffer, int64_t row, int64_t from, int64_t width, const float* value) const {
+        float sum[WIDEST];
+        take(buffer, 0, row, from, width, sum);
+        for (int64_t u = 0; u < width; ++u) sum[u] += value[u];
+        give(sum, buffer, 0, row, from, width);
     }
 
     // -- functions over a whole row
@@ -515,8 +649,14 @@ struct Worker {
         if (N == 0) return;
         const int64_t many = row1 - row0;
         const int64_t first = row0 + many * column / shared.grid.columns, last = row0 + many * (column + 1) / shared.grid.columns;
-        for (int64_t row = first; row < last; ++row)
-            whole(static_cast<Row>(block.row), at(block.source, 0, row), at(block.target, 0, row), N);
+        float *source = widened.data, *target = source + N;
+        for (int64_t row = first; row < last; ++row) {
+            if (is_half(plan, block.source)) take(block.source, 0, row, 0, N, source);
+            else source = at<float>(block.source, 0, row);
+            if (!is_half(plan, block.target)) target = at<float>(block.target, 0, row);
+            whole(static_cast<Row>(block.row), source, target, N);
+            if (is_half(plan, block.target)) give(target, block.target, 0, row, 0, N);
+        }
     }
 
     static double mean(const float* a, int64_t N) {
@@ -594,7 +734,7 @@ void Shared::run(int64_t from, Parallel parallel) {
         for (int64_t u = 0; u < job.sizes[plan.buffers[index].columns]; ++u) {
             double sum = 0;
             for (const auto& own : totals) sum += own[total_at[index] + u];
-            job.buffers[index].data[u] = static_cast<float>(sum);
+            static_cast<float*>(job.buffers[index].data)[u] = static_cast<float>(sum);
         }
     }
 }

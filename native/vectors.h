@@ -10,6 +10,8 @@
 #include <immintrin.h>
 #endif
 
+#include "plan.h"
+
 #ifndef GW_VL
 #define GW_VL 4
 #endif
@@ -22,17 +24,49 @@ namespace gatework::GW_ISA {
 constexpr int VL = GW_VL;
 typedef float V __attribute__((vector_size(VL * 4), aligned(4), may_alias));
 typedef int32_t VI __attribute__((vector_size(VL * 4), aligned(4), may_alias));
+typedef uint32_t VU __attribute__((vector_size(VL * 4), aligned(4), may_alias));
+typedef Half VH __attribute__((vector_size(VL * 2), aligned(2), may_alias));
 
 inline V get(const float* from) { return *reinterpret_cast<const V*>(from); }
 inline void put(float* to, V value) { *reinterpret_cast<V*>(to) = value; }
 inline V all(float value) { return value - V{}; }  // a sum with +0 would not be folded: it changes -0
 inline V pick(VI which, V a, V b) { return which ? a : b; }
+inline V bits(VU value) { return reinterpret_cast<V&>(value); }
 inline V bits(VI value) { return reinterpret_cast<V&>(value); }
 inline VI bits(V value) { return reinterpret_cast<VI&>(value); }
 inline V magnitude(V a) { return bits(bits(a) & 0x7fffffff); }
 inline V with_sign(V a, V of) { return bits((bits(a) & 0x7fffffff) | (bits(of) & static_cast<int32_t>(0x80000000))); }
 inline V larger(V a, V b) { return pick(a > b, a, pick(b != b, b, pick(a != a, a, b))); }
 inline V smaller(V a, V b) { return pick(a < b, a, pick(b != b, b, pick(a != a, a, b))); }
+
+// bfloat16: exact to float32; back it is rounded to the nearest, to even at a tie, and a NaN stays one.
+inline V get(const Half* from) { return bits(__builtin_convertvector(*reinterpret_cast<const VH*>(from), VU) << 16); }
+inline void put(Half* to, V value) {
+    const VU raw = reinterpret_cast<VU&>(value);
+    const VU rounded = raw + 0x7fffu + ((raw >> 16) & 1u);
+    *reinterpret_cast<VH*>(to) = __builtin_convertvector((value != value ? raw | 0x400000u : rounded) >> 16, VH);
+}
+
+inline float number(float value) { return value; }
+inline float number(Half value) {
+    const uint32_t raw = static_cast<uint32_t>(value) << 16;
+    float result;
+    std::memcpy(&result, &raw, sizeof result);
+    return result;
+}
+
+// Copies numbers of either kind.
+template <class A, class B>
+void copy(const A* from, B* to, int64_t many) {
+    int64_t i = 0;
+    for (; i + VL <= many; i += VL) put(to + i, get(from + i));
+    if (i == many) return;
+    A rest[VL] = {};
+    B rounded[VL];
+    std::memcpy(rest, from + i, (many - i) * sizeof(A));
+    put(rounded, get(rest));
+    std::memcpy(to + i, rounded, (many - i) * sizeof(B));
+}
 
 // exp(r) - 1 - r over r^2, |r| <= log(2)/2; the polynomial is that of Cephes' expf, summed in pairs.
 template <class T>

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+import torch
 
 from gatework import _native
 from gatework.cells import Cell, cells
@@ -26,7 +28,7 @@ CASES = (*PLAIN, *LENGTHS, *RESETS, *EXTRAS, *TILES)
 
 @dataclass(frozen=True)
 class CoreCall:
-    """A plan and what it ran on: sizes, buffers as (step, row, period, floats), starts, lengths, resets; threads."""
+    """A plan and what it ran on: sizes, buffers as (step, row, period, numbers), starts, lengths, resets; threads."""
 
     stream: tuple[int, ...]
     sizes: tuple[int, ...]
@@ -79,12 +81,16 @@ def array(address: int, kind: type, many: int) -> tuple[int, ...]:
     return tuple(np.ctypeslib.as_array((kind * many).from_address(address)).tolist()) if address and many else ()
 
 
-def calls_of(chosen: Iterable[Cell] = tuple(cells.values()), cases: Iterable[Case] = CASES) -> list[CoreCall]:
+def calls_of(
+    chosen: Iterable[Cell] = tuple(cells.values()),
+    cases: Iterable[Case] = CASES,
+    dtypes: Iterable[torch.dtype] = native.DTYPES,
+) -> list[CoreCall]:
     """The calls, forward and backward, that random problems of these cells and cases lead to."""
     with recording() as calls:
         for cell in chosen:
-            for case in cases:
-                answer(native.run, draw(cell, case).to(native.DTYPES[0]))
+            for case, dtype in product(cases, dtypes):
+                answer(native.run, draw(cell, case).to(dtype))
     return calls
 
 

@@ -22,7 +22,7 @@ using Numbers = std::vector<int64_t>;
 using Random = std::mt19937;
 
 constexpr int MUTANTS = 10000;
-constexpr int64_t MEMORY = 1 << 22;  // floats that a mutant may have
+constexpr int64_t MEMORY = 1 << 22;  // numbers that a mutant may have
 constexpr int64_t WORK = 10000;      // rows times steps that a mutant may run
 
 // As tests/core_calls.py writes it, a line each: every sequence with its length before it.
@@ -89,46 +89,52 @@ struct Task {
 
     bool is_small() const {
         for (const Buffer& buffer : job.buffers)
-            if (buffer.floats > MEMORY) return false;
+            if (buffer.numbers > MEMORY) return false;
         for (const int64_t size : job.sizes)
             if (size > WORK) return false;
         return job.T < WORK && job.B < WORK && job.T * job.B < WORK;
     }
 };
 
-// The same call with the fewest floats in each buffer that the verifier accepts.
+// The same call with the fewest numbers in each buffer that the verifier accepts.
 Call least(Call call) {
     Task task(call);
     for (size_t i = 0; i < task.job.buffers.size(); ++i) {
-        int64_t& floats = task.job.buffers[i].floats;
-        int64_t refused = -1, enough = floats;
+        int64_t& numbers = task.job.buffers[i].numbers;
+        int64_t refused = -1, enough = numbers;
         while (enough - refused > 1) {
-            floats = refused + (enough - refused) / 2;
-            (accepted(task.job) ? enough : refused) = floats;
+            numbers = refused + (enough - refused) / 2;
+            (accepted(task.job) ? enough : refused) = numbers;
         }
-        floats = call.buffers[4 * i + 3] = enough;
+        numbers = call.buffers[4 * i + 3] = enough;
     }
     return call;
 }
 
 // A task with memory: each buffer in an allocation of its own, exactly as large as it says, full of random numbers.
 struct Ready : Task {
-    std::vector<std::unique_ptr<float[]>> memory;
+    std::vector<std::unique_ptr<char[]>> memory;
 
     explicit Ready(const Call& call) : Task(call) {
         Random random(20);
-        for (Buffer& buffer : job.buffers) {
-            memory.push_back(std::make_unique<float[]>(buffer.floats));
-            for (int64_t i = 0; i < buffer.floats; ++i) memory.back()[i] = 0.1f + 0.9e-3f * static_cast<float>(random() % 1000);
-            buffer.data = memory.back().get();
+        for (size_t index = 0; index < job.buffers.size(); ++index) {
+            const int64_t each = plan.buffers[index].bytes();
+            memory.push_back(std::make_unique<char[]>(bytes(index)));
+            for (int64_t i = 0; i < job.buffers[index].numbers; ++i) {
+                const float number = 0.1f + 0.9e-3f * static_cast<float>(random() % 1000);
+                const char* last = reinterpret_cast<const char*>(&number + 1);  // a bfloat16 is the upper half of a float
+                std::memcpy(memory.back().get() + i * each, last - each, each);
+            }
+            job.buffers[index].data = memory.back().get();
         }
     }
 
+    int64_t bytes(size_t index) const { return job.buffers[index].numbers * plan.buffers[index].bytes(); }
     void run(const Isa& isa, Grid grid) { isa.prepare(job, grid)->run(0, parallel); }
 
     bool operator==(const Ready& other) const {
         for (size_t i = 0; i < memory.size(); ++i)
-            if (std::memcmp(memory[i].get(), other.memory[i].get(), job.buffers[i].floats * sizeof(float)) != 0) return false;
+            if (std::memcmp(memory[i].get(), other.memory[i].get(), bytes(i)) != 0) return false;
         return true;
     }
 };

@@ -25,8 +25,8 @@ def run(
 ) -> None:
     """Runs a plan on buffers.
 
-    table: a row of five numbers a buffer: address, floats from step to step, from row to row, steps before memory is
-        used again, floats in all.
+    table: a row of five numbers a buffer: address, numbers from step to step, from row to row, steps before memory is
+        used again, numbers in all.
     starts: buffer -> the one its rows start from, or -1. lengths, resets: addresses or 0.
     rows, columns: bands of the batch and of the units that threads take. Raises ValueError where these do not fit.
     """

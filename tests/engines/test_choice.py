@@ -7,7 +7,7 @@ from gatework.engines import ENGINES, choose
 from gatework.errors import InputError
 
 CPU = torch.device("cpu")
-ELSEWHERE = [(CPU, torch.float64), (CPU, torch.bfloat16), (torch.device("cuda"), torch.float32)]
+ELSEWHERE = [(CPU, torch.float64), (CPU, torch.float16), (torch.device("cuda"), torch.float32)]
 
 
 def test_an_engine_asked_for_by_name_is_the_one_that_runs():
@@ -16,9 +16,10 @@ def test_an_engine_asked_for_by_name_is_the_one_that_runs():
         assert (choice.name, choice.reason) == (name, "asked for by name") and choice.run is run
 
 
-def test_auto_takes_the_native_engine_for_float32_on_cpu():
-    choice = choose("auto", CPU, torch.float32)
-    assert (choice.name, choice.reason) == ("native", "the fastest for float32 on cpu")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_auto_takes_the_native_engine_on_cpu(dtype):
+    choice = choose("auto", CPU, dtype)
+    assert (choice.name, choice.reason) == ("native", f"the fastest for {str(dtype).removeprefix('torch.')} on cpu")
     assert choice.run is ENGINES["native"]
 
 
@@ -26,12 +27,17 @@ def test_auto_takes_the_native_engine_for_float32_on_cpu():
 def test_auto_takes_the_reference_engine_elsewhere_and_says_why(device, dtype):
     choice = choose("auto", device, dtype)
     assert choice.name == "reference" and choice.run is ENGINES["reference"]
-    assert choice.reason == f"native runs float32 on cpu, not {str(dtype).removeprefix('torch.')} on {device.type}"
+    assert (
+        choice.reason
+        == f"native runs float32 and bfloat16 on cpu, not {str(dtype).removeprefix('torch.')} on {device.type}"
+    )
 
 
 @pytest.mark.parametrize(("device", "dtype"), ELSEWHERE)
 def test_the_native_engine_is_refused_where_it_does_not_run(device, dtype):
-    with pytest.raises(InputError, match=r"^engine='native' runs float32 on cpu, not .*: use engine='reference'$"):
+    with pytest.raises(
+        InputError, match=r"^engine='native' runs float32 and bfloat16 on cpu, not .*: use engine='reference'$"
+    ):
         choose("native", device, dtype)
 
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script.*:DeprecationW
 CASES = [Case(4, 3, 4, 9, 5), Case(4, 7, 4, 9, 5, lengths=True, resets=True), Case(3, 2, 4, 5, 3, extras=True)]
 
 
-def arguments(cell: str, case: Case, train: bool = True) -> tuple:
+def arguments(cell: str, case: Case, train: bool = True, dtype: torch.dtype = torch.float32) -> tuple:
     """What `scan` is called with for a random problem of a cell."""
     seen = []
 
@@ -31,7 +31,7 @@ def arguments(cell: str, case: Case, train: bool = True) -> tuple:
         seen.append((call, tensors))
         return operators.apply(call, tensors)
 
-    problem = draw(cells[cell], case, torch.float32).to(torch.float32)
+    problem = draw(cells[cell], case, dtype).to(dtype)
     with patch.object(native, "apply", watch):
         native.run(
             problem.program,
@@ -68,6 +68,15 @@ def test_torch_finds_nothing_wrong_with_them(cell, case):
     torch.library.opcheck(operators.scan, given)
     torch.library.opcheck(operators.scan, arguments(cell, case, train=False))
     torch.library.opcheck(operators.scan_backward, gradients(given, operators.scan(*given)))
+
+
+def test_torch_finds_nothing_wrong_with_them_in_bfloat16():
+    given = arguments("lstm", CASES[1], dtype=torch.bfloat16)
+    output = operators.scan(*given)
+    torch.library.opcheck(operators.scan, given)
+    torch.library.opcheck(operators.scan_backward, gradients(given, output))
+    long_term = [state.name != "h" for state in operators.read(given[0]).states]
+    assert [value.dtype == torch.float32 for value in output] == [False] * 3 + long_term + [False]
 
 
 @pytest.mark.parametrize("recompute", [False, True])

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from core_calls import CoreCall, calls_of
 from gatework import _native
@@ -14,7 +15,7 @@ from gatework.engines.problems import Case
 
 CHOSEN = [cells[name] for name in ("lstm", "gru", "slstm", "layer_norm_lstm")]
 CASES = (Case(4, 3, 4, 9, 5), Case(5, 2, 4, 5, 3, lengths=True, resets=True))
-CALLS = calls_of(CHOSEN, CASES)
+CALLS = calls_of(CHOSEN, CASES, [torch.float32])
 REFUSED = (ValueError, TypeError)  # TypeError: a number that no int32 holds
 GUARD, EDGE = 64, np.float32(-12345.678)  # floats on each side of a buffer, and what they must keep
 each_call = pytest.mark.parametrize("call", CALLS[::3], ids=lambda call: f"{len(call.stream)} integers")

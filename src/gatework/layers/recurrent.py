@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gatework.cells import Cell
-from gatework.engines import choose, prepare
+from gatework.engines import choose, prepare, runs
 from gatework.errors import InputError
 from gatework.initial import initialise
 from gatework.layers import check, time
@@ -191,8 +191,8 @@ class Recurrent(nn.Module):
         lengths = check.lengths(lengths, T, B, x.device)
         given = check.state(state, self, B, batched)
         if autocast is not None:
-            x = x.to(self.anchor.dtype)
-            given = None if given is None else tuple(value.to(self.anchor.dtype) for value in given)
+            x = x.to(self._dtype())
+            given = None if given is None else tuple(value.to(x.dtype) for value in given)
         final: list[tuple[Tensor, ...]] = []
         for layer in range(self.num_layers):
             outputs = []
@@ -229,20 +229,20 @@ class Recurrent(nn.Module):
         """x [T,B,I] -> output [T,B,H] and the new state, through the engine; the reverse direction on x reversed."""
         place, sizes, watcher = f"l{layer}{direction}", self.units[layer], self.watcher
         weights = getattr(self, place)
-        start = self._start(weights, sizes, x.shape[1])
+        start = tuple(value.to(x.dtype) for value in self._start(weights, sizes, x.shape[1]))
         taps = {} if watcher is None else watcher.taps(sizes, x.shape[:2], start[0])
         inputs = self._masks(x, sizes) | {f"tap {name}": tap for name, tap in taps.items()}
         if direction:
             x = time.reverse(x, lengths)
             resets = None if resets is None else time.reverse_resets(resets, lengths)
             inputs = {n: v if v.shape[0] == 1 else time.reverse(v, lengths) for n, v in inputs.items()}
-        output, new, values = choose(self.engine, x.device, self.anchor.dtype).run(
+        output, new, values = choose(self.engine, x.device, x.dtype).run(
             self._compiled(
                 dropout=tuple(n for n in self.recurrent_dropout if f"dropout {n}" in inputs),
                 zoneout=tuple(n for n in self.zoneout if f"zoneout {n}" in inputs),
                 taps=tuple(taps),
             ),
-            weights.tensors(),
+            {name: value.to(x.dtype) for name, value in weights.tensors().items()},
             x,
             start if state is None else state,
             start=start,
@@ -258,6 +258,15 @@ class Recurrent(nn.Module):
         if watcher is not None:
             watcher.add(place, values, taps)
         return output, new
+
+    def _dtype(self) -> torch.dtype:
+        """What an engine is given: the layer's dtype, or autocast's where the native engine runs it.
+
+        The reference engine's products are cast by autocast itself.
+        """
+        own, asked = self.anchor.dtype, check.autocast_dtype(self.anchor)
+        fused = asked is not None and self.engine != "reference" and runs("native", self.anchor.device, asked)
+        return asked if fused and asked is not None else own
 
     def _compiled(self, dropout: Iterable[str] = (), zoneout: Iterable[str] = (), taps: Iterable[str] = ()) -> Program:
         """The cell's Program with the inputs that this call needs; compiled once for each combination."""
@@ -312,7 +321,7 @@ class Recurrent(nn.Module):
     def _engine(self) -> str:
         """The engine that runs and why, or why none does."""
         try:
-            choice = choose(self.engine, self.anchor.device, self.anchor.dtype)
+            choice = choose(self.engine, self.anchor.device, self._dtype())
         except InputError as error:
             return f"none ({error})"
         return f"{choice.name} ({choice.reason})"

@@ -1,7 +1,7 @@
 """The native engine: the C++ core runs the Program forward, and the derived backward Program backward.
 
-float32 on CPU. `plans` says what of a Program is stored where, `lowering` writes it as integers, which the core
-interprets tile by tile; `memory` holds the tensors of a call, `scan` runs one forward and backward.
+float32 and bfloat16 on CPU. `plans` says what of a Program is stored where, `lowering` writes it as integers, which
+the core interprets tile by tile; `memory` holds the tensors of a call, `scan` runs one forward and backward.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from gatework.engines.native.scan import Call
 from gatework.errors import InputError
 from gatework.notation import Program
 
-DTYPES = (torch.float32,)
+DTYPES = (torch.float32, torch.bfloat16)
 
 
 def runs(device: torch.device, dtype: torch.dtype) -> bool:
@@ -65,6 +65,11 @@ def run(
     tensors += [params[parameter.name] for parameter in program.parameters]
     for tensor in tensors:
         check(tensor.device, tensor.dtype)
+        if tensor.dtype != x.dtype:
+            both = f"{shown(x.dtype)} and {shown(tensor.dtype)}"
+            raise InputError(
+                f"engine='native' takes one dtype, not {both}: convert input, state or weights with .to(...)"
+            )
     wanted = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
     train = wanted and not torch.compiler.is_exporting()  # what is exported is for inference
     call = Call(program, tuple(record), lengths, resets, train, recompute)

@@ -22,6 +22,7 @@ CODES = {name: code for code, name in enumerate((*MEMORY, *BASIC, *CURVED, *DERI
 ROWS = {name: code for code, name in enumerate(("norm", "softmax", "cumsum", "cumsum_back", "sum", "mean", "rstd"))}
 MODES = {name: code for code, name in enumerate(("plain", "ended0", "state", "flow"))}
 KINDS = {name: code for code, name in enumerate(("series", "vector", "matrix", "total"))}
+ELEMENTS = {name: code for code, name in enumerate(("float32", "bfloat16"))}
 SIZES = ("I", "H", "R")
 MAGIC = 0x67617465
 
@@ -35,6 +36,7 @@ class Buffer:
     rows: str
     columns: str
     written: bool
+    element: str = "float32"
 
 
 Source = tuple[tuple[str, int], ...]  # where a leaf's value lies: the sum of buffers, each at a step offset
@@ -87,13 +89,20 @@ def lower(
     buffers: Iterable[Buffer],
     *,
     backwards: bool,
+    element: str = "float32",
 ) -> Plan:
     """The plan that computes what `stores` asks for.
 
     nodes: in order. sources: where leaves lie that are no vector and no number. stores: node -> what to do with it.
     buffers: those that sources and stores name, besides vectors and matrices, which are found here.
+    element: of vectors and matrices, and of values stored in between for products to read; the others are float32.
     """
-    return Lowering(nodes, sources, stores, buffers, backwards).plan()
+    return Lowering(nodes, sources, stores, buffers, backwards, element).plan()
+
+
+def operands(nodes: Sequence[Node], among: Iterable[int]) -> set[int]:
+    """The nodes that products among these read."""
+    return {nodes[index].args[0] for index in among if nodes[index].op in PRODUCTS}
 
 
 class Lowering:
@@ -106,15 +115,17 @@ class Lowering:
         stores: Mapping[int, Sequence[Store]],
         buffers: Iterable[Buffer],
         backwards: bool,
+        element: str,
     ) -> None:
         self.nodes, self.sources, self.backwards = shortened(nodes), sources, backwards
-        self.stores = stores
+        self.stores, self.element = stores, element
         self.buffers: dict[str, Buffer] = {buffer.name: buffer for buffer in buffers}
         self.between: list[Buffer] = []
         self.blocks: list[Block] = []
         self.level: dict[int, int] = {}
         self.home: dict[int, Block] = {}
         needed = self.reach()
+        self.operands = operands(self.nodes, needed)
         self.uses = dict.fromkeys(needed, 0)
         for index in needed:
             for arg in self.nodes[index].args:
@@ -135,7 +146,8 @@ class Lowering:
             level = block.level
         head = [MAGIC, int(self.backwards), int(self.fuses()), len(SIZES), len(self.buffers)]
         for buffer in self.buffers.values():
-            head += [KINDS[buffer.kind], SIZES.index(buffer.rows), SIZES.index(buffer.columns), int(buffer.written)]
+            head += [KINDS[buffer.kind], SIZES.index(buffer.rows), SIZES.index(buffer.columns)]
+            head += [int(buffer.written), ELEMENTS[buffer.element]]
         stream = (*head, len(self.blocks), *body)
         return Plan(stream, tuple(self.buffers.values()), tuple(self.between), self.backwards)
 
@@ -220,20 +232,25 @@ class Lowering:
         name, size = self.place(index), self.nodes[index].size
         if name in self.buffers:
             return
-        self.buffers[name] = Buffer(name, "series", size, size, True)
+        self.buffers[name] = Buffer(name, "series", size, size, True, self.passed(index))
         self.between.append(self.buffers[name])
         self.uses[index] += 2
         if index not in self.home:
             self.home[index] = self.tiles(0, size)
             self.home[index].pointwise.insert(0, index)
 
+    def passed(self, index: int) -> str:
+        """What a value is kept in from one block to another: the same whatever else is stored of it."""
+        return self.element if index in self.operands else "float32"
+
     def place(self, index: int) -> str:
         """The buffer where another block finds a value at its step."""
         if self.lies(index):
             return self.sources[index][0][0]
         whole = [s.buffer for s in self.stores.get(index, ()) if s.offset == 0 and s.mode in ("plain", "ended0")]
-        series = [buffer for buffer in whole if self.buffers[buffer].kind == "series"]
-        return series[0] if series else f"between {index}"
+        series = [self.buffers[buffer] for buffer in whole if self.buffers[buffer].kind == "series"]
+        fitting = [buffer.name for buffer in series if buffer.element == self.passed(index)]
+        return fitting[0] if fitting else f"between {index}"
 
     # -- one block as integers
 
@@ -265,7 +282,7 @@ class Lowering:
 
     def parameter(self, kind: str, name: str, rows: str, columns: str) -> int:
         key = f"{kind} {name}"
-        self.buffers.setdefault(key, Buffer(key, kind, rows, columns, False))
+        self.buffers.setdefault(key, Buffer(key, kind, rows, columns, False, self.element))
         return self.number(key)
 
 

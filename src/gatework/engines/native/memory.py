@@ -16,7 +16,8 @@ from gatework.engines.native.lowering import SIZES, Plan
 ARITHMETIC, BANDWIDTH, BARRIER, WAKING = 1e11, 5e10, 2e-6, 1e-4
 # Bytes of weights that stay in a core's cache, or in the one that cores share, and the fewest rows for a band of them.
 NEAR, NEAR_ROWS, FAR, FAR_ROWS = 1 << 19, 6, 8 << 20, 32
-LEAST = 1 << 14  # floats from which on memory is the core's: it keeps what is given back
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}  # of the elements of buffers
+LEAST = 1 << 14  # numbers from which on memory is the core's: it keeps what is given back
 
 
 @dataclass
@@ -28,8 +29,18 @@ class Memory:
     units: dict[str, int]
     tensors: dict[str, Tensor]
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """That of all tensors the call was given."""
+        return self.tensors["input x"].dtype
+
+    @property
+    def element(self) -> str:
+        """The same, as elements of buffers are named."""
+        return str(self.dtype).removeprefix("torch.")
+
     def row(self, name: str) -> tuple[int, int, int, int, int]:
-        """Address, floats from step to step and from row to row, steps before memory is used again, floats in all."""
+        """Address, numbers from step to step and from row to row, steps before memory is used again, numbers in all."""
         tensor = self.tensors[name]
         shape, strides, address = tensor.shape, tensor.stride(), tensor.data_ptr()
         if 0 in shape:
@@ -40,16 +51,18 @@ class Memory:
         rows, row = (shape[0], strides[0]) if len(shape) == 2 else (1, shape[0])
         return address, 0, row, 1, (rows - 1) * row + shape[-1]
 
-    def series(self, steps: int, *sizes: str) -> list[Tensor]:
+    def series(self, steps: int, *sizes: str, dtype: torch.dtype) -> list[Tensor]:
         """Memory for series [steps,B,size], one after another."""
         widths = [self.units[size] for size in sizes]
-        parts = torch.split(allocated(steps * self.B * sum(widths)), [steps * self.B * width for width in widths])
+        parts = torch.split(
+            allocated(steps * self.B * sum(widths), dtype=dtype), [steps * self.B * width for width in widths]
+        )
         return [part.view(steps, self.B, width) for part, width in zip(parts, widths, strict=True)]
 
-    def beside(self, *sizes: str) -> Sequence[Tensor]:
+    def beside(self, *sizes: str, dtype: torch.dtype) -> Sequence[Tensor]:
         """Memory for series [T,B,size] side by side: the parts of one series."""
         widths = [self.units[size] for size in sizes]
-        return torch.split(allocated(self.T, self.B, sum(widths)), widths, -1)
+        return torch.split(allocated(self.T, self.B, sum(widths), dtype=dtype), widths, -1)
 
     def joined(self, names: Sequence[str]) -> list[tuple[list[str], Tensor]]:
         """Series, joined where the next lies beside the one before: names, [T*B, sum of their sizes]."""
@@ -72,12 +85,13 @@ class Memory:
         return series.reshape(self.T * self.B, -1)
 
 
-def allocated(*shape: int) -> Tensor:
-    """A float32 tensor without values."""
-    floats = prod(shape)
-    if floats < LEAST:
-        return torch.empty(shape, dtype=torch.float32, device="cpu")
-    return torch.from_numpy(_native.memory(floats)).view(shape)
+def allocated(*shape: int, dtype: torch.dtype) -> Tensor:
+    """A tensor without values."""
+    numbers = prod(shape)
+    if numbers < LEAST:
+        return torch.empty(shape, dtype=dtype, device="cpu")
+    floats = -(-numbers * dtype.itemsize // torch.float32.itemsize)
+    return torch.from_numpy(_native.memory(floats)).view(dtype)[:numbers].view(shape)
 
 
 def execute(
@@ -90,7 +104,7 @@ def execute(
 ) -> None:
     """Gives the values between blocks their memory, and runs the plan."""
     for buffer in plan.between:
-        (memory.tensors[buffer.name],) = memory.series(2, buffer.columns)
+        (memory.tensors[buffer.name],) = memory.series(2, buffer.columns, dtype=DTYPES[buffer.element])
     table = np.array([memory.row(name) for name in plan.order], dtype=np.int64).reshape(-1, 5)
     rows, columns = grid(plan, memory)
     _native.run(

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
-from gatework.engines.native.scan import Call, backward, forward, kept_floats, outline
+from gatework.engines.native.memory import DTYPES
+from gatework.engines.native.scan import Call, backward, forward, kept_numbers, outline, state_dtypes
 from gatework.errors import InputError
 from gatework.notation.recipe import read
 
@@ -103,13 +104,14 @@ def scan_shapes(recipe: str, tensors: Sequence[Tensor], *options: Any) -> list[T
     program, memory, new = call.program, call.memory(tensors), tensors[0].new_empty
     T, B, units = memory.T, memory.B, memory.units
     widths = [units[state.size] for state in program.states]
+    kinds = state_dtypes(program, memory)
     recorded = [units[program.nodes[program.names[name]].size] for name in call.record]
     return [
         new(T, B, units[program.output_size]),
         *(new(B, width) for width in widths),
         *(new(T, B, width) for width in recorded),
-        *(new(T + 1, B, width) for width in widths if call.train),
-        *(new(kept_floats(program, memory)) for _ in range(call.train and not call.recompute)),
+        *(new(T + 1, B, width, dtype=kind) for width, kind in zip(widths, kinds, strict=True) if call.train),
+        *(new(kept_numbers(program, memory)) for _ in range(call.train and not call.recompute)),
     ]
 
 
@@ -131,8 +133,9 @@ def check(call: Call, tensors: Sequence[Tensor]) -> None:
         raise InputError(f"gatework::scan: {len(tensors)} tensors given; expected {len(shapes)}: {', '.join(shapes)}")
     memory = call.memory(tensors)
     sizes = {**memory.units, "T": memory.T, "B": memory.B}
+    dtype = memory.dtype if memory.dtype in DTYPES.values() else torch.float32
     for (name, shape), tensor in zip(shapes.items(), tensors, strict=True):
-        fit(name, tensor, [sizes[size] for size in shape], torch.float32)
+        fit(name, tensor, [sizes[size] for size in shape], dtype)
     if call.lengths is not None:
         fit("lengths", call.lengths, [memory.B], torch.int64)
     if call.resets is not None:
@@ -163,8 +166,11 @@ def scan_backward(
     """
     call = call_of(recipe, "", lengths, resets, True, recompute)
     check(call, tensors)
-    if any(value is not None and value.dtype != torch.float32 for value in (*saved, *gradients)):
-        raise InputError("gatework::scan_backward: expected what was saved, and the gradients, in float32")
+    memory = call.memory(tensors)
+    kinds = (*state_dtypes(call.program, memory), memory.dtype)
+    same = all(value.dtype == kind for value, kind in zip(saved, kinds, strict=False))
+    if not same or any(value is not None and value.dtype != memory.dtype for value in gradients):
+        raise InputError(f"gatework::scan_backward: expected what was saved, and the gradients, in {memory.element}")
     if not saved:
         result = forward(call, tensors)
         saved = result.states + result.kept

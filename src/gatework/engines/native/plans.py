@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from gatework import _native
-from gatework.engines.native.lowering import Buffer, Plan, Source, Store, lower
+from gatework.engines.native.lowering import Buffer, Plan, Source, Store, lower, operands
 from gatework.notation import Node, Program
 from gatework.notation.adjoint import adjoint
 
@@ -38,32 +38,36 @@ class Backward:
 
 
 @lru_cache(maxsize=256)
-def forward_plan(program: Program, train: bool, own_output: bool, ahead: bool, record: tuple[str, ...]) -> Forward:
+def forward_plan(
+    program: Program, train: bool, own_output: bool, ahead: bool, record: tuple[str, ...], element: str = "float32"
+) -> Forward:
     """The plan of a Program.
 
     train: it keeps what the backward pass needs. own_output: it writes the output apart from the states.
     ahead: products with inputs are done for all steps before it runs, and are read from buffers "ahead NODE".
+    element: of what is given, returned and kept; see `memories` for states.
     """
+    states = memories(program, element)
     kept = adjoint(program).kept if train else ()
     buffers: list[Buffer] = []
     stores: dict[int, list[Store]] = {}
     sources: dict[int, Source] = {}
     before: list[int] = []
 
-    def out(name: str, node: int, mode: str, offset: int = 0) -> None:
+    def out(name: str, node: int, mode: str, offset: int = 0, element: str = element) -> None:
         size = program.nodes[node].size
-        buffers.append(Buffer(name, "series", size, size, True))
+        buffers.append(Buffer(name, "series", size, size, True, element))
         stores.setdefault(node, []).append(Store(name, offset, mode))
 
-    def given(name: str, node: int) -> None:
+    def given(name: str, node: int, element: str) -> None:
         size = program.nodes[node].size
         if all(buffer.name != name for buffer in buffers):
-            buffers.append(Buffer(name, "series", size, size, False))
+            buffers.append(Buffer(name, "series", size, size, False, element))
         sources[node] = ((name, 0),)
 
     for state in program.states:
-        out(f"state {state.name}", state.node, "state", 1)
-        buffers.append(Buffer(f"start {state.name}", "series", state.size, state.size, False))
+        out(f"state {state.name}", state.node, "state", 1, states[state.name])
+        buffers.append(Buffer(f"start {state.name}", "series", state.size, state.size, False, element))
     if own_output:
         out("output", program.names[program.output], "ended0")
     for name in record:
@@ -72,26 +76,38 @@ def forward_plan(program: Program, train: bool, own_output: bool, ahead: bool, r
         out(f"kept {index}", index, "plain")
     for index, node in enumerate(program.nodes):
         if node.op in ("input", "state"):
-            given(f"{node.op} {node.name}", index)
+            given(f"{node.op} {node.name}", index, states[node.name] if node.op == "state" else element)
         elif ahead and node.op == "product" and program.nodes[node.args[0]].op == "input":
-            given(f"ahead {index}", index)
+            given(f"ahead {index}", index, "float32")
             before.append(index)
-    plan = lower(program.nodes, sources, stores, buffers, backwards=False)
+    plan = lower(program.nodes, sources, stores, buffers, backwards=False, element=element)
     return Forward(plan, _native.Plan(list(plan.stream)), kept, tuple(before))
 
 
 @lru_cache(maxsize=256)
-def backward_plan(program: Program, wanted: tuple[str, ...]) -> Backward:
-    """The plan of the derived backward Program; `wanted` holds the inputs and parameters whose gradients count."""
+def memories(program: Program, element: str) -> dict[str, str]:
+    """What each state is kept in: in `element` where products read it, else it is long-term memory and float32."""
+    found = (program.nodes[index] for index in operands(program.nodes, range(len(program.nodes))))
+    read = {node.name for node in found if node.op == "state"}
+    return {state.name: element if state.name in read else "float32" for state in program.states}
+
+
+@lru_cache(maxsize=256)
+def backward_plan(program: Program, wanted: tuple[str, ...], element: str = "float32") -> Backward:
+    """The plan of the derived backward Program; `wanted` holds the inputs and parameters whose gradients count.
+
+    element: of what is given, returned and kept; gradients by states and totals are float32.
+    """
     back = adjoint(program)
+    held = memories(program, element)
     states = {state.name: state for state in program.states}
     nodes = list(back.nodes)
     buffers: dict[str, Buffer] = {}
     stores: dict[int, list[Store]] = {}
     sources: dict[int, Source] = {}
 
-    def buffer(name: str, kind: str, size: str, written: bool) -> str:
-        buffers.setdefault(name, Buffer(name, kind, size, size, written))
+    def buffer(name: str, kind: str, size: str, written: bool, element: str = element) -> str:
+        buffers.setdefault(name, Buffer(name, kind, size, size, written, element))
         return name
 
     def series(index: int) -> str:
@@ -106,7 +122,8 @@ def backward_plan(program: Program, wanted: tuple[str, ...]) -> Backward:
 
     for index, node in enumerate(nodes):
         if node.op in ("input", "state"):
-            sources[index] = ((buffer(f"{node.op} {node.name}", "series", node.size, False), 0),)
+            kind = held[node.name] if node.op == "state" else element
+            sources[index] = ((buffer(f"{node.op} {node.name}", "series", node.size, False, kind), 0),)
         elif node.op == "kept":
             sources[index] = ((buffer(f"kept {node.source}", "series", node.size, False), 0),)
         elif node.op == "gradient":
@@ -115,8 +132,8 @@ def backward_plan(program: Program, wanted: tuple[str, ...]) -> Backward:
             sources[index] = tuple(parts)
     by_state = dict(back.states)
     for state in program.states:
-        buffer(f"flow {state.name}", "series", state.size, True)
-        buffer(f"to start {state.name}", "series", state.size, True)
+        buffer(f"flow {state.name}", "series", state.size, True, "float32")
+        buffer(f"to start {state.name}", "series", state.size, True, "float32")
         if state.name not in by_state:  # nothing of the old value comes through
             nodes.append(Node("number", value=0.0, size=state.size))
             by_state[state.name] = len(nodes) - 1
@@ -140,9 +157,9 @@ def backward_plan(program: Program, wanted: tuple[str, ...]) -> Backward:
     vectors = tuple(name for name, _ in back.vectors if f"vector {name}" in wanted)
     for name, index in back.vectors:
         if name in vectors:
-            buffer(f"total {name}", "total", nodes[index].size, True)
+            buffer(f"total {name}", "total", nodes[index].size, True, "float32")
             stores.setdefault(index, []).append(Store(f"total {name}"))
-    plan = lower(nodes, sources, stores, buffers.values(), backwards=True)
+    plan = lower(nodes, sources, stores, buffers.values(), backwards=True, element=element)
     return Backward(plan, _native.Plan(list(plan.stream)), tuple(inputs), vectors, matrices, tuple(products))
 
 

@@ -9,12 +9,14 @@ from typing import ParamSpec, TypeVar
 import torch
 from torch import Tensor
 
+from gatework.engines.native import isa
 from gatework.engines.native.lowering import SIZES
-from gatework.engines.native.memory import Memory, allocated, execute
-from gatework.engines.native.plans import Backward, Forward, backward_plan, forward_plan
+from gatework.engines.native.memory import DTYPES, Memory, allocated, execute
+from gatework.engines.native.plans import Backward, Forward, backward_plan, forward_plan, memories
 from gatework.notation import Program
 from gatework.notation.adjoint import adjoint
 
+DOTS = "avx512bf16" in isa.available()  # whether this machine multiplies bfloat16 at least as fast as float32
 FEW = 6  # rows below which products with inputs are done ahead, for all steps at once
 NONE = dict.fromkeys(SIZES, 0)
 ENOUGH = 512  # rows that are redone at once, at least
@@ -34,10 +36,11 @@ class Call:
     train: bool = False
     recompute: bool = False
 
-    @property
-    def own_output(self) -> bool:
-        """Whether the output is not simply the states after each step."""
-        return outline(self.program).own_output or self.lengths is not None or self.resets is not None
+    def own_output(self, element: str) -> bool:
+        """Whether the output is not simply the states after each step, as they are kept."""
+        if outline(self.program).own_output or self.lengths is not None or self.resets is not None:
+            return True
+        return memories(self.program, element)[self.program.output] != element
 
     def memory(self, tensors: Sequence[Tensor]) -> Memory:
         """The tensors, which come in the order of the outline's shapes, and the sizes that they have."""
@@ -85,6 +88,11 @@ def outline(program: Program) -> Outline:
     )
 
 
+def state_dtypes(program: Program, memory: Memory) -> list[torch.dtype]:
+    """What the series of each state is kept in."""
+    return [DTYPES[element] for element in memories(program, memory.element).values()]
+
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -121,19 +129,19 @@ class Result:
 
 @without_autocast
 def forward(call: Call, tensors: Sequence[Tensor]) -> Result:
-    program, memory, own, keeps = call.program, call.memory(tensors), call.own_output, call.train and not call.recompute
-    lowered = forward_plan(program, keeps, own, memory.B < FEW, call.record)
-    T, held = memory.T, memory.tensors
-    for state in program.states:
+    program, memory, keeps = call.program, call.memory(tensors), call.train and not call.recompute
+    T, held, dtype, own = memory.T, memory.tensors, memory.dtype, call.own_output(memory.element)
+    lowered = forward_plan(program, keeps, own, memory.B < FEW, call.record, memory.element)
+    for state, kind in zip(program.states, state_dtypes(program, memory), strict=True):
         whole = call.train or (state.name == program.output and not own)
-        (series,) = memory.series(T + 1 if whole else 2, state.size)
+        (series,) = memory.series(T + 1 if whole else 2, state.size, dtype=kind)
         series[0] = held[f"first {state.name}"]
         held[f"state {state.name}"] = series
     if own:
-        (held["output"],) = memory.series(T, program.output_size)
+        (held["output"],) = memory.series(T, program.output_size, dtype=dtype)
     for name in call.record:
-        (held[f"record {name}"],) = memory.series(T, program.nodes[program.names[name]].size)
-    kept = [allocated(kept_floats(program, memory))] if keeps else []
+        (held[f"record {name}"],) = memory.series(T, program.nodes[program.names[name]].size, dtype=dtype)
+    kept = [allocated(kept_numbers(program, memory), dtype=dtype)] if keeps else []
     held |= kept_parts(program, memory, kept)
     ahead(lowered, memory, program)
     starts = {f"state {state.name}": f"start {state.name}" for state in program.states}
@@ -141,14 +149,14 @@ def forward(call: Call, tensors: Sequence[Tensor]) -> Result:
     states = [held[f"state {state.name}"] for state in program.states]
     return Result(
         output=held["output"] if own else held[f"state {program.output}"][1:],
-        finals=[series[T % series.shape[0]].clone() for series in states],
+        finals=[series[T % series.shape[0]].to(dtype, copy=True) for series in states],
         recorded=[held[f"record {name}"] for name in call.record],
         states=states if call.train else [],
         kept=kept,
     )
 
 
-def kept_floats(program: Program, memory: Memory) -> int:
+def kept_numbers(program: Program, memory: Memory) -> int:
     """How many numbers are kept."""
     return memory.T * memory.B * sum(memory.units[size] for _, size in outline(program).kept)
 
@@ -167,11 +175,11 @@ def kept_parts(program: Program, memory: Memory, kept: Sequence[Tensor]) -> dict
 def ahead(lowered: Forward, memory: Memory, program: Program) -> None:
     """The products with inputs, for all steps at once."""
     nodes = program.nodes
-    parts = memory.beside(*(nodes[index].size for index in lowered.ahead)) if lowered.ahead else ()
+    parts = memory.beside(*(nodes[i].size for i in lowered.ahead), dtype=torch.float32) if lowered.ahead else ()
     for index, part in zip(lowered.ahead, parts, strict=True):
         operand = memory.flat(memory.tensors[f"input {nodes[nodes[index].args[0]].name}"])
         matrix = memory.tensors[f"matrix {nodes[index].name}"]
-        torch.mm(operand, matrix.t(), out=part.flatten(0, 1))
+        torch.mm(operand.float(), matrix.float().t(), out=part.flatten(0, 1))
         memory.tensors[f"ahead {index}"] = part
 
 
@@ -189,21 +197,22 @@ def backward(
 ) -> list[Tensor | None]:
     """The gradients by the call's tensors, None where none is wanted, from those by output and final states."""
     program, memory, names = call.program, call.memory(tensors), tuple(outline(call.program).shapes)
-    lowered = backward_plan(program, tuple(name for name, wants in zip(names, wanted, strict=True) if wants))
-    held = memory.tensors
+    asked = tuple(name for name, wants in zip(names, wanted, strict=True) if wants)
+    lowered = backward_plan(program, asked, memory.element)
+    held, dtype = memory.tensors, memory.dtype
     held |= {f"state {state.name}": series for state, series in zip(program.states, states, strict=True)}
     held |= kept_parts(program, memory, kept)
     by_output, *by_finals = gradients
     held["gradient output"] = dense(
-        zeros(1, memory.B, memory.units[program.output_size]) if by_output is None else by_output
+        zeros(1, memory.B, memory.units[program.output_size]).to(dtype) if by_output is None else by_output
     )
     for state, final in zip(program.states, by_finals, strict=True):
-        (flow,) = memory.series(2, state.size)
+        (flow,) = memory.series(2, state.size, dtype=torch.float32)
         flow[0] = 0 if final is None else final
         held[f"flow {state.name}"] = flow
         held[f"to start {state.name}"] = zeros(memory.B, memory.units[state.size])
     for name in {*lowered.inputs, *(name for name, _ in lowered.products)}:
-        held[f"gradient {name}"] = allocated(memory.T, memory.B, held[f"input {name}"].shape[-1])
+        held[f"gradient {name}"] = allocated(memory.T, memory.B, held[f"input {name}"].shape[-1], dtype=dtype)
     found: dict[str, Tensor] = {}
     for first, last in spans(memory, call.recompute):
         part = memory if last - first == memory.T else section(memory, first, last)
@@ -252,15 +261,15 @@ def section(memory: Memory, first: int, last: int) -> Memory:
 
 def redone(program: Program, memory: Memory) -> dict[str, Tensor]:
     """The kept values, once more: from the states all steps are known at once, and run as rows of a single one."""
-    lowered, rows = forward_plan(program, True, False, False, ()), memory.T * memory.B
+    lowered, rows = forward_plan(program, True, False, False, (), memory.element), memory.T * memory.B
     flat = Memory(1, rows, memory.units, dict(memory.tensors))
     for name in program.inputs:
         flat.tensors[f"input {name}"] = memory.flat(memory.tensors[f"input {name}"])[None]
-    for state in program.states:
-        (series,) = flat.series(2, state.size)
+    for state, kind in zip(program.states, state_dtypes(program, memory), strict=True):
+        (series,) = flat.series(2, state.size, dtype=kind)
         series[0] = memory.flat(memory.tensors[f"state {state.name}"][: memory.T])
         flat.tensors |= {f"state {state.name}": series, f"start {state.name}": series[0]}
-    kept = allocated(kept_floats(program, memory))
+    kept = allocated(kept_numbers(program, memory), dtype=memory.dtype)
     flat.tensors |= kept_parts(program, flat, [kept])
     execute(lowered.core, lowered.plan, flat, None, None, {})
     return kept_parts(program, memory, [kept])
@@ -273,11 +282,11 @@ def run_back(call: Call, lowered: Backward, memory: Memory, first: int) -> None:
     for flow in starts:
         held[flow][T % 2] = held[flow][0]
     series = [buffer for buffer in lowered.plan.buffers if buffer.name.startswith("series ")]
-    beside = memory.beside(*(buffer.columns for buffer in series)) if series else ()
+    beside = memory.beside(*(buffer.columns for buffer in series), dtype=memory.dtype) if series else ()
     held |= {buffer.name: tensor for buffer, tensor in zip(series, beside, strict=True)}
     for buffer in lowered.plan.buffers:
         if buffer.kind == "total":
-            held[buffer.name] = allocated(memory.units[buffer.columns])
+            held[buffer.name] = allocated(memory.units[buffer.columns], dtype=torch.float32)
     if first or call.recompute:
         lengths = None if lengths is None else (lengths - first).clamp(0, T)
         resets = None if resets is None else resets[first : first + T]
@@ -302,7 +311,7 @@ def parameter_gradients(lowered: Backward, memory: Memory) -> dict[str, Tensor]:
         names = iter(name for name, _ in using)
         for gradients, joined in memory.joined([gradient for _, gradient in using]):
             widths = [memory.tensors[gradient].shape[-1] for gradient in gradients]
-            for part, name in zip(torch.split(joined.t() @ values, widths), names, strict=False):
+            for part, name in zip(torch.split(product(joined.t(), values), widths), names, strict=False):
                 key = f"matrix {name}"
                 found[key] = found[key] + part if key in found else part
     return found
@@ -316,12 +325,22 @@ def input_gradients(lowered: Backward, memory: Memory) -> None:
         matrices = iter(memory.tensors[f"matrix {matrix}"] for _, matrix in pairs)
         for gradients, joined in memory.joined([gradient for gradient, _ in pairs]):
             matrix = torch.cat([next(matrices) for _ in gradients])
-            out.addmm_(joined, matrix, beta=int(name in begun))
+            if out.dtype == torch.float32:
+                out.addmm_(joined, matrix, beta=int(name in begun))
+            elif name in begun:
+                out.add_(product(joined, matrix))
+            else:
+                out.copy_(product(joined, matrix))
             begun.add(name)
 
 
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """a @ b in float32. Where nothing multiplies bfloat16 it is widened first: torch's products take longer there."""
+    return (a @ b).float() if DOTS else a.float() @ b.float()
+
+
 def fitted(gradient: Tensor | None, like: Tensor) -> Tensor:
-    """A gradient in the shape of its tensor: summed over the steps that shared it."""
+    """A gradient in the shape and dtype of its tensor: summed over the steps that shared it."""
     if gradient is None:
         return torch.zeros_like(like)
-    return gradient if gradient.shape == like.shape else gradient.sum(0, keepdim=True)
+    return (gradient if gradient.shape == like.shape else gradient.sum(0, keepdim=True)).to(like.dtype)
