@@ -36,7 +36,10 @@ def test_every_cell_passes_on_every_engine_of_this_machine(cell: Cell):
 
 def test_the_errors_shown_are_those_of_rounding():
     *engine, derived = verify([LSTM])
-    assert all(1e-8 < result.errors.rms < 1e-5 and result.dtype == torch.float32 for result in engine)
+    single = [result.errors.rms for result in engine if result.dtype == torch.float32]
+    half = [result.errors.rms for result in engine if result.dtype == torch.bfloat16]
+    assert len(single) + len(half) == len(engine) and single and half
+    assert all(1e-8 < rms < 1e-5 for rms in single) and all(1e-4 < rms < 2e-2 for rms in half)
     assert 1e-17 < derived.errors.rms < 1e-13 and derived.dtype == torch.float64
 
 

@@ -196,10 +196,10 @@ def test_repr_says_what_differs_from_the_usual_and_which_engine_runs_and_why():
     )
     assert "bidirectional" not in repr(layer)
     assert "engine='reference': reference (asked for by name)" in repr(gw.LSTM(4, 5, engine="reference"))
-    assert "engine='auto': reference (native runs float32 on cpu, not float64 on cpu)" in repr(layer.double())
+    assert "engine='auto': reference (native runs float32 and bfloat16 on cpu, not float64 on" in repr(layer.double())
     named = gw.LSTM(4, 5, engine="native")
     assert "engine='native': native (asked for by name)" in repr(named)
-    assert "engine='native': none (engine='native' runs float32 on cpu, not float64" in repr(named.double())
+    assert "engine='native': none (engine='native' runs float32 and bfloat16 on cpu, not" in repr(named.double())
 
 
 def test_an_engine_asked_for_by_name_runs_or_refuses():
