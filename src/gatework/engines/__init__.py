@@ -22,21 +22,28 @@ from torch import Tensor
 
 from gatework import _native
 from gatework.engines import native, reference
+from gatework.engines.native.stream import Stepper as Stepper
 from gatework.errors import InputError
 from gatework.notation import Program
 
 Run = Callable[..., tuple[Tensor, tuple[Tensor, ...], dict[str, Tensor]]]
 
 ENGINES: Mapping[str, Run] = MappingProxyType({"native": native.run, "reference": reference.run})
+STEPPERS: Mapping[str, type[Stepper]] = MappingProxyType({"native": Stepper})  # engines that take single steps
 
 
 @dataclass(frozen=True)
 class Choice:
-    """An engine and why it was chosen."""
+    """An engine and why it was chosen: what runs a sequence, and what takes single steps, if it can."""
 
     name: str
     reason: str
     run: Run
+    stepper: type[Stepper] | None = None
+
+
+def chosen(name: str, reason: str) -> Choice:
+    return Choice(name, reason, ENGINES[name], STEPPERS.get(name))
 
 
 def runs(engine: str, device: torch.device, dtype: torch.dtype) -> bool:
@@ -49,14 +56,14 @@ def choose(engine: str, device: torch.device, dtype: torch.dtype) -> Choice:
     if engine not in ("auto", *ENGINES):
         raise InputError(f"engine={engine!r} is not here; there are 'auto', {', '.join(map(repr, ENGINES))}")
     if engine == "auto" and not native.runs(device, dtype):
-        return Choice("reference", f"native {native.limits(device, dtype)}", ENGINES["reference"])
+        return chosen("reference", f"native {native.limits(device, dtype)}")
     if engine != "reference" and not torch.compiler.is_compiling():
         check_instructions()
     if engine == "auto":
-        return Choice("native", f"the fastest for {native.shown(dtype)} on {device.type}", ENGINES["native"])
+        return chosen("native", f"the fastest for {native.shown(dtype)} on {device.type}")
     if engine == "native" and device.type != "meta":  # what is planned on meta runs elsewhere
         native.check(device, dtype)
-    return Choice(engine, "asked for by name", ENGINES[engine])
+    return chosen(engine, "asked for by name")
 
 
 def prepare(program: Program) -> None:

@@ -42,8 +42,11 @@ class DropIn(Recurrent):
         """As torch.nn's: (output, state); further `lengths` and `resets` as in gw.Recurrent."""
         if isinstance(input, PackedSequence):
             return self._packed(input, hx)
-        output, state = super().forward(input, hx, lengths=lengths, resets=resets)
-        return output, state if len(state) > 1 else state[0]
+        return super().forward(input, hx, lengths=lengths, resets=resets)
+
+    def named(self, states: Sequence[Tensor]) -> Any:
+        """The states as torch.nn's layers return them: a single one by itself."""
+        return super().named(states) if len(states) > 1 else states[0]
 
     def _packed(self, input: PackedSequence, hx: Any) -> tuple[PackedSequence, Any]:
         x, lengths = pad_packed_sequence(input, batch_first=self.batch_first)

@@ -13,6 +13,7 @@ from gatework.errors import InputError
 from gatework.initial import initialise
 from gatework.layers import check, time
 from gatework.layers.states import state_of, state_type
+from gatework.layers.streaming import Stream
 from gatework.notation import Program, parse, projected
 from gatework.recording import Watcher
 
@@ -50,7 +51,11 @@ class Weights(nn.Module):
             self.register_parameter(name, nn.Parameter(torch.empty(shape, **options)))
 
     def tensors(self) -> dict[str, Tensor]:
-        return {name: getattr(self, name) for name in self.names}
+        return {name: self.tensor(name) for name in self.names}
+
+    def tensor(self, name: str) -> Tensor:
+        found = self._parameters.get(name)  # getattr, for what a parametrisation has moved, searches at length
+        return getattr(self, name) if found is None else found
 
 
 class Recurrent(nn.Module):
@@ -204,16 +209,24 @@ class Recurrent(nn.Module):
             y = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]  # [T,B,D*H]
             y = y + x if self.residual and layer > 0 else y
             x = self._dropped(y) if layer < self.num_layers - 1 else y
-        states = [torch.stack(values) for values in zip(*final, strict=True)]  # [L*D,B,H] each
+        states = [torch.stack(v) if len(v) > 1 else v[0][None] for v in zip(*final, strict=True)]  # [L*D,B,H] each
         if autocast is not None:
             x, states = x.to(autocast), [value.to(self.anchor.dtype) for value in states]
         if not batched:
             x, states = x[:, 0], [value[:, 0] for value in states]
         elif self.batch_first:
             x = x.transpose(0, 1)
+        return x, self.named(states)
+
+    def stream(self, batch_size: int = 1, state: Sequence[Tensor] | Tensor | None = None) -> Stream:
+        """The layers one step at a time, from a state or the start: see gatework.layers.streaming.Stream."""
+        return Stream(self, batch_size, state)
+
+    def named(self, states: Sequence[Tensor]) -> Any:
+        """The states as the layer returns them."""
         if torch.compiler.is_exporting():  # what is exported is loaded where nobody knows the named tuple
-            return x, tuple(states)
-        return x, state_of(self.state_names, states)
+            return tuple(states)
+        return state_of(self.state_names, states)
 
     # -- one layer, one direction
 
@@ -229,9 +242,12 @@ class Recurrent(nn.Module):
         """x [T,B,I] -> output [T,B,H] and the new state, through the engine; the reverse direction on x reversed."""
         place, sizes, watcher = f"l{layer}{direction}", self.units[layer], self.watcher
         weights = getattr(self, place)
-        start = tuple(value.to(x.dtype) for value in self._start(weights, sizes, x.shape[1]))
+        params, start = weights.tensors(), self.start(layer, direction, x.shape[1])
+        if x.dtype != self.anchor.dtype:  # under autocast
+            params = {name: value.to(x.dtype) for name, value in params.items()}
+            start = tuple(value.to(x.dtype) for value in start)
         taps = {} if watcher is None else watcher.taps(sizes, x.shape[:2], start[0])
-        inputs = self._masks(x, sizes) | {f"tap {name}": tap for name, tap in taps.items()}
+        inputs = self._masks(x, sizes, self.training) | {f"tap {name}": tap for name, tap in taps.items()}
         if direction:
             x = time.reverse(x, lengths)
             resets = None if resets is None else time.reverse_resets(resets, lengths)
@@ -242,7 +258,7 @@ class Recurrent(nn.Module):
                 zoneout=tuple(n for n in self.zoneout if f"zoneout {n}" in inputs),
                 taps=tuple(taps),
             ),
-            {name: value.to(x.dtype) for name, value in weights.tensors().items()},
+            params,
             x,
             start if state is None else state,
             start=start,
@@ -280,24 +296,30 @@ class Recurrent(nn.Module):
             prepare(program)
         return self._programs[key]
 
-    def _start(self, weights: Weights, sizes: Mapping[str, int], B: int) -> tuple[Tensor, ...]:
+    def start(self, layer: int, direction: str, B: int) -> tuple[Tensor, ...]:
         """The state before the first step, [B,size] each: learned, or the numbers the cell starts at."""
+        weights, sizes = getattr(self, f"l{layer}{direction}"), self.sizes[layer]
         if weights.starts:
             return tuple(getattr(weights, name).expand(B, -1) for name in weights.starts)
-        return tuple(self.anchor.new_full((B, sizes[state.name]), state.start) for state in self.program.states)
+        return tuple(self.anchor.new_full((B, sizes[state.size]), state.start) for state in self.program.states)
 
-    def _masks(self, x: Tensor, sizes: Mapping[str, int]) -> dict[str, Tensor]:
+    def outside_training(self, layer: int, x: Tensor) -> tuple[Program, dict[str, Tensor], dict[str, Tensor]]:
+        """What runs a layer forwards outside training: Program, weights, and its inputs beside x [T,B,I]."""
+        program = self._compiled(zoneout=above_0(self.zoneout))
+        return program, getattr(self, f"l{layer}").tensors(), self._masks(x, self.units[layer], training=False)
+
+    def _masks(self, x: Tensor, sizes: Mapping[str, int], training: bool) -> dict[str, Tensor]:
         """The inputs that dropout and zoneout read, drawn from torch's generator; dropout has none outside training."""
         T, B = x.shape[:2]
         masks: dict[str, Tensor] = {}
         for name, p in self.recurrent_dropout.items():
-            if self.training and p > 0:
+            if training and p > 0:
                 ones = x.new_ones(1 if self.variational else T, B, sizes[name])
                 masks[f"dropout {name}"] = F.dropout(ones, p)
         for name, p in self.zoneout.items():
             if p > 0:
-                chance = x.new_full((T if self.training else 1, B, sizes[name]), 1 - p)
-                masks[f"zoneout {name}"] = torch.bernoulli(chance) if self.training else chance
+                chance = x.new_full((T if training else 1, B, sizes[name]), 1 - p)
+                masks[f"zoneout {name}"] = torch.bernoulli(chance) if training else chance
         return masks
 
     def _dropped(self, y: Tensor) -> Tensor:

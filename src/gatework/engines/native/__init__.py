@@ -63,9 +63,10 @@ def run(
     further = {} if inputs is None else inputs
     tensors = [x, *(further[name] for name in program.inputs[1:]), *state, *start]
     tensors += [params[parameter.name] for parameter in program.parameters]
+    check(x.device, x.dtype)
     for tensor in tensors:
-        check(tensor.device, tensor.dtype)
-        if tensor.dtype != x.dtype:
+        if tensor.dtype is not x.dtype or not tensor.is_cpu:
+            check(tensor.device, tensor.dtype)
             both = f"{shown(x.dtype)} and {shown(tensor.dtype)}"
             raise InputError(
                 f"engine='native' takes one dtype, not {both}: convert input, state or weights with .to(...)"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -17,6 +18,7 @@ ARITHMETIC, BANDWIDTH, BARRIER, WAKING = 1e11, 5e10, 2e-6, 1e-4
 # Bytes of weights that stay in a core's cache, or in the one that cores share, and the fewest rows for a band of them.
 NEAR, NEAR_ROWS, FAR, FAR_ROWS = 1 << 19, 6, 8 << 20, 32
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}  # of the elements of buffers
+NAMES = {dtype: element for element, dtype in DTYPES.items()}
 LEAST = 1 << 14  # numbers from which on memory is the core's: it keeps what is given back
 
 
@@ -37,7 +39,7 @@ class Memory:
     @property
     def element(self) -> str:
         """The same, as elements of buffers are named."""
-        return str(self.dtype).removeprefix("torch.")
+        return NAMES[self.dtype]
 
     def row(self, name: str) -> tuple[int, int, int, int, int]:
         """Address, numbers from step to step and from row to row, steps before memory is used again, numbers in all."""
@@ -51,18 +53,14 @@ class Memory:
         rows, row = (shape[0], strides[0]) if len(shape) == 2 else (1, shape[0])
         return address, 0, row, 1, (rows - 1) * row + shape[-1]
 
-    def series(self, steps: int, *sizes: str, dtype: torch.dtype) -> list[Tensor]:
-        """Memory for series [steps,B,size], one after another."""
-        widths = [self.units[size] for size in sizes]
-        parts = torch.split(
-            allocated(steps * self.B * sum(widths), dtype=dtype), [steps * self.B * width for width in widths]
-        )
-        return [part.view(steps, self.B, width) for part, width in zip(parts, widths, strict=True)]
+    def series(self, steps: int, size: str, dtype: torch.dtype) -> Tensor:
+        """Memory for a series [steps,B,size]."""
+        return allocated(steps, self.B, self.units[size], dtype=dtype)
 
     def beside(self, *sizes: str, dtype: torch.dtype) -> Sequence[Tensor]:
         """Memory for series [T,B,size] side by side: the parts of one series."""
         widths = [self.units[size] for size in sizes]
-        return torch.split(allocated(self.T, self.B, sum(widths), dtype=dtype), widths, -1)
+        return allocated(self.T, self.B, sum(widths), dtype=dtype).split_with_sizes(widths, -1)
 
     def joined(self, names: Sequence[str]) -> list[tuple[list[str], Tensor]]:
         """Series, joined where the next lies beside the one before: names, [T*B, sum of their sizes]."""
@@ -102,23 +100,27 @@ def execute(
     resets: Tensor | None,
     starts: Mapping[str, str],
 ) -> None:
-    """Gives the values between blocks their memory, and runs the plan."""
-    for buffer in plan.between:
-        (memory.tensors[buffer.name],) = memory.series(2, buffer.columns, dtype=DTYPES[buffer.element])
-    table = np.array([memory.row(name) for name in plan.order], dtype=np.int64).reshape(-1, 5)
+    """Runs the plan."""
     rows, columns = grid(plan, memory)
     _native.run(
         core,
         [memory.units[size] for size in SIZES],
         memory.T,
         memory.B,
-        table,
+        table(plan, memory),
         [plan.order.get(starts.get(name, ""), -1) for name in plan.order],
         0 if lengths is None else lengths.data_ptr(),
         0 if resets is None else resets.data_ptr(),
         rows,
         columns,
     )
+
+
+def table(plan: Plan, memory: Memory) -> npt.NDArray[np.int64]:
+    """Where the plan's buffers lie, for the core; values between blocks are given their memory now."""
+    for buffer in plan.between:
+        memory.tensors[buffer.name] = memory.series(2, buffer.columns, DTYPES[buffer.element])
+    return np.array([memory.row(name) for name in plan.order], dtype=np.int64).reshape(-1, 5)
 
 
 def grid(plan: Plan, memory: Memory) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, wraps
+from itertools import groupby
 from math import isqrt
 from typing import ParamSpec, TypeVar
 
@@ -134,13 +135,12 @@ def forward(call: Call, tensors: Sequence[Tensor]) -> Result:
     lowered = forward_plan(program, keeps, own, memory.B < FEW, call.record, memory.element)
     for state, kind in zip(program.states, state_dtypes(program, memory), strict=True):
         whole = call.train or (state.name == program.output and not own)
-        (series,) = memory.series(T + 1 if whole else 2, state.size, dtype=kind)
+        held[f"state {state.name}"] = series = memory.series(T + 1 if whole else 2, state.size, kind)
         series[0] = held[f"first {state.name}"]
-        held[f"state {state.name}"] = series
     if own:
-        (held["output"],) = memory.series(T, program.output_size, dtype=dtype)
+        held["output"] = memory.series(T, program.output_size, dtype)
     for name in call.record:
-        (held[f"record {name}"],) = memory.series(T, program.nodes[program.names[name]].size, dtype=dtype)
+        held[f"record {name}"] = memory.series(T, program.nodes[program.names[name]].size, dtype)
     kept = [allocated(kept_numbers(program, memory), dtype=dtype)] if keeps else []
     held |= kept_parts(program, memory, kept)
     ahead(lowered, memory, program)
@@ -167,20 +167,21 @@ def kept_parts(program: Program, memory: Memory, kept: Sequence[Tensor]) -> dict
     for piece in kept:
         places = outline(program).kept
         shapes = [(memory.T, memory.B, memory.units[size]) for _, size in places]
-        values = torch.split(piece, [T * B * width for T, B, width in shapes])
+        values = piece.split_with_sizes([T * B * width for T, B, width in shapes])
         found = {name: v.view(shape) for (name, _), v, shape in zip(places, values, shapes, strict=True)}
     return found
 
 
 def ahead(lowered: Forward, memory: Memory, program: Program) -> None:
-    """The products with inputs, for all steps at once."""
+    """The products with inputs, for all steps at once: those of one input as one."""
     nodes = program.nodes
-    parts = memory.beside(*(nodes[i].size for i in lowered.ahead), dtype=torch.float32) if lowered.ahead else ()
-    for index, part in zip(lowered.ahead, parts, strict=True):
-        operand = memory.flat(memory.tensors[f"input {nodes[nodes[index].args[0]].name}"])
-        matrix = memory.tensors[f"matrix {nodes[index].name}"]
-        torch.mm(operand.float(), matrix.float().t(), out=part.flatten(0, 1))
-        memory.tensors[f"ahead {index}"] = part
+    for name, group in groupby(lowered.ahead, lambda index: nodes[nodes[index].args[0]].name):
+        products = tuple(group)
+        matrices = [memory.tensors[f"matrix {nodes[index].name}"] for index in products]
+        found = product(memory.flat(memory.tensors[f"input {name}"]), torch.cat(matrices).t())
+        widths = [matrix.shape[0] for matrix in matrices]
+        parts = found.view(memory.T, memory.B, sum(widths)).split_with_sizes(widths, -1)
+        memory.tensors |= {f"ahead {index}": part for index, part in zip(products, parts, strict=True)}
 
 
 # -- backward
@@ -207,9 +208,8 @@ def backward(
         zeros(1, memory.B, memory.units[program.output_size]).to(dtype) if by_output is None else by_output
     )
     for state, final in zip(program.states, by_finals, strict=True):
-        (flow,) = memory.series(2, state.size, dtype=torch.float32)
+        held[f"flow {state.name}"] = flow = memory.series(2, state.size, torch.float32)
         flow[0] = 0 if final is None else final
-        held[f"flow {state.name}"] = flow
         held[f"to start {state.name}"] = zeros(memory.B, memory.units[state.size])
     for name in {*lowered.inputs, *(name for name, _ in lowered.products)}:
         held[f"gradient {name}"] = allocated(memory.T, memory.B, held[f"input {name}"].shape[-1], dtype=dtype)
@@ -266,7 +266,7 @@ def redone(program: Program, memory: Memory) -> dict[str, Tensor]:
     for name in program.inputs:
         flat.tensors[f"input {name}"] = memory.flat(memory.tensors[f"input {name}"])[None]
     for state, kind in zip(program.states, state_dtypes(program, memory), strict=True):
-        (series,) = flat.series(2, state.size, dtype=kind)
+        series = flat.series(2, state.size, kind)
         series[0] = memory.flat(memory.tensors[f"state {state.name}"][: memory.T])
         flat.tensors |= {f"state {state.name}": series, f"start {state.name}": series[0]}
     kept = allocated(kept_numbers(program, memory), dtype=memory.dtype)
@@ -311,7 +311,7 @@ def parameter_gradients(lowered: Backward, memory: Memory) -> dict[str, Tensor]:
         names = iter(name for name, _ in using)
         for gradients, joined in memory.joined([gradient for _, gradient in using]):
             widths = [memory.tensors[gradient].shape[-1] for gradient in gradients]
-            for part, name in zip(torch.split(product(joined.t(), values), widths), names, strict=False):
+            for part, name in zip(product(joined.t(), values).split_with_sizes(widths), names, strict=False):
                 key = f"matrix {name}"
                 found[key] = found[key] + part if key in found else part
     return found
