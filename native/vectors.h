@@ -142,9 +142,9 @@ template <class F>
 GW_INLINE V first_of(V a, F f) {
     return f(Four{{a, a, a, a}}).v[0];
 }
-GW_INLINE V exp(V a) { return first_of(a, [](Four x) { return exp(x); }); }
-GW_INLINE V sigmoid(V a) { return first_of(a, [](Four x) { return sigmoid(x); }); }
-GW_INLINE V tanh(V a) { return first_of(a, [](Four x) { return tanh(x); }); }
+GW_INLINE V exp(V a) { return first_of(a, [](Four x) __attribute__((always_inline)) { return exp(x); }); }
+GW_INLINE V sigmoid(V a) { return first_of(a, [](Four x) __attribute__((always_inline)) { return sigmoid(x); }); }
+GW_INLINE V tanh(V a) { return first_of(a, [](Four x) __attribute__((always_inline)) { return tanh(x); }); }
 
 #else
 
