@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 #if defined(__AVX512F__)
 #include <immintrin.h>
 #endif
@@ -222,6 +223,35 @@ inline V log1p(V u) {
 inline V softplus(V a) {
     const V r = larger(a, all(0.0f)) + log1p(exp(-magnitude(a)));
     return pick(a != a, a, r);
+}
+
+// One step of a transposition: changes places between rows and columns whose numbers differ in the bit `step`.
+template <int step, int... lane>
+GW_INLINE void change_places(V& a, V& b, std::integer_sequence<int, lane...>) {
+    const V low = __builtin_shufflevector(a, b, (lane & step ? VL + lane - step : lane)...);
+    const V high = __builtin_shufflevector(a, b, (lane & step ? VL + lane : lane + step)...);
+    a = low;
+    b = high;
+}
+
+template <int step>
+GW_INLINE void change_all(V* rows) {
+#pragma GCC unroll 16
+    for (int i = 0; i < VL; ++i)
+        if (!(i & step)) change_places<step>(rows[i], rows[i + step], std::make_integer_sequence<int, VL>());
+}
+
+// to [VL][to_row] = a square from [VL][from_row], transposed.
+inline void transpose(const float* from, int64_t from_row, float* to, int64_t to_row) {
+    V rows[VL];
+#pragma GCC unroll 16
+    for (int i = 0; i < VL; ++i) rows[i] = get(from + i * from_row);
+    change_all<1>(rows);
+    change_all<2>(rows);
+    if constexpr (VL > 4) change_all<4>(rows);
+    if constexpr (VL > 8) change_all<8>(rows);
+#pragma GCC unroll 16
+    for (int i = 0; i < VL; ++i) put(to + i * to_row, rows[i]);
 }
 
 // to = f(from) for a number of floats that vectors divide; one by one, or some in step.
