@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +16,6 @@ from gatework.bench.settings import Settings
 from gatework.bench.work import Step, draw, inference, step_of, training, work
 from gatework.cells import cells
 from gatework.engines import choose
-from gatework.errors import InputError
 from gatework.layers import GRU, LSTM, RNN, Recurrent
 from gatework.layers.drop_in import DropIn
 
@@ -157,14 +155,10 @@ def bfloat16(train: bool, shape: Shape, settings: Settings) -> tuple[Side, Side]
 
 def against_ceiling(train: bool, shape: Shape, settings: Settings) -> tuple[Side, Side]:
     """The LSTM, and the time in which a bare loop of fused multiply-adds does as many."""
-    if ceiling(0.0, settings.threads) is None:
-        raise InputError("this core has no loop that measures the FMA ceiling")
     layer = LSTM(shape.I, shape.H, engine=settings.engine)
 
     def bare() -> float:
-        speed = ceiling(CEILING_SECONDS, settings.threads)
-        assert speed is not None
-        return 2 * work(cells["lstm"], shape, train) / (speed * 1e9)
+        return 2 * work(cells["lstm"], shape, train) / (ceiling(CEILING_SECONDS, settings.threads) * 1e9)
 
     return timed(step_of(layer, draw(shape), train), settings.budget.block), bare
 
@@ -177,10 +171,7 @@ def streams(settings: Settings) -> list[Contest]:
 def stream_sides(shape: Shape, settings: Settings) -> tuple[Side, Side]:
     """Seconds a step of a stream, called step by step, and of the same layer over the whole sequence at once."""
     layer, x = LSTM(shape.I, shape.H, engine=settings.engine), draw(shape)
-    opened: Any = getattr(layer, "stream", None)
-    if opened is None:
-        raise InputError("layers have no stream() yet")
-    stream = opened()
+    stream = layer.stream()
 
     def steps() -> None:
         for x_t in x:

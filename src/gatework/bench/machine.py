@@ -51,7 +51,6 @@ def processor(cpuinfo: str) -> str:
     return named[0] if named else platform.processor() or platform.machine()
 
 
-def ceiling(seconds: float, threads: int) -> float | None:
-    """GF/s of a bare loop of fused multiply-adds, measured for so long; None where the core has no such loop."""
-    loop = getattr(_native, "ceiling", None)
-    return None if loop is None else float(loop(seconds, threads))
+def ceiling(seconds: float, threads: int) -> float:
+    """GF/s of a bare loop of fused multiply-adds, measured for so long."""
+    return _native.ceiling(seconds, threads)
