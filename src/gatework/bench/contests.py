@@ -171,7 +171,7 @@ def streams(settings: Settings) -> list[Contest]:
 def stream_sides(shape: Shape, settings: Settings) -> tuple[Side, Side]:
     """Seconds a step of a stream, called step by step, and of the same layer over the whole sequence at once."""
     layer, x = LSTM(shape.I, shape.H, engine=settings.engine), draw(shape)
-    stream = layer.stream()
+    stream = layer.stream(shape.B)
 
     def steps() -> None:
         for x_t in x:
