@@ -11,8 +11,9 @@ from gatework.bench.work import work
 from gatework.errors import InputError
 
 TINY = Shape(3, 2, 4, 5)
-SLOW = {"peephole-compile": "compiles for half a minute", "memory": "starts processes; test_bench_memory has one"}
-NEEDED = ("is not installed", "runs float32", "no loop that measures", "no stream")  # what a machine may lack
+PROCESSES = "starts processes; test_bench_memory has one"
+SLOW = {"peephole-compile": "compiles for half a minute", "memory": PROCESSES, "recompute-memory": PROCESSES}
+NEEDED = ("is not installed",)  # what a machine may lack
 
 
 @pytest.fixture

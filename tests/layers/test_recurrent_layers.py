@@ -200,6 +200,17 @@ def test_no_steps_give_the_state_back():
     assert output.shape == (0, 3, 5) and torch.equal(state.h, h)
 
 
+@pytest.mark.parametrize("engine", ["native", "reference"])
+@pytest.mark.parametrize(("T", "B"), [(0, 3), (3, 0)])
+def test_nothing_to_run_over_has_shapes_and_gradients_of_0(engine, T, B):
+    layer = gw.Recurrent("lstm", 4, 5, initial="learned", engine=engine)
+    output, state = layer(torch.zeros(T, B, 4, requires_grad=True))
+    assert output.shape == (T, B, 5) and state.c.shape == (1, B, 5)
+    (state.c.sum() + output.sum()).backward()
+    assert layer.l0.initial_c.grad.eq(float(B)).all()
+    assert layer.l0.U_f.grad is None or not layer.l0.U_f.grad.any()
+
+
 # -- projections
 
 PROJECTABLE = [

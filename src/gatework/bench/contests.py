@@ -74,16 +74,20 @@ def gru_and_rnn(settings: Settings) -> list[Contest]:
     ]
 
 
-def memory_sides(shape: Shape, settings: Settings) -> tuple[Side, Side]:
-    ours, theirs = (partial(memory.peak, layer, shape, settings.threads, settings.engine) for layer in memory.LAYERS)
+def memories(prepare: Prepare) -> Contests:
+    """Contests at the shapes where the gates and states of a sequence outweigh the pages that loading code takes."""
+
+    def contests(settings: Settings) -> list[Contest]:
+        large = [shape for shape in settings.grid() if 6 * 4 * shape.T * shape.B * shape.H >= LEAST_MEMORY]
+        shapes = settings.shapes or (large[:1] if settings.quick else large)
+        return [Contest("", shape, partial(prepare, shape, settings)) for shape in shapes]
+
+    return contests
+
+
+def memory_sides(one: str, other: str, shape: Shape, settings: Settings) -> tuple[Side, Side]:
+    ours, theirs = (partial(memory.peak, layer, shape, settings.threads, settings.engine) for layer in (one, other))
     return ours, theirs
-
-
-def memories(settings: Settings) -> list[Contest]:
-    """At the shapes where the gates and states of a sequence outweigh the pages that loading code takes."""
-    large = [shape for shape in settings.grid() if 6 * 4 * shape.T * shape.B * shape.H >= LEAST_MEMORY]
-    shapes = settings.shapes or (large[:1] if settings.quick else large)
-    return [Contest("", shape, partial(memory_sides, shape, settings)) for shape in shapes]
 
 
 # -- a cell that torch has no layer for
@@ -143,6 +147,13 @@ def against_lstm(cell: str, shape: Shape, settings: Settings) -> tuple[Side, Sid
     layers = [Recurrent(name, shape.I, shape.H, engine=settings.engine) for name in (cell, "lstm")]
     ours, lstm = (step_of(layer, x, train=True) for layer in layers)
     return sides(ours, lstm, settings)
+
+
+def recomputing(shape: Shape, settings: Settings) -> tuple[Side, Side]:
+    """The LSTM with recompute=True and without."""
+    layers = [LSTM(shape.I, shape.H, engine=settings.engine, recompute=recompute) for recompute in (True, False)]
+    ours, theirs = (step_of(layer, draw(shape), train=True) for layer in layers)
+    return sides(ours, theirs, settings)
 
 
 def bfloat16(train: bool, shape: Shape, settings: Settings) -> tuple[Side, Side]:

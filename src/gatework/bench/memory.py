@@ -14,13 +14,13 @@ from gatework.bench.work import Step, draw, step_of
 from gatework.errors import InputError
 from gatework.layers import LSTM
 
-LAYERS = ("ours", "theirs")
+LAYERS = ("ours", "theirs", "recomputing")
 WARM_UP = Shape(2, 2, 4, 4)
 PROCESS = Path("/proc/self")
 
 
 def peak(layer: str, shape: Shape, threads: int, engine: str) -> float:
-    """Bytes that a training step of an LSTM, "ours" or "theirs", adds to a process that holds layer and input."""
+    """Bytes that a training step of an LSTM, one of LAYERS, adds to a process that holds layer and input."""
     command = "from gatework.bench.memory import main; main()"
     arguments = [sys.executable, "-c", command, layer, str(shape), str(threads), engine]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
@@ -43,7 +43,8 @@ def main() -> None:
 
 def lstm_step(layer: str, shape: Shape, engine: str) -> Step:
     theirs = nn.LSTM(shape.I, shape.H, shape.L)
-    chosen = theirs if layer == "theirs" else LSTM.from_torch(theirs, engine=engine)
+    recompute = layer == "recomputing"
+    chosen = theirs if layer == "theirs" else LSTM.from_torch(theirs, engine=engine, recompute=recompute)
     return step_of(chosen, draw(shape), train=True)
 
 

@@ -17,7 +17,9 @@ from gatework.bench.contests import (
     growth,
     gru_and_rnn,
     memories,
+    memory_sides,
     over_grid,
+    recomputing,
     streams,
 )
 
@@ -140,11 +142,25 @@ TABLE = (
     Row(
         "memory",
         "peak memory of an LSTM training step / torch.nn.LSTM",
-        memories,
+        memories(partial(memory_sides, "ours", "theirs")),
         figure="cost",
         each=1.0,
         unit="MiB",
         rounds=3,
+    ),
+    Row(
+        "recompute-memory",
+        "peak memory of an LSTM training step with recompute=True / without",
+        memories(partial(memory_sides, "recomputing", "ours")),
+        figure="cost",
+        unit="MiB",
+        rounds=3,
+    ),
+    Row(
+        "recompute-time",
+        "LSTM training step with recompute=True / without",
+        memories(recomputing),
+        figure="cost",
     ),
     Row(
         "stream",

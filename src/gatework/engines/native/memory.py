@@ -80,7 +80,7 @@ class Memory:
     def flat(self, series: Tensor) -> Tensor:
         """A series of T steps, or one step for all, as [T*B,size]."""
         series = series if len(series) == self.T else series.expand(self.T, -1, -1)
-        return series.reshape(self.T * self.B, -1)
+        return series.reshape(self.T * self.B, series.shape[-1])
 
 
 def allocated(*shape: int, dtype: torch.dtype) -> Tensor:

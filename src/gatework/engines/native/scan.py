@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, wraps
 from itertools import groupby
-from math import isqrt
+from math import ceil
 from typing import ParamSpec, TypeVar
 
 import torch
@@ -20,7 +20,7 @@ from gatework.notation.adjoint import adjoint
 DOTS = "avx512bf16" in isa.available()  # whether this machine multiplies bfloat16 at least as fast as float32
 FEW = 6  # rows below which products with inputs are done ahead, for all steps at once
 NONE = dict.fromkeys(SIZES, 0)
-ENOUGH = 512  # rows that are redone at once, at least
+PIECES, ENOUGH = 8, 512  # of what is redone: pieces at most, and rows of each at least
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ def zeros(*shape: int) -> Tensor:
 
 def spans(memory: Memory, recompute: bool) -> Iterator[tuple[int, int]]:
     """Steps from..to that are taken back at once, the last ones first: all of them, or few enough to be redone."""
-    steps = max(isqrt(memory.T), -(-ENOUGH // max(memory.B, 1))) if recompute else memory.T
+    steps = max(ceil(memory.T / PIECES), ceil(ENOUGH / max(memory.B, 1))) if recompute else memory.T
     last = memory.T
     while last > steps:
         yield last - steps, last
