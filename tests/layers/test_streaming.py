@@ -159,11 +159,11 @@ def test_a_stream_made_in_inference_mode_runs_outside_it():
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (torch.randn(6), r"^x has shape \[6\]; expected one step \[B,I\], \[2, 6\]$"),
-        (torch.randn(1, 2, 6), r"^x has shape \[1, 2, 6\]; expected one step"),
-        (torch.randn(2, 5), r"^x has shape \[2, 5\]; expected one step"),
-        (torch.randn(2, 6).double(), r"^x is torch.float64, the layer torch.float32; convert one with"),
-        (torch.randn(2, 6, device="meta"), r"^x is on meta, the layer on cpu; move one with"),
+        (torch.ones(6), r"^x has shape \[6\]; expected one step \[B,I\], \[2, 6\]$"),
+        (torch.ones(1, 2, 6), r"^x has shape \[1, 2, 6\]; expected one step"),
+        (torch.ones(2, 5), r"^x has shape \[2, 5\]; expected one step"),
+        (torch.ones(2, 6).double(), r"^x is torch.float64, the layer torch.float32; convert one with"),
+        (torch.ones(2, 6, device="meta"), r"^x is on meta, the layer on cpu; move one with"),
         ([[0.0] * 6] * 2, r"^x is list; expected a tensor \[B,I\]$"),
     ],
     ids=str,
