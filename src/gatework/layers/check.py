@@ -91,7 +91,7 @@ def like(given: Tensor, name: str, anchor: Tensor) -> None:
 def autocast_dtype(anchor: Tensor) -> torch.dtype | None:
     """The dtype that autocast asks for where the layer is; None outside autocast, and for float64, as in torch."""
     device = anchor.device.type
-    if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
+    if not ((device == "cpu" or torch.amp.is_autocast_available(device)) and torch.is_autocast_enabled(device)):
         return None
     return None if anchor.dtype == torch.float64 else torch.get_autocast_dtype(device)
 

@@ -301,7 +301,12 @@ class Recurrent(nn.Module):
         weights, sizes = getattr(self, f"l{layer}{direction}"), self.sizes[layer]
         if weights.starts:
             return tuple(getattr(weights, name).expand(B, -1) for name in weights.starts)
-        return tuple(self.anchor.new_full((B, sizes[state.size]), state.start) for state in self.program.states)
+        made: dict[tuple[int, float], Tensor] = {}  # states that start alike share one tensor: nobody writes on it
+        for state in self.program.states:
+            kind = sizes[state.size], state.start
+            if kind not in made:
+                made[kind] = self.anchor.new_full((B, kind[0]), state.start)
+        return tuple(made[sizes[state.size], state.start] for state in self.program.states)
 
     def outside_training(self, layer: int, x: Tensor) -> tuple[Program, dict[str, Tensor], dict[str, Tensor]]:
         """What runs a layer forwards outside training: Program, weights, and its inputs beside x [T,B,I]."""
@@ -310,8 +315,10 @@ class Recurrent(nn.Module):
 
     def _masks(self, x: Tensor, sizes: Mapping[str, int], training: bool) -> dict[str, Tensor]:
         """The inputs that dropout and zoneout read, drawn from torch's generator; dropout has none outside training."""
-        T, B = x.shape[:2]
         masks: dict[str, Tensor] = {}
+        if not (self.recurrent_dropout or self.zoneout):
+            return masks
+        T, B = x.shape[:2]
         for name, p in self.recurrent_dropout.items():
             if training and p > 0:
                 ones = x.new_ones(1 if self.variational else T, B, sizes[name])

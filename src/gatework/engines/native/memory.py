@@ -1,7 +1,7 @@
 """The tensors of a call, and the core's table of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
@@ -22,6 +22,10 @@ NAMES = {dtype: element for element, dtype in DTYPES.items()}
 LEAST = 1 << 14  # numbers from which on memory is the core's: it keeps what is given back
 
 
+# Address, numbers from step to step and from row to row, steps before memory is used again, numbers in all.
+Row = tuple[int, int, int, int, int]
+
+
 @dataclass
 class Memory:
     """The tensors of a call by buffer name; a series has one step for each in time, or a few that are used in turn."""
@@ -30,6 +34,7 @@ class Memory:
     B: int
     units: dict[str, int]
     tensors: dict[str, Tensor]
+    rows: dict[str, Row] = field(default_factory=dict)  # of buffers that are parts of a tensor
 
     @property
     def dtype(self) -> torch.dtype:
@@ -41,8 +46,10 @@ class Memory:
         """The same, as elements of buffers are named."""
         return NAMES[self.dtype]
 
-    def row(self, name: str) -> tuple[int, int, int, int, int]:
-        """Address, numbers from step to step and from row to row, steps before memory is used again, numbers in all."""
+    def row(self, name: str) -> Row:
+        """A buffer's row of the core's table."""
+        if name in self.rows:
+            return self.rows[name]
         tensor = self.tensors[name]
         shape, strides, address = tensor.shape, tensor.stride(), tensor.data_ptr()
         if 0 in shape:
@@ -52,6 +59,16 @@ class Memory:
             return address, step, row, steps, (steps - 1) * step + (rows - 1) * row + units
         rows, row = (shape[0], strides[0]) if len(shape) == 2 else (1, shape[0])
         return address, 0, row, 1, (rows - 1) * row + shape[-1]
+
+    def place(self, names: Sequence[str], matrices: Sequence[Tensor], whole: Tensor) -> None:
+        """Has a series [T,B,sum of sizes] hold a product with each of the matrices, side by side."""
+        self.tensors[" ".join(names)] = whole
+        steps, B, units = whole.shape
+        address, numbers, before = whole.data_ptr(), steps * B * units, 0
+        for name, matrix in zip(names, matrices, strict=True):
+            place = address + before * whole.element_size()
+            self.rows[name] = (place, B * units, units, steps, numbers - before) if numbers else (place, 0, units, 1, 0)
+            before += matrix.shape[0]
 
     def series(self, steps: int, size: str, dtype: torch.dtype) -> Tensor:
         """Memory for a series [steps,B,size]."""
@@ -108,7 +125,7 @@ def execute(
         memory.T,
         memory.B,
         table(plan, memory),
-        [plan.order.get(starts.get(name, ""), -1) for name in plan.order],
+        [-1] * len(plan.order) if resets is None else [plan.order.get(starts.get(name, ""), -1) for name in plan.order],
         0 if lengths is None else lengths.data_ptr(),
         0 if resets is None else resets.data_ptr(),
         rows,

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, wraps
-from itertools import groupby
 from math import ceil
 from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from gatework.engines.native import isa
 from gatework.engines.native.lowering import SIZES
@@ -37,17 +37,17 @@ class Call:
     train: bool = False
     recompute: bool = False
 
-    def own_output(self, element: str) -> bool:
-        """Whether the output is not simply the states after each step, as they are kept."""
-        if outline(self.program).own_output or self.lengths is not None or self.resets is not None:
-            return True
-        return memories(self.program, element)[self.program.output] != element
+    @property
+    def cut(self) -> bool:
+        """Whether sequences end or start again between the first step and the last."""
+        return self.lengths is not None or self.resets is not None
 
     def memory(self, tensors: Sequence[Tensor]) -> Memory:
         """The tensors, which come in the order of the outline's shapes, and the sizes that they have."""
         found, (T, B, _) = outline(self.program), tensors[0].shape
         units = NONE | {size: tensors[which].shape[side] for size, (which, side) in found.sides.items()}
-        return Memory(T, B, units, dict(zip(found.shapes, map(dense, tensors), strict=True)))
+        tensors = [tensor if tensor.is_contiguous() else dense(tensor) for tensor in tensors]
+        return Memory(T, B, units, dict(zip(found.shapes, tensors, strict=True)))
 
 
 def dense(tensor: Tensor) -> Tensor:
@@ -66,7 +66,6 @@ class Outline:
     shapes: Mapping[str, tuple[str, ...]]
     sides: Mapping[str, tuple[int, int]]
     kept: tuple[tuple[str, str], ...]
-    own_output: bool
 
 
 @lru_cache(maxsize=256)
@@ -85,7 +84,6 @@ def outline(program: Program) -> Outline:
         shapes,
         sides,
         tuple((f"kept {index}", nodes[index].size) for index in adjoint(program).kept),
-        all((state.name, state.node) != (program.output, program.names[program.output]) for state in states),
     )
 
 
@@ -130,30 +128,94 @@ class Result:
 
 @without_autocast
 def forward(call: Call, tensors: Sequence[Tensor]) -> Result:
-    program, memory, keeps = call.program, call.memory(tensors), call.train and not call.recompute
-    T, held, dtype, own = memory.T, memory.tensors, memory.dtype, call.own_output(memory.element)
-    lowered = forward_plan(program, keeps, own, memory.B < FEW, call.record, memory.element)
-    for state, kind in zip(program.states, state_dtypes(program, memory), strict=True):
-        whole = call.train or (state.name == program.output and not own)
-        held[f"state {state.name}"] = series = memory.series(T + 1 if whole else 2, state.size, kind)
-        series[0] = held[f"first {state.name}"]
-    if own:
-        held["output"] = memory.series(T, program.output_size, dtype)
-    for name in call.record:
-        held[f"record {name}"] = memory.series(T, program.nodes[program.names[name]].size, dtype)
-    kept = [allocated(kept_numbers(program, memory), dtype=dtype)] if keeps else []
-    held |= kept_parts(program, memory, kept)
-    ahead(lowered, memory, program)
-    starts = {f"state {state.name}": f"start {state.name}" for state in program.states}
-    execute(lowered.core, lowered.plan, memory, call.lengths, call.resets, starts)
-    states = [held[f"state {state.name}"] for state in program.states]
+    memory = call.memory(tensors)
+    T, held, dtype = memory.T, memory.tensors, memory.dtype
+    how = pass_of(call.program, call.train, call.recompute, call.cut, memory.B < FEW, call.record, memory.element)
+    states = []
+    for name, first, size, kind, whole in how.states:
+        held[name] = series = memory.series(T + 1 if whole else 2, size, kind)
+        series[0] = held[first]
+        states.append(series)
+    for name, size in how.results:
+        held[name] = memory.series(T, size, dtype)
+    kept = [allocated(kept_numbers(call.program, memory), dtype=dtype)] if how.lowered.kept else []
+    held |= kept_parts(call.program, memory, kept)
+    for operand, matrices, products in how.ahead:
+        given = [held[name] for name in matrices]
+        memory.place(products, given, product(held[operand], torch.cat(given), F.linear))  # [T,B,sum of sizes]
+    execute(how.lowered.core, how.lowered.plan, memory, call.lengths, call.resets, how.starts)
     return Result(
-        output=held["output"] if own else held[f"state {program.output}"][1:],
-        finals=[series[T % series.shape[0]].to(dtype, copy=True) for series in states],
+        output=held[how.output][1:] if how.output.startswith("state") else held[how.output],
+        finals=[final(series, T, dtype) for series in states],
         recorded=[held[f"record {name}"] for name in call.record],
         states=states if call.train else [],
         kept=kept,
     )
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What forward passes of one kind have in common.
+
+    states: buffer, that of what it starts from, size, dtype, whether all steps are kept. results: buffers and sizes
+    of what is returned beside them. output: the buffer that is the output. starts: where resets find the start.
+    ahead: products with an input that are done as one, ahead of the steps: operand, matrices, results.
+    """
+
+    lowered: Forward
+    states: tuple[tuple[str, str, str, torch.dtype, bool], ...]
+    results: tuple[tuple[str, str], ...]
+    output: str
+    starts: Mapping[str, str]
+    ahead: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
+
+
+@lru_cache(maxsize=256)
+def pass_of(
+    program: Program, train: bool, recompute: bool, cut: bool, few: bool, record: tuple[str, ...], element: str
+) -> Pass:
+    nodes, kinds = program.nodes, memories(program, element)
+    own = own_output(program, cut, element)
+    lowered = forward_plan(program, train and not recompute, own, few, record, element)
+    results = [("output", program.output_size)] if own else []
+    products: dict[str, list[int]] = {}
+    for index in lowered.ahead:
+        products.setdefault(f"input {nodes[nodes[index].args[0]].name}", []).append(index)
+    return Pass(
+        lowered,
+        states=tuple(
+            (
+                f"state {state.name}",
+                f"first {state.name}",
+                state.size,
+                DTYPES[kinds[state.name]],
+                train or (state.name == program.output and not own),
+            )
+            for state in program.states
+        ),
+        results=(*results, *((f"record {name}", nodes[program.names[name]].size) for name in record)),
+        output="output" if own else f"state {program.output}",
+        starts={f"state {state.name}": f"start {state.name}" for state in program.states},
+        ahead=tuple(
+            (operand, tuple(f"matrix {nodes[i].name}" for i in group), tuple(f"ahead {i}" for i in group))
+            for operand, group in products.items()
+        ),
+    )
+
+
+def own_output(program: Program, cut: bool, element: str) -> bool:
+    """Whether the output is not simply the states after each step, as they are kept."""
+    carried = {state.name: state.node for state in program.states}
+    same = carried.get(program.output) == program.names[program.output]
+    return cut or not same or memories(program, element)[program.output] != element
+
+
+def final(series: Tensor, T: int, dtype: torch.dtype) -> Tensor:
+    """What a series of states ends with, apart from what is returned or kept of the series."""
+    last = series[T % series.shape[0]]
+    if last.dtype != dtype:
+        return last.to(dtype)
+    return last if series.shape[0] < T else last.clone()
 
 
 def kept_numbers(program: Program, memory: Memory) -> int:
@@ -170,18 +232,6 @@ def kept_parts(program: Program, memory: Memory, kept: Sequence[Tensor]) -> dict
         values = piece.split_with_sizes([T * B * width for T, B, width in shapes])
         found = {name: v.view(shape) for (name, _), v, shape in zip(places, values, shapes, strict=True)}
     return found
-
-
-def ahead(lowered: Forward, memory: Memory, program: Program) -> None:
-    """The products with inputs, for all steps at once: those of one input as one."""
-    nodes = program.nodes
-    for name, group in groupby(lowered.ahead, lambda index: nodes[nodes[index].args[0]].name):
-        products = tuple(group)
-        matrices = [memory.tensors[f"matrix {nodes[index].name}"] for index in products]
-        found = product(memory.flat(memory.tensors[f"input {name}"]), torch.cat(matrices).t())
-        widths = [matrix.shape[0] for matrix in matrices]
-        parts = found.view(memory.T, memory.B, sum(widths)).split_with_sizes(widths, -1)
-        memory.tensors |= {f"ahead {index}": part for index, part in zip(products, parts, strict=True)}
 
 
 # -- backward
@@ -334,9 +384,11 @@ def input_gradients(lowered: Backward, memory: Memory) -> None:
             begun.add(name)
 
 
-def product(a: Tensor, b: Tensor) -> Tensor:
-    """a @ b in float32. Where nothing multiplies bfloat16 it is widened first: torch's products take longer there."""
-    return (a @ b).float() if DOTS else a.float() @ b.float()
+def product(a: Tensor, b: Tensor, multiply: Callable[[Tensor, Tensor], Tensor] = torch.matmul) -> Tensor:
+    """A product in float32. Where nothing multiplies bfloat16 it is widened first: torch's take longer there."""
+    if a.dtype == torch.float32:
+        return multiply(a, b)
+    return multiply(a, b).float() if DOTS else multiply(a.float(), b.float())
 
 
 def fitted(gradient: Tensor | None, like: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from gatework import _native
 from gatework.engines.native.lowering import SIZES
 from gatework.engines.native.memory import grid, table
 from gatework.engines.native.plans import forward_plan
-from gatework.engines.native.scan import Call, state_dtypes
+from gatework.engines.native.scan import Call, own_output, state_dtypes
 from gatework.notation import Program
 
 
@@ -31,7 +31,7 @@ class Stepper:
         given = [x[None], *(inputs[name] for name in program.inputs[1:]), *state, *state]
         given += [params[parameter.name].detach().clone() for parameter in program.parameters]
         memory = call.memory(given)
-        own = call.own_output(memory.element)
+        own = own_output(program, False, memory.element)
         lowered = forward_plan(program, False, own, False, (), memory.element)
         for carried, kind in zip(program.states, state_dtypes(program, memory), strict=True):
             memory.tensors[f"state {carried.name}"] = memory.series(2, carried.size, kind)
