@@ -18,7 +18,7 @@ import torch
 from gatework import _native
 from gatework.cells import Cell, cells
 from gatework.engines import native
-from gatework.engines.native import plans
+from gatework.engines.native import plans, scan
 from gatework.engines.problems import Case, answer, draw
 from gatework.engines.verify import EXTRAS, LENGTHS, PLAIN, RESETS
 
@@ -67,7 +67,7 @@ def recording() -> Iterator[list[CoreCall]]:
         calls.append(CoreCall(plan.stream, tuple(sizes), T, B, buffers, tuple(starts), ends, again, rows * columns))
         run(plan, sizes, T, B, table, starts, lengths, resets, rows, columns)
 
-    caches = plans.forward_plan, plans.backward_plan
+    caches = plans.forward_plan, plans.backward_plan, scan.outline, scan.pass_of
     with patch.object(_native, "Plan", Plan), patch.object(_native, "run", watched):
         for cache in caches:
             cache.cache_clear()
