@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from gatework.engines.native.memory import NAMES
 from gatework.engines.native.operators import apply
 from gatework.engines.native.scan import Call
 from gatework.errors import InputError
 from gatework.notation import Program
 
-DTYPES = (torch.float32, torch.bfloat16)
+DTYPES = tuple(NAMES)
 
 
 def runs(device: torch.device, dtype: torch.dtype) -> bool:
