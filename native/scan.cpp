@@ -306,9 +306,9 @@ void pack_tile(const Job& job, const Block& block, const Layout& layout, int64_t
 // to = op(from), if it is one of these.
 bool curve(Op op, const float* from, float* to, int64_t many) {
     switch (op) {
-        case Op::sigmoid: over(from, to, many, [](auto x) { return sigmoid(x); }); return true;
-        case Op::tanh: over(from, to, many, [](auto x) { return tanh(x); }); return true;
-        case Op::exp: over(from, to, many, [](auto x) { return exp(x); }); return true;
+        case Op::sigmoid: over(from, to, many, [](auto x) GW_ALWAYS { return sigmoid(x); }); return true;
+        case Op::tanh: over(from, to, many, [](auto x) GW_ALWAYS { return tanh(x); }); return true;
+        case Op::exp: over(from, to, many, [](auto x) GW_ALWAYS { return exp(x); }); return true;
         case Op::log: alone(from, to, many, [](V x) { return log(x); }); return true;
         case Op::softplus: alone(from, to, many, [](V x) { return softplus(x); }); return true;
         case Op::logsigmoid: alone(from, to, many, [](V x) { return -softplus(-x); }); return true;

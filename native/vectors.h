@@ -18,7 +18,8 @@
 #endif
 
 // Small functions on several vectors live in registers only where they are inlined.
-#define GW_INLINE inline __attribute__((always_inline))
+#define GW_ALWAYS __attribute__((always_inline))
+#define GW_INLINE inline GW_ALWAYS
 
 namespace gatework::GW_ISA {
 
@@ -143,9 +144,9 @@ template <class F>
 GW_INLINE V first_of(V a, F f) {
     return f(Four{{a, a, a, a}}).v[0];
 }
-GW_INLINE V exp(V a) { return first_of(a, [](Four x) __attribute__((always_inline)) { return exp(x); }); }
-GW_INLINE V sigmoid(V a) { return first_of(a, [](Four x) __attribute__((always_inline)) { return sigmoid(x); }); }
-GW_INLINE V tanh(V a) { return first_of(a, [](Four x) __attribute__((always_inline)) { return tanh(x); }); }
+GW_INLINE V exp(V a) { return first_of(a, [](Four x) GW_ALWAYS { return exp(x); }); }
+GW_INLINE V sigmoid(V a) { return first_of(a, [](Four x) GW_ALWAYS { return sigmoid(x); }); }
+GW_INLINE V tanh(V a) { return first_of(a, [](Four x) GW_ALWAYS { return tanh(x); }); }
 
 #else
 
