@@ -42,6 +42,36 @@ void run(const Plan& plan, std::vector<int64_t> sizes, int64_t T, int64_t B, Tab
     chosen().prepare(job, grid)->run(0, parallel);
 }
 
+// A matrix as torch shares it with numpy, bfloat16 as whole numbers of 16 bits: it has `rows` and `columns`.
+using Given = nb::ndarray<nb::ro, nb::ndim<2>, nb::device::cpu>;
+
+Matrix matrix_of(const Given& given) {
+    const bool half = given.dtype() == nb::dtype<int16_t>();
+    if (!half && given.dtype() != nb::dtype<float>()) throw std::invalid_argument("native product: expected float32, or bfloat16 as int16");
+    const int64_t row = given.shape(0) > 1 ? given.stride(0) : given.shape(1);
+    const int64_t column = given.shape(1) > 1 ? given.stride(1) : 1;
+    if ((row != 1 && column != 1) || row < 0 || column < 0) throw std::invalid_argument("native product: expected rows or columns without gaps");
+    return {given.data(), row, column, half ? Element::bfloat16 : Element::float32};
+}
+
+using Result = nb::ndarray<float, nb::ndim<2>, nb::device::cpu>;
+
+void multiply(Given a, std::vector<Given> right, std::vector<Result> results, bool add, int rows, int columns) {
+    struct Work { Product product; Grid grid; } work{{static_cast<int64_t>(a.shape(0)), static_cast<int64_t>(a.shape(1)), matrix_of(a), {}, add}, grid_of(rows, columns)};
+    if (right.size() != results.size()) throw std::invalid_argument("native product: expected as many results as matrices");
+    for (size_t i = 0; i < right.size(); ++i) {
+        const Given& b = right[i];
+        const Result& to = results[i];
+        if (a.shape(0) != to.shape(0) || a.shape(1) != b.shape(0) || b.shape(1) != to.shape(1)) throw std::invalid_argument("native product: shapes do not fit");
+        const int64_t N = to.shape(1), row = to.stride(0);
+        if (N > 1 && to.stride(1) != 1) throw std::invalid_argument("native product: expected a result with its columns next to one another");
+        if (to.shape(0) > 1 && row < N) throw std::invalid_argument("native product: the rows of the result overlap");
+        work.product.right.push_back({N, matrix_of(b), to.data(), row});
+    }
+    nb::gil_scoped_release released;
+    parallel(rows * columns, [](int thread, void* context) { auto* own = static_cast<Work*>(context); chosen().multiply(own->product, own->grid, thread); }, &work);
+}
+
 // A forward plan, one step at a time, its weights packed once.
 class Stream {
 public:
@@ -74,6 +104,7 @@ NB_MODULE(_native, module) {
     module.doc() = "The native core: verifies plans and runs them.";
     nb::class_<Plan>(module, "Plan").def(nb::init<const std::vector<int32_t>&>());
     module.def("run", &run);
+    module.def("multiply", &multiply);
     nb::class_<Stream>(module, "Stream")
         .def(nb::init<const Plan&, std::vector<int64_t>, int64_t, Table, size_t, int, int>(), nb::keep_alive<1, 2>())
         .def("step", &Stream::step);

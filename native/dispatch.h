@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "product.h"
 #include "scan.h"
 
 namespace gatework {
@@ -10,6 +11,7 @@ namespace gatework {
 struct Isa {
     const char* name;
     std::unique_ptr<Scan> (*prepare)(const Job& job, Grid grid);
+    void (*multiply)(const Product& product, Grid grid, int thread);  // one thread's part
     void (*map)(int op, const float* from, float* to, int64_t many);
     double (*ceiling)(double seconds);  // operations per second in a bare loop of multiply-adds
 };

@@ -1,6 +1,7 @@
 """The native core: verifies plans and runs them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,20 @@ def run(
         used again, numbers in all.
     starts: buffer -> the one its rows start from, or -1. lengths, resets: addresses or 0.
     rows, columns: bands of the batch and of the units that threads take. Raises ValueError where these do not fit.
+    """
+
+def multiply(
+    a: npt.NDArray[Any],
+    right: Sequence[npt.NDArray[Any]],
+    results: Sequence[npt.NDArray[np.float32]],
+    add: bool,
+    rows: int,
+    columns: int,
+    /,
+) -> None:
+    """results [M,N] (+)= a [M,K] . right [K,N], by threads that take bands of rows and of columns of the results.
+
+    a, right: float32, or bfloat16 as int16, their rows or their columns without gaps. Raises ValueError for others.
     """
 
 class Stream:

@@ -9,7 +9,6 @@ import gatework as gw
 from gatework import _native
 from gatework.cells import Cell, cells
 from gatework.engines import native, reference
-from gatework.engines.native import scan
 from gatework.engines.native.lowering import Buffer, Plan, Store, lower
 from gatework.engines.problems import Case, answer, draw
 from gatework.engines.verify import BOUNDS, floors, held
@@ -84,12 +83,6 @@ def test_a_bfloat16_is_read_as_it_is(isa, monkeypatch):
 def test_products_of_any_size_are_those_of_the_rounded_numbers(isa, name, case, monkeypatch):
     monkeypatch.setenv("GATEWORK_ISA", isa)
     right(native.run, cells[name], case)
-
-
-@pytest.mark.parametrize("dots", [False, True])
-def test_gradients_are_the_same_with_torchs_own_products_of_bfloat16(dots, monkeypatch):
-    monkeypatch.setattr(scan, "DOTS", dots)
-    right(native.run, cells["lstm"], CASES[1])
 
 
 def right(run, cell: Cell, case: Case) -> None:

@@ -8,16 +8,14 @@ from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from gatework.engines.native import isa
 from gatework.engines.native.lowering import SIZES
 from gatework.engines.native.memory import DTYPES, Memory, allocated, execute
 from gatework.engines.native.plans import Backward, Forward, backward_plan, forward_plan, memories
+from gatework.engines.native.products import product, products
 from gatework.notation import Program
 from gatework.notation.adjoint import adjoint
 
-DOTS = "avx512bf16" in isa.available()  # whether this machine multiplies bfloat16 at least as fast as float32
 FEW = 6  # rows below which products with inputs are done ahead, for all steps at once
 NONE = dict.fromkeys(SIZES, 0)
 PIECES, ENOUGH = 8, 512  # of what is redone: pieces at most, and rows of each at least
@@ -140,9 +138,9 @@ def forward(call: Call, tensors: Sequence[Tensor]) -> Result:
         held[name] = memory.series(T, size, dtype)
     kept = [allocated(kept_numbers(call.program, memory), dtype=dtype)] if how.lowered.kept else []
     held |= kept_parts(call.program, memory, kept)
-    for operand, matrices, products in how.ahead:
+    for operand, matrices, names in how.ahead:
         given = [held[name] for name in matrices]
-        memory.place(products, given, product(held[operand], torch.cat(given), F.linear))  # [T,B,sum of sizes]
+        memory.place(names, given, ahead(held[operand], torch.cat(given)))
     execute(how.lowered.core, how.lowered.plan, memory, call.lengths, call.resets, how.starts)
     return Result(
         output=held[how.output][1:] if how.output.startswith("state") else held[how.output],
@@ -151,6 +149,11 @@ def forward(call: Call, tensors: Sequence[Tensor]) -> Result:
         states=states if call.train else [],
         kept=kept,
     )
+
+
+def ahead(operand: Tensor, matrix: Tensor) -> Tensor:
+    """The product of all steps of an operand [T,B,I] with a matrix [N,I]: [T,B,N]."""
+    return product(operand.reshape(-1, operand.shape[-1]), matrix.t()).view(*operand.shape[:2], len(matrix))
 
 
 @dataclass(frozen=True)
@@ -355,13 +358,18 @@ def parameter_gradients(lowered: Backward, memory: Memory) -> dict[str, Tensor]:
     for name, pairs in lowered.matrices:
         for gradient, operand in pairs:
             users.setdefault(operand, []).append((name, gradient))
+    together: dict[int, tuple[Tensor, list[tuple[list[str], list[int], Tensor]]]] = {}  # by the address of gradients
     for operand, using in users.items():
         values = memory.tensors[operand]
         values = memory.flat(values[: memory.T] if operand.startswith("state ") else values)
         names = iter(name for name, _ in using)
         for gradients, joined in memory.joined([gradient for _, gradient in using]):
             widths = [memory.tensors[gradient].shape[-1] for gradient in gradients]
-            for part, name in zip(product(joined.t(), values).split_with_sizes(widths), names, strict=False):
+            of = [next(names) for _ in gradients]
+            together.setdefault((joined.data_ptr(), joined.shape[1]), (joined, []))[1].append((of, widths, values))
+    for joined, users_of in together.values():
+        for (of, widths, _), result in zip(users_of, products(joined.t(), [v for _, _, v in users_of]), strict=True):
+            for name, part in zip(of, result.split_with_sizes(widths), strict=True):
                 key = f"matrix {name}"
                 found[key] = found[key] + part if key in found else part
     return found
@@ -376,19 +384,12 @@ def input_gradients(lowered: Backward, memory: Memory) -> None:
         for gradients, joined in memory.joined([gradient for gradient, _ in pairs]):
             matrix = torch.cat([next(matrices) for _ in gradients])
             if out.dtype == torch.float32:
-                out.addmm_(joined, matrix, beta=int(name in begun))
+                product(joined, matrix, out, add=name in begun)
             elif name in begun:
                 out.add_(product(joined, matrix))
             else:
                 out.copy_(product(joined, matrix))
             begun.add(name)
-
-
-def product(a: Tensor, b: Tensor, multiply: Callable[[Tensor, Tensor], Tensor] = torch.matmul) -> Tensor:
-    """A product in float32. Where nothing multiplies bfloat16 it is widened first: torch's take longer there."""
-    if a.dtype == torch.float32:
-        return multiply(a, b)
-    return multiply(a, b).float() if DOTS else multiply(a.float(), b.float())
 
 
 def fitted(gradient: Tensor | None, like: Tensor) -> Tensor:
