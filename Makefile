@@ -43,7 +43,9 @@ sanitize: $(READY)
 	done
 	build/sanitized/address,undefined/core_tests build/sanitized/calls.txt replay
 	build/sanitized/address,undefined/core_tests build/sanitized/calls.txt mutants
+	build/sanitized/address,undefined/core_tests build/sanitized/calls.txt products
 	build/sanitized/thread/core_tests build/sanitized/calls.txt callers
+	build/sanitized/thread/core_tests build/sanitized/calls.txt products
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

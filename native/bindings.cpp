@@ -48,8 +48,9 @@ using Given = nb::ndarray<nb::ro, nb::ndim<2>, nb::device::cpu>;
 Matrix matrix_of(const Given& given) {
     const bool half = given.dtype() == nb::dtype<int16_t>();
     if (!half && given.dtype() != nb::dtype<float>()) throw std::invalid_argument("native product: expected float32, or bfloat16 as int16");
-    const int64_t row = given.shape(0) > 1 ? given.stride(0) : given.shape(1);
-    const int64_t column = given.shape(1) > 1 ? given.stride(1) : 1;
+    const bool empty = given.size() == 0;  // strides mean something only where there is a second row or column
+    const int64_t row = given.shape(0) > 1 && !empty ? given.stride(0) : 1;
+    const int64_t column = given.shape(1) > 1 && !empty ? given.stride(1) : 1;
     if ((row != 1 && column != 1) || row < 0 || column < 0) throw std::invalid_argument("native product: expected rows or columns without gaps");
     return {given.data(), row, column, half ? Element::bfloat16 : Element::float32};
 }
@@ -64,6 +65,7 @@ void multiply(Given a, std::vector<Given> right, std::vector<Result> results, bo
         const Result& to = results[i];
         if (a.shape(0) != to.shape(0) || a.shape(1) != b.shape(0) || b.shape(1) != to.shape(1)) throw std::invalid_argument("native product: shapes do not fit");
         const int64_t N = to.shape(1), row = to.stride(0);
+        if (to.size() == 0) continue;
         if (N > 1 && to.stride(1) != 1) throw std::invalid_argument("native product: expected a result with its columns next to one another");
         if (to.shape(0) > 1 && row < N) throw std::invalid_argument("native product: the rows of the result overlap");
         work.product.right.push_back({N, matrix_of(b), to.data(), row});
@@ -118,6 +120,7 @@ NB_MODULE(_native, module) {
         return sum / 1e9;
     });
     module.def("memory", [](size_t floats) {
+        if (floats > PTRDIFF_MAX / sizeof(float)) throw std::bad_alloc();
         float* data = static_cast<float*>(take_memory(floats * sizeof(float)));
         nb::capsule owner(data, [](void* memory) noexcept { give_memory(memory); });
         return nb::ndarray<nb::numpy, float, nb::ndim<1>, nb::c_contig>(data, {floats}, owner);

@@ -31,12 +31,25 @@ template <class E>
 using Kernel = void (*)(const E* a, int64_t row, int64_t K, const float* strip, float* const* lanes, int64_t W, const float* next, int64_t ahead);
 
 template <int M, int N>
-void kernel(const float* a, int64_t row, int64_t K, const float* strip, float* const* lanes, int64_t W, const float* next, int64_t ahead) {
-    V sum[M][N];
+GW_INLINE void get_sums(V (&sum)[M][N], float* const* lanes, int64_t W) {
 #pragma GCC unroll 8
     for (int m = 0; m < M; ++m)
 #pragma GCC unroll 8
         for (int n = 0; n < N; ++n) sum[m][n] = get(lanes[n] + m * W);
+}
+
+template <int M, int N>
+GW_INLINE void put_sums(const V (&sum)[M][N], float* const* lanes, int64_t W) {
+#pragma GCC unroll 8
+    for (int m = 0; m < M; ++m)
+#pragma GCC unroll 8
+        for (int n = 0; n < N; ++n) put(lanes[n] + m * W, sum[m][n]);
+}
+
+template <int M, int N>
+void kernel(const float* a, int64_t row, int64_t K, const float* strip, float* const* lanes, int64_t W, const float* next, int64_t ahead) {
+    V sum[M][N];
+    get_sums(sum, lanes, W);
 #pragma GCC unroll 2
     for (int64_t k = 0; k < K; ++k) {
         V weights[N];
@@ -50,10 +63,7 @@ void kernel(const float* a, int64_t row, int64_t K, const float* strip, float* c
             for (int n = 0; n < N; ++n) sum[m][n] += value * weights[n];
         }
     }
-#pragma GCC unroll 8
-    for (int m = 0; m < M; ++m)
-#pragma GCC unroll 8
-        for (int n = 0; n < N; ++n) put(lanes[n] + m * W, sum[m][n]);
+    put_sums(sum, lanes, W);
 }
 
 // A pair is two bfloat16 of neighbouring k, the first in the lower half of 32 bits.
@@ -78,10 +88,7 @@ template <int M, int N>
 void kernel(const Half* a, int64_t row, int64_t K, const float* strip, float* const* lanes, int64_t W, const float* next, int64_t ahead) {
     const auto weights_at = [&](int64_t i, int n) { return *reinterpret_cast<const VU*>(strip + (i * N + n) * VL); };
     V sum[M][N];
-#pragma GCC unroll 8
-    for (int m = 0; m < M; ++m)
-#pragma GCC unroll 8
-        for (int n = 0; n < N; ++n) sum[m][n] = get(lanes[n] + m * W);
+    get_sums(sum, lanes, W);
 #pragma GCC unroll 2
     for (int64_t i = 0; i < K / 2; ++i) {
         VU weights[N];
@@ -100,10 +107,7 @@ void kernel(const Half* a, int64_t row, int64_t K, const float* strip, float* co
         for (int m = 0; m < M; ++m)
 #pragma GCC unroll 8
             for (int n = 0; n < N; ++n) sum[m][n] = dot_pairs(sum[m][n], weights_at(K / 2, n), a[m * row + K - 1]);
-#pragma GCC unroll 8
-    for (int m = 0; m < M; ++m)
-#pragma GCC unroll 8
-        for (int n = 0; n < N; ++n) put(lanes[n] + m * W, sum[m][n]);
+    put_sums(sum, lanes, W);
 }
 
 #define GW_ROW(N) {kernel<1, N>, kernel<2, N>, kernel<3, N>, kernel<4, N>, kernel<5, N>, kernel<6, N>}

@@ -60,6 +60,16 @@ struct Layout {
     std::vector<int64_t> groups;  // where a group's start in a tile
 };
 
+// Part of a block that is computed at once: `height` rows from `row` on, `width` units from `from` on.
+struct Tile {
+    int64_t W, slot;            // numbers from row to row and from slot to slot
+    int64_t row, height;
+    int64_t from, width;
+    const float *end, *after;   // where its weights end, and those of the next tile begin
+
+    int64_t area() const { return height * W; }
+};
+
 struct Worker;
 
 // A plan on buffers of known sizes, its weights packed at the first run.
@@ -300,62 +310,62 @@ struct Worker {
                 one(plan.blocks[b], layout, tile, first, std::min(layout.height, end - first));
     }
 
-    void one(const Block& block, const Layout& layout, int64_t tile, int64_t row, int64_t height) {
-        const int64_t W = layout.W, slot = layout.height * W;
-        const int64_t from = tile * W, width = std::min(W, layout.N - from);
-        for (int32_t lane = 0; lane < block.lanes; ++lane) begin(block.initial[lane], scratch.data + lane * slot, W, row, height, from, width);
-        const float* weights = shared.weights.data + layout.weights + tile * layout.tile_weights;
+    void one(const Block& block, const Layout& layout, int64_t number, int64_t row, int64_t height) {
+        const int64_t W = layout.W, from = number * W;
+        const float* weights = shared.weights.data + layout.weights + number * layout.tile_weights;
         const float* end = weights + layout.tile_weights;
         const float* after = t & 1 ? weights - layout.tile_weights : end;  // of the tile that comes next
-        for (size_t g = 0; g < block.groups.size(); ++g) product(block.groups[g], weights + layout.groups[g], end, after, W, slot, row, height);
-        for (const Instruction& step : block.code) execute(step, slot, W, height * W, row, height, from, width);
+        const Tile tile{W, layout.height * W, row, height, from, std::min(W, layout.N - from), end, after};
+        for (int32_t lane = 0; lane < block.lanes; ++lane) begin(block.initial[lane], scratch.data + lane * tile.slot, tile);
+        for (size_t g = 0; g < block.groups.size(); ++g) product(block.groups[g], weights + layout.groups[g], tile);
+        for (const Instruction& step : block.code) execute(step, tile);
     }
 
     // What a lane starts from: a vector for all rows, a series at this step, or 0.
-    void begin(int32_t buffer, float* lane, int64_t W, int64_t row, int64_t height, int64_t from, int64_t width) {
-        if (buffer < 0) std::memset(lane, 0, height * W * 4);
-        else if (plan.buffers[buffer].kind == Kind::vector) spread(buffer, lane, W, height, from, width);
-        else load(buffer, 0, lane, W, row, height, from, width);
+    void begin(int32_t buffer, float* lane, const Tile& tile) {
+        if (buffer < 0) std::memset(lane, 0, tile.area() * 4);
+        else if (plan.buffers[buffer].kind == Kind::vector) spread(buffer, lane, tile);
+        else load(buffer, 0, lane, tile);
     }
 
-    void product(const Group& group, const float* strip, const float* end, const float* after, int64_t W, int64_t slot, int64_t row, int64_t height) {
+    void product(const Group& group, const float* strip, const Tile& tile) {
         const int64_t K = operand_size(job, group), stride = job.buffers[group.operand].row;
         const bool half = is_half(plan, group.operand), pairs = half && by_pairs(plan, group);
-        const int64_t first = index(group.operand, group.offset, row);
+        const int64_t first = index(group.operand, group.offset, tile.row);
         const void* data = job.buffers[group.operand].data;
         for (int64_t k0 = 0; k0 < K; k0 += CHUNK) {
             const int64_t many = std::min<int64_t>(CHUNK, K - k0);
             const Half* halves = static_cast<const Half*>(data) + first + k0;
             if (pairs) {
-                strip = multiply(group, halves, stride, many, strip, end, after, W, slot, height);
+                strip = multiply(group, halves, stride, many, strip, tile);
             } else if (half) {
-                for (int64_t m = 0; m < height; ++m) copy(halves + m * stride, widened.data + m * many, many);
-                strip = multiply(group, widened.data, many, many, strip, end, after, W, slot, height);
+                for (int64_t m = 0; m < tile.height; ++m) copy(halves + m * stride, widened.data + m * many, many);
+                strip = multiply(group, widened.data, many, many, strip, tile);
             } else {
-                strip = multiply(group, static_cast<const float*>(data) + first + k0, stride, many, strip, end, after, W, slot, height);
+                strip = multiply(group, static_cast<const float*>(data) + first + k0, stride, many, strip, tile);
             }
         }
     }
 
     // `many` steps of K for all terms of a group; returns where the weights of the next steps lie.
     template <class E>
-    const float* multiply(const Group& group, const E* a, int64_t stride, int64_t many, const float* strip, const float* end, const float* after, int64_t W, int64_t slot, int64_t height) {
-        const int64_t each = W / VL;
+    const float* multiply(const Group& group, const E* a, int64_t stride, int64_t many, const float* strip, const Tile& tile) {
+        const int64_t each = tile.W / VL;
         const int shift = std::countr_zero(static_cast<uint64_t>(each));
-        const uint32_t blocks = (static_cast<uint32_t>(height) + ROWS - 1) / ROWS;
-        const uint32_t rows = static_cast<uint32_t>(height) / blocks, more = static_cast<uint32_t>(height) % blocks;
+        const uint32_t height = static_cast<uint32_t>(tile.height), blocks = (height + ROWS - 1) / ROWS;
+        const uint32_t rows = height / blocks, more = height % blocks;
         strips(static_cast<int64_t>(group.terms.size()) * each, [&](int64_t first, int64_t wide) {
             const float* next = strip + words<E>(many) * wide * VL;
-            const float* soon = next == end ? after : next;
+            const float* soon = next == tile.end ? tile.after : next;
             float* lanes[MOST];
             for (int64_t n = 0; n < wide; ++n)
-                lanes[n] = scratch.data + group.terms[(first + n) >> shift].lane * slot + ((first + n) & (each - 1)) * VL;
+                lanes[n] = scratch.data + group.terms[(first + n) >> shift].lane * tile.slot + ((first + n) & (each - 1)) * VL;
             const E* from = a;
             for (uint32_t i = 0; i < blocks; ++i) {
                 const uint32_t tall = rows + (i < more);
-                KERNELS<E>[wide - 1][tall - 1](from, stride, many, strip, lanes, W, soon + (i % wide) * words<E>(many) * LINE, LINE);
+                KERNELS<E>[wide - 1][tall - 1](from, stride, many, strip, lanes, tile.W, soon + (i % wide) * words<E>(many) * LINE, LINE);
                 from += tall * stride;
-                for (int64_t n = 0; n < wide; ++n) lanes[n] += tall * W;
+                for (int64_t n = 0; n < wide; ++n) lanes[n] += tall * tile.W;
             }
             strip = next;
         });
@@ -371,11 +381,12 @@ struct Worker {
         for (int64_t i = 0; i < area; i += VL) put(to + i, f(get(a + i), get(b + i)));
     }
 
-    void execute(const Instruction& step, int64_t slot, int64_t W, int64_t area, int64_t row, int64_t height, int64_t from, int64_t width) {
-        float* to = scratch.data + step.target * slot;
-        if (step.op <= Op::total) return memory(step, to, W, area, row, height, from, width);
-        const float* a = scratch.data + step.a * slot;
-        const float* b = scratch.data + step.b * slot;
+    void execute(const Instruction& step, const Tile& tile) {
+        float* to = scratch.data + step.target * tile.slot;
+        if (step.op <= Op::total) return memory(step, to, tile);
+        const float* a = scratch.data + step.a * tile.slot;
+        const float* b = scratch.data + step.b * tile.slot;
+        const int64_t area = tile.area();
         switch (step.op) {
             case Op::add: return each(to, a, b, area, [](V x, V y) { return x + y; });
             case Op::sub: return each(to, a, b, area, [](V x, V y) { return x - y; });
@@ -397,25 +408,25 @@ struct Worker {
         }
     }
 
-    void memory(const Instruction& step, float* to, int64_t W, int64_t area, int64_t row, int64_t height, int64_t from, int64_t width) {
+    void memory(const Instruction& step, float* to, const Tile& tile) {
         switch (step.op) {
-            case Op::load: return load(step.a, step.b, to, W, row, height, from, width);
-            case Op::spread: return spread(step.a, to, W, height, from, width);
+            case Op::load: return load(step.a, step.b, to, tile);
+            case Op::spread: return spread(step.a, to, tile);
             case Op::constant:
-                for (int64_t i = 0; i < area; i += VL) put(to + i, all(step.number));
+                for (int64_t i = 0; i < tile.area(); i += VL) put(to + i, all(step.number));
                 return;
-            case Op::total: return total(step.a, to, W, row, height, from, width);
-            default: return store(step, to, W, row, height, from, width);
+            case Op::total: return total(step.a, to, tile);
+            default: return store(step, to, tile);
         }
     }
 
-    void load(int32_t buffer, int64_t offset, float* to, int64_t W, int64_t row, int64_t height, int64_t from, int64_t width) {
+    void load(int32_t buffer, int64_t offset, float* to, const Tile& tile) {
         const int64_t stride = job.buffers[buffer].row;
-        at_place(buffer, offset, row, from, [&](auto* source) {
-            if (width == W) return rectangle(source, stride, to, W, height, W);
-            for (int64_t m = 0; m < height; ++m) {
-                copy(source + m * stride, to + m * W, width);
-                for (int64_t u = width; u < W; ++u) to[m * W + u] = 0;
+        at_place(buffer, offset, tile.row, tile.from, [&](auto* source) {
+            if (tile.width == tile.W) return rectangle(source, stride, to, tile.W, tile.height, tile.W);
+            for (int64_t m = 0; m < tile.height; ++m) {
+                copy(source + m * stride, to + m * tile.W, tile.width);
+                for (int64_t u = tile.width; u < tile.W; ++u) to[m * tile.W + u] = 0;
             }
         });
     }
@@ -427,53 +438,53 @@ struct Worker {
             for (int64_t u = 0; u < width; u += VL) put(to + m * to_stride + u, get(from + m * from_stride + u));
     }
 
-    void spread(int32_t buffer, float* to, int64_t W, int64_t height, int64_t from, int64_t width) {
-        as_numbers(plan, buffer, job.buffers[buffer].data, [&](auto* source) { copy(source + from, to, width); });
-        std::fill(to + width, to + W, 0.0f);
-        for (int64_t u = 0; u < W; u += VL) {
+    void spread(int32_t buffer, float* to, const Tile& tile) {
+        as_numbers(plan, buffer, job.buffers[buffer].data, [&](auto* source) { copy(source + tile.from, to, tile.width); });
+        std::fill(to + tile.width, to + tile.W, 0.0f);
+        for (int64_t u = 0; u < tile.W; u += VL) {
             const V value = get(to + u);
-            for (int64_t m = 1; m < height; ++m) put(to + m * W + u, value);
+            for (int64_t m = 1; m < tile.height; ++m) put(to + m * tile.W + u, value);
         }
     }
 
-    void total(int32_t buffer, const float* value, int64_t W, int64_t row, int64_t height, int64_t from, int64_t width) {
-        float* sum = shared.totals[thread].data() + shared.total_at[buffer] + from;
-        for (int64_t first = 0; first < width; first += VL) {
+    void total(int32_t buffer, const float* value, const Tile& tile) {
+        float* sum = shared.totals[thread].data() + shared.total_at[buffer] + tile.from;
+        for (int64_t first = 0; first < tile.width; first += VL) {
             V rows = all(0);
-            for (int64_t m = 0; m < height; ++m)
-                if (!ended(row + m)) rows += get(value + m * W + first);
-            for (int64_t u = 0; u < std::min<int64_t>(VL, width - first); ++u) sum[first + u] += rows[u];
+            for (int64_t m = 0; m < tile.height; ++m)
+                if (!ended(tile.row + m)) rows += get(value + m * tile.W + first);
+            for (int64_t u = 0; u < std::min<int64_t>(VL, tile.width - first); ++u) sum[first + u] += rows[u];
         }
     }
 
-    void store(const Instruction& step, const float* value, int64_t W, int64_t row, int64_t height, int64_t from, int64_t width) {
+    void store(const Instruction& step, const float* value, const Tile& tile) {
         const bool simple = step.mode == Mode::plain || (!job.lengths && (!job.resets || step.mode == Mode::ended0));
         if (simple) {
             const int64_t stride = job.buffers[step.a].row;
-            return at_place(step.a, step.b, row, from, [&](auto* out) {
-                if (width == W) return rectangle(value, W, out, stride, height, W);
-                for (int64_t m = 0; m < height; ++m) copy(value + m * W, out + m * stride, width);
+            return at_place(step.a, step.b, tile.row, tile.from, [&](auto* out) {
+                if (tile.width == tile.W) return rectangle(value, tile.W, out, stride, tile.height, tile.W);
+                for (int64_t m = 0; m < tile.height; ++m) copy(value + m * tile.W, out + m * stride, tile.width);
             });
         }
-        for (int64_t m = 0; m < height; ++m) {
-            const int64_t b = row + m;
+        for (int64_t m = 0; m < tile.height; ++m) {
+            const int64_t b = tile.row + m;
             const bool over = ended(b);
             float other[WIDEST] = {};  // what is stored in place of the value
             bool own = false;
             if (step.mode == Mode::state) {
                 const bool again = job.resets && t + 1 < job.T && job.resets[(t + 1) * job.B + b] && !(job.lengths && t + 1 >= job.lengths[b]);
-                if (again) take(job.starts[step.a], 0, b, from, width, other);
-                else if (over) take(step.a, step.b - 1, b, from, width, other);
+                if (again) take(job.starts[step.a], 0, b, tile.from, tile.width, other);
+                else if (over) take(step.a, step.b - 1, b, tile.from, tile.width, other);
                 else own = true;
             } else if (step.mode == Mode::flow) {
                 const bool again = !over && t > 0 && job.resets && job.resets[t * job.B + b];
-                if (over) take(step.a, step.b + 1, b, from, width, other);
-                else if (again) add(job.starts[step.a], b, from, width, value + m * W);
+                if (over) take(step.a, step.b + 1, b, tile.from, tile.width, other);
+                else if (again) add(job.starts[step.a], b, tile.from, tile.width, value + m * tile.W);
                 else own = true;
             } else {
                 own = !over;
             }
-            give(own ? value + m * W : other, step.a, step.b, b, from, width);
+            give(own ? value + m * tile.W : other, step.a, step.b, b, tile.from, tile.width);
         }
     }
 

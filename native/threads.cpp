@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -20,6 +21,16 @@ struct Pool {
     void* context = nullptr;
     long turn = 0;
     int wanted = 0, running = 0;
+    std::exception_ptr failed;  // the first thing that a thread of this call has raised
+
+    void attempt(int index) {
+        try {
+            work(index, context);
+        } catch (...) {
+            std::lock_guard lock(door);
+            if (!failed) failed = std::current_exception();
+        }
+    }
 
     void live(int index) {
         long seen = 0;
@@ -29,7 +40,7 @@ struct Pool {
             seen = turn;
             if (index >= wanted) continue;
             lock.unlock();
-            work(index, context);
+            attempt(index);
             lock.lock();
             if (--running == 0) done.notify_one();
         }
@@ -47,12 +58,14 @@ struct Pool {
             context = with;
             wanted = threads;
             running = threads - 1;
+            failed = nullptr;
             ++turn;
         }
         wake.notify_all();
-        what(0, with);
+        attempt(0);
         std::unique_lock lock(door);
         done.wait(lock, [&] { return running == 0; });
+        if (failed) std::rethrow_exception(failed);
     }
 };
 

@@ -1,7 +1,7 @@
 // The core by itself, under sanitizers: replays calls that the engine made, with memory of exactly the sizes it
 // asked for; from several threads at once; and mutated, which must be refused or run without harm.
 //
-// core_tests FILE replay|callers|mutants
+// core_tests FILE replay|callers|mutants|products
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -241,14 +241,76 @@ void mutants(const std::vector<Call>& calls) {
     expect(ran > MUTANTS / 100 && plans < MUTANTS, "the mutants test nothing: all were refused, or none");
 }
 
+// -- products
+
+// A matrix in memory of exactly its size, its rows or its columns one after another.
+struct Numbered {
+    std::unique_ptr<char[]> memory;
+    Matrix matrix;
+
+    Numbered(int64_t rows, int64_t columns, Element element, bool by_rows, Random& random) {
+        const int64_t each = element == Element::bfloat16 ? sizeof(Half) : sizeof(float);
+        memory = std::make_unique<char[]>(rows * columns * each);
+        for (int64_t i = 0; i < rows * columns; ++i) {
+            const float number = static_cast<float>(random() % 8);  // small enough for sums without rounding
+            const char* last = reinterpret_cast<const char*>(&number + 1);
+            std::memcpy(memory.get() + i * each, last - each, each);
+        }
+        matrix = {memory.get(), by_rows ? columns : 1, by_rows ? 1 : rows, element};
+    }
+
+    float operator()(int64_t row, int64_t column) const {
+        const int64_t place = row * matrix.row + column * matrix.column;
+        float number = 0;
+        if (matrix.element == Element::float32) std::memcpy(&number, memory.get() + place * 4, 4);
+        else std::memcpy(reinterpret_cast<char*>(&number) + 2, memory.get() + place * 2, 2);
+        return number;
+    }
+};
+
+// Products of odd sizes, orders and kinds, on every instruction set and by several threads: exact, and of no other memory.
+void products() {
+    Random random(20);
+    int many = 0;
+    for (const Isa& isa : available()) {
+        for (int i = 0; i < 200; ++i, ++many) {
+            const int64_t M = random() % 70, K = i % 10 ? random() % 40 : 300 + random() % 300, sizes[] = {static_cast<int64_t>(random() % 70), static_cast<int64_t>(random() % 200)};
+            const auto element = [&] { return random() % 2 ? Element::bfloat16 : Element::float32; };
+            const Numbered a(M, K, element(), random() % 2, random);
+            const std::vector<Numbered> right = [&] {
+                std::vector<Numbered> made;
+                for (const int64_t N : sizes) made.emplace_back(K, N, element(), random() % 2, random);
+                return made;
+            }();
+            std::unique_ptr<float[]> results[2];
+            struct Work { Product product; Grid grid; const Isa& isa; } work{{M, K, a.matrix, {}, i % 3 == 0}, {1 + static_cast<int>(random() % 3), 1 + static_cast<int>(random() % 3)}, isa};
+            for (int n = 0; n < 2; ++n) {
+                results[n] = std::make_unique<float[]>(M * sizes[n]);
+                std::fill_n(results[n].get(), M * sizes[n], 1.0f);
+                work.product.right.push_back({sizes[n], right[n].matrix, results[n].get(), sizes[n]});
+            }
+            parallel(work.grid.rows * work.grid.columns, [](int thread, void* context) { auto* own = static_cast<Work*>(context); own->isa.multiply(own->product, own->grid, thread); }, &work);
+            for (int n = 0; n < 2; ++n)
+                for (int64_t m = 0; m < M; ++m)
+                    for (int64_t u = 0; u < sizes[n]; ++u) {
+                        float sum = work.product.add ? 1.0f : 0.0f;
+                        for (int64_t k = 0; k < K; ++k) sum += a(m, k) * right[n](k, u);
+                        expect(results[n][m * sizes[n] + u] == sum, "a product is not the sum of its terms");
+                    }
+        }
+    }
+    std::cout << many << " products\n";
+}
+
 }  // namespace
 
 int main(int many, char** words) {
-    expect(many == 3, "expected: core_tests FILE replay|callers|mutants");
+    expect(many == 3, "expected: core_tests FILE replay|callers|mutants|products");
     const std::vector<Call> calls = read(words[1]);
     const std::string what = words[2];
     expect(!calls.empty(), "no calls in the file");
     if (what == "replay") replay(calls);
     else if (what == "callers") callers(calls);
+    else if (what == "products") products();
     else mutants(calls);
 }

@@ -12,6 +12,7 @@ import typer
 from gatework.cells import Cell
 from gatework.cells import cells as registry
 from gatework.cli.options import CONSTANT_HELP, chosen_cell
+from gatework.engines import native
 from gatework.engines.verify import Result
 from gatework.engines.verify import verify as verified
 from gatework.errors import InputError
@@ -86,7 +87,7 @@ def verify(
     for (cell, engine, kind), group in groupby(checked, lambda r: (r.cell, r.engine, r.dtype)):
         found = list(group)
         worst = reduce(or_, (result.errors for result in found))
-        dtype = str(kind).removeprefix("torch.")
+        dtype = native.shown(kind)
         status = "pass" if all(result.passed for result in found) else "FAIL"
         print(f"{cell:22}{engine:24}{dtype:10}{len(found):6}{worst.rms:12.1e}{worst.peak:12.1e}  {status}", flush=True)
         results += found

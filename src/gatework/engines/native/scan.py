@@ -351,28 +351,44 @@ def run_back(call: Call, lowered: Backward, memory: Memory, first: int) -> None:
             held[flow][0].masked_fill_(again, 0)
 
 
+@dataclass(frozen=True)
+class Factors:
+    """Gradients side by side [T*B, sum of sizes] and an operand [T*B,size]: a product for several matrices."""
+
+    gradients: Tensor
+    operand: Tensor
+    names: list[str]
+    sizes: list[int]
+
+
 def parameter_gradients(lowered: Backward, memory: Memory) -> dict[str, Tensor]:
     """A vector's gradient as the plan has summed it; a matrix's, of gradients x operands, as large products."""
     found = {f"vector {name}": memory.tensors[f"total {name}"] for name in lowered.vectors}
+    together: dict[tuple[int, int], list[Factors]] = {}  # by address and width of the gradients
+    for factors in matrix_factors(lowered, memory):
+        key = factors.gradients.data_ptr(), factors.gradients.shape[1]
+        together.setdefault(key, []).append(factors)
+    for same in together.values():
+        results = products(same[0].gradients.t(), [factors.operand for factors in same])
+        for factors, result in zip(same, results, strict=True):
+            for name, part in zip(factors.names, result.split_with_sizes(factors.sizes), strict=True):
+                found[name] = found[name] + part if name in found else part
+    return found
+
+
+def matrix_factors(lowered: Backward, memory: Memory) -> Iterator[Factors]:
+    """What the gradients of matrices are products of; of those with one operand, gradients that lie together."""
     users: dict[str, list[tuple[str, str]]] = {}
     for name, pairs in lowered.matrices:
         for gradient, operand in pairs:
-            users.setdefault(operand, []).append((name, gradient))
-    together: dict[int, tuple[Tensor, list[tuple[list[str], list[int], Tensor]]]] = {}  # by the address of gradients
+            users.setdefault(operand, []).append((f"matrix {name}", gradient))
     for operand, using in users.items():
         values = memory.tensors[operand]
         values = memory.flat(values[: memory.T] if operand.startswith("state ") else values)
         names = iter(name for name, _ in using)
         for gradients, joined in memory.joined([gradient for _, gradient in using]):
-            widths = [memory.tensors[gradient].shape[-1] for gradient in gradients]
-            of = [next(names) for _ in gradients]
-            together.setdefault((joined.data_ptr(), joined.shape[1]), (joined, []))[1].append((of, widths, values))
-    for joined, users_of in together.values():
-        for (of, widths, _), result in zip(users_of, products(joined.t(), [v for _, _, v in users_of]), strict=True):
-            for name, part in zip(of, result.split_with_sizes(widths), strict=True):
-                key = f"matrix {name}"
-                found[key] = found[key] + part if key in found else part
-    return found
+            sizes = [memory.tensors[gradient].shape[-1] for gradient in gradients]
+            yield Factors(joined, values, [next(names) for _ in gradients], sizes)
 
 
 def input_gradients(lowered: Backward, memory: Memory) -> None:

@@ -1,0 +1,79 @@
+"""Large products in the core: every instruction set, order of memory, dtype and grid of threads; wrong ones raise."""
+
+import numpy as np
+import pytest
+import torch
+
+from gatework import _native
+from gatework.engines.compare import compare
+from gatework.engines.native import products
+from gatework.engines.native.products import product
+
+SIZES = [(1, 1, 1), (7, 5, 3), (48, 64, 128), (130, 33, 50), (50, 17, 1), (6, 300, 97), (97, 129, 515), (3, 4, 0)]
+GRIDS = [(1, 1), (2, 1), (1, 2), (2, 3)]
+DTYPES = [torch.float32, torch.bfloat16]
+
+
+def drawn(rows: int, columns: int, dtype: torch.dtype, by_columns: bool) -> torch.Tensor:
+    return torch.randn(columns, rows).to(dtype).t() if by_columns else torch.randn(rows, columns).to(dtype)
+
+
+@pytest.mark.parametrize("isa", _native.isas())
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_a_product_is_the_sum_of_its_terms(isa, sizes, dtype, monkeypatch):
+    monkeypatch.setenv("GATEWORK_ISA", isa)
+    M, N, K = sizes
+    for grid in GRIDS:
+        monkeypatch.setattr(products, "grid", lambda *_sizes, grid=grid: grid)
+        for orders in [(False, False), (False, True), (True, False), (True, True)]:
+            a, b = drawn(M, K, dtype, orders[0]), drawn(K, N, dtype, orders[1])
+            expected, what = a.double() @ b.double(), f"{sizes} in {orders} by {grid}"
+            compare(product(a, b), expected, rms=1e-6, peak=1e-5, what=what)
+            wide = torch.full((M, N + 3), 2.0)
+            product(a, b, wide[:, :N], add=True)
+            compare(wide[:, :N], expected + 2, rms=1e-6, peak=1e-5, what=f"{what}, added")
+            assert (wide[:, N:] == 2).all()
+
+
+def test_one_matrix_is_multiplied_with_several():
+    a, right = torch.randn(50, 20), [torch.randn(20, N) for N in (3, 64, 0, 70)]
+    for b, found in zip(right, products.products(a, right), strict=True):
+        compare(found, a.double() @ b.double(), rms=1e-6, peak=1e-5)
+
+
+def test_numbers_of_both_kinds_are_multiplied():
+    a, b = torch.randn(9, 40).to(torch.bfloat16), torch.randn(40, 20)
+    compare(product(a, b), a.double() @ b.double(), rms=1e-6, peak=1e-5)
+    compare(product(b.t(), a.t()), b.double().t() @ a.double().t(), rms=1e-6, peak=1e-5)
+
+
+def test_many_threads_take_bands_of_the_longer_side(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    assert products.grid(10_000, 100, 100) == (4, 1)
+    assert products.grid(100, 10_000, 100) == (1, 4)
+    assert products.grid(3000, 3000, 100) == (2, 2)
+    assert products.grid(10, 10, 10) == (1, 1)  # not worth waking anybody
+
+
+SQUARE = np.zeros((4, 4), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("a", "right", "results"),
+    [
+        (SQUARE, [SQUARE], []),
+        (SQUARE, [SQUARE[:3]], [SQUARE]),
+        (SQUARE, [SQUARE[:, :3]], [SQUARE]),
+        (SQUARE[:3], [SQUARE], [SQUARE]),
+        (np.zeros((8, 8), np.float32)[::2, ::2], [SQUARE], [SQUARE]),
+        (SQUARE[::-1], [SQUARE], [SQUARE]),
+        (SQUARE, [SQUARE], [SQUARE.T]),
+        (SQUARE.astype(np.float64), [SQUARE], [SQUARE]),
+        (SQUARE, [SQUARE.astype(np.int32)], [SQUARE]),
+    ],
+    ids=["results", "depth", "width", "height", "gaps", "backwards", "by columns", "float64", "int32"],
+)
+def test_what_does_not_fit_is_refused(a, right, results):
+    with pytest.raises(ValueError, match=r"^native product: "):
+        _native.multiply(a, right, results, False, 1, 1)
