@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-
 from gatework.data.spacing import Numbers, Spacing, Times
 from gatework.errors import InputError
 
@@ -20,7 +19,7 @@ class Columns:
     target: what to forecast. time: dates, or whole numbers; a table that has no "ds" counts its rows. id: which series
         a row belongs to; a table that has no "unique_id" is one series.
     known: known in the future as well; past: known up to now only; static: fixed for each series.
-    categories: the texts that a column of texts holds, found where they are not given; each becomes a feature of 0 or 1.
+    categories: the texts that a column of texts holds, found while reading; each becomes a feature of 0 or 1.
     """
 
     target: str = "y"
@@ -88,3 +87,13 @@ class Panel:
 
     def __len__(self) -> int:
         return len(self.series)
+
+    def describe(self) -> str:
+        """How many series of how many values, and over which time, in one line."""
+        lengths = [len(each) for each in self.series]
+        first, last = min(each.times[0] for each in self.series), max(each.times[-1] for each in self.series)
+        span = f"{self.spacing}, {self.spacing.show(first)} to {self.spacing.show(last)}"
+        if len(self) == 1:
+            return f"1 series of {lengths[0]:,} values, {span}"
+        long = f"{min(lengths):,} to {max(lengths):,}" if min(lengths) < max(lengths) else f"{lengths[0]:,}"
+        return f"{len(self):,} series of {long} values, {span}"

@@ -97,6 +97,16 @@ class Spacing:
         """Whether each time is a whole number of steps from `first`: [n]."""
         return np.asarray(self.at(first, self.steps(first, times)) == times)
 
+    def show(self, time: Any) -> str:
+        """A time in words, no finer than need be: 1960-12, 2024-01-31, 2024-01-31 13:00."""
+        if self.unit == "step":
+            return str(int(time))
+        moment = np.datetime64(time, "s")
+        date, month = moment.astype("datetime64[D]"), moment.astype("datetime64[M]")
+        if moment != date:
+            return str(moment).replace("T", " ").removesuffix(":00")
+        return str(month) if self.unit in MONTHS and date == month else str(date)
+
     def seasons(self) -> tuple[int, ...]:
         """The lengths, in steps, that data of this spacing often repeats after; none for plain steps and years."""
         lengths = SEASONS.get(self.unit, ())
