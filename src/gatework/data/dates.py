@@ -135,7 +135,7 @@ def compact_dates(numbers: Times, expected: bool = False) -> Dates | None:
         if any(len(text) != digits or not "1700" < text < "2200" for text in texts):
             continue
         times = read_all(partial(parsed, format=format), texts)
-        if times is not None and (expected or digits == 8 or not evenly(unique)):
+        if times is not None and (expected or digits == 8 or (len(unique) > 1 and not evenly(unique))):
             return Dates(times[where], f"times such as {texts[0]} are read as dates, {form}")
     return None
 

@@ -84,12 +84,12 @@ class Spacing:
     def steps(self, first: Any, times: Times) -> Whole:
         """How many whole steps each time comes after `first`, rounded down: [n]; see `on_grid`."""
         if self.unit == "step":
-            return (np.asarray(times, np.int64) - int(first)) // self.many
+            return np.asarray((np.asarray(times, np.int64) - int(first)) // self.many)
         start, ends = np.datetime64(first, "s"), np.asarray(times, "datetime64[s]")
         if self.unit in SECONDS:
             return (ends - start).astype(np.int64) // (self.many * SECONDS[self.unit])
         if self.unit == "weekday":
-            return np.busday_count(start.astype("datetime64[D]"), ends.astype("datetime64[D]")) // self.many
+            return np.asarray(np.busday_count(start.astype("datetime64[D]"), ends.astype("datetime64[D]")) // self.many)
         months = (ends.astype("datetime64[M]") - start.astype("datetime64[M]")).astype(np.int64)
         return months // (self.many * MONTHS[self.unit])
 
@@ -104,7 +104,7 @@ class Spacing:
         moment = np.datetime64(time, "s")
         date, month = moment.astype("datetime64[D]"), moment.astype("datetime64[M]")
         if moment != date:
-            return str(moment).replace("T", " ").removesuffix(":00")
+            return str(moment).replace("T", " ")[: 19 if self.unit == "second" else 16]
         return str(month) if self.unit in MONTHS and date == month else str(date)
 
     def seasons(self) -> tuple[int, ...]:

@@ -139,10 +139,10 @@ class Table:
                 "write dates as 2024-01-31"
             ) from None
         except NoDateError as error:
+            numbers = [is_number(text) for text in texts]  # where some are, it is the others that are wrong
+            row = numbers.index(False) if any(numbers) and error.like is None else error.index
             remedy = EXPECTED if error.like is None else f"expected a date like {error.like!r}"
-            raise InputError(
-                f"{self.name}, {self.place(error.index)}: {name} is {texts[error.index]!r}: {remedy}"
-            ) from None
+            raise InputError(f"{self.name}, {self.place(row)}: {name} is {texts[row]!r}: {remedy}") from None
 
 
 def is_missing(text: str | None) -> bool:

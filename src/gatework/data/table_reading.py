@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import narwhals as nw
 import numpy as np
@@ -19,7 +19,7 @@ from gatework.errors import InputError
 
 DELIMITERS = ",;\t|"
 PARQUET = b"PAR1"
-BACKENDS = ("polars", "pyarrow", "pandas")
+BACKENDS: tuple[Literal["polars", "pyarrow", "pandas"], ...] = ("polars", "pyarrow", "pandas")
 
 
 def read_table(source: Any) -> Table:
