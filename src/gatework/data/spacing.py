@@ -87,11 +87,11 @@ class Spacing:
             return np.asarray((np.asarray(times, np.int64) - int(first)) // self.many)
         start, ends = np.datetime64(first, "s"), np.asarray(times, "datetime64[s]")
         if self.unit in SECONDS:
-            return (ends - start).astype(np.int64) // (self.many * SECONDS[self.unit])
+            return np.asarray((ends - start).astype(np.int64) // (self.many * SECONDS[self.unit]))
         if self.unit == "weekday":
             return np.asarray(np.busday_count(start.astype("datetime64[D]"), ends.astype("datetime64[D]")) // self.many)
         months = (ends.astype("datetime64[M]") - start.astype("datetime64[M]")).astype(np.int64)
-        return months // (self.many * MONTHS[self.unit])
+        return np.asarray(months // (self.many * MONTHS[self.unit]))
 
     def on_grid(self, first: Any, times: Times) -> npt.NDArray[np.bool_]:
         """Whether each time is a whole number of steps from `first`: [n]."""

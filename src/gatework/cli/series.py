@@ -1,0 +1,256 @@
+"""`gatework train series`, `gatework forecast`, `gatework backtest`: from a table to what comes next."""
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from gatework.cli.bench import split
+from gatework.cli.options import CONSTANT_HELP, chosen_cell
+from gatework.cli.series_output import Files, forecast_lines, score_lines
+from gatework.cli.use import RunFolder
+from gatework.data.series import Panel, read_panel
+from gatework.errors import InputError
+from gatework.tasks.forecast import Forecaster
+from gatework.tasks.forecast_backtest import backtest as rolled
+from gatework.tasks.forecast_run import load, save
+from gatework.tasks.forecast_table import going_on, merged
+from gatework.tasks.forecast_training import Options
+from gatework.tasks.run import check_free
+
+LEVELS = "80,95"  # percent
+
+Table = Annotated[
+    str, typer.Argument(help="CSV or Parquet, a row for each time; - for standard input.", metavar="FILE")
+]
+Target = Annotated[str, typer.Option(help="The column to forecast.")]
+Time = Annotated[
+    str, typer.Option(help="The column of dates or whole numbers; without one the rows are counted.", metavar="COLUMN")
+]
+Id = Annotated[
+    str,
+    typer.Option("--id", help="The column that tells series apart; without one all is one series.", metavar="COLUMN"),
+]
+Known = Annotated[list[str] | None, typer.Option(help="Columns known in the future too: price,holiday.", metavar="A,B")]
+Past = Annotated[list[str] | None, typer.Option(help="Columns known up to now only.", metavar="A,B")]
+Static = Annotated[list[str] | None, typer.Option(help="Columns with one value for each series.", metavar="A,B")]
+Horizon = Annotated[int, typer.Option(help="Steps to forecast, h.")]
+Season = Annotated[str, typer.Option(help="Its length in steps, 1 for none, or auto: found in the series.")]
+CellName = Annotated[str, typer.Option(help="A cell by name; gatework cells lists them.")]
+Equations = Annotated[Path | None, typer.Option(help="A file with the equations of your own cell.")]
+Constant = Annotated[list[str] | None, typer.Option(help=CONSTANT_HELP)]
+Members = Annotated[int, typer.Option(help="Networks whose forecasts are averaged.")]
+Hidden = Annotated[int, typer.Option(help="Units of each network, H.")]
+Dropout = Annotated[float, typer.Option(help="Dropout of their output.")]
+Steps = Annotated[int, typer.Option(help="Updates of the weights.")]
+LearningRate = Annotated[float, typer.Option(help="The highest; it rises, then falls to 0.")]
+Seed = Annotated[int, typer.Option(help="Of weights and dropout.")]
+Engine = Annotated[str, typer.Option(help="What executes the cell.")]
+
+
+def train(
+    file: Table,
+    horizon: Horizon = ...,  # type: ignore[assignment]
+    out: Annotated[Path, typer.Option(help="The run folder to make.")] = ...,  # type: ignore[assignment]
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
+    target: Target = "y",
+    time: Time = "ds",
+    id: Id = "unique_id",
+    known: Known = None,
+    past: Past = None,
+    static: Static = None,
+    season: Season = "auto",
+    levels: Annotated[str, typer.Option(help="Bands to learn, in percent.")] = LEVELS,
+    cell: CellName = "lstm",
+    equations: Equations = None,
+    constant: Constant = None,
+    members: Members = Options.members,
+    hidden: Hidden = Options.hidden,
+    dropout: Dropout = Options.dropout,
+    steps: Steps = Options.steps,
+    learning_rate: LearningRate = Options.learning_rate,
+    seed: Seed = Options.seed,
+    engine: Engine = Options.engine,
+) -> None:
+    """Learns to forecast a series, or thousands together, from a table.
+
+    The columns are ds, y and, for several series, unique_id; --time, --target and --id name others.
+    """
+    check_free(out, overwrite)
+    forecaster = Forecaster(
+        horizon,
+        chosen_cell(cell, equations, constant),
+        season=season_of(season),
+        levels=numbers("--levels", levels),
+        target=target,
+        time=time or None,
+        id=id or None,
+        known=split(known),
+        past=split(past),
+        static=split(static),
+        members=members,
+        hidden=hidden,
+        dropout=dropout,
+        steps=steps,
+        learning_rate=learning_rate,
+        seed=seed,
+        engine=engine,
+    )
+    panel = read_panel(file, forecaster.columns)
+    print(panel.describe())
+    with bar("training") as forecaster.report:
+        forecaster.fit_panel(panel)
+    for note in forecaster.notes:
+        print(note)
+    save(forecaster, out, overwrite=overwrite)
+    print(f"next: gatework forecast {shlex.quote(str(out))}")
+
+
+def forecast(
+    run: RunFolder,
+    file: Annotated[
+        str | None,
+        typer.Argument(
+            help="Rows that came since, and the future of known columns.", metavar="[FILE]", show_default=False
+        ),
+    ] = None,
+    levels: Annotated[
+        str | None, typer.Option(help="Bands to show, in percent.  [default: those that were learned]")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The CSV file to write.  [default: forecast.csv in the run]", metavar="CSV")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="The picture to write, .png or .svg.  [default: beside the CSV]")
+    ] = None,
+) -> None:
+    """Forecasts with a trained run: prints a table, writes a CSV and a picture (pip install 'gatework[plot]').
+
+    With a FILE the run goes on from its saved state; nothing is learned anew, and the run stays as it is.
+    """
+    files = Files.of(run, out, picture, given=file)
+    forecaster = load(run)
+    shown = levels_of(forecaster, levels)
+    panel = forecaster.fitted.panel
+    if file is not None:
+        new = going_on(file, panel)
+        panel = merged(panel, new)
+        for note in (*new.notes, told(forecaster.fitted.panel, panel)):
+            print(note)
+    made = forecaster.forecasts_of(panel)
+    for line in forecast_lines(panel, made, shown):
+        print(line)
+    print(f"written: {', '.join(map(str, files.write(panel, made, shown)))}")
+    if files.picture is None:
+        print("no picture, as matplotlib is not installed: pip install 'gatework[plot]'")
+
+
+def backtest(
+    file: Table,
+    horizon: Horizon = ...,  # type: ignore[assignment]
+    windows: Annotated[int, typer.Option(help="Stretches of the horizon at the end of each series to forecast.")] = 5,
+    target: Target = "y",
+    time: Time = "ds",
+    id: Id = "unique_id",
+    known: Known = None,
+    past: Past = None,
+    static: Static = None,
+    season: Season = "auto",
+    cell: CellName = "lstm",
+    equations: Equations = None,
+    constant: Constant = None,
+    members: Members = Options.members,
+    hidden: Hidden = Options.hidden,
+    dropout: Dropout = Options.dropout,
+    steps: Steps = Options.steps,
+    learning_rate: LearningRate = Options.learning_rate,
+    seed: Seed = Options.seed,
+    engine: Engine = Options.engine,
+) -> None:
+    """Says how well it would have forecast the end of a table, beside seasonal naive.
+
+    Each window is forecast from what came before it alone. ETS and ARIMA are compared where statsforecast is installed.
+    """
+    forecaster = Forecaster(
+        horizon,
+        chosen_cell(cell, equations, constant),
+        season=season_of(season),
+        target=target,
+        time=time or None,
+        id=id or None,
+        known=split(known),
+        past=split(past),
+        static=split(static),
+        members=members,
+        hidden=hidden,
+        dropout=dropout,
+        steps=steps,
+        learning_rate=learning_rate,
+        seed=seed,
+        engine=engine,
+    )
+    panel = read_panel(file, forecaster.columns)
+    print(panel.describe())
+    for note in panel.notes:
+        print(note)
+    with bar("windows") as report:
+        found = rolled(forecaster, panel, windows, report=report)
+    for note in found.notes[-1][len(panel.notes) :]:
+        print(f"last window: {note}")
+    for line in score_lines(found, windows, horizon):
+        print(line)
+
+
+def season_of(given: str) -> int | Literal["auto"]:
+    """ "auto", or a number of steps."""
+    if given == "auto":
+        return "auto"
+    try:
+        return int(given)
+    except ValueError:
+        raise InputError(f"--season {given}: expected its length in steps, 1 for none, or auto") from None
+
+
+def numbers(option: str, given: str) -> list[float]:
+    """ "80,95" as numbers."""
+    try:
+        return [float(number) for number in given.split(",")]
+    except ValueError:
+        raise InputError(f"{option} {given}: expected percents such as 80,95") from None
+
+
+def levels_of(forecaster: Forecaster, given: str | None) -> tuple[float, ...]:
+    """The bands to show, each of which must have been learned."""
+    if given is None:
+        return forecaster.levels
+    levels = tuple(sorted(set(numbers("--levels", given))))
+    learned = sorted(round(200 * p - 100, 6) for p in forecaster.probabilities if p > 0.5)
+    if unknown := [level for level in levels if level not in learned]:
+        raise InputError(
+            f"--levels {unknown[0]:g}: the run has learned bands of {', '.join(f'{level:g}' for level in learned)} %: "
+            "choose among these, or train with other --levels"
+        )
+    return levels
+
+
+def told(before: Panel, after: Panel) -> str:
+    """What a file of new rows brought."""
+    new = sum(map(len, after.series)) - sum(map(len, before.series))
+    last = after.spacing.show(max(each.times[-1] for each in after.series))
+    if not new:
+        return f"no new values after {last}: the forecast starts there, as it would without the file"
+    return f"{new:,} new {'step' if new == 1 else 'steps'}, up to {last}: the run goes on from its state"
+
+
+@contextmanager
+def bar(what: str) -> Iterator[Callable[..., None]]:
+    """A bar on a terminal, for as long as the work lasts; told what is done and how much there is."""
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as shown:
+        task = shown.add_task(what, total=None)
+        yield lambda done, total, *_: shown.update(task, completed=done, total=total)

@@ -1,0 +1,136 @@
+"""Forecasts and their scores as tables to read, CSV files and pictures."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from math import floor, isfinite, log10
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from gatework.data.reading import blamed
+from gatework.data.series import Panel
+from gatework.errors import InputError
+from gatework.tasks.forecast_backtest import Backtest
+from gatework.tasks.forecast_plot import check_picture, draw
+from gatework.tasks.forecast_use import Forecast
+from gatework.training import write_atomically
+
+MOST_LINES = 48  # of a forecast that are printed
+SCORES = {  # of a backtest: heading, and how a figure is written
+    "mase": ("MASE", "{:.3f}"),
+    "relative_mase": ("/ naive", "{:.3f}"),
+    "smape": ("sMAPE", "{:.1f} %"),
+    "rmse": ("RMSE", "{:,.4g}"),
+    "scaled_quantile_loss": ("quantile loss", "{:.3f}"),
+    "coverage_80": ("in 80 % band", "{:.0%}"),
+    "seconds": ("s a series", "{:.2f}"),
+}
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where a forecast is written; no picture where matplotlib is not installed."""
+
+    table: Path
+    picture: Path | None
+
+    @classmethod
+    def of(cls, run: Path, table: Path | None, picture: Path | None, given: str | None) -> Self:
+        """The files asked for, or else those in the run; InputError for what could not be written at the end."""
+        table = run / "forecast.csv" if table is None else table
+        if picture is None and find_spec("matplotlib"):
+            picture = table.with_suffix(".png")
+        for path in (table, picture):
+            if path is not None and path.parent != run and not path.parent.is_dir():
+                raise InputError(f"cannot write {path}: {path.parent} is no directory")
+            if path is not None and given is not None and path.exists() and path.samefile(given):
+                raise InputError(f"{path} is the file that is read: name another one to write")
+        if picture is not None:
+            check_picture(picture)
+        return cls(table, picture)
+
+    def write(self, panel: Panel, forecasts: Sequence[Forecast], levels: Sequence[float]) -> list[Path]:
+        """Writes the CSV file, and the picture where one can be drawn; gives those written."""
+        write_atomically(self.table, csv_of(panel, forecasts, levels).encode())
+        if self.picture is None:
+            return [self.table]
+        picture = io.BytesIO()
+        draw(panel.series, forecasts, levels).savefig(picture, format=self.picture.suffix.removeprefix("."))
+        with blamed("write", self.picture):
+            write_atomically(self.picture, picture.getvalue())
+        return [self.table, self.picture]
+
+
+def csv_of(panel: Panel, forecasts: Sequence[Forecast], levels: Sequence[float]) -> str:
+    """A row for each series and step: id, time, "forecast", and "lo-80", "hi-80" for each level."""
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    columns = panel.columns
+    bounds = [f"{side}-{level:g}" for level in levels for side in ("lo", "hi")]
+    writer.writerow([columns.id or "unique_id", columns.time or "ds", "forecast", *bounds])
+    for each in forecasts:
+        for time, row in zip(each.times, figures(each, levels), strict=True):
+            writer.writerow([each.id, dated(time), *(f"{number:.7g}" for number in row)])
+    return written.getvalue()
+
+
+def dated(time: np.generic) -> str:
+    """A time as CSV files have it: 2024-01-31, or 2024-01-31 13:00:00."""
+    return str(time).removesuffix("T00:00:00").replace("T", " ")
+
+
+def figures(forecast: Forecast, levels: Sequence[float]) -> np.ndarray:
+    """The median and the borders of the bands: [h, 1 + 2 * levels]."""
+    return np.stack([forecast.median, *(border for level in levels for border in forecast.band(level))], 1)
+
+
+def forecast_lines(panel: Panel, forecasts: Sequence[Forecast], levels: Sequence[float]) -> Iterator[str]:
+    """A forecast as a table of 48 rows at most."""
+    several = len(forecasts) > 1
+    rows = []
+    for each in forecasts[:MOST_LINES]:
+        numbers = figures(each, levels)
+        places = decimals(numbers)
+        for time, row in zip(each.times, numbers, strict=True):
+            name = [each.id] if several else []
+            rows.append([*name, panel.spacing.show(time), *(f"{number:,.{places}f}" for number in row)])
+    bounds = [f"{side}-{level:g}" for level in levels for side in ("lo", "hi")]
+    names = [panel.columns.id or "series"] if several else []
+    yield from aligned([*names, panel.columns.time or "step", "forecast", *bounds], rows[:MOST_LINES], len(names) + 1)
+    total = len(forecasts) * len(forecasts[0].times)
+    if total > MOST_LINES:
+        yield f"... and {total - MOST_LINES:,} more rows in the CSV file"
+
+
+def decimals(numbers: np.ndarray) -> int:
+    """How many show four significant digits of the largest number."""
+    largest = float(np.abs(numbers).max())
+    return min(6, max(0, 3 - floor(log10(largest)))) if largest > 0 else 0
+
+
+def score_lines(found: Backtest, windows: int, horizon: int) -> Iterator[str]:
+    """The scores of a backtest as a table, a line for each model."""
+    yield f"{windows} {'window' if windows == 1 else 'windows'} of {horizon} steps, means over all windows and series:"
+    rows = [
+        [
+            str(row["model"]),
+            *(form.format(row[name]) if isfinite(row[name]) else "" for name, (_, form) in SCORES.items()),
+        ]
+        for row in found.means()
+    ]
+    yield from aligned(["", *(heading for heading, _ in SCORES.values())], rows, 1)
+
+
+def aligned(heading: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> Iterator[str]:
+    """Lines of a table; the first `left` columns are flush left, the others right."""
+    widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
+    for row in (heading, *rows):
+        cells = [
+            field.ljust(width) if place < left else field.rjust(width)
+            for place, (field, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()

@@ -1,0 +1,82 @@
+"""A forecast as a picture: history, median and bands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gatework.data.panel import Series
+from gatework.errors import InputError
+
+if TYPE_CHECKING:
+    from gatework.tasks.forecast import Forecast
+
+MOST = 6  # series in one picture
+LEAST_HISTORY = 60  # steps that are shown, or
+HORIZONS = 5  # times the horizon
+HISTORY, AHEAD = "#444444", "#1f6fb4"
+
+
+def matplotlib(module: str) -> Any:
+    """A module of matplotlib; InputError where it is not installed."""
+    try:
+        return import_module(f"matplotlib.{module}")
+    except ImportError:
+        raise InputError("a picture needs matplotlib: pip install 'gatework[plot]'") from None
+
+
+def check_picture(path: Path) -> None:
+    """Raises InputError where no picture can be drawn or its format is unknown."""
+    known = matplotlib("figure").Figure().canvas.get_supported_filetypes()
+    if path.suffix.removeprefix(".") not in known:
+        raise InputError(f"{path}: expected a picture's name ending in .{', .'.join(sorted(known))}")
+
+
+def draw(histories: Sequence[Series], forecasts: Sequence[Forecast], levels: Sequence[float]) -> Any:
+    """A matplotlib figure of the first six series: the end of each history, the median, and a band for each level."""
+    shown = list(zip(histories, forecasts, strict=True))[:MOST]
+    columns = 1 if len(shown) == 1 else 2
+    rows = -(-len(shown) // columns)
+    size = (9, 4) if columns == 1 else (12, 2.9 * rows)
+    figure = matplotlib("figure").Figure(figsize=size, dpi=120, layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axis, (series, forecast) in zip(axes, shown, strict=False):
+        draw_one(axis, series, forecast, sorted(levels))
+    for axis in axes[len(shown) :]:
+        axis.remove()
+    figure.axes[0].legend(fontsize=8, loc="upper left", frameon=False)
+    if len(forecasts) > MOST:
+        figure.suptitle(f"the first {MOST} of {len(forecasts):,} series", fontsize=9)
+    return figure
+
+
+def draw_one(axis: Any, series: Series, forecast: Forecast, levels: Sequence[float]) -> None:
+    """One series: the median and the bands go on from the last value."""
+    kept = max(LEAST_HISTORY, HORIZONS * len(forecast.times))
+    past, y = series.times[-kept:], series.y[-kept:]
+    times = np.concatenate([past[-1:], forecast.times])
+
+    def joined(values: Any) -> Any:
+        return np.concatenate([y[-1:], values])
+
+    axis.plot(
+        past, y, color=HISTORY, linewidth=1.1, marker="." if np.isnan(y).any() else "", markersize=3, label="history"
+    )
+    for place, level in enumerate(reversed(levels)):  # the widest first, below the others
+        low, high = map(joined, forecast.band(level))
+        shade = 0.2 + 0.2 * place / max(1, len(levels) - 1)
+        axis.fill_between(times, low, high, color=AHEAD, alpha=shade, linewidth=0, label=f"{level:g} % band")
+    axis.plot(times, joined(forecast.median), color=AHEAD, linewidth=1.6, label="median")
+    axis.set_title(series.id, fontsize=9)
+    axis.grid(alpha=0.25)
+    axis.tick_params(labelsize=8)
+    axis.margins(x=0.01)
+    if past.dtype.kind == "M":
+        dates = matplotlib("dates")
+        locator = dates.AutoDateLocator()
+        axis.xaxis.set_major_locator(locator)
+        axis.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
