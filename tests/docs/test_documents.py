@@ -44,6 +44,7 @@ def test_the_python_of_a_document_runs(document: Path) -> None:
 def test_the_commands_of_a_document_print_what_it_shows(document: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
     environment |= {"COLUMNS": "120", "TERM": "dumb"}
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     for block in blocks(document, "console"):
         for command, printed in commands(block):
             done = subprocess.run(
