@@ -39,6 +39,7 @@ def begun_with(run: Run) -> dict[str, Any]:
         "exclude": text.exclude,
         "vocabulary": text.size,
         "splits": text.splits,
+        "documents": text.documents,
         "cell": run.cell.name,
         "constant": dict(run.cell.constants),
         "equations": run.cell,

@@ -21,7 +21,7 @@ from gatework.cli.options import (
     starts,
 )
 from gatework.cli.progress import TrainingProgress
-from gatework.cli.use import score_line
+from gatework.cli.use import is_jsonl, score_line
 from gatework.data import Corpus, LanguageBatches, Level
 from gatework.data.vocabulary import UNITS
 from gatework.errors import InputError
@@ -55,6 +55,14 @@ def text(
     ] = None,
     exclude: Annotated[
         list[str] | None, typer.Option(help="Leave out files and folders of this name, * and ? allowed; repeatable.")
+    ] = None,
+    documents: Annotated[
+        bool | None,
+        typer.Option(
+            "--documents/--plain",
+            help='The text is JSONL, {"text": ..., "condition": ...} a line.  [default: if it is called .jsonl]',
+            show_default=False,
+        ),
     ] = None,
     vocabulary: Annotated[
         int | None, typer.Option(help="Tokens to know at most.  [default: 1024 characters, 10000 words]")
@@ -157,7 +165,15 @@ def text(
         precision=precision,
         save_every=save_every,
     )
-    source = Text(tuple(paths), level, tuple(suffix or ()), tuple(exclude or ()), vocabulary, shares(splits))
+    source = Text(
+        tuple(paths),
+        level,
+        tuple(suffix or ()),
+        tuple(exclude or ()),
+        vocabulary,
+        shares(splits),
+        all(map(is_jsonl, paths)) if documents is None else documents,
+    )
     with progress_on(level) as progress:
 
         def told(corpus: Corpus, batches: LanguageBatches, model: LanguageModel) -> None:
@@ -223,6 +239,7 @@ def conclude(outcome: Outcome, out: Path) -> None:
     if not first_process():
         return
     result, folder = outcome.result, shlex.quote(str(out))
+    conditions = Run.open(out).vocabulary.conditions
     if result.best is not None:
         print(f"best validation {bits(result.best):.3f} bits, at step {result.best_step:,}: {result.best_path}")
     if outcome.test is not None:
@@ -234,7 +251,7 @@ def conclude(outcome: Outcome, out: Path) -> None:
         return
     if result.loss is None:
         print("nothing was left to do: a larger number of --steps or --epochs, or --minutes, makes the run longer")
-    print(f"next: gatework sample {folder}")
+    print(f"next: gatework sample {folder}" + (f" --condition {shlex.quote(conditions[0])}" if conditions else ""))
 
 
 def progress_on(level: Level) -> TrainingProgress:

@@ -26,7 +26,10 @@ STREAMS = 32
 def sample(
     run: RunFolder,
     prompt: Annotated[str, typer.Option(help="What the text begins with; read, not repeated token by token.")] = "",
-    length: Annotated[int, typer.Option(help="Tokens to write: characters, bytes or words.")] = 500,
+    condition: Annotated[
+        str | None, typer.Option(help="What to write on, of the conditions of the documents trained on.")
+    ] = None,
+    length: Annotated[int, typer.Option(help="Tokens to write at most: characters, bytes or words.")] = 500,
     temperature: Annotated[float, typer.Option(help="Below 1 bolder, above 1 wilder; 0 takes the likeliest.")] = 1.0,
     top_k: Annotated[int | None, typer.Option(help="Draw among the k likeliest tokens only.")] = None,
     top_p: Annotated[
@@ -38,7 +41,9 @@ def sample(
     """Writes text with a trained model, as it is drawn."""
     draw = sampling.Draw(temperature, top_k, top_p)
     opened = Run.open(run)
-    pieces = sampling.sample(opened.model(device=device), opened.vocabulary, prompt, length, draw=draw, seed=seed)
+    pieces = sampling.sample(
+        opened.model(device=device), opened.vocabulary, prompt, length, condition=condition, draw=draw, seed=seed
+    )
     if unseen := sampling.unseen(opened.vocabulary, prompt):
         print(f"note: the model has never seen {' '.join(map(repr, unseen))}", file=sys.stderr)
     for piece in chain([prompt], pieces, ["\n"]):
@@ -49,6 +54,10 @@ def sample(
 def score(
     run: RunFolder,
     file: Annotated[str, typer.Argument(help="The text to score; - for standard input.", metavar="FILE")],
+    condition: Annotated[
+        str | None,
+        typer.Option(help="Read the text as a document on this condition; those of a .jsonl file have their own."),
+    ] = None,
     each: Annotated[bool, typer.Option("--each", help="Print every token's surprise in bits, one a line.")] = False,
     streams: Annotated[
         int | None,
@@ -62,17 +71,25 @@ def score(
     if each and streams is not None:
         raise InputError("--each reads the text as one stream: leave out --streams")
     opened = Run.open(run)
+    documents = bool(opened.vocabulary.conditions) and is_jsonl(file)
+    if documents and condition is not None:
+        raise InputError(f"--condition {condition}: the documents in {file} have their own; leave it out")
     model = opened.model(device=device)
     with tempfile.TemporaryDirectory(prefix="gatework-") as folder:
         corpus = prepare(
-            [file], Path(folder) / "tokens.bin", vocabulary=opened.vocabulary, level=opened.vocabulary.level
+            [file],
+            Path(folder) / "tokens.bin",
+            vocabulary=opened.vocabulary,
+            level=opened.vocabulary.level,
+            documents=documents,
+            condition=condition,
         )
         tokens, name = corpus.tokens, "standard input" if file == STDIN else file
         if each:
             for token, lost in scoring.each(model, opened.vocabulary, tokens, name=name):
                 print(f"{lost:.4f}\t{token!r}")
             return
-        chosen = streams if streams is not None else 1 if len(tokens) <= LONG else STREAMS
+        chosen = streams if streams is not None else 1 if condition is not None or len(tokens) <= LONG else STREAMS
         with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
             task = bar.add_task("scoring", total=len(tokens) - 1)
             result = scoring.score(
@@ -85,8 +102,17 @@ def score(
             )
         del corpus, tokens
     print(score_line(result))
+    if documents:
+        return
+    if opened.vocabulary.conditions and condition is None:
+        print("read without a condition; --condition NAME reads it as a document on one")
     if chosen > 1:
         print(f"read as {chosen} streams, each starting without a past; --streams 1 reads it as one")
+
+
+def is_jsonl(path: str) -> bool:
+    """Whether a file is taken to be documents, a line of JSON each."""
+    return path.lower().endswith(".jsonl")
 
 
 def score_line(result: scoring.Score) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 import os
 import shutil
 import stat
@@ -14,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from gatework.errors import InputError
 
@@ -64,6 +65,31 @@ class Source:
                 "convert it to UTF-8, leave it out (--exclude), or read it with --level byte"
             ) from None
 
+    def lines(self, size: int = BLOCK, advance: Advance | None = None) -> Iterator[str]:
+        """Yield the lines without their ends; a line cut by a block's end comes whole."""
+        held: list[str] = []
+        for text in self.text(size, advance):
+            first, *others = text.split("\n")
+            held.append(first)
+            if others:
+                yield "".join(held)
+                yield from others[:-1]
+                held = others[-1:]
+        if last := "".join(held):
+            yield last
+
+    def records(
+        self, expected: str, size: int = BLOCK, advance: Advance | None = None
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the JSON objects of a file that has one a line (JSONL), each with its place, for errors.
+
+        expected: how an error says what a line should be. Raises InputError for one that is no object.
+        """
+        for number, line in enumerate(self.lines(size, advance), 1):
+            if line.strip():
+                place = f"{self.name}, line {number:,}"
+                yield place, _record(line, place, expected)
+
 
 @contextmanager
 def sources(
@@ -99,6 +125,18 @@ def blamed(action: str, name: str | Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(f"cannot {action} {name}: {error.strerror or error}") from error
+
+
+def _record(line: str, place: str, expected: str) -> dict[str, Any]:
+    try:
+        values = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{place} is not JSON: {error.msg} at column {error.colno}; expected {expected}") from None
+    except (RecursionError, ValueError):
+        raise InputError(f"{place} is too deep, or has a number too long, to be read; expected {expected}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{place} is {line.strip()[:40]}; expected {expected}")
+    return values
 
 
 def _at(path: str | Path, suffixes: tuple[str, ...], exclude: Sequence[str], stack: ExitStack) -> list[Source]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from gatework.data.documents import beginnings
 from gatework.errors import InputError
 
 Tokens = npt.NDArray[np.integer[Any]]
@@ -48,6 +49,7 @@ class LanguageBatches:
     first, count: the streams of this process, B = count of them; default all. What a process sees does not
         depend on how the streams are shared.
     name, unit: what the error for too few tokens calls them.
+    end: of documents, the id that is the target where one ends, whatever begins there.
 
     `dropped` is the number of tokens at the end that fill no batch. Any batch can be asked for at any time,
     so that training can resume within an epoch. Raises InputError for fewer than N T + 1 tokens.
@@ -63,10 +65,11 @@ class LanguageBatches:
         count: int | None = None,
         name: str = "the text",
         unit: str = "tokens",
+        end: int | None = None,
     ) -> None:
         tokens = _check_tokens(tokens)
         _check_sizes(streams, steps)
-        self.streams, self.steps = streams, steps
+        self.streams, self.steps, self._end = streams, steps, end
         mine = _check_share(streams, first, count)
         needed = streams * steps + 1
         if len(tokens) < needed:
@@ -84,7 +87,7 @@ class LanguageBatches:
 
     def __getitem__(self, k: int) -> tuple[Tensor, Tensor]:
         _check_index(k, len(self))
-        return _time_first(self._inputs[k]), _time_first(self._targets[k])
+        return _time_first(self._inputs[k]), _as_targets(_time_first(self._targets[k]), self._end)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         return (self[k] for k in range(len(self)))
@@ -93,12 +96,14 @@ class LanguageBatches:
 class ScoringBatches:
     """Batches that score every token but the first exactly once: batch k is (inputs, targets, lengths).
 
-    The n - 1 predictions are cut into N contiguous streams as evenly as possible, the longer ones first.
+    The n - 1 predictions are cut into N contiguous streams as evenly as possible, the longer ones first; where there
+    are documents, at the beginning that is nearest, so that none is cut.
     inputs, targets: int64 [T,B]; lengths: int64 [B], how much of each stream is real. The last batch is as
     short as its longest stream, and a stream without anything left has length 0. After the length, inputs are
     0 and targets `IGNORED`, which cross_entropy leaves out.
     starts: [B], so that target t of stream b in batch k is token `starts[b] + k steps + t + 1`.
-    first, count, name, unit: as in `LanguageBatches`; all processes get equally many batches of equal T.
+    first, count, name, unit, end: as in `LanguageBatches`; all processes get equally many batches of equal T.
+    share: of the predictions, as many as this process would make if all streams were equally long.
 
     Raises InputError for fewer than 2 tokens.
     """
@@ -113,10 +118,11 @@ class ScoringBatches:
         count: int | None = None,
         name: str = "the text",
         unit: str = "tokens",
+        end: int | None = None,
     ) -> None:
         self._tokens = _check_tokens(tokens)
         _check_sizes(streams, steps)
-        self.streams, self.steps = streams, steps
+        self.streams, self.steps, self._end = streams, steps, end
         mine = _check_share(streams, first, count)
         if len(tokens) < 2:
             raise InputError(
@@ -124,10 +130,13 @@ class ScoringBatches:
                 "give more text"
             )
         even, longer = divmod(len(tokens) - 1, streams)
-        s = np.arange(streams)
-        self.starts = (s * even + np.minimum(s, longer))[mine]
-        self._ends = ((s + 1) * even + np.minimum(s + 1, longer))[mine]
-        self._longest = even + (longer > 0)
+        s = np.arange(streams + 1)
+        cuts = s * even + np.minimum(s, longer)
+        if end is not None:
+            cuts[1:-1] = _nearest(cuts[1:-1], beginnings(self._tokens[:-1], end))
+        self.starts, self._ends = cuts[:-1][mine], cuts[1:][mine]
+        self._longest = int(np.diff(cuts).max())
+        self.share = (len(tokens) - 1) * len(self.starts) / streams
 
     def __len__(self) -> int:
         return math.ceil(self._longest / self.steps)
@@ -141,10 +150,24 @@ class ScoringBatches:
         place = np.where(real, begin[:, None] + np.arange(T), 0)
         inputs = np.where(real, self._tokens[place].astype(np.int64), 0)
         targets = np.where(real, self._tokens[place + 1].astype(np.int64), IGNORED)
-        return _time_first(inputs), _time_first(targets), torch.from_numpy(lengths)
+        return _time_first(inputs), _as_targets(_time_first(targets), self._end), torch.from_numpy(lengths)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         return (self[k] for k in range(len(self)))
+
+
+def _nearest(cuts: npt.NDArray[np.int64], allowed: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Move each cut to the place nearest to it where one is allowed; nowhere if there is none."""
+    if not len(allowed):
+        return cuts
+    after = allowed[np.searchsorted(allowed, cuts).clip(max=len(allowed) - 1)]
+    before = allowed[(np.searchsorted(allowed, cuts, "right") - 1).clip(min=0)]
+    moved: npt.NDArray[np.int64] = np.where(cuts - before < after - cuts, before, after)
+    return moved
+
+
+def _as_targets(ids: Tensor, end: int | None) -> Tensor:
+    return ids if end is None else ids.clamp_(max=end)  # always a copy of the tokens
 
 
 def _time_first(block: Tokens) -> Tensor:

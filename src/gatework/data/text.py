@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gatework.data.documents import counted, encoded, in_any_order
 from gatework.data.reading import BLOCK, Advance, Source, blamed, sources
 from gatework.data.vocabulary import (
     Ids,
@@ -31,24 +32,26 @@ SPLITS: Splits = (0.9, 0.05, 0.05)
 
 @dataclass(frozen=True)
 class Counts:
-    """What was read: files, bytes, characters, tokens, and how many of the tokens are unknown."""
+    """What was read: files, bytes, characters, tokens, how many of these are unknown, and documents, if it is those."""
 
     files: int
     bytes: int
     characters: int
     tokens: int
     unknown: int
+    documents: int = 0
 
     def to_json(self) -> dict[str, int]:
-        """Give the counts as a dict for json."""
-        return asdict(self)
+        """Give the counts as a dict for json; that of documents only where there are some."""
+        return {name: value for name, value in asdict(self).items() if name != "documents" or value}
 
     @classmethod
     def from_json(cls, data: object, name: str = "the counts") -> Counts:
         """Read what `to_json` gave; InputError, naming `name`, for anything else."""
         names = [field.name for field in fields(cls)]
-        values: list[Any] = [data.get(each) for each in names] if isinstance(data, dict) else []
-        if not values or not all(type(value) is int and value >= 0 for value in values):
+        known = {"documents": 0, **data} if isinstance(data, dict) else {}
+        values: list[Any] = [known.get(each) for each in names]
+        if not all(type(value) is int and value >= 0 for value in values):
             raise InputError(f"{name} are damaged: expected the whole numbers {', '.join(names)}")
         return cls(*values)
 
@@ -73,9 +76,9 @@ class Corpus:
         tokens = _mapped(path, vocabulary, counts.tokens)
         for start in range(0, len(tokens), BLOCK):
             largest = int(tokens[start : start + BLOCK].max())
-            if largest >= len(vocabulary):
+            if largest >= vocabulary.span:
                 raise InputError(
-                    f"{path} is damaged: it holds token {largest}, the vocabulary has {len(vocabulary)}; "
+                    f"{path} is damaged: it holds token {largest}, the vocabulary has {vocabulary.span}; "
                     "prepare the text again"
                 )
         return cls(path, vocabulary, tokens, checked, counts)
@@ -97,10 +100,11 @@ class Corpus:
 
     def describe(self) -> str:
         """Say in one line what was read and how it is split."""
-        counts, V = self.counts, len(self.vocabulary)
+        counts, V, K = self.counts, len(self.vocabulary), len(self.vocabulary.conditions)
         files = "1 file" if counts.files == 1 else f"{counts.files:,} files"
+        documents = f"{counts.documents:,} documents on {K:,} condition{'s' * (K != 1)}, " if counts.documents else ""
         return (
-            f"{files}, {counts.bytes:,} bytes, {counts.characters:,} characters; "
+            f"{files}, {documents}{counts.bytes:,} bytes, {counts.characters:,} characters; "
             f"{counts.tokens:,} tokens ({counts.unknown:,} unknown), "
             f"vocabulary {V:,} ({self.vocabulary.level} level); train {len(self.train):,}, "
             f"validation {len(self.validation):,}, test {len(self.test):,}"
@@ -123,6 +127,8 @@ def prepare(
     size: int | None = None,
     splits: Sequence[float] = SPLITS,
     vocabulary: Vocabulary | None = None,
+    documents: bool = False,
+    condition: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     block: int = BLOCK,
 ) -> Corpus:
@@ -132,6 +138,9 @@ def prepare(
     size: tokens in the vocabulary at most; default 1024 characters, 10000 words; bytes are always 256.
     splits: shares of the tokens for training, validation and test; they add up to 1.
     vocabulary: one to use as it is, instead of making one with `level` and `size`.
+    documents: the files are JSONL, a line {"text": ..., "condition": ...} each. Where the vocabulary is made from
+        them they are put in an order drawn once and for all, so that each part has documents of all conditions.
+    condition: of a text that is none of these, but one document of a condition that the vocabulary has.
     progress: called with bytes done and bytes in all, both passes (count, encode) together.
     block: bytes read at a time; changes nothing else.
 
@@ -144,11 +153,15 @@ def prepare(
     with sources(paths, suffixes, exclude) as found:
         if any(source.path.resolve() == out.resolve() for source in found):
             raise InputError(f"{out} is a text to read and the file to write: choose another place to write")
-        passes = 1 if vocabulary is not None or level == "byte" else 2
+        passes = 1 if vocabulary is not None or (level == "byte" and not documents) else 2
         advance = _meter(progress, passes * sum(source.size for source in found))
+        made = vocabulary is None
         if vocabulary is None:
-            vocabulary = _vocabulary(found, level, size, block, advance)
-        counts = _encode(found, vocabulary, out, block, advance)
+            vocabulary = _vocabulary(found, level, size, documents, block, advance)
+        opening = [] if condition is None else [vocabulary.begin(condition)]
+        counts = _encode(found, vocabulary, out, documents, opening, block, advance)
+        if documents and made:
+            _rearrange(out, vocabulary, counts)
     return Corpus(out, vocabulary, _mapped(out, vocabulary, counts.tokens), checked, counts)
 
 
@@ -166,16 +179,31 @@ def check_splits(splits: Sequence[float]) -> Splits:
     return train, validation, test
 
 
-def _vocabulary(found: list[Source], level: Level, size: int | None, block: int, advance: Advance) -> Vocabulary:
-    counts: Counter[str] = Counter()
+def _vocabulary(
+    found: list[Source], level: Level, size: int | None, documents: bool, block: int, advance: Advance
+) -> Vocabulary:
+    if documents:
+        counts, conditions = counted(level, found, block, advance)
+        return Vocabulary.of(level, counts, size, conditions)
+    counts = Counter()
     if level != "byte":
         for source in found:  # one by one: no word goes from one file into the next
             counts.update(count(level, source.text(block, advance)))
     return Vocabulary.of(level, counts, size)
 
 
-def _encode(found: list[Source], vocabulary: Vocabulary, out: Path, block: int, advance: Advance) -> Counts:
-    counts = Counts(len(found), 0, 0, 0, 0)
+def _encode(
+    found: list[Source],
+    vocabulary: Vocabulary,
+    out: Path,
+    documents: bool,
+    opening: list[int],
+    block: int,
+    advance: Advance,
+) -> Counts:
+    """Write the ids to `out`: those of the opening, of the files one after the other, and the end of documents."""
+    closing = [len(vocabulary)] if documents else []
+    counts = Counts(len(found), 0, 0, len(opening) + len(closing), 0)
 
     def read(length: int) -> None:
         nonlocal counts
@@ -183,18 +211,21 @@ def _encode(found: list[Source], vocabulary: Vocabulary, out: Path, block: int, 
         advance(length)
 
     with _written_aside(out) as write:
+        write(np.array(opening, vocabulary.dtype).tobytes())
         for source in found:
-            for ids, characters in _encoded(source, vocabulary, block, read):
+            for ids, characters in (encoded if documents else _encoded)(source, vocabulary, block, read):
                 write(ids.tobytes())
                 counts = replace(
                     counts,
                     characters=counts.characters + characters,
                     tokens=counts.tokens + ids.size,
                     unknown=counts.unknown + int(np.count_nonzero(ids == vocabulary.unknown)),
+                    documents=counts.documents + documents,
                 )
-        if not counts.tokens:
+        if counts.tokens == len(opening) + len(closing):
             names = ", ".join(source.name for source in found[:3]) + (", ..." if len(found) > 3 else "")
             raise InputError(f"the text is empty: {names} holds no character; give one with text in it")
+        write(np.array(closing, vocabulary.dtype).tobytes())
     return counts
 
 
@@ -202,11 +233,21 @@ def _encoded(source: Source, vocabulary: Vocabulary, block: int, advance: Advanc
     """Yield the ids of one file and the number of characters they came from, block by block."""
     if vocabulary.level == "byte":
         for data in source.blocks(block, advance):
-            ids = np.frombuffer(data, vocabulary.dtype)
-            yield ids, int(np.count_nonzero((ids & 0xC0) != 0x80))  # bytes that begin a character
+            ids = np.frombuffer(data, np.uint8)
+            characters = int(np.count_nonzero((ids & 0xC0) != 0x80))  # bytes that begin a character
+            yield ids.astype(vocabulary.dtype, copy=False), characters
         return
     for part in pieces(vocabulary.level, source.text(block, advance)):
         yield vocabulary.ids(part), sum(map(len, part))
+
+
+def _rearrange(path: Path, vocabulary: Vocabulary, counts: Counts) -> None:
+    """Put the documents of a file of ids in another order; the end of the last one stays where it is."""
+    tokens = _mapped(path, vocabulary, counts.tokens)
+    with _written_aside(path) as write:
+        for document in in_any_order(tokens[:-1], len(vocabulary)):
+            write(document.tobytes())
+        write(tokens[-1:].tobytes())
 
 
 @contextmanager

@@ -20,6 +20,8 @@ Level = Literal["byte", "char", "word"]
 Ids = npt.NDArray[np.unsignedinteger[Any]]
 
 UNKNOWN = "<unk>"  # no character and no word piece is spelled so
+END = "<end>"  # nor so: how the end of a document is shown
+LISTED = 20  # conditions that an error names at most
 SIZES: dict[Level, int] = {"byte": 256, "char": 1024, "word": 10_000}
 UNITS: dict[Level, str] = {"byte": "bytes", "char": "characters", "word": "word tokens"}
 BYTES = tuple(map(chr, range(256)))
@@ -35,35 +37,65 @@ class Vocabulary:
     level: "byte" (always the 256 bytes, `tokens` showing them as Latin-1 characters), "char", or "word"
         (runs of white space, runs of letters and digits, single other signs).
     tokens: at char and word level the first is "<unk>", which stands for everything not listed.
+    conditions: of a text that is made of documents, the K things that one may be written on. Two kinds of ids stand
+        between documents: V is an end, and V + 1 + k an end and the beginning of a document of `conditions[k]`.
 
-    Raises InputError for an unknown level and for tokens that are not of that level.
+    Raises InputError for an unknown level, and for tokens and conditions that cannot be.
     """
 
     level: Level
     tokens: tuple[str, ...] = BYTES
+    conditions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_level(self.level)
-        problem = _problem(self.level, self.tokens)
-        if problem:
+        if problem := _problem(self.level, self.tokens) or _problem_of_conditions(self.conditions):
             raise InputError(f"not a vocabulary of level {self.level}: {problem}")
 
     @classmethod
-    def of(cls, level: Level, counts: Counter[str], size: int | None = None) -> Vocabulary:
+    def of(
+        cls, level: Level, counts: Counter[str], size: int | None = None, conditions: Iterable[str] = ()
+    ) -> Vocabulary:
         """Make the vocabulary of counted pieces: the most frequent, `size` tokens at most with "<unk>".
 
         size: default 1024 characters or 10000 words; does not apply to bytes.
         """
-        size = check_size(level, size)
+        size, named = check_size(level, size), tuple(sorted(conditions))
         if level == "byte":
-            return cls("byte")
+            return cls("byte", conditions=named)
         ranked = sorted(counts, key=lambda piece: (-counts[piece], piece))
-        return cls(level, (UNKNOWN, *ranked[: size - 1]))
+        return cls(level, (UNKNOWN, *ranked[: size - 1]), named)
 
     @property
     def unknown(self) -> int | None:
         """The id that stands for everything not listed; None for bytes, which are all listed."""
         return None if self.level == "byte" else 0
+
+    @property
+    def end(self) -> int | None:
+        """The id that ends a document, one more than all tokens'; None for a text without documents."""
+        return len(self) if self.conditions else None
+
+    @property
+    def span(self) -> int:
+        """How many ids there are: tokens, and what stands between documents."""
+        return len(self) + (1 + len(self.conditions) if self.conditions else 0)
+
+    def begin(self, condition: str | None) -> int:
+        """Give the id that a document of this condition begins with; InputError if there is no such condition."""
+        if not self.conditions:
+            raise InputError(f"condition {condition!r}: the model was trained on a text without any; leave it out")
+        if condition not in self._begins:
+            more = f" and {len(self.conditions) - LISTED:,} more" if len(self.conditions) > LISTED else ""
+            there = ", ".join(self.conditions[:LISTED]) + more
+            if condition is None:
+                raise InputError(f"the model writes on a condition, and none was given; there are {there}")
+            raise InputError(f"unknown condition {condition!r}; there are {there}")
+        return self._begins[condition]
+
+    def shown(self, token: int) -> str:
+        """Give a token as it is listed, "<end>" for the end of a document."""
+        return END if token == self.end else self.tokens[token]
 
     @property
     def unit(self) -> str:
@@ -73,8 +105,7 @@ class Vocabulary:
     @property
     def dtype(self) -> np.dtype[np.unsignedinteger[Any]]:
         """The smallest little-endian unsigned integer that holds every id."""
-        V = len(self)
-        return np.dtype("<u1" if V <= 1 << 8 else "<u2" if V <= 1 << 16 else "<u4")
+        return np.dtype("<u1" if self.span <= 1 << 8 else "<u2" if self.span <= 1 << 16 else "<u4")
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -82,7 +113,7 @@ class Vocabulary:
     def encode(self, text: str) -> Ids:
         """Give the ids of a text, [n]; what is not listed becomes `unknown`."""
         if self.level == "byte":
-            return np.frombuffer(_utf8(text), self.dtype).copy()
+            return np.frombuffer(_utf8(text), np.uint8).astype(self.dtype)
         return self.ids(PIECE.findall(text) if self.level == "word" else text)
 
     def ids(self, pieces: Sequence[str]) -> Ids:
@@ -110,24 +141,32 @@ class Vocabulary:
     def to_json(self) -> dict[str, Any]:
         """Give the vocabulary as a dict for json."""
         listed = {} if self.level == "byte" else {"tokens": list(self.tokens)}
-        return {"level": self.level, **listed}
+        return {"level": self.level, **listed, **({"conditions": list(self.conditions)} if self.conditions else {})}
 
     @classmethod
     def from_json(cls, data: object, name: str = "the vocabulary") -> Vocabulary:
         """Read what `to_json` gave; InputError, naming `name`, for anything else."""
         if not isinstance(data, dict) or not isinstance(level := data.get("level"), str):
             raise InputError(f'{name} is damaged: expected an object with "level" and "tokens"')
-        tokens = data.get("tokens", BYTES if level == "byte" else None)
-        if not isinstance(tokens, list | tuple) or not all(isinstance(token, str) for token in tokens):
-            raise InputError(f'{name} is damaged: expected "tokens" to be a list of strings')
+        listed: dict[str, Any] = {
+            "tokens": data.get("tokens", BYTES if level == "byte" else None),
+            "conditions": data.get("conditions", ()),
+        }
+        for key, values in listed.items():
+            if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
+                raise InputError(f'{name} is damaged: expected "{key}" to be a list of strings')
         try:
-            return cls(cast(Level, level), tuple(tokens))
+            return cls(cast(Level, level), tuple(listed["tokens"]), tuple(listed["conditions"]))
         except InputError as error:
             raise InputError(f"{name} is damaged: {error}") from None
 
     @cached_property
     def _index(self) -> dict[str, int]:
         return {token: index for index, token in enumerate(self.tokens)}
+
+    @cached_property
+    def _begins(self) -> dict[str | None, int]:
+        return {condition: len(self) + 1 + k for k, condition in enumerate(self.conditions)}
 
     @cached_property
     def _by_codepoint(self) -> Ids:
@@ -210,6 +249,14 @@ def _problem(level: Level, tokens: tuple[str, ...]) -> str | None:
     for token in tokens[1:]:
         if not whole.fullmatch(token) or surrogate.search(token):
             return f"the token {token!r} is not one {'word' if level == 'word' else 'character'}"
+    return None
+
+
+def _problem_of_conditions(conditions: tuple[str, ...]) -> str | None:
+    if "" in conditions:
+        return "a condition is empty"
+    if len(set(conditions)) != len(conditions):
+        return f"the condition {Counter(conditions).most_common(1)[0][0]!r} is listed twice"
     return None
 
 

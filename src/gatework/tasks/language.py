@@ -14,7 +14,7 @@ from gatework.cells import Cell
 from gatework.data import Corpus, LanguageBatches, ScoringBatches, prepare, share
 from gatework.engines import choose
 from gatework.tasks.language_model import LanguageModel, Shape, check_model
-from gatework.tasks.language_run import TASK, TOKENS, Batching, Run, Text
+from gatework.tasks.language_run import TASK, TOKENS, Batching, Run, Text, language_model
 from gatework.tasks.run import RESULTS, NewRun, amend, cell_to_json, check_free, describe, first_alone, new_run
 from gatework.tasks.scoring import SCORING_STEPS, Score, mean_loss, score
 from gatework.training import Event, Notice, Report, Result, Resumed, Saved, Settings, launch, train, write_json
@@ -100,10 +100,11 @@ def write_run(
         exclude=text.exclude,
         size=text.size,
         splits=text.splits,
+        documents=text.documents,
         progress=reading,
     )
     batches = training_batches(corpus, batching, 0, 1)
-    model = LanguageModel(cell, len(corpus.vocabulary), shape)
+    model = language_model(cell, corpus.vocabulary, shape)
     if settings.evaluate_every is None:
         epoch = math.ceil(len(batches) / settings.accumulate)
         settings = replace(settings, evaluate_every=min(epoch, EVALUATE_EVERY))
@@ -114,7 +115,7 @@ def write_run(
         shape=asdict(shape),
         batching=asdict(batching),
         settings=settings.to_dict(),
-        text=asdict(text),
+        text=text.to_json(),
         counts=corpus.counts.to_json(),
         vocabulary=corpus.vocabulary.to_json(),
     )
@@ -186,20 +187,23 @@ def training_batches(corpus: Corpus, batching: Batching, rank: int, world: int) 
         count=count,
         name="the training part of the text",
         unit=corpus.vocabulary.unit,
+        end=corpus.vocabulary.end,
     )
 
 
 def evaluation(corpus: Corpus, batching: Batching, rank: int, world: int) -> Callable[[nn.Module], float] | None:
     """The loss on the validation part, this process's share of it; None where it has not a token for each stream.
 
-    All streams get equally many tokens, so that the mean over processes is the mean over tokens.
+    All streams get equally many tokens, or as the documents come: the mean over processes is the mean over tokens.
     """
     predictions = min(len(corpus.validation) - 1, batching.validate_on) // batching.streams * batching.streams
     if predictions < 1:
         return None
     tokens = corpus.validation[: predictions + 1]
     first, count = share(batching.streams, rank, world)
-    batches = ScoringBatches(tokens, batching.streams, SCORING_STEPS, first=first, count=count)
+    batches = ScoringBatches(
+        tokens, batching.streams, SCORING_STEPS, first=first, count=count, end=corpus.vocabulary.end
+    )
     return lambda model: mean_loss(cast(LanguageModel, model), batches)
 
 

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from gatework.cells import Cell
 from gatework.errors import InputError
 from gatework.layers import Recurrent
+from gatework.tasks.conditions import Starts, run_documents
 
 
 def check_whole(name: str, value: object, least: int) -> None:
@@ -49,11 +50,17 @@ class Shape:
 class LanguageModel(nn.Module):
     """Predicts the next token from all before it: embedding, recurrent layers, and a softmax over V tokens.
 
+    conditions: where the text is made of documents, the K conditions they are written on. Then V has one class more,
+        the end of a document, and inputs V + k begin a document of condition k (from 1): the state starts anew, at
+        what was learnt for k.
+
     forward(inputs [T,B], targets [T,B], state) -> (mean loss in nats, state); targets of -100 are left out.
     """
 
-    def __init__(self, cell: str | Cell, vocabulary_size: int, shape: Shape = Shape()) -> None:
+    def __init__(self, cell: str | Cell, vocabulary_size: int, shape: Shape = Shape(), conditions: int = 0) -> None:
         super().__init__()
+        self.end = vocabulary_size  # the id of the end of a document
+        vocabulary_size += bool(conditions)
         width = vocabulary_size if shape.embedding is None else shape.embedding
         self.vocabulary_size, self.variational = vocabulary_size, shape.variational
         self.embedding = None if shape.embedding is None else nn.Embedding(vocabulary_size, width)
@@ -66,6 +73,7 @@ class LanguageModel(nn.Module):
         self.output = nn.Linear(self.recurrent.output_size, vocabulary_size)
         if shape.tied:
             self._tie(width)
+        self.starts = Starts(self.recurrent, conditions) if conditions else None
 
     def _tie(self, width: int) -> None:
         if self.embedding is None or width != self.output.in_features:
@@ -79,12 +87,17 @@ class LanguageModel(nn.Module):
 
     def logits(self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
         """Unnormalised log probabilities [T,B,V] of the token after each of inputs [T,B], and the new state."""
-        if self.embedding is None:
-            x = F.one_hot(inputs, self.vocabulary_size).to(self.output.weight.dtype)  # [T,B,V]
+        if self.starts is None:
+            output, state = self.recurrent(self._embedded(inputs), state, lengths=lengths)
         else:
-            x = self.embedding(inputs)  # [T,B,E]
-        output, state = self.recurrent(x, state, lengths=lengths)
+            output, state = run_documents(self.recurrent, self.starts, self._embedded, inputs, self.end, state, lengths)
         return self.output(self._dropped(output)), state
+
+    def _embedded(self, inputs: Tensor) -> Tensor:
+        if self.embedding is None:
+            return F.one_hot(inputs, self.vocabulary_size).to(self.output.weight.dtype)  # [T,B,V]
+        x: Tensor = self.embedding(inputs)  # [T,B,E]
+        return x
 
     def _dropped(self, output: Tensor) -> Tensor:
         if not (self.training and self.dropout.p):
@@ -97,10 +110,10 @@ class LanguageModel(nn.Module):
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten()), state
 
 
-def check_model(cell: Cell, vocabulary_size: int, shape: Shape) -> None:
+def check_model(cell: Cell, vocabulary_size: int, shape: Shape, conditions: int = 0) -> None:
     """Raises InputError or EquationError where a cell, sizes and options contradict; takes no memory."""
     try:
         with torch.device("meta"):
-            LanguageModel(cell, vocabulary_size, replace(shape, engine="auto"))
+            LanguageModel(cell, vocabulary_size, replace(shape, engine="auto"), conditions)
     except (RuntimeError, OverflowError) as error:  # even a tensor without memory has a largest size
         raise InputError(f"sizes that no memory holds: {shape.hidden} hidden, {shape.embedding} embedding") from error

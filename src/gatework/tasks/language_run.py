@@ -38,7 +38,7 @@ class Batching:
 
 @dataclass(frozen=True)
 class Text:
-    """What to read and how: see `gatework.data.prepare`."""
+    """What to read and how, documents with conditions or plain text: see `gatework.data.prepare`."""
 
     paths: tuple[str, ...]
     level: Level = "char"
@@ -46,17 +46,27 @@ class Text:
     exclude: tuple[str, ...] = ()
     size: int | None = None
     splits: tuple[float, float, float] = SPLITS
+    documents: bool = False
 
     def __post_init__(self) -> None:
         check_level(self.level)
         check_size(self.level, self.size)
         check_splits(self.splits)
 
+    def to_json(self) -> dict[str, Any]:
+        """The fields; `documents` only where it is true, so that plain text is described as it ever was."""
+        return {name: value for name, value in asdict(self).items() if name != "documents" or value}
+
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Text":
-        """What `asdict` gave, its tuples now lists."""
+        """What `to_json` gave, its tuples now lists."""
         fields: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in values.items()}
         return cls(**fields)
+
+
+def language_model(cell: Cell, vocabulary: Vocabulary, shape: Shape) -> LanguageModel:
+    """A model for texts of this vocabulary, its weights drawn from torch's generator."""
+    return LanguageModel(cell, len(vocabulary), shape, len(vocabulary.conditions))
 
 
 @dataclass(frozen=True)
@@ -87,7 +97,7 @@ class Run:
                 Counts.from_json(values["counts"]),
                 Vocabulary.from_json(values["vocabulary"]),
             )
-            check_model(run.cell, len(run.vocabulary), run.shape)
+            check_model(run.cell, len(run.vocabulary), run.shape, len(run.vocabulary.conditions))
         except KeyError as error:
             raise InputError(f"{path / DESCRIPTION} is damaged: {error} is missing") from error
         except (TypeError, AttributeError, ValueError) as error:
@@ -101,7 +111,7 @@ class Run:
     def untrained(self) -> LanguageModel:
         """A model of the run's shape with fresh weights."""
         torch.manual_seed(self.settings.seed)
-        return LanguageModel(self.cell, len(self.vocabulary), self.shape)
+        return language_model(self.cell, self.vocabulary, self.shape)
 
     def model(self, *, device: str = "cpu") -> LanguageModel:
         """The trained model, in evaluation mode: the best weights, or the last where none were evaluated."""

@@ -52,14 +52,18 @@ def sample(
     prompt: str = "",
     length: int = 500,
     *,
+    condition: str | None = None,
     draw: Draw = Draw(),
     seed: int | None = None,
 ) -> Iterator[str]:
     """Yields `length` tokens as text, as they are drawn, after the prompt; the unknown token is never drawn.
 
+    condition: of a model that was trained on documents, what this one is written on; the prompt is its beginning, and
+        where the model ends the document, the text ends.
+
     An empty prompt stands for a new line, or the commonest token where the vocabulary has none. One seed gives one
     text. A character whose bytes are not all written at the end comes as "\ufffd". Raises InputError, before
-    anything is drawn, for a negative length or seed and a prompt that is not text.
+    anything is drawn, for a negative length or seed, a prompt that is not text, and a condition that is not there.
     """
     if length < 0:
         raise InputError(f"length is {length}; expected 0 or more tokens")
@@ -70,14 +74,17 @@ def sample(
         generator.seed()
     else:
         generator.manual_seed(seed)
-    tokens = torch.from_numpy(vocabulary.encode(prompt or opening(vocabulary)).astype("int64"))[:, None]  # [T,1]
-    return written(model, vocabulary, tokens, length, draw, generator)
+    if vocabulary.conditions or condition is not None:
+        ids = [vocabulary.begin(condition), *vocabulary.encode(prompt).tolist()]
+    else:
+        ids = vocabulary.encode(prompt or opening(vocabulary)).tolist()
+    return written(model, vocabulary, torch.tensor(ids)[:, None], length, draw, generator)
 
 
 def written(
     model: Predictor, vocabulary: Vocabulary, tokens: Tensor, length: int, draw: Draw, generator: torch.Generator
 ) -> Iterator[str]:
-    """Yields the text after tokens [T,1], the state carried."""
+    """Yields the text after tokens [T,1], the state carried, up to the end of the document if there is one."""
     decoder = vocabulary.decoder()
     device, state = next(model.parameters()).device, None
     for _ in range(length):
@@ -87,6 +94,8 @@ def written(
         if vocabulary.unknown is not None:
             last[vocabulary.unknown] = -torch.inf
         token = int(torch.multinomial(draw.probabilities(last), 1, generator=generator))
+        if token == vocabulary.end:
+            break
         yield decoder.decode(token)
         tokens = torch.tensor([[token]])
     yield decoder.finish()

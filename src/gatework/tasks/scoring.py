@@ -73,12 +73,8 @@ def surprises(model: Predictor, batches: Iterable[tuple[Tensor, Tensor, Tensor]]
 
 
 def mean_loss(model: Predictor, batches: ScoringBatches) -> float:
-    """The mean surprise in nats over all targets."""
-    total, count = 0.0, 0
-    for nats, targets in surprises(model, batches):
-        total += nats.double().sum().item()
-        count += int((targets != IGNORED).sum())
-    return total / count
+    """The mean surprise in nats over all targets; of a process's share, what the mean over processes makes that."""
+    return sum(nats.double().sum().item() for nats, _ in surprises(model, batches)) / batches.share
 
 
 def score(
@@ -90,13 +86,13 @@ def score(
     name: str = "the text",
     progress: Callable[[int, int], None] | None = None,
 ) -> Score:
-    """Scores tokens [n] cut into so many streams, each of which starts without a past.
+    """Scores tokens [n] cut into so many streams, each of which starts without a past: documents are not cut.
 
     name: what the error for fewer than 2 tokens calls them; progress: called with tokens done and tokens in all.
     """
-    widths = torch.tensor([token_width(vocabulary, token) for token in range(len(vocabulary))])
+    widths = torch.tensor([token_width(vocabulary, token) for token in range(len(vocabulary) + 1)])
     nats, count, characters, unknown = 0.0, 0, 0, 0
-    batches = ScoringBatches(tokens, streams, SCORING_STEPS, name=name, unit=vocabulary.unit)
+    batches = ScoringBatches(tokens, streams, SCORING_STEPS, name=name, unit=vocabulary.unit, end=vocabulary.end)
     for lost, targets in surprises(model, batches):
         real = targets[targets != IGNORED]
         nats += lost.double().sum().item()
@@ -109,7 +105,9 @@ def score(
 
 
 def token_width(vocabulary: Vocabulary, token: int) -> int:
-    """How many characters a token spells: a byte inside a character none, an unknown character one."""
+    """How many characters a token spells: an end and a byte inside a character none, an unknown character one."""
+    if token == len(vocabulary):
+        return 0
     if vocabulary.level == "byte":
         return int(token & 0xC0 != 0x80)
     return 1 if token == vocabulary.unknown else len(vocabulary.tokens[token])
@@ -119,7 +117,7 @@ def each(
     model: Predictor, vocabulary: Vocabulary, tokens: "np.typing.NDArray[Any]", *, name: str = "the text"
 ) -> Iterator[tuple[str, float]]:
     """Yields every token but the first, as text, with its surprise in bits; one stream, the state carried."""
-    batches = ScoringBatches(tokens, 1, SCORING_STEPS, name=name, unit=vocabulary.unit)
+    batches = ScoringBatches(tokens, 1, SCORING_STEPS, name=name, unit=vocabulary.unit, end=vocabulary.end)
     for nats, targets in surprises(model, batches):
         for token, lost in zip(targets[:, 0].tolist(), nats[:, 0].tolist(), strict=True):
-            yield vocabulary.tokens[token], lost / math.log(2)
+            yield vocabulary.shown(token), lost / math.log(2)
