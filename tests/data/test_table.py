@@ -152,6 +152,7 @@ TIMES = {
     "1.5\n2.5\n": "line 2: ds is 1.5: expected dates such as",
     "2024-01\nNA\n": "line 3: ds is 'NA': expected a date like",
     "1\n-\n": "line 3: ds is '-': expected",
+    "1\ninf\n": "line 3: ds is inf: expected dates such as",
     '2024-01\n""\n': "line 3: ds is missing: expected a time in every row",
     "1/2/2024\n1/3/2024\n": "line 2: ds is '1/2/2024', which day and month may be either way round",
 }
@@ -163,6 +164,16 @@ def test_times_that_cannot_be_read(text: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         table.times("ds")
     assert TIMES[text] in str(error.value)
+
+
+def test_whole_numbers_are_times_to_the_last_digit(tmp_path: Path) -> None:
+    numbers = [2**62 + 1, 2**62 + 2]
+    for table in (
+        csv(tmp_path, "ds,y\n" + "".join(f"{number},0\n" for number in numbers)),
+        pl.DataFrame({"ds": numbers}),
+    ):
+        assert read_table(table).times("ds").times.tolist() == numbers
+    assert read_table(csv(tmp_path, "ds,y\n1700.0,1\n1701.0,1\n")).times("ds").times.tolist() == [1700, 1701]
 
 
 def test_times_finer_than_seconds_are_refused() -> None:

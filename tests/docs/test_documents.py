@@ -25,8 +25,8 @@ def commands(console: str) -> list[tuple[str, str]]:
 
 
 def as_pattern(printed: str) -> str:
-    """What a document shows as a pattern: `...` stands for anything, and any number for any other."""
-    escaped = re.escape(printed).replace(r"\.\.\.", ".*")
+    """What a document shows as a pattern: `...` stands for anything, any number and any run of spaces for any other."""
+    escaped = re.sub(r"(?:\\ )+", " +", re.escape(printed)).replace(r"\.\.\.", ".*")
     return re.sub(r"\d+(?:,\d+)*(?:\\\.\d+)?", r"[\\d,.]+", escaped)
 
 
@@ -65,6 +65,7 @@ def test_the_commands_of_a_document_print_what_it_shows(document: Path, tmp_path
 
 def test_a_shown_number_stands_for_any_number_and_dots_for_anything() -> None:
     assert re.fullmatch(as_pattern("2.41 bits ... (3%)"), "1,034.7 bits and so on (100%)")
+    assert re.fullmatch(as_pattern("lstm   2.4  7"), "lstm 1,034.7  1")
     assert not re.fullmatch(as_pattern("2.41 bits"), "many bits")
 
 

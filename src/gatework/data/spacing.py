@@ -174,7 +174,8 @@ def months_apart(series: Sequence[Times]) -> Spacing | None:
     for times in series:
         dates = times.astype("datetime64[D]")
         day = day_of_month(dates).max()
-        if (day_of_month(dates) != np.minimum(day, days_in_month(dates))).any() or len(set(times - dates)) > 1:
+        clock = times - dates
+        if (day_of_month(dates) != np.minimum(day, days_in_month(dates))).any() or (clock != clock[0]).any():
             return None
         days.add(31 if (day_of_month(dates) == days_in_month(dates)).all() else int(day))
     many = most_common(np.concatenate([np.diff(times.astype("datetime64[M]")) for times in series]).astype(np.int64))

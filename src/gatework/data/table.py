@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +57,10 @@ class Table:
         return values
 
     def _parsed(self, name: str, column: Column) -> Numbers:
-        texts = plain(column)
+        try:
+            return column.astype(np.float64)
+        except (ValueError, TypeError):
+            texts = plain(column)
         try:
             return np.array(texts, np.float64)
         except ValueError:
@@ -121,11 +125,14 @@ class Table:
 
     def _whole(self, name: str, column: Column) -> Times | None:
         """A column as whole numbers; None where it is none of numbers."""
+        if column.dtype.kind != "f":
+            with suppress(ValueError, OverflowError):
+                return column.astype(np.int64)
         try:
-            numbers = np.array(plain(column), np.float64) if column.dtype.kind == "O" else column
+            numbers = column.astype(np.float64)
         except ValueError:
             return None
-        if (broken := np.flatnonzero(numbers != np.floor(numbers))).size:
+        if (broken := np.flatnonzero(np.isinf(numbers) | (numbers != np.floor(numbers)))).size:
             raise InputError(f"{self.name}, {self.place(broken[0])}: {name} is {column[broken[0]]}: {EXPECTED}")
         return numbers.astype(np.int64)
 
