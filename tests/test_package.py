@@ -3,7 +3,19 @@
 import gatework
 import gatework.layers
 
-PUBLIC = ["GRU", "LSTM", "RNN", "Cell", "EquationError", "InputError", "Recurrent", "cells", "convert", "record"]
+PUBLIC = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Cell",
+    "EquationError",
+    "Forecaster",
+    "InputError",
+    "Recurrent",
+    "cells",
+    "convert",
+    "record",
+]
 
 
 def test_the_public_names_are_these():

@@ -7,7 +7,20 @@ from gatework.errors import InputError
 from gatework.layers import GRU, LSTM, RNN, Recurrent, convert
 from gatework.notation import EquationError
 from gatework.recording import record
+from gatework.tasks.forecast import Forecaster
 
 __version__ = version("gatework")
 
-__all__ = ["GRU", "LSTM", "RNN", "Cell", "EquationError", "InputError", "Recurrent", "cells", "convert", "record"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Cell",
+    "EquationError",
+    "Forecaster",
+    "InputError",
+    "Recurrent",
+    "cells",
+    "convert",
+    "record",
+]

@@ -1,0 +1,189 @@
+"""What the network and its linear part are given at every step of a series, and what they are to predict.
+
+Everything at step t is computed from steps 0 ... t alone, and from columns known in the future.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gatework.data.panel import Panel, Series
+from gatework.data.spacing import Spacing
+from gatework.tasks.forecast_base import Numbers, average, errors, filled
+from gatework.tasks.forecast_plan import Plan
+
+FORGETTING = 0.05  # weight of the newest error in the fast half of the scale
+LARGEST = 6.0  # inputs and targets, in units of the scale, are cut off here
+LAGS = 12  # steps at most that the linear part looks back
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A series, prepared: T steps, h of them ahead.
+
+    base [T,h]: the base forecast on the scale that is forecast; scale [T]: its error of late. residual [T,h]: what is
+        to be predicted, (value - base) / scale, NaN where the value is missing or not there yet.
+    x [T,I]: what the network sees. common [T,F] and ahead [T,h,C]: what the linear part sees, for all steps of the
+        horizon and for each. warm: the first origin that is learned from.
+    """
+
+    base: Numbers
+    scale: Numbers
+    residual: Numbers
+    x: Numbers
+    common: Numbers
+    ahead: Numbers
+    warm: int
+
+    def __len__(self) -> int:
+        return len(self.scale)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Mean and deviation of the columns beside the target, by which they are divided: of each kind a list."""
+
+    known: tuple[list[float], list[float]]
+    past: tuple[list[float], list[float]]
+    static: tuple[list[float], list[float]]
+
+    @classmethod
+    def of(cls, panel: Panel) -> "Beside":
+        """Measured on the rows that have a target."""
+        known = np.concatenate([each.known[: len(each)] for each in panel.series])
+        past = np.concatenate([each.past for each in panel.series])
+        return cls(spread(known), spread(past), spread(np.stack([each.static for each in panel.series])))
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Beside":
+        pairs = {name: (list(pair[0]), list(pair[1])) for name, pair in values.items()}
+        return cls(**pairs)
+
+
+def spread(columns: Numbers) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of columns [N,C]; 0 and 1 where there is nothing to measure."""
+    known = np.where(np.isnan(columns), np.nan, columns)
+    means, deviations = [], []
+    for column in known.T:
+        there = column[~np.isnan(column)]
+        means.append(float(there.mean()) if there.size else 0.0)
+        deviations.append(float(there.std()) or 1.0 if there.size else 1.0)
+    return means, deviations
+
+
+def standard(columns: Numbers, by: tuple[list[float], list[float]]) -> Numbers:
+    """Columns [N,C] in units of their deviation; 0, the mean, where missing."""
+    return np.asarray(np.nan_to_num(np.clip((columns - np.array(by[0])) / np.array(by[1]), -LARGEST, LARGEST), nan=0.0))
+
+
+def prepare(series: Series, plan: Plan, h: int, lags: int, beside: Beside, spacing: Spacing) -> Inputs:
+    """The inputs of one series."""
+    v = np.log(series.y) if plan.log else series.y
+    z = filled(v, plan.season)
+    base = average(plan.base, z, h)
+    begun = ~np.isnan(base).any(1)
+    warm = max(int(np.flatnonzero(begun)[0]), min(8, len(z) // 4))
+    scale = recent_error(v, base)
+    unit = scale[:, None]
+    changes = [lagged(z, 1), *([lagged(z, plan.season)] if plan.season > 1 else [0 * z])]
+    twice = lagged(z, plan.second) if plan.second > 1 else 0 * z
+    others = np.stack([disagreement(each.forecasts(z, h) if each else base, base) for each in plan.others], 2)
+    others = squashed(others / scale[:, None, None])  # [T,h,C]
+    known = standard(series.known, beside.known)
+    past = standard(series.past, beside.past)
+    static = np.repeat(standard(series.static[None], beside.static), len(z), axis=0)
+    position = (z - running_mean(z)) / unit[:, 0]
+    own = [*changes, twice, position, z - base_behind(base, z)]
+    x = [
+        squashed(np.stack([*own[:3], own[4]], 1) / unit),
+        squashed(position[:, None]),
+        others[:, 0],
+        others[:, -1],
+        np.log(scale / running_mean(scale))[:, None].clip(-2, 2),
+        np.isnan(v)[:, None].astype(float),
+        known[: len(z)],
+        past,
+        static,
+        spacing.calendar(series.times)[1],
+    ]
+    linear = [shifted(change, lag) for change in changes for lag in range(lags)]
+    common = [squashed(np.stack(linear, 1) / unit), squashed(position[:, None]), past]
+    ahead = [others, *known_ahead(known, len(z), h, plan.season)]
+    return Inputs(
+        base=base,
+        scale=scale,
+        residual=errors(v, base) / unit,
+        x=np.concatenate(x, 1),
+        common=np.concatenate(common, 1),
+        ahead=np.concatenate(ahead, 2),
+        warm=warm,
+    )
+
+
+def recent_error(y: Numbers, base: Numbers) -> Numbers:
+    """The scale [T]: how much the base forecast erred so far, half the mean of all, half of late.
+
+    The error at step t is the mean over the horizon of |y_t - f_(t-k),k|. Steps before the first error have the first.
+    """
+    T, h = base.shape
+    behind = np.full((T, h), np.nan)
+    for k in range(1, min(h, T - 1) + 1):
+        behind[k:, k - 1] = np.abs(y[k:] - base[:-k, k - 1])
+    count = (~np.isnan(behind)).sum(1)
+    e = np.where(count > 0, np.nansum(behind, 1) / np.maximum(count, 1), np.nan)
+    known = e[~np.isnan(e)]
+    least = 1e-3 * known.mean() if known.size and known.mean() > 0 else 1.0
+    start = known[:8].mean() if known.size else 1.0
+    scale, slow, fast = np.empty(T), start, start
+    seen = 4.0  # so many errors is the start worth
+    for t in range(T):
+        if not np.isnan(e[t]):
+            seen += 1
+            slow += (e[t] - slow) / seen
+            fast += FORGETTING * (e[t] - fast)
+        scale[t] = max(0.5 * (slow + fast), least)
+    return scale
+
+
+def lagged(z: Numbers, m: int) -> Numbers:
+    """z_t - z_(t-m) [T], 0 where there is no such past."""
+    change = np.zeros_like(z)
+    change[m:] = z[m:] - z[:-m]
+    return change
+
+
+def shifted(x: Numbers, lag: int) -> Numbers:
+    """x_(t-lag) [T], 0 before the start."""
+    return x if lag == 0 else np.concatenate([np.zeros(min(lag, len(x))), x[:-lag]])
+
+
+def running_mean(z: Numbers) -> Numbers:
+    """The mean [T] of z up to each step."""
+    return np.asarray(z.cumsum() / np.arange(1, len(z) + 1))
+
+
+def base_behind(base: Numbers, z: Numbers) -> Numbers:
+    """What the base forecast said of z_t one step before; z_t itself where it said nothing."""
+    said = np.concatenate([[np.nan], base[:-1, 0]])
+    return np.where(np.isnan(said), z, said)
+
+
+def disagreement(f: Numbers, base: Numbers) -> Numbers:
+    """How far another forecast lies from the base [T,h], 0 where either is missing."""
+    return np.nan_to_num(f - base, nan=0.0)
+
+
+def squashed(x: Numbers) -> Numbers:
+    return np.clip(x, -LARGEST, LARGEST)
+
+
+def known_ahead(known: Numbers, T: int, h: int, season: int) -> list[Numbers]:
+    """Columns known in the future [T,h,K]: at the step that is forecast, now, and a season before that step."""
+    if known.shape[1] == 0:
+        return []
+    step = np.arange(T)[:, None] + np.arange(1, h + 1)  # [T,h]
+    held = np.concatenate([known, np.zeros((max(0, T + h - len(known)), known.shape[1]))])
+    before = np.maximum(step - season * -(-np.arange(1, h + 1) // season), 0)
+    return [held[step], np.repeat(known[:T, None], h, axis=1), held[before]]

@@ -1,0 +1,175 @@
+"""What is decided about a series before anything is learned: its scale, its seasons, its base forecast."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from gatework.tasks.forecast_base import (
+    Base,
+    Numbers,
+    average,
+    candidates,
+    filled,
+    judged_from,
+    mean_error,
+    rolling_check,
+)
+
+PEAKS = 3  # seasons at most that are taken from a series' own autocorrelation
+SIGNIFICANT = 3.0  # deviations, 1/sqrt(T) each, by which noise does not correlate with itself
+LONGEST = 400  # steps of a season that is looked for there
+CLOSE = 1.25  # the runner-up is averaged with the best simple forecast if it errs at most so many times as much
+WORSE = 1.5  # a simple forecast that errs so many times more than the best one is no help to it
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The choices for one series; every field is a JSON value but the bases.
+
+    log: its logarithm is forecast. floor: no forecast lies below, None for none. season, second: seasons that features
+    look back by, 1 for none. base: the simple forecasts whose average the network corrects. others: those it is told
+    of, by place. scores: the mean absolute error of each in the rolling check, that of the seasonal naive of `season`
+    (the last value where there is none) being 1.
+    """
+
+    log: bool
+    floor: float | None
+    season: int
+    second: int
+    base: tuple[Base, ...]
+    others: tuple[Base | None, ...]
+    scores: dict[str, float]
+
+    @property
+    def score(self) -> float:
+        """What the base forecast scores alone."""
+        return self.scores[self.base_name]
+
+    @property
+    def base_name(self) -> str:
+        return name_of(self.base)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Plan":
+        others = tuple(None if base is None else base_from_json(base) for base in values["others"])
+        return cls(**{**values, "base": tuple(map(base_from_json, values["base"])), "others": others})
+
+
+def base_from_json(values: Mapping[str, Any]) -> Base:
+    return Base(**{**values, "weights": tuple(values["weights"])})
+
+
+def plan(y: Numbers, h: int, season: int | Literal["auto"], usual: Sequence[int] = ()) -> Plan:
+    """Decides for a series y [T], NaN where missing.
+
+    season: its length in steps (1 for none), or "auto" to try those found in the series and the `usual` ones.
+    """
+    log = swings_grow(y)
+    v = np.log(y) if log else y
+    lengths = found_seasons(v, usual) if season == "auto" else (season,) if season > 1 else ()
+    z = filled(v, lengths[0] if lengths else 1)
+    ranked = rolling_check(v, z, h, candidates(len(v), lengths))
+    base = chosen_base(ranked)
+    seasonal = list(dict.fromkeys(each.season for _, each in ranked if each.season > 1))
+    first, second = [*seasonal, 1, 1][:2]
+    naive = next(
+        score for score, each in ranked if each.season == first and each.kind in ("seasonal naive", "last value")
+    )
+    naive = naive or 1.0
+    scored = [
+        (mean_error(v, average(base, z, h), judged_from(ranked, z)), base),
+        *((score, (each,)) for score, each in ranked),
+    ]
+    return Plan(
+        log=log,
+        floor=0.0 if is_count_like(y) else None,
+        season=first,
+        second=second,
+        base=base,
+        others=places(ranked, first, second),
+        scores={name_of(bases): score / naive for score, bases in scored},
+    )
+
+
+def chosen_base(ranked: Sequence[tuple[float, Base]]) -> tuple[Base, ...]:
+    """The best simple forecast, with the next best where that is close: an average errs less (Bates & Granger 1969)."""
+    best = [each for score, each in ranked[:2] if score <= CLOSE * ranked[0][0]]
+    return tuple(best)
+
+
+def name_of(bases: Sequence[Base]) -> str:
+    return str(bases[0]) if len(bases) == 1 else f"the average of {bases[0]} and {bases[1]}"
+
+
+def places(ranked: Sequence[tuple[float, Base]], first: int, second: int) -> tuple[Base | None, ...]:
+    """The simple forecasts worth knowing of, each kind at a place of its own; None for one that errs far more."""
+    wanted = [("last value", 1), ("mean", 1), ("drift", 1), ("smoothing", 1)]
+    wanted += [(kind, first) for kind in ("seasonal naive", "seasonal naive with drift", "smoothing") if first > 1]
+    wanted += [(kind, second) for kind in ("seasonal naive", "smoothing") if second > 1]
+    good: dict[tuple[str, int], Base] = {
+        (each.kind, each.season): each for score, each in ranked if score <= WORSE * ranked[0][0]
+    }
+    found = [good.get(key) for key in wanted]
+    return (*found, *[None] * (PLACES - len(found)))
+
+
+PLACES = 9  # of `places`
+
+
+def swings_grow(y: Numbers, length: int = 12) -> bool:
+    """Whether a positive series moves more where it stands higher, so that its logarithm moves evenly.
+
+    Over stretches of `length` steps, the logarithm of the mean step is regressed on that of the mean level: a slope
+    above 1/2 says so, where the levels differ by a half at least and the slope is not by chance.
+    """
+    known = y[~np.isnan(y)]
+    if len(known) < 4 * length or known.min() <= 0:
+        return False
+    parts = known[len(known) % length :].reshape(-1, length)  # [P,length]
+    levels, swings = parts.mean(1), np.abs(np.diff(parts, axis=1)).mean(1)
+    if levels.max() < 1.5 * levels.min() or swings.min() <= 0:
+        return False
+    x, d = np.log(levels), np.log(swings)
+    x, d = x - x.mean(), d - d.mean()
+    slope = (x @ d) / (x @ x)
+    deviation = np.sqrt(((d - slope * x) ** 2).sum() / max(1, len(x) - 2) / (x @ x))
+    return bool(slope > 0.5 and slope > 2 * deviation)
+
+
+def is_count_like(y: Numbers) -> bool:
+    """Whether a series has zeros and nothing below: numbers of things, amounts."""
+    known = y[~np.isnan(y)]
+    return bool(known.min() == 0 and (known == 0).mean() > 0.01)
+
+
+def found_seasons(y: Numbers, usual: Sequence[int] = ()) -> tuple[int, ...]:
+    """Seasons that a series may have: the usual ones that it holds, and peaks of the `seasonality` by length."""
+    T = int((~np.isnan(y)).sum())
+    z = filled(y)
+    longest = min(LONGEST, len(z) // 3)
+    found = [m for m in usual if 2 * m + 2 <= len(z)]
+    r = [-1.0, -1.0, *(seasonality(z, m) for m in range(2, longest + 2))]
+    peaks = [m for m in range(2, longest + 1) if r[m] > max(r[m - 1], r[m + 1], SIGNIFICANT / np.sqrt(T))]
+    chosen: list[int] = []
+    for m in sorted(peaks, key=lambda m: -r[m]):
+        if not any(m % other == 0 for other in chosen):  # twice a season is no other season
+            chosen.append(m)
+    return tuple(dict.fromkeys(found + chosen[:PEAKS]))
+
+
+def seasonality(z: Numbers, m: int) -> float:
+    """The correlation of a series with itself m steps later, less its moving average over m steps."""
+    weights = np.full(m, 1 / m) if m % 2 else np.array([0.5, *np.ones(m - 1), 0.5]) / m
+    half = len(weights) // 2
+    if len(z) < len(weights) + m + 4:
+        return -1.0
+    x = z[half : len(z) - half] - np.convolve(z, weights, "valid")
+    spread = np.median(np.abs(x))
+    x = np.clip(x, -6 * spread, 6 * spread) if spread else x
+    energy = float(x @ x)
+    return float(x[m:] @ x[:-m]) / energy if energy else -1.0

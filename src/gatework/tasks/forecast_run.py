@@ -1,0 +1,128 @@
+"""A Forecaster on disk: run.json says what was chosen, best.safetensors holds what was learned and the histories."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gatework.data.panel import Columns, Panel, Series
+from gatework.data.spacing import Spacing
+from gatework.errors import InputError
+from gatework.notation import EquationError
+from gatework.tasks.forecast_inputs import Beside
+from gatework.tasks.forecast_linear import Linear
+from gatework.tasks.forecast_plan import Plan
+from gatework.tasks.forecast_training import Fitted, Options, untrained
+from gatework.tasks.forecast_use import Model
+from gatework.tasks.run import DESCRIPTION, cell_from_json, cell_to_json, describe, description, new_run
+from gatework.training import BEST, Checkpoint, Progress, load_checkpoint, save_checkpoint
+from gatework.training.checkpoint import check_tensors
+
+if TYPE_CHECKING:
+    from gatework.tasks.forecast import Forecaster
+
+TASK = "series"
+ARRAYS = ("y", "known", "past", "static")  # of a series, beside its times
+
+
+def save(forecaster: "Forecaster", out: Path, *, overwrite: bool = False) -> None:
+    """Writes a fitted Forecaster to the new folder `out`; if anything fails, nothing on the disk has changed."""
+    model = forecaster.fitted
+    fitted = model.fitted
+    with new_run(out, overwrite=overwrite) as new:
+        describe(
+            new.folder,
+            TASK,
+            horizon=forecaster.horizon,
+            season=forecaster.season,
+            levels=list(forecaster.levels),
+            options={**asdict(forecaster.options), "cell": cell_to_json(forecaster.options.cell)},
+            columns=model.panel.columns.to_json(),
+            spacing=asdict(model.panel.spacing),
+            notes=list(model.panel.notes),
+            kind=model.kind,
+            lags=model.lags,
+            network={"inputs": fitted.network.inputs, "known": fitted.network.known_inputs},
+            beside=asdict(model.beside),
+            series=[{"id": each.id, "plan": model.plans[each.id].to_json()} for each in model.panel.series],
+            scores={name: getattr(fitted, name) for name in ("trust", "linear_score", "network_score")},
+        )
+        tensors = {f"model.{name}": tensor for name, tensor in fitted.network.state_dict().items()}
+        numbers = {"linear": fitted.linear.weights, "offsets": fitted.offsets, "factors": fitted.factors}
+        tensors |= {f"learned.{name}": torch.from_numpy(values) for name, values in numbers.items()}
+        tensors |= {f"state.{index}": part for index, part in enumerate(model.states)}
+        tensors |= histories(model.panel)
+        save_checkpoint(new.folder / BEST, tensors, Progress(step=forecaster.options.steps))
+        new.place()
+
+
+def histories(panel: Panel) -> dict[str, Tensor]:
+    """The rows of all series, one after another; static ones one for each; times as whole numbers."""
+    held = {name: np.concatenate([getattr(each, name) for each in panel.series]) for name in ARRAYS[:-1]}
+    held["static"] = np.stack([each.static for each in panel.series])
+    held["times"] = np.concatenate([each.times.astype(np.int64) for each in panel.series])
+    held["lengths"] = np.array([[len(each), len(each.known)] for each in panel.series], np.int64)
+    return {f"history.{name}": torch.from_numpy(np.ascontiguousarray(values)) for name, values in held.items()}
+
+
+def load(path: Path) -> "Forecaster":
+    """Reads what `save` wrote; raises InputError, naming the file, where it is damaged or another task's."""
+    from gatework.tasks.forecast import Forecaster  # noqa: PLC0415  # each knows the other
+
+    values = description(path, TASK)
+    checkpoint = load_checkpoint(path / BEST)
+    try:
+        options = {**values["options"], "cell": cell_from_json(values["options"]["cell"])}
+        columns = Columns.from_json(values["columns"])
+        forecaster = Forecaster(values["horizon"], options["cell"], season=values["season"], levels=values["levels"])
+        forecaster.options, forecaster.columns = Options(**options), columns
+        forecaster.model = model(values, checkpoint, forecaster)
+    except KeyError as error:
+        raise InputError(f"{path / DESCRIPTION} is damaged: {error} is missing") from error
+    except (TypeError, AttributeError, ValueError, IndexError, RuntimeError, EquationError) as error:
+        what = str(error).splitlines()[0]
+        raise InputError(f"{path / DESCRIPTION} is damaged, or not of {path / BEST}: {what}") from error
+    return forecaster
+
+
+def model(values: dict[str, Any], checkpoint: Checkpoint, forecaster: "Forecaster") -> Model:
+    """What was learned, put together again."""
+    names = [each["id"] for each in values["series"]]
+    panel = Panel(
+        tuple(series(names, checkpoint.part("history"), values["spacing"]["unit"])),
+        Spacing(**values["spacing"]),
+        forecaster.columns,
+        tuple(values["notes"]),
+    )
+    plans = {each["id"]: Plan.from_json(each["plan"]) for each in values["series"]}
+    learned = {name: tensor.numpy() for name, tensor in checkpoint.part("learned").items()}
+    if len(learned["offsets"]) != forecaster.horizon:
+        raise ValueError(f"a horizon of {forecaster.horizon}, where {len(learned['offsets'])} steps were learned")
+    network = untrained(forecaster.options, learned["offsets"], **values["network"])
+    check_tensors(checkpoint.path, checkpoint.part("model"), network.state_dict())
+    network.load_state_dict(checkpoint.part("model"))
+    fitted = Fitted(
+        Linear(learned["linear"]), network.eval(), learned["offsets"], factors=learned["factors"], **values["scores"]
+    )
+    state = checkpoint.part("state")
+    states = tuple(state[str(index)] for index in range(len(state)))
+    return Model(panel, plans, Beside.from_json(values["beside"]), values["lags"], fitted, states, values["kind"])
+
+
+def series(names: Sequence[str], held: Mapping[str, Tensor], unit: str) -> Iterator[Series]:
+    """The histories that `histories` laid one after another."""
+    arrays = {name: tensor.numpy() for name, tensor in held.items()}
+    times = arrays["times"] if unit == "step" else arrays["times"].astype("datetime64[s]")
+    end, end_known = 0, 0
+    for name, (T, known), static in zip(names, arrays["lengths"].tolist(), arrays["static"], strict=True):
+        rows, end, ahead, end_known = (
+            slice(end, end + T),
+            end + T,
+            slice(end_known, end_known + known),
+            end_known + known,
+        )
+        yield Series(name, times[rows], arrays["y"][rows], arrays["known"][ahead], arrays["past"][rows], static)

@@ -1,0 +1,143 @@
+"""From what was learned to the forecast of a series: the network's state, its quantiles, the scale of the series."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gatework.data.panel import Panel
+from gatework.tasks.forecast_base import Numbers
+from gatework.tasks.forecast_batches import known_of, padded
+from gatework.tasks.forecast_inputs import LARGEST, Beside, Inputs, prepare
+from gatework.tasks.forecast_plan import PLACES, Plan
+from gatework.tasks.forecast_training import JUDGES, Fitted
+
+States = tuple[Tensor, ...]  # of the networks after the last step of each series, [1,B,M*H] each
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The forecast of one series: quantiles [h,P] of its next values, at `times` [h], for the probabilities [P]."""
+
+    id: str
+    times: Any
+    quantiles: Numbers
+    probabilities: tuple[float, ...]
+
+    def at(self, p: float) -> Numbers:
+        """One quantile [h]."""
+        return np.asarray(self.quantiles[:, self.probabilities.index(round(p, 6))])
+
+    @property
+    def median(self) -> Numbers:
+        return self.at(0.5)
+
+    def band(self, level: float) -> tuple[Numbers, Numbers]:
+        """The borders [h] between which a value lies with a probability of `level` percent."""
+        return self.at(0.5 - level / 200), self.at(0.5 + level / 200)
+
+
+@dataclass(frozen=True)
+class Model:
+    """All that a fit found: the series it learned from, the plan of each, what was learned from all of them together.
+
+    kind: of the frames that were given.
+    """
+
+    panel: Panel
+    plans: dict[str, Plan]
+    beside: Beside
+    lags: int
+    fitted: Fitted
+    states: States
+    kind: str | None = None
+
+    def inputs(self, panel: Panel, horizon: int) -> list[Inputs]:
+        """The series of a panel, prepared."""
+        return [
+            prepare(each, self.plans[each.id], horizon, self.lags, self.beside, panel.spacing) for each in panel.series
+        ]
+
+    def notes(self) -> tuple[str, ...]:
+        """What was mended while reading, and what was chosen, a line each."""
+        return (*self.panel.notes, *chosen(list(self.plans.values())), *trusted(self.fitted))
+
+
+def chosen(plans: Sequence[Plan]) -> list[str]:
+    """The choices for each series in words; for several, how many have which."""
+    if len(plans) == 1:
+        (one,) = plans
+        season = f"season {one.season}" if one.season > 1 else "no season"
+        against = "seasonal naive" if one.season > 1 else "the last value"
+        return [
+            f"{season}{f', and {one.second}' if one.second > 1 else ''}"
+            + ("; the logarithm is forecast, as the swings grow with the level" if one.log else ""),
+            f"base forecast: {one.base_name}; alone it errs {one.score:.2f} times as much as {against}",
+        ]
+    bases = Counter(each.base_name for each in plans).most_common()
+    score = float(np.mean([each.score for each in plans]))
+    shown = ", ".join(f"{base} ({count:,})" for base, count in bases[:4]) + (", ..." if len(bases) > 4 else "")
+    logs = sum(each.log for each in plans)
+    return [
+        f"base forecasts: {shown}; alone they err {score:.2f} times as much as seasonal naive",
+        *([f"the logarithm of {logs:,} series is forecast, as their swings grow with the level"] if logs else []),
+    ]
+
+
+def trusted(fitted: Fitted) -> list[str]:
+    """What the learned parts brought where they were judged."""
+    linear = f"the linear part leaves {fitted.linear_score:.0%} of the base's error"
+    network = (
+        f"the network {fitted.network_score:.0%} of that (trusted by {fitted.trust:.0%})"
+        if fitted.trust
+        else "the network was no help beyond the width of the bands"
+    )
+    return [f"on later stretches than they learned from, {linear}, {network}"]
+
+
+def final_states(fitted: Fitted, inputs: Sequence[Inputs]) -> States:
+    """The state of the networks after the last step of each series."""
+    with torch.no_grad():
+        each = [fitted.network.states(padded([one.x]))[1] for one in inputs]
+    return tuple(torch.cat(parts, 1) for parts in zip(*each, strict=True))
+
+
+def forecasts(model: Model, panel: Panel, horizon: int, probabilities: tuple[float, ...]) -> list[Forecast]:
+    """The forecast of each series of a panel, which begins with the rows of the model's own."""
+    found = []
+    for number, (series, inputs) in enumerate(zip(panel.series, model.inputs(panel, horizon), strict=True)):
+        state = tuple(part[:, number : number + 1] for part in model.states)
+        output = last_output(model, inputs, state, begin=len(model.panel.series[number]))
+        plan = model.plans[series.id]
+        values = inputs.base[-1][:, None] + inputs.scale[-1] * residuals(model.fitted, inputs, output)
+        values = np.exp(values) if plan.log else values
+        values = values if plan.floor is None else np.maximum(values, plan.floor)
+        times = panel.spacing.after(series.times[-1], horizon)
+        found.append(Forecast(series.id, times, np.sort(values, 1), probabilities))
+    return found
+
+
+def last_output(model: Model, inputs: Inputs, state: States, begin: int) -> Tensor:
+    """The outputs [M,H] at a series' last step, from the state before step `begin`."""
+    network = model.fitted.network
+    with torch.no_grad():
+        if begin < len(inputs):
+            output, _ = network.states(padded([inputs.x[begin:]]), state)
+            return output[-1, 0]
+        return state[0][-1, 0].reshape(network.members, network.hidden)
+
+
+def residuals(fitted: Fitted, inputs: Inputs, output: Tensor) -> Numbers:
+    """Quantiles [h,P] of the base's error from the last step on, in units of the scale."""
+    known = torch.from_numpy(known_of(inputs, PLACES)[-1].astype(np.float32))
+    with torch.no_grad():
+        learned = slice(len(JUDGES), None)
+        q = fitted.network.quantiles(output, known if known.shape[1] else None, learned).mean(0).double().numpy()
+    rest = fitted.offsets + fitted.trust * (q - fitted.offsets)
+    median = rest[:, [rest.shape[1] // 2]]
+    linear = np.clip(fitted.linear(inputs)[-1], -LARGEST, LARGEST)
+    return np.asarray(linear[:, None] + median + fitted.factors * (rest - median))
