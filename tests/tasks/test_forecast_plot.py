@@ -31,7 +31,8 @@ def figure(*pairs: tuple[Series, Forecast]):  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize("unit", ["month", "hour", "step"])
 def test_history_and_median_meet_inside_the_bands(unit: str) -> None:
     series, forecast = made("sales", unit=unit)
-    (axis,) = figure((series, forecast)).axes
+    drawn = figure((series, forecast))
+    (axis,), (legend,) = drawn.axes, drawn.legends
     history, median = axis.lines
     assert axis.get_title() == "sales"
     assert np.array_equal(history.get_ydata(), series.y)
@@ -39,7 +40,7 @@ def test_history_and_median_meet_inside_the_bands(unit: str) -> None:
     assert np.array_equal(median.get_ydata(), [series.y[-1], *forecast.median])
     wide, narrow = (band.get_paths()[0].get_extents() for band in axis.collections)
     assert wide.height > narrow.height
-    assert [text.get_text() for text in axis.get_legend().get_texts()] == [
+    assert [text.get_text() for text in legend.get_texts()] == [
         "history",
         "95 % band",
         "80 % band",
@@ -63,7 +64,7 @@ def test_missing_values_are_gaps() -> None:
 def test_the_first_six_of_many_series_are_shown(count: int) -> None:
     drawn = figure(*(made(f"s{i}") for i in range(count)))
     assert [axis.get_title() for axis in drawn.axes] == [f"s{i}" for i in range(min(count, MOST))]
-    title = drawn.get_suptitle()
+    title = drawn.legends[0].get_title().get_text()
     assert title == ("the first 6 of 9 series" if count > MOST else "")
 
 

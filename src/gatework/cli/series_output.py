@@ -13,6 +13,7 @@ import numpy as np
 
 from gatework.data.reading import blamed
 from gatework.data.series import Panel
+from gatework.data.spacing import CLOCK, Spacing
 from gatework.errors import InputError
 from gatework.tasks.forecast_backtest import Backtest
 from gatework.tasks.forecast_plot import check_picture, draw
@@ -74,13 +75,14 @@ def csv_of(panel: Panel, forecasts: Sequence[Forecast], levels: Sequence[float])
     writer.writerow([columns.id or "unique_id", columns.time or "ds", "forecast", *bounds])
     for each in forecasts:
         for time, row in zip(each.times, figures(each, levels), strict=True):
-            writer.writerow([each.id, dated(time), *(f"{number:.7g}" for number in row)])
+            writer.writerow([each.id, dated(time, panel.spacing), *(f"{number:.7g}" for number in row)])
     return written.getvalue()
 
 
-def dated(time: np.generic) -> str:
+def dated(time: np.generic, spacing: Spacing) -> str:
     """A time as CSV files have it: 2024-01-31, or 2024-01-31 13:00:00."""
-    return str(time).removesuffix("T00:00:00").replace("T", " ")
+    written = str(time).replace("T", " ")
+    return written if spacing.unit in CLOCK else written.removesuffix(" 00:00:00")
 
 
 def figures(forecast: Forecast, levels: Sequence[float]) -> np.ndarray:

@@ -21,6 +21,7 @@ UNITS = ("step", *SECONDS, "weekday", *MONTHS)
 ADVERBS = {"day": "daily", "weekday": "Monday to Friday", "year": "yearly"} | {
     unit: f"{unit}ly" for unit in ("hour", "week", "month", "quarter")
 }
+CLOCK = ("second", "minute", "hour")
 YEAR = 31_557_600  # seconds, 365.25 days
 CYCLES = {"hour": 3600, "day": 86_400, "week": 604_800, "month": YEAR // 12, "year": YEAR}  # seconds
 # Lengths that data so often repeats after, in units; a multiple of a unit has those that it divides.
@@ -103,7 +104,7 @@ class Spacing:
             return str(int(time))
         moment = np.datetime64(time, "s")
         date, month = moment.astype("datetime64[D]"), moment.astype("datetime64[M]")
-        if moment != date:
+        if moment != date or self.unit in CLOCK:
             return str(moment).replace("T", " ")[: 19 if self.unit == "second" else 16]
         return str(month) if self.unit in MONTHS and date == month else str(date)
 

@@ -48,9 +48,10 @@ def draw(histories: Sequence[Series], forecasts: Sequence[Forecast], levels: Seq
         draw_one(axis, series, forecast, sorted(levels))
     for axis in axes[len(shown) :]:
         axis.remove()
-    figure.axes[0].legend(fontsize=8, loc="upper left", frameon=False)
-    if len(forecasts) > MOST:
-        figure.suptitle(f"the first {MOST} of {len(forecasts):,} series", fontsize=9)
+    handles, names = figure.axes[0].get_legend_handles_labels()
+    title = f"the first {MOST} of {len(forecasts):,} series" if len(forecasts) > MOST else None
+    place: dict[str, Any] = {"loc": "outside upper right", "ncols": len(names), "fontsize": 8, "frameon": False}
+    figure.legend(handles, names, title=title, title_fontsize=8, **place)
     return figure
 
 
@@ -80,3 +81,4 @@ def draw_one(axis: Any, series: Series, forecast: Forecast, levels: Sequence[flo
         locator = dates.AutoDateLocator()
         axis.xaxis.set_major_locator(locator)
         axis.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+        axis.xaxis.get_offset_text().set_fontsize(8)
