@@ -142,6 +142,15 @@ def test_rows_that_are_known_already_change_nothing(gatework: Command, folder: P
     assert (folder / "g.csv").read_bytes() == (folder / "f.csv").read_bytes()
 
 
+def test_rows_without_times_are_all_new(gatework: Command, folder: Path) -> None:
+    (folder / "count.csv").write_text("y\n" + "".join(f"{i % 7 + i / 9:.2f}\n" for i in range(60)))
+    (folder / "more.csv").write_text("y\n6\n7\n8\n")
+    good(gatework("train", "series", "count.csv", "--horizon", 2, "--out", "new", *SMALL.split()))
+    done = good(gatework("forecast", "new", "more.csv"))
+    assert done.lines[0] == "3 new steps, up to 63: the run goes on from its state"
+    assert [row["ds"] for row in written(folder / "new/forecast.csv")] == ["64", "65"]
+
+
 def test_columns_known_in_the_future_come_with_a_file(gatework: Command, folder: Path) -> None:
     done = good(gatework("forecast", "shop", "future.csv", "--out", "f.csv"))
     assert done.lines[1].split()[0] == "unique_id"

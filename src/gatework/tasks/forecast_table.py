@@ -71,7 +71,13 @@ def going_on(df: Any, panel: Panel) -> Panel:
             f"the series {unknown[0]!r} was not among the {len(panel):,} that were learned ({few}): train with its "
             "history, or leave its rows out"
         )
-    return new
+    return new if panel.columns.time is not None else counted_on(new, panel)
+
+
+def counted_on(new: Panel, panel: Panel) -> Panel:
+    """Rows without times, counted on from those before: all of them are new."""
+    last = {each.id: each.times[-1] for each in panel.series}
+    return replace(new, series=tuple(replace(each, times=each.times + last[each.id]) for each in new.series))
 
 
 def merged(panel: Panel, new: Panel) -> Panel:
