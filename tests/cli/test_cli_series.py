@@ -182,17 +182,31 @@ def test_columns_of_other_names(gatework: Command, folder: Path) -> None:
     assert list(written(folder / "new/forecast.csv")[0])[:3] == ["unique_id", "month", "forecast"]
 
 
-def test_a_backtest_stands_beside_seasonal_naive(
-    gatework: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(forecast_backtest, "rivals", lambda: {"seasonal naive": forecast_rivals.seasonal_naive})
-    done = good(gatework("backtest", "air.csv", "--horizon", 6, "--windows", 2, *SMALL.split()))
+def test_a_backtest_stands_beside_seasonal_naive(gatework: Command, folder: Path) -> None:
+    done = good(gatework("backtest", "air.csv", "--horizon", 6, "--windows", 2, "--naive-only", *SMALL.split()))
     assert done.lines[0].startswith("1 series of 144 values")
     table = done.lines[-3:]
     assert table[0].split()[:2] == ["MASE", "/"]
     assert table[1].startswith("lstm ")
     assert table[2].startswith("seasonal naive ")
     assert "1.000" in table[2]
+
+
+def test_a_backtest_asks_for_every_model_there_is(
+    gatework: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = {"seasonal naive": forecast_rivals.seasonal_naive, "AutoNone": forecast_rivals.seasonal_naive}
+    monkeypatch.setattr(forecast_backtest, "rivals", lambda: there)
+    done = good(gatework("backtest", "air.csv", "--horizon", 6, "--windows", 1, *SMALL.split()))
+    assert [line.split()[0] for line in done.lines[-3:]] == ["lstm", "seasonal", "AutoNone"]
+
+
+@pytest.mark.parametrize("command", ["train series", "forecast", "backtest"])
+def test_help_says_how_and_fits_a_terminal(gatework: Command, command: str) -> None:
+    done = gatework(*command.split(), "--help")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.startswith(f"Usage: gatework {command}")
+    assert all(len(line) <= 80 for line in done.lines)
 
 
 def test_ctrl_c_leaves_nothing_behind(gatework: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,6 +241,8 @@ REFUSED = {
     f"train series air.csv {TRAIN} --levels high": "--levels high: expected percents",
     f"train series air.csv {TRAIN} --levels 120": "levels holds 120",
     f"train series air.csv {TRAIN} --cell lsmt": "unknown cell 'lsmt'",
+    f"train series air.csv {TRAIN} --cell gru --equations mine.txt": "--cell gru and --equations mine.txt: give one",
+    f"train series air.csv {TRAIN} --equations mine.txt": "cannot read mine.txt",
     f"train series air.csv {TRAIN} --out air": "air exists",
     f"train series air.csv {TRAIN} --hidden 0": "hidden is 0",
     "train series air.csv --out new": "Missing option '--horizon'",

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from gatework.cells import Cell
 from gatework.cli.bench import split
 from gatework.cli.options import CONSTANT_HELP, chosen_cell
 from gatework.cli.series_output import Files, forecast_lines, score_lines
@@ -19,12 +20,14 @@ from gatework.data.series import Panel, read_panel
 from gatework.errors import InputError
 from gatework.tasks.forecast import Forecaster
 from gatework.tasks.forecast_backtest import backtest as rolled
+from gatework.tasks.forecast_rivals import seasonal_naive
 from gatework.tasks.forecast_run import load, save
 from gatework.tasks.forecast_table import going_on, merged
 from gatework.tasks.forecast_training import Options
 from gatework.tasks.run import check_free
 
 LEVELS = "80,95"  # percent
+NAIVE = "seasonal naive"
 
 Table = Annotated[
     str, typer.Argument(help="CSV or Parquet, a row for each time; - for standard input.", metavar="FILE")
@@ -42,7 +45,7 @@ Past = Annotated[list[str] | None, typer.Option(help="Columns known up to now on
 Static = Annotated[list[str] | None, typer.Option(help="Columns with one value for each series.", metavar="A,B")]
 Horizon = Annotated[int, typer.Option(help="Steps to forecast, h.")]
 Season = Annotated[str, typer.Option(help="Its length in steps, 1 for none, or auto: found in the series.")]
-CellName = Annotated[str, typer.Option(help="A cell by name; gatework cells lists them.")]
+CellName = Annotated[str | None, typer.Option(help="A cell by name; gatework cells lists them.  [default: lstm]")]
 Equations = Annotated[Path | None, typer.Option(help="A file with the equations of your own cell.")]
 Constant = Annotated[list[str] | None, typer.Option(help=CONSTANT_HELP)]
 Members = Annotated[int, typer.Option(help="Networks whose forecasts are averaged.")]
@@ -67,7 +70,7 @@ def train(
     static: Static = None,
     season: Season = "auto",
     levels: Annotated[str, typer.Option(help="Bands to learn, in percent.")] = LEVELS,
-    cell: CellName = "lstm",
+    cell: CellName = None,
     equations: Equations = None,
     constant: Constant = None,
     members: Members = Options.members,
@@ -85,7 +88,7 @@ def train(
     check_free(out, overwrite)
     forecaster = Forecaster(
         horizon,
-        chosen_cell(cell, equations, constant),
+        cell_of(cell, equations, constant),
         season=season_of(season),
         levels=numbers("--levels", levels),
         target=target,
@@ -117,7 +120,7 @@ def forecast(
     file: Annotated[
         str | None,
         typer.Argument(
-            help="Rows that came since, and the future of known columns.", metavar="[FILE]", show_default=False
+            help="Rows that came since, and the future of known columns.", metavar="FILE", show_default=False
         ),
     ] = None,
     levels: Annotated[
@@ -155,6 +158,9 @@ def backtest(
     file: Table,
     horizon: Horizon = ...,  # type: ignore[assignment]
     windows: Annotated[int, typer.Option(help="Stretches of the horizon at the end of each series to forecast.")] = 5,
+    naive_only: Annotated[
+        bool, typer.Option("--naive-only", help="Compare with seasonal naive alone, which takes no time.")
+    ] = False,
     target: Target = "y",
     time: Time = "ds",
     id: Id = "unique_id",
@@ -162,7 +168,7 @@ def backtest(
     past: Past = None,
     static: Static = None,
     season: Season = "auto",
-    cell: CellName = "lstm",
+    cell: CellName = None,
     equations: Equations = None,
     constant: Constant = None,
     members: Members = Options.members,
@@ -179,7 +185,7 @@ def backtest(
     """
     forecaster = Forecaster(
         horizon,
-        chosen_cell(cell, equations, constant),
+        cell_of(cell, equations, constant),
         season=season_of(season),
         target=target,
         time=time or None,
@@ -200,11 +206,19 @@ def backtest(
     for note in panel.notes:
         print(note)
     with bar("windows") as report:
-        found = rolled(forecaster, panel, windows, report=report)
+        beside = {NAIVE: seasonal_naive} if naive_only else None
+        found = rolled(forecaster, panel, windows, beside=beside, report=report)
     for note in found.notes[-1][len(panel.notes) :]:
         print(f"last window: {note}")
     for line in score_lines(found, windows, horizon):
         print(line)
+
+
+def cell_of(name: str | None, equations: Path | None, constant: list[str] | None) -> Cell:
+    """The cell by name, or of a file of equations."""
+    if name is not None and equations is not None:
+        raise InputError(f"--cell {name} and --equations {equations}: give one of them")
+    return chosen_cell(name or "lstm", equations, constant)
 
 
 def season_of(given: str) -> int | Literal["auto"]:

@@ -24,7 +24,7 @@ MOST_LINES = 48  # of a forecast that are printed
 SCORES = {  # of a backtest: heading, and how a figure is written
     "mase": ("MASE", "{:.3f}"),
     "relative_mase": ("/ naive", "{:.3f}"),
-    "smape": ("sMAPE", "{:.1f} %"),
+    "smape": ("sMAPE", "{:.1f}%"),
     "rmse": ("RMSE", "{:,.4g}"),
     "scaled_quantile_loss": ("quantile loss", "{:.3f}"),
     "coverage_80": ("in 80 % band", "{:.0%}"),
