@@ -1,5 +1,6 @@
 #include "threads.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 
 #include <atomic>
@@ -12,25 +13,69 @@
 namespace gatework {
 namespace {
 
-struct Pool {
-    std::mutex one_call;
-    std::mutex door;
-    std::condition_variable wake, done;
-    std::vector<std::thread> workers;
-    void (*work)(int, void*) = nullptr;
-    void* context = nullptr;
-    long turn = 0;
-    int wanted = 0, running = 0;
-    std::exception_ptr failed;  // the first thing that a thread of this call has raised
+using Work = void (*)(int thread, void* context);
 
-    void attempt(int index) {
+// One call of all threads: the work, and the first thing that one of them raises.
+struct Call {
+    Work work;
+    void* context;
+    std::mutex door;
+    std::exception_ptr failed;
+
+    void attempt(int thread) {
         try {
-            work(index, context);
+            work(thread, context);
         } catch (...) {
             std::lock_guard lock(door);
             if (!failed) failed = std::current_exception();
         }
     }
+};
+
+// GNU OpenMP, if this process has loaded it, as torch does: its threads wait busily for more work, and would take a
+// processor from any others that were woken meanwhile.
+struct OpenMp {
+    void (*parallel)(void (*)(void*), void*, unsigned threads, unsigned flags) = nullptr;
+    int (*threads)() = nullptr;
+    int (*number)() = nullptr;
+
+    OpenMp() {
+#if defined(__linux__)
+        void* library = dlopen("libgomp.so.1", RTLD_LAZY | RTLD_NOLOAD);
+        if (library == nullptr) return;
+        find(library, "omp_get_num_threads", threads);
+        find(library, "omp_get_thread_num", number);
+        find(library, "GOMP_parallel", parallel);
+#endif
+    }
+
+    template <class F>
+    static void find(void* library, const char* name, F& function) { function = reinterpret_cast<F>(dlsym(library, name)); }
+
+    // Whether it had as many threads for the call; if not, nothing was done.
+    bool run(int many, Call& call) const {
+        if (!parallel || !threads || !number) return false;
+        struct Team { const OpenMp& openmp; Call& call; int many; std::atomic<bool> whole{true}; } team{*this, call, many};
+        parallel([](void* context) {
+            Team& of = *static_cast<Team*>(context);
+            if (of.openmp.threads() == of.many) of.call.attempt(of.openmp.number());
+            else of.whole = false;
+        }, &team, static_cast<unsigned>(many), 0);
+        return team.whole;
+    }
+};
+
+struct Pool {
+    const bool shares;  // the threads of OpenMP
+    std::mutex one_call;
+    std::mutex door;
+    std::condition_variable wake, done;
+    std::vector<std::thread> workers;
+    Call* given = nullptr;
+    long turn = 0;
+    int wanted = 0, running = 0;
+
+    explicit Pool(bool shares) : shares(shares) {}
 
     void live(int index) {
         long seen = 0;
@@ -40,45 +85,46 @@ struct Pool {
             seen = turn;
             if (index >= wanted) continue;
             lock.unlock();
-            attempt(index);
+            given->attempt(index);
             lock.lock();
             if (--running == 0) done.notify_one();
         }
     }
 
-    void call(int threads, void (*what)(int, void*), void* with) {
+    void run(int threads, Call& call) {
         std::lock_guard only(one_call);
+        static const OpenMp openmp;
+        if (shares && openmp.run(threads, call)) return;
         {
             std::lock_guard lock(door);
             while (static_cast<int>(workers.size()) < threads - 1) {
                 const int index = static_cast<int>(workers.size()) + 1;
                 workers.emplace_back([this, index] { live(index); });
             }
-            work = what;
-            context = with;
+            given = &call;
             wanted = threads;
             running = threads - 1;
-            failed = nullptr;
             ++turn;
         }
         wake.notify_all();
-        attempt(0);
+        call.attempt(0);
         std::unique_lock lock(door);
         done.wait(lock, [&] { return running == 0; });
-        if (failed) std::rethrow_exception(failed);
     }
 };
 
-// Never destroyed: its threads would outlive it. A forked child has none of them, and starts anew.
-std::atomic<Pool*> pool{new Pool};
+// Never destroyed: its threads would outlive it. A forked child has none of them, nor those of OpenMP, and starts anew.
+std::atomic<Pool*> pool{new Pool(true)};
 
-[[maybe_unused]] const int at_fork = pthread_atfork(nullptr, nullptr, [] { pool.store(new Pool); });
+[[maybe_unused]] const int at_fork = pthread_atfork(nullptr, nullptr, [] { pool.store(new Pool(false)); });
 
 }  // namespace
 
-void parallel(int threads, void (*work)(int thread, void* context), void* context) {
-    if (threads == 1) work(0, context);
-    else pool.load()->call(threads, work, context);
+void parallel(int threads, Work work, void* context) {
+    if (threads == 1) return work(0, context);
+    Call call{work, context, {}, nullptr};
+    pool.load()->run(threads, call);
+    if (call.failed) std::rethrow_exception(call.failed);
 }
 
 }  // namespace gatework

@@ -1,6 +1,9 @@
 """The native engine among threads and processes: several callers at once, forked children, the same numbers again."""
 
 import multiprocessing
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
@@ -123,3 +126,35 @@ def test_a_forked_child_runs_the_engine_after_its_parent_did(threads):
         assert torch.equal(value, expected)
     with torch.no_grad():  # and the parent goes on
         assert torch.equal(native.run(of.program, of.params, of.x, of.state)[0], output)
+
+
+# -- whose they are
+
+COUNTED = """
+import os, torch, gatework as gw
+torch.set_num_threads(3)
+torch.ones(1 << 22).exp()
+before = len(os.listdir("/proc/self/task"))
+gw.LSTM(64, 128)(torch.ones(50, 64, 64))[0].sum().backward()
+print("gomp" in open("/proc/self/maps").read(), len(os.listdir("/proc/self/task")) - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts the threads of a process as Linux shows them")
+def test_the_threads_are_torchs_own_where_they_are_those_of_gnu_openmp():
+    done = subprocess.run([sys.executable, "-c", COUNTED], capture_output=True, text=True, check=True)
+    with_openmp, more = done.stdout.split()
+    assert int(more) <= (1 if with_openmp == "True" else 3)  # autograd has one for itself
+
+
+LIMITED = """
+import torch, gatework as gw
+torch.set_num_threads(3)
+print(gw.LSTM(64, 128)(torch.ones(50, 64, 64))[0].shape)
+"""
+
+
+def test_with_fewer_threads_of_openmp_than_asked_for_the_core_takes_its_own():
+    limited = os.environ | {"OMP_THREAD_LIMIT": "2"}
+    done = subprocess.run([sys.executable, "-c", LIMITED], env=limited, capture_output=True, text=True, check=True)
+    assert "[50, 64, 128]" in done.stdout
