@@ -150,3 +150,16 @@ def test_this_machine_is_described():
 def test_the_processor_is_named_by_linux():
     assert processor("processor\t: 0\nmodel name\t: Abacus 3 @ 2 beads\nmodel name\t: x") == "Abacus 3 @ 2 beads"
     assert processor("") != ""
+
+
+def test_runs_of_one_machine_are_shown_as_one_the_later_figure_for_what_both_measured():
+    first = report(measured("memory", 0.5, A), measured("memory", 0.6, B), skipped=[Skipped("lstm-onnx", "no onnx")])
+    later = Report(replace(MACHINE, ceiling=240.0), measurements=[measured("memory", 0.7, B), measured("stream", 1.0)])
+    both = first.with_more(later)
+    assert [(m.row, m.figure.median) for m in both.measurements] == [("memory", 0.5), ("memory", 0.7), ("stream", 1.0)]
+    assert (both.machine.ceiling, both.finished, both.skipped) == (240.0, False, first.skipped)
+
+
+def test_runs_of_two_machines_are_not_shown_as_one():
+    with pytest.raises(InputError, match=r"another machine or with other settings: isa, threads$"):
+        report().with_more(Report(replace(MACHINE, isa="fingers", threads=10)))

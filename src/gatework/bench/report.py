@@ -1,8 +1,8 @@
 """What was measured as tables, as JSON, and as a part of a document."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from gatework.bench.machine import Machine
@@ -54,6 +54,20 @@ class Report:
         except (KeyError, TypeError) as error:
             raise InputError(f"damaged: {error}; gatework bench --json writes it whole") from error
 
+    def with_more(self, other: Self) -> Self:
+        """Both reports as one: of what both have measured, the other's figures. Raises InputError for two machines."""
+        if unlike := [name for name, one, two in pairs(self.machine, other.machine) if one != two]:
+            raise InputError(f"measured on another machine or with other settings: {', '.join(unlike)}")
+        kept = {(m.row, m.variant, m.shape): m for m in (*self.measurements, *other.measurements)}
+        return replace(
+            self,
+            machine=other.machine,
+            quick=self.quick or other.quick,
+            finished=self.finished and other.finished,
+            measurements=list(kept.values()),
+            skipped=list(dict.fromkeys((*self.skipped, *other.skipped))),
+        )
+
     def text(self) -> str:
         """The header, the table of rows, and the shapes of each, in Markdown that reads as text."""
         shown = [row for row in ROWS.values() if self.of(row.name)]
@@ -63,6 +77,13 @@ class Report:
             parts.append("\n".join(f"- not measured: {skip.row}: {skip.reason}" for skip in self.skipped))
         parts += [f"### {row.title}\n\n{details(row, self.of(row.name))}" for row in shown]
         return "\n\n".join(parts) + "\n"
+
+
+def pairs(one: Machine, two: Machine) -> Iterator[tuple[str, Any, Any]]:
+    """What two machines are and run, name by name; ceiling and date are those of a day."""
+    for name, value in asdict(one).items():
+        if name not in ("ceiling", "date"):
+            yield name, value, getattr(two, name)
 
 
 def header(report: Report) -> str:

@@ -53,7 +53,10 @@ def bench(
     to_plot: Annotated[
         Path | None, typer.Option("--plot", help="Measure and draw how cost grows with T, B, H and layers.")
     ] = None,
-    saved: Annotated[Path | None, typer.Option("--from", help="Show what --json saved; measure nothing.")] = None,
+    saved: Annotated[
+        list[Path] | None,
+        typer.Option("--from", help="Show what --json saved, together if repeated; measure nothing."),
+    ] = None,
 ) -> None:
     """Measures gatework's layers against torch and others: time, memory, targets met or missed.
 
@@ -62,10 +65,10 @@ def bench(
     minutes at each shape and runs only where --only names it.
     """
     files = Files(to_json, markdown, to_plot)
-    if saved is not None:
+    if saved:
         if only or shape or cell or quick:
-            raise InputError(f"--from {saved} measures nothing: leave out --only, --shape, --cell and --quick")
-        report = read(saved)
+            raise InputError(f"--from {saved[0]} measures nothing: leave out --only, --shape, --cell and --quick")
+        report = together(saved)
         check(files)
     else:
         settings = Settings(
@@ -81,7 +84,7 @@ def bench(
         measure(rows, settings, report, files)
     print(report.text(), end="")
     finish(report, files)
-    if not report.finished and saved is None:
+    if not report.finished and not saved:
         raise typer.Exit(INTERRUPTED)
 
 
@@ -168,6 +171,18 @@ def document(path: Path, text: str) -> str:
         return with_part(old, text)
     except InputError as error:
         raise InputError(f"--markdown {path}: {error}") from error
+
+
+def together(saved: Sequence[Path]) -> Report:
+    """What several runs have saved, as one."""
+    report = read(saved[0])
+    for path in saved[1:]:
+        further = read(path)
+        try:
+            report = report.with_more(further)
+        except InputError as error:
+            raise InputError(f"--from {saved[0]} --from {path}: {error}") from error
+    return report
 
 
 def read(path: Path) -> Report:
