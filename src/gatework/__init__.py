@@ -7,6 +7,7 @@ from gatework.errors import InputError
 from gatework.layers import GRU, LSTM, RNN, Recurrent, convert
 from gatework.notation import EquationError
 from gatework.recording import record
+from gatework.tasks.classify_estimators import SequenceClassifier, SequenceRegressor, Tagger
 from gatework.tasks.forecast import Forecaster
 
 __version__ = version("gatework")
@@ -20,6 +21,9 @@ __all__ = [
     "Forecaster",
     "InputError",
     "Recurrent",
+    "SequenceClassifier",
+    "SequenceRegressor",
+    "Tagger",
     "cells",
     "convert",
     "record",

@@ -1,7 +1,7 @@
 import pytest
 from cli_toys import Command
 
-COMMANDS = ["train", "train text", "sample", "score", "cells", "verify", "bench"]
+COMMANDS = ["train", "train text", "train labels", "sample", "score", "predict", "cells", "verify", "bench"]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -15,10 +15,18 @@ def test_help_says_how_and_fits_a_terminal(gatework: Command, command: str) -> N
 def test_commands_are_listed_in_the_order_of_use(gatework: Command) -> None:
     out = gatework("--help").out
     listed = out[out.index("Commands:") :].split()
-    assert [word for word in listed if word in COMMANDS] == ["train", "sample", "score", "cells", "verify", "bench"]
+    assert [word for word in listed if word in COMMANDS] == [
+        "train",
+        "sample",
+        "score",
+        "predict",
+        "cells",
+        "verify",
+        "bench",
+    ]
 
 
-@pytest.mark.parametrize("command", ["", "train", "train text"])
+@pytest.mark.parametrize("command", ["", "train", "train text", "train labels"])
 def test_a_command_without_anything_shows_its_help(gatework: Command, command: str) -> None:
     done = gatework(*command.split())
     assert (done.status, done.out) == (2, "")

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from gatework import __version__
-from gatework.cli import bench, cells, train, use
+from gatework.cli import bench, cells, labels, series, train, use
 from gatework.cli.options import INTERRUPTED
 from gatework.errors import InputError
 from gatework.notation import EquationError, EquationWarning
@@ -37,6 +37,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(train.app, name="train")
+train.app.command("labels", no_args_is_help=True)(labels.train)
+train.app.command("series", no_args_is_help=True)(series.train)
 
 
 def print_version(wanted: bool) -> None:
@@ -56,6 +58,9 @@ def options(
 
 app.command("sample")(use.sample)
 app.command("score")(use.score)
+app.command("predict")(labels.predict)
+app.command("forecast")(series.forecast)
+app.command("backtest", no_args_is_help=True)(series.backtest)
 app.command("cells")(cells.cells)
 app.command("verify")(cells.verify)
 app.command("bench")(bench.bench)

@@ -1,6 +1,7 @@
 """What a training tells while it runs: a live line on a terminal, plain lines elsewhere."""
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -15,10 +16,15 @@ PLAIN_EVERY = 10.0  # seconds between two plain lines
 SMOOTHING = 0.98  # of the loss shown, per step
 
 
-class TrainingProgress:
-    """Prints the events of a training; `unit` is what a token is called."""
+def in_bits(loss: float) -> str:
+    return f"{bits(loss):.3f} bits"
 
-    def __init__(self, unit: str, console: Console | None = None) -> None:
+
+class TrainingProgress:
+    """Prints the events of a training; `unit` is what a token is called, `figure` writes a loss."""
+
+    def __init__(self, unit: str, console: Console | None = None, *, figure: Callable[[float], str] = in_bits) -> None:
+        self.figure = figure
         self.unit, self.console = unit, console or Console(highlight=False, soft_wrap=True)
         self.live = Live(console=self.console, auto_refresh=False, transient=True) if self.console.is_terminal else None
         self.shown = -PLAIN_EVERY
@@ -43,7 +49,7 @@ class TrainingProgress:
             case Saved():
                 pass  # every half minute; the end says where it is
             case _:
-                self.say(described(event))
+                self.say(described(event, self.figure))
 
     def say(self, line: str) -> None:
         """Prints a line that stays."""
@@ -61,7 +67,7 @@ class TrainingProgress:
         self.loss = weight * (self.loss or 0.0) + (1 - weight) * event.loss
         if not self.due(LIVE_EVERY if self.live is not None else PLAIN_EVERY) and event.step != event.total:
             return
-        line = step_line(event, self.loss, self.unit)
+        line = step_line(event, self.figure(self.loss), self.unit)
         if self.live is not None:
             self.draw(line)
         else:
@@ -80,22 +86,22 @@ class TrainingProgress:
         self.live.update(Text(line, overflow="ellipsis", no_wrap=True), refresh=True)
 
 
-def step_line(event: Step, loss: float, unit: str) -> str:
+def step_line(event: Step, loss: str, unit: str) -> str:
     total = f"/{event.total:,}" if event.total is not None else ""
     left = f"  {clock(event.left)} left" if event.left is not None else ""
     return (
-        f"epoch {event.epoch}  step {event.step:,}{total}  {bits(loss):.3f} bits  "
+        f"epoch {event.epoch}  step {event.step:,}{total}  {loss}  "
         f"{event.tokens_per_second:,.0f} {unit}/s  gradient {event.gradient_norm:.2f} "
         f"({event.clipped_share:.0%} clipped){left}"
     )
 
 
-def described(event: Event) -> str:
+def described(event: Event, figure: Callable[[float], str] = in_bits) -> str:
     """An event that is no step, in one line."""
     match event:
         case Validation():
             best = ", the best so far" if event.best else ""
-            return f"step {event.step:,}: validation {bits(event.loss):.3f} bits{best}"
+            return f"step {event.step:,}: validation {figure(event.loss)}{best}"
         case Plan():
             return f"planned {event.total:,} steps at {event.step_seconds * 1000:.1f} ms a step"
         case Resumed():

@@ -114,4 +114,4 @@ class LabelBatches:
 
 def in_order_of_length(encoded: Encoded, size: int) -> Iterator[Tensor]:
     """Yields the numbers of all sequences in batches, the longest first, for use without learning."""
-    yield from encoded.lengths.argsort(descending=True, stable=True).split(size)
+    yield from torch.split(encoded.lengths.argsort(descending=True, stable=True), size)

@@ -1,0 +1,93 @@
+"""A run of labels on disk: what was learnt, from what, and the weights. Loading executes nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self, cast, get_args
+
+import torch
+
+from gatework.data.labels import Kind
+from gatework.data.labels_encoding import (
+    Classes,
+    Inputs,
+    Targets,
+    Tokens,
+    inputs_from_json,
+    targets_from_json,
+)
+from gatework.errors import InputError
+from gatework.tasks.classify_model import SequenceModel
+from gatework.tasks.classify_options import Options
+from gatework.tasks.run import DESCRIPTION, description
+from gatework.training import BEST, LAST, load_weights
+
+TASK = "labels"
+DATA = "data.safetensors"  # the prepared sequences, to go on training with
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a model of labels is: the kind of its labels, its options, how it reads sequences, what it predicts."""
+
+    kind: Kind
+    options: Options
+    inputs: Inputs
+    targets: Targets
+
+    def untrained(self) -> SequenceModel:
+        """A model with fresh weights, drawn from the seed."""
+        torch.manual_seed(self.options.random_state)
+        outputs = len(self.targets.values) if isinstance(self.targets, Classes) else 1
+        tokens = isinstance(self.inputs, Tokens)
+        return SequenceModel(self.options, self.inputs.width, outputs, tokens=tokens, kind=self.kind)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "options": self.options.to_json(),
+            "inputs": self.inputs.to_json(),
+            "targets": self.targets.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """What `to_json` gave; ValueError, TypeError or KeyError for anything else."""
+        kind, targets = values["kind"], targets_from_json(values["targets"])
+        if kind not in get_args(Kind) or isinstance(targets, Classes) != (kind != "number"):
+            raise ValueError(f"its labels cannot be of kind {kind!r}")
+        options = Options.from_json(values["options"])
+        return cls(cast(Kind, kind), options, inputs_from_json(values["inputs"]), targets)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of labels, opened; source: the file that it learnt from, None where it was Python's objects."""
+
+    path: Path
+    job: Job
+    source: str | None
+
+    @classmethod
+    def open(cls, path: Path) -> "Run":
+        """Reads run.json; raises InputError, naming the file, where it is damaged."""
+        values = description(path, TASK)
+        try:
+            run = cls(path, Job.from_json(values), values["source"])
+            with torch.device("meta"):
+                replace(run.job, options=replace(run.job.options, engine="auto")).untrained()
+        except KeyError as error:
+            raise InputError(f"{path / DESCRIPTION} is damaged: {error} is missing") from error
+        except (TypeError, AttributeError, ValueError, RuntimeError, OverflowError) as error:
+            raise InputError(f"{path / DESCRIPTION} is damaged: {error}") from error
+        return run
+
+    def model(self, *, device: str = "cpu") -> SequenceModel:
+        """The trained model, in evaluation mode: the best weights, or the last where none were evaluated."""
+        model = self.job.untrained()
+        best = self.path / BEST
+        load_weights(best if best.exists() else self.path / LAST, model)
+        try:
+            return model.to(device).eval()
+        except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for the device
+            raise InputError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
