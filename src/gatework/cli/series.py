@@ -258,7 +258,7 @@ def told(before: Panel, after: Panel) -> str:
     new = sum(map(len, after.series)) - sum(map(len, before.series))
     last = after.spacing.show(max(each.times[-1] for each in after.series))
     if not new:
-        return f"no new values after {last}: the forecast starts there, as it would without the file"
+        return f"no new values after {last}: the forecast starts there"
     return f"{new:,} new {'step' if new == 1 else 'steps'}, up to {last}: the run goes on from its state"
 
 
