@@ -71,7 +71,7 @@ def test_a_table_without_times_counts_its_rows() -> None:
     assert panel.columns.time is None
     assert_array_equal(panel.series[1].times, [1, 2])
     assert_array_equal(panel.series[1].y, [2, 4])
-    assert panel.notes == ("no column of times: the rows are counted, in their order",)
+    assert panel.notes == ("no column of dates: the rows are counted, in their order",)
 
 
 def test_the_one_column_of_dates_is_the_time(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_gaps_are_named_and_filled_as_missing(tmp_path: Path) -> None:
     assert panel.series[0].times[3] == np.datetime64("2020-04")
     assert panel.notes == (
         "1 time is missing, first 2020-04: counted as missing values",
-        "2 of 6 values of y are missing: they are left out, not invented",
+        "1 of 5 values of y are missing: they are left out, not invented",
     )
 
 
@@ -193,7 +193,7 @@ BAD = {
     "doubled": (
         "ds,y\n2020-01,1\n2020-02,2\n2020-01,3",
         Columns(),
-        "line 4: the time 2020-01-01T00:00:00 is there already, with other values, at line 2: keep one of them",
+        "line 4: the time 2020-01-01 is there already, with other values, at line 2: keep one of them",
     ),
     "series not told apart": (
         "ds,y,shop\n2020-01,1,a\n2020-01,2,b",
@@ -203,7 +203,7 @@ BAD = {
     "doubled in a series": (
         "unique_id,ds,y\na,2020-01,1\nb,2020-01,1\na,2020-01,3",
         Columns(),
-        "line 4: the time 2020-01-01T00:00:00 of 'a' is there already",
+        "line 4: the time 2020-01-01 of 'a' is there already",
     ),
     "no name": ("unique_id,ds,y\na,2020-01,1\n,2020-01,1", Columns(), "line 3: unique_id is missing"),
     "one time": ("ds,y\n2020-01,1", Columns(), "one time for each series: expected several"),

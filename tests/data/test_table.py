@@ -40,6 +40,12 @@ def test_a_place_is_the_line_in_the_file(tmp_path: Path) -> None:
     assert [table.place(row) for row in range(2)] == ["line 3", "line 5"]
 
 
+def test_blank_lines_are_skipped(tmp_path: Path) -> None:
+    table = read_table(csv(tmp_path, "\n;;\nds;y\n1;2\n;\n3;4\n"))
+    assert_array_equal(table.numbers("y"), [2, 4])
+    assert table.place(0) == "line 4"
+
+
 def test_standard_input_is_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"y\n1\n2\n")))
     assert_array_equal(read_table("-").numbers("y"), [1, 2])

@@ -73,7 +73,7 @@ def read_panel(
         check_static(table, columns, name, one)
         series.append(filled(name, one, spacing) if going_on else trimmed(filled(name, one, spacing), columns))
     notes += missing_times(spacing, names, [rows.times[group] for group in groups])
-    notes += missing_values(columns, series, going_on)
+    notes += [] if going_on else missing_values(columns, [rows.take(group) for group in groups])
     return Panel(tuple(series), spacing, columns, tuple(notes))
 
 
@@ -88,7 +88,7 @@ def resolved(table: Table, columns: Columns, spacing: Spacing | None, going_on: 
     if time == DEFAULTS.time and time not in table.columns and spacing is None:
         time = only_dates(table, replace(columns, time=None, id=id))
         notes.append(
-            f"column {time!r} holds the times" if time else "no column of times: the rows are counted, in their order"
+            f"column {time!r} holds the times" if time else "no column of dates: the rows are counted, in their order"
         )
     for name in (time, id, *columns.known, *columns.past, *columns.static):
         if name is not None:
@@ -208,14 +208,13 @@ def same_numbers(a: Numbers, b: Numbers) -> npt.NDArray[np.bool_]:
 def doubled(table: Table, columns: Columns, names: list[str], rows: Rows, at: int) -> str:
     """What is wrong where a time comes twice with different values."""
     now, before = (table.place(rows.row[index]) for index in (at, at - 1))
+    shown = Spacing("day" if rows.times.dtype.kind == "M" else "step").show(rows.times[at])
     of = "" if columns.id is None else f" of {names[rows.series[at]]!r}"
     others = [name for name in table.columns if name not in {columns.target, columns.time, columns.id}]
     remedy = "keep one of them"
     if columns.id is None and others:
         remedy += f", or name the column that tells series apart: there are also {', '.join(map(repr, others))}"
-    return (
-        f"{table.name}, {now}: the time {rows.times[at]}{of} is there already, with other values, at {before}: {remedy}"
-    )
+    return f"{table.name}, {now}: the time {shown}{of} is there already, with other values, at {before}: {remedy}"
 
 
 def found_spacing(table: Table, columns: Columns, rows: Rows, groups: list[npt.NDArray[Any]]) -> Spacing:
@@ -269,9 +268,11 @@ def trimmed(series: Series, columns: Columns) -> Series:
     )
 
 
-def missing_values(columns: Columns, series: list[Series], going_on: bool) -> list[str]:
-    """What to say about missing values of the target."""
-    missing, total = sum(int(np.isnan(each.y).sum()) for each in series), sum(map(len, series))
-    if going_on or not missing:
+def missing_values(columns: Columns, rows: list[Rows]) -> list[str]:
+    """What to say about rows between the first and the last value of their series that have none."""
+    there = [np.flatnonzero(~np.isnan(one.y)) for one in rows]
+    total = sum(int(places[-1] - places[0]) + 1 for places in there)
+    missing = total - sum(map(len, there))
+    if not missing:
         return []
     return [f"{missing:,} of {total:,} values of {columns.target} are missing: they are left out, not invented"]

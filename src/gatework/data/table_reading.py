@@ -72,13 +72,13 @@ def read_parquet(path: Path, name: str) -> nw.DataFrame[Any]:
 
 def csv_table(text: str, name: str) -> Table:
     """The columns of a CSV text, all as texts: what they mean is decided where they are used."""
-    header = text.partition("\n")[0]
+    header = text.lstrip().partition("\n")[0]
     delimiter = max(DELIMITERS, key=header.count)
     lines: list[int] = []
     rows: list[list[str]] = []
     with damage_named(name):
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        names = [field.strip() for field in next(reader, [])]
+        names = [field.strip() for field in next(filter(any, reader), [])]
         for row in reader:
             if any(row):
                 check_width(name, reader.line_num, row, names)
