@@ -51,7 +51,7 @@ class Forecaster:
     base is a simple forecast chosen by a rolling check (gatework.tasks.forecast_base); scale_t is its error of late;
     the linear part is a ridge regression on lags and on other simple forecasts; the network sees the whole history,
     the state carried, and predicts quantiles of what is left. What a part is trusted with, and how wide the bands are,
-    is measured on the last two fifths of the history with parts that have not learned from them.
+    is measured on the last third of the history with parts that have not learned from them.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Forecaster:
         known: Sequence[str] = (),
         past: Sequence[str] = (),
         static: Sequence[str] = (),
-        members: int = 4,
+        members: int = 3,
         hidden: int = 16,
         dropout: float = 0.3,
         steps: int = 120,

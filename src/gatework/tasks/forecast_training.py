@@ -1,7 +1,9 @@
 """Fitting: the linear part, the networks, how far they are to be trusted, and how wide the bands must be."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import torch
@@ -15,10 +17,13 @@ from gatework.tasks.forecast_inputs import LARGEST, Inputs
 from gatework.tasks.forecast_linear import CUTS, Linear, cut, fit_linear
 from gatework.tasks.forecast_model import Ensemble, one_cycle, pinball
 
-JUDGES = (0.6, 0.8)  # networks that learn from such a share of each series alone, to be judged on what follows
+JUDGES = (0.7,)  # networks that learn from such a share of each series alone, to be judged on what follows
 TRUST = (0.0, 0.25, 0.5, 0.75, 1.0)  # shares of what the network says that are tried
 WORTH = 0.995  # a larger share must bring the error down to this
-NARROWEST, WIDEST = 0.5, 2.5  # factors of a band's width
+LEAST_INDEPENDENT = 3.0  # errors that a width is taken to rest on
+WIDEST = 3.0  # factor of a band's width
+ORIGINS = 384  # about, that each step learns from, drawn from all of a batch, and
+LEAST_ORIGINS = 48  # at least of each series
 PASSES = 12  # over all series, where the number of steps does not give as many
 
 Whole = NDArray[np.int64]
@@ -31,7 +36,7 @@ class Options:
 
     cell: Cell
     hidden: int = 16
-    members: int = 4
+    members: int = 3
     dropout: float = 0.3
     steps: int = 120
     learning_rate: float = 0.01
@@ -66,7 +71,7 @@ def fit(
     options: Options,
     progress: Progress,
 ) -> Fitted:
-    """Fits everything to prepared series. Of the networks, the first two are the judges."""
+    """Fits everything to prepared series. Of the networks, the first ones are the judges."""
     linears, linear_score = fit_linear(series, lags)
     by_share = dict(zip(CUTS, linears, strict=True))
     shares = [*JUDGES, *[1.0] * options.members]
@@ -80,11 +85,17 @@ def fit(
         torch.manual_seed(options.seed)
         learn(network, series, expected, ends, places, probabilities, options, progress)
     centred = offsets - offsets[:, [len(probabilities) // 2]]
-    said, true, steps = judgements(network, series, expected, ends, places)
+    said, true, steps, independent = judgements(network, series, expected, ends, places)
     trust, network_score = trusted(said[:, len(probabilities) // 2], true)
     quantiles = centred[steps] + trust * (said - centred[steps])
     return Fitted(
-        linears[-1], network, centred, trust, widths(quantiles, true, probabilities), linear_score, network_score
+        linears[-1],
+        network,
+        centred,
+        trust,
+        widths(quantiles, true, probabilities, independent),
+        linear_score,
+        network_score,
     )
 
 
@@ -150,8 +161,10 @@ def learn(
         for group in optimizer.param_groups:
             group["lr"] = one_cycle(step + 1, steps + 1, rate)
         optimizer.zero_grad()
-        quantiles, _ = network(data.x, data.known, lengths=data.lengths if len(chosen) > 1 else None)
-        loss = pinball(quantiles, data.targets, p, data.mask)
+        outputs, _ = network.states(data.x, lengths=data.lengths if len(chosen) > 1 else None)
+        looked = torch.randperm(len(outputs))[: max(LEAST_ORIGINS, ORIGINS // len(chosen))]
+        quantiles = network.quantiles(outputs[looked], None if data.known is None else data.known[looked])
+        loss = pinball(quantiles, data.targets[looked], p, data.mask[looked])
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
@@ -165,12 +178,14 @@ def judgements(
     expected: Sequence[Sequence[Numbers]],
     ends: Sequence[Sequence[int]],
     places: int,
-) -> tuple[Numbers, Numbers, Whole]:
+) -> tuple[Numbers, Numbers, Whole, float]:
     """What each judge says of the stretch after what it learned from.
 
-    Returns quantiles [N,P] of what the linear part leaves there, its true values [N], and their steps ahead [N].
+    Returns quantiles [N,P] of what the linear part leaves there, its true values [N], their steps ahead [N], and how
+    many of them are worth as much as independent ones.
     """
     said, true, steps = [], [], []
+    independent = 0.0
     for number, inputs in enumerate(series):
         outputs, known = outputs_of(network, inputs, places)
         h = inputs.residual.shape[1]
@@ -187,7 +202,8 @@ def judgements(
             said.append(q[:, 0].numpy()[inside[rows]])
             true.append(rest[inside])
             steps.append(np.nonzero(inside)[1])
-    return np.concatenate(said).astype(float), np.concatenate(true), np.concatenate(steps)
+            independent += independent_errors(np.where(inside, rest, np.nan))
+    return np.concatenate(said).astype(float), np.concatenate(true), np.concatenate(steps), independent
 
 
 def outputs_of(network: Ensemble, inputs: Inputs, places: int) -> tuple[Tensor, Tensor | None]:
@@ -209,18 +225,48 @@ def trusted(median: Numbers, true: Numbers) -> tuple[float, float]:
     return TRUST[best], losses[best] / losses[0] if losses[0] else 1.0
 
 
-def widths(quantiles: Numbers, true: Numbers, probabilities: Sequence[float]) -> Numbers:
-    """Factors [P] of the distance between each quantile and the median under which the right share lies below it.
+def independent_errors(errors: Numbers) -> float:
+    """How many independent errors those of overlapping forecasts [T,h] are worth.
 
-    Conformal prediction on the judges' stretches (Romano, Patterson & Candes 2019), with one factor for all steps.
+    n (1 - r) / (1 + r) for the n values that were forecast, r being the correlation of the mean error of one with that
+    of the next (Bayley & Hammersley 1946).
+    """
+    T, h = errors.shape
+    by_target = np.full((T + h, h), np.nan)
+    for k in range(h):
+        by_target[k + 1 : k + 1 + T, k] = errors[:, k]
+    count = (~np.isnan(by_target)).sum(1)
+    e = np.nansum(by_target, 1)[count > 0] / count[count > 0]
+    if len(e) < 3 or not e.any():
+        return float(len(e))
+    r = float(np.clip((e[1:] @ e[:-1]) / (e @ e), 0, 0.95))
+    return len(e) * (1 - r) / (1 + r)
+
+
+def widths(quantiles: Numbers, true: Numbers, probabilities: Sequence[float], independent: float) -> Numbers:
+    """Factors [P] of the distance between each quantile and the median under which bands hold the right share.
+
+    Conformal prediction on the judges' stretches (Romano, Patterson & Candes 2019), with one factor for both borders of
+    a band at all steps. Bands are never narrower than what was left while learning, and wider as few independent errors
+    are known: by the quantiles of Student's t over those of the normal.
     """
     middle = len(probabilities) // 2
     factors = np.ones(len(probabilities))
-    for index, p in enumerate(probabilities):
-        if index == middle:
-            continue
-        distance = quantiles[:, index] - quantiles[:, middle]
-        sign = 1 if p > 0.5 else -1
-        ratio = (true - quantiles[:, middle]) * sign / np.maximum(distance * sign, 1e-6)
-        factors[index] = np.clip(np.quantile(ratio, p if p > 0.5 else 1 - p), NARROWEST, WIDEST)
+    median = quantiles[:, middle]
+    for low in range(middle):
+        high = len(probabilities) - 1 - low
+        border = np.where(true < median, median - quantiles[:, low], quantiles[:, high] - median)
+        ratio = np.abs(true - median) / np.maximum(border, 1e-6)
+        found = max(1.0, float(np.quantile(ratio, probabilities[high] - probabilities[low])))
+        found *= caution(probabilities[high], max(independent, LEAST_INDEPENDENT))
+        factors[[low, high]] = min(found, WIDEST)
     return factors
+
+
+def caution(p: float, n: float) -> float:
+    """How much farther the quantile p of the next value lies where the deviation was measured on n values.
+
+    sqrt(1 + 1/n) t / z, with t = z + (z^3 + z) / (4 (n - 1)) (Cornish & Fisher 1938).
+    """
+    z = NormalDist().inv_cdf(p)
+    return math.sqrt(1 + 1 / n) * (1 + (z * z + 1) / (4 * (n - 1)))
