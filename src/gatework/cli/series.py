@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+import time as clock
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.progress import Progress
 from gatework.cells import Cell
 from gatework.cli.bench import split
 from gatework.cli.options import CONSTANT_HELP, chosen_cell
+from gatework.cli.progress import PLAIN_EVERY
 from gatework.cli.series_output import Files, forecast_lines, score_lines
 from gatework.cli.use import RunFolder
 from gatework.data.series import Panel, read_panel
@@ -264,7 +266,16 @@ def told(before: Panel, after: Panel) -> str:
 
 @contextmanager
 def bar(what: str) -> Iterator[Callable[..., None]]:
-    """A bar on a terminal, for as long as the work lasts; told what is done and how much there is."""
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as shown:
+    """A bar on a terminal, a line now and then elsewhere; told what is done and how much there is."""
+    terminal, shown_at = sys.stderr.isatty(), clock.monotonic()
+    with Progress(console=Console(stderr=True), transient=True, disable=not terminal) as shown:
         task = shown.add_task(what, total=None)
-        yield lambda done, total, *_: shown.update(task, completed=done, total=total)
+
+        def told(done: int, total: int, *_: object) -> None:
+            nonlocal shown_at
+            shown.update(task, completed=done, total=total)
+            if not terminal and clock.monotonic() - shown_at > PLAIN_EVERY:
+                shown_at = clock.monotonic()
+                print(f"{what}: {done:,} of {total:,}", file=sys.stderr)
+
+        yield told
