@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 import narwhals as nw
@@ -25,8 +26,6 @@ def kind_of(df: Any) -> str | None:
 
 def installed_kind() -> str:
     """The library whose frames are returned where none was given."""
-    from importlib.util import find_spec  # noqa: PLC0415
-
     found = [kind for kind in KINDS if find_spec(kind)]
     if not found:
         raise InputError(f"a table needs one of {', '.join(KINDS)}: pip install pandas, or take forecasts() instead")

@@ -266,7 +266,8 @@ def widths(quantiles: Numbers, true: Numbers, probabilities: Sequence[float], in
 def caution(p: float, n: float) -> float:
     """How much farther the quantile p of the next value lies where the deviation was measured on n values.
 
-    sqrt(1 + 1/n) t / z, with t = z + (z^3 + z) / (4 (n - 1)) (Cornish & Fisher 1938).
+    sqrt(1 + 1/n) t / z, t being Student's of v = n - 1 degrees of freedom and z the normal quantile, with
+    t = z + (z^3 + z) / (4 v) + (5 z^5 + 16 z^3 + 3 z) / (96 v^2) (Cornish & Fisher 1938).
     """
-    z = NormalDist().inv_cdf(p)
-    return math.sqrt(1 + 1 / n) * (1 + (z * z + 1) / (4 * (n - 1)))
+    z, v = NormalDist().inv_cdf(p), n - 1
+    return math.sqrt(1 + 1 / n) * (1 + (z**2 + 1) / (4 * v) + (5 * z**4 + 16 * z**2 + 3) / (96 * v**2))
