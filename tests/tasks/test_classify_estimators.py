@@ -123,9 +123,10 @@ def test_a_table_of_pandas_is_taken_for_its_rows() -> None:
 
 
 def test_few_sequences_are_all_trained_on(capsys: pytest.CaptureFixture[str]) -> None:
-    gw.SequenceClassifier(**{**QUICK, "steps": 2}, verbose=True).fit(*waves(90))
+    model = gw.SequenceClassifier(**{**QUICK, "steps": 2}, validation=0.1, verbose=True)
+    model.fit(*waves(90))
     assert "validation" not in capsys.readouterr().out
-    gw.SequenceClassifier(**{**QUICK, "steps": 2}, verbose=True).fit(*waves(100))
+    model.fit(*waves(100))
     told = capsys.readouterr().out
     assert "step 2: validation loss 0." in told
     assert "finished at step 2" in told

@@ -173,12 +173,14 @@ def introduction(file: str, examples: Examples, job: Job, parts: Parts) -> list[
         labels = f"{len(job.targets.values)} {'tags' if job.kind == 'tag' else 'classes'} ({names})"
     else:
         labels = f"numbers of mean {job.targets.mean:.4g}, deviation {job.targets.scale:.4g}"
+        if all(float(label).is_integer() for label in examples.labels or ()):
+            labels += "; --as classes takes each number as a class"
     sizes = ", ".join(f"{name} {0 if part is None else len(part):,}" for name, part in vars(parts).items())
     model = job.untrained()
     weights = sum(parameter.numel() for parameter in model.parameters())
     return [
         f"{file}: {len(examples):,} sequences of {span} steps, {what}; {sizes}",
-        f"labels: {labels}" + ("" if job.kind != "number" else "; --as classes takes each number as a class"),
+        f"labels: {labels}",
         f"{model.recurrent.extra_repr()}; {weights:,} weights",
     ]
 

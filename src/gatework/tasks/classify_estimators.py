@@ -209,8 +209,9 @@ class SequenceClassifier(SequenceEstimator):
     epochs, steps, minutes: the end of training; without any, as many epochs (5 to 100) as make 1500 updates.
     batch_size: sequences of an update (32). learning_rate: the highest (5e-3); it rises for 30 % of the updates,
         then falls to 0 (one cycle; AdamW with weight_decay .01).
-    validation: share of the sequences (.1) by which the best weights are chosen, where that is 10 or more; patience:
-        stop after so many of 20 validations without a better one (None).
+    validation: share of the sequences by which the best weights are chosen, where that is 10 or more; by default 0, all
+        are learnt from and the last weights count. patience: stop after so many of 20 validations without a better
+        one (None).
     random_state: seed of weights, dropout, order and validation part (0); None draws one.
     engine, device: what executes the cell, and where ("auto"). verbose: prints each validation.
 

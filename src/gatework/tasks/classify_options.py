@@ -33,8 +33,9 @@ class Options:
     recurrent: further arguments of gw.Recurrent by name.
     epochs, steps, minutes: the end of training; without any, epochs that make about 1500 updates.
     learning_rate: the highest; it rises for 30 % of the updates, then falls to 0 (one cycle).
-    validation: share of the sequences that the best weights are chosen on, 0 for none (and none where that would be
-        fewer than 10 sequences); patience: stop after so many of 20 validations without a better one.
+    validation: share of the sequences that the best weights are chosen on, 0 for none: then all are learnt from, and
+        the last weights count (as where it would be fewer than 10 sequences); patience: stop after so many of 20
+        validations without a better one.
     random_state: seed of weights, dropout, order and validation part.
     """
 
@@ -54,7 +55,7 @@ class Options:
     batch_size: int = 32
     learning_rate: float = 5e-3
     weight_decay: float = 0.01
-    validation: float = 0.1
+    validation: float = 0.0
     patience: int | None = None
     random_state: int = 0
     engine: str = "auto"
