@@ -108,11 +108,10 @@ def train(
         engine=engine,
     )
     panel = read_panel(file, forecaster.columns)
-    print(panel.describe())
+    say(panel.describe(), *panel.notes)
     with bar("training") as forecaster.report:
         forecaster.fit_panel(panel)
-    for note in forecaster.notes:
-        print(note)
+    say(*forecaster.notes[len(panel.notes) :])
     save(forecaster, out, overwrite=overwrite)
     print(f"next: gatework forecast {shlex.quote(str(out))}")
 
@@ -146,11 +145,9 @@ def forecast(
     if file is not None:
         new = going_on(file, panel)
         panel = merged(panel, new)
-        for note in (*new.notes, told(forecaster.fitted.panel, panel)):
-            print(note)
+        say(*new.notes, told(forecaster.fitted.panel, panel))
     made = forecaster.forecasts_of(panel)
-    for line in forecast_lines(panel, made, shown):
-        print(line)
+    say(*forecast_lines(panel, made, shown))
     print(f"written: {', '.join(map(str, files.write(panel, made, shown)))}")
     if files.picture is None:
         print("no picture, as matplotlib is not installed: pip install 'gatework[plot]'")
@@ -204,16 +201,18 @@ def backtest(
         engine=engine,
     )
     panel = read_panel(file, forecaster.columns)
-    print(panel.describe())
-    for note in panel.notes:
-        print(note)
+    say(panel.describe(), *panel.notes)
     with bar("windows") as report:
         beside = {NAIVE: seasonal_naive} if naive_only else None
         found = rolled(forecaster, panel, windows, beside=beside, report=report)
-    for note in found.notes[-1][len(panel.notes) :]:
-        print(f"last window: {note}")
-    for line in score_lines(found, windows, horizon):
-        print(line)
+    say(*(f"last window: {note}" for note in found.notes[-1][len(panel.notes) :]))
+    say(*score_lines(found, windows, horizon))
+
+
+def say(*lines: str) -> None:
+    """Prints lines at once, should what comes after them take its time."""
+    for line in lines:
+        print(line, flush=True)
 
 
 def cell_of(name: str | None, equations: Path | None, constant: list[str] | None) -> Cell:
