@@ -13,8 +13,8 @@ from gatework import _native
 from gatework.engines.native.lowering import SIZES, Plan
 
 # What sharing the work costs: seconds of a step that are worth a barrier, of a call that are worth waking threads,
-# reckoned at a core's operations and bytes per second.
-ARITHMETIC, BANDWIDTH, BARRIER, WAKING = 1e11, 5e10, 2e-6, 1e-4
+# reckoned at a core's operations and bytes per second; with room for processors that others want too.
+ARITHMETIC, BANDWIDTH, BARRIER, WAKING = 1e11, 5e10, 1e-5, 2e-4
 # Bytes of weights that stay in a core's cache, or in the one that cores share, and the fewest rows for a band of them.
 NEAR, NEAR_ROWS, FAR, FAR_ROWS = 1 << 19, 6, 8 << 20, 32
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}  # of the elements of buffers
@@ -149,8 +149,8 @@ def grid(plan: Plan, memory: Memory) -> tuple[int, int]:
     threads = torch.get_num_threads()
     weights = sum(memory.units[rows] * memory.units[columns] for rows, columns in plan.matrices)
     step = max(2 * weights * memory.B / ARITHMETIC, 4 * weights / BANDWIDTH)
-    if threads == 1 or step < BARRIER or memory.T * step < WAKING:
+    if threads == 1 or memory.T * step < WAKING:
         return 1, 1
     fewest = NEAR_ROWS if 4 * weights <= NEAR else FAR_ROWS if 4 * weights <= FAR else memory.B + 1
     rows = max((n for n in range(1, threads + 1) if threads % n == 0 and n * fewest <= memory.B), default=1)
-    return rows, threads // rows
+    return rows, threads // rows if step > BARRIER else 1
