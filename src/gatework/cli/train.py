@@ -34,11 +34,6 @@ from gatework.training import Settings, bits
 app = typer.Typer(help="Trains a model and writes it to a run folder.", no_args_is_help=True, rich_markup_mode=None)
 
 
-@app.callback()
-def group() -> None:
-    """Keeps `text` a subcommand while it is the only one."""
-
-
 @app.command("text", no_args_is_help=True)
 def text(
     context: typer.Context,
