@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from gatework.cli.options import CONSTANT_HELP, INTERRUPTED, by_name, chosen_cell, named, shares, starts
-from gatework.cli.progress import TrainingProgress
+from gatework.cli.options import CONSTANT_HELP, by_name, chosen_cell, named, shares, starts
+from gatework.cli.progress import TrainingProgress, say_next
 from gatework.cli.use import Device, RunFolder
 from gatework.data.labels import NAMES, Examples, Kind, Level, read_examples
 from gatework.data.labels_batches import Encoded
@@ -193,14 +193,7 @@ def conclude(outcome: Outcome, out: Path) -> None:
     if outcome.test is not None:
         print("held-out sequences:")
         print("\n".join(outcome.test.lines(columns())))
-    if result.why in ("time", "interrupted") and result.step != result.total:
-        print(f"go on with: gatework train labels --resume --out {folder}")
-        if result.why == "interrupted":
-            raise typer.Exit(INTERRUPTED)
-        return
-    if result.loss is None:
-        print("nothing was left to do: a larger number of --steps or --epochs, or --minutes, makes the run longer")
-    print(f"next: gatework predict {folder} FILE")
+    say_next(result, f"gatework train labels --resume --out {folder}", f"gatework predict {folder} FILE")
 
 
 def progress_on() -> TrainingProgress:

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+import typer
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from gatework.training import Event, Notice, Plan, Resumed, Saved, Step, Stopped, Validation, bits
+from gatework.cli.options import INTERRUPTED
+from gatework.training import Event, Notice, Plan, Result, Resumed, Saved, Step, Stopped, Validation, bits
 
 LIVE_EVERY = 0.1  # seconds between two pictures of the live line
 PLAIN_EVERY = 10.0  # seconds between two plain lines
@@ -126,3 +128,15 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def say_next(result: Result, resume: str, use: str) -> None:
+    """The command that goes on with a training that was stopped, or uses one that ended; after Ctrl-C, status 130."""
+    if result.why in ("time", "interrupted") and result.step != result.total:
+        print(f"go on with: {resume}")
+        if result.why == "interrupted":
+            raise typer.Exit(INTERRUPTED)
+        return
+    if result.loss is None:
+        print("nothing was left to do: a larger number of --steps or --epochs, or --minutes, makes the run longer")
+    print(f"next: {use}")

@@ -11,7 +11,6 @@ from rich.console import Console
 from gatework.cells import Cell
 from gatework.cli.options import (
     CONSTANT_HELP,
-    INTERRUPTED,
     RESUMABLE,
     begun_with,
     by_name,
@@ -20,7 +19,7 @@ from gatework.cli.options import (
     shares,
     starts,
 )
-from gatework.cli.progress import TrainingProgress
+from gatework.cli.progress import TrainingProgress, say_next
 from gatework.cli.use import is_jsonl, score_line
 from gatework.data import Corpus, LanguageBatches, Level
 from gatework.data.vocabulary import UNITS
@@ -239,14 +238,8 @@ def conclude(outcome: Outcome, out: Path) -> None:
         print(f"best validation {bits(result.best):.3f} bits, at step {result.best_step:,}: {result.best_path}")
     if outcome.test is not None:
         print(f"held-out text: {score_line(outcome.test)}")
-    if result.why in ("time", "interrupted") and result.step != result.total:
-        print(f"go on with: gatework train text --resume --out {folder}")
-        if result.why == "interrupted":
-            raise typer.Exit(INTERRUPTED)
-        return
-    if result.loss is None:
-        print("nothing was left to do: a larger number of --steps or --epochs, or --minutes, makes the run longer")
-    print(f"next: gatework sample {folder}" + (f" --condition {shlex.quote(conditions[0])}" if conditions else ""))
+    sample = f"gatework sample {folder}" + (f" --condition {shlex.quote(conditions[0])}" if conditions else "")
+    say_next(result, f"gatework train text --resume --out {folder}", sample)
 
 
 def progress_on(level: Level) -> TrainingProgress:

@@ -19,8 +19,7 @@ from gatework.data.labels_encoding import (
 from gatework.errors import InputError
 from gatework.tasks.classify_model import SequenceModel
 from gatework.tasks.classify_options import Options
-from gatework.tasks.run import DESCRIPTION, description
-from gatework.training import BEST, LAST, load_weights
+from gatework.tasks.run import DESCRIPTION, description, trained
 
 TASK = "labels"
 DATA = "data.safetensors"  # the prepared sequences, to go on training with
@@ -84,10 +83,4 @@ class Run:
 
     def model(self, *, device: str = "cpu") -> SequenceModel:
         """The trained model, in evaluation mode: the best weights, or the last where none were evaluated."""
-        model = self.job.untrained()
-        best = self.path / BEST
-        load_weights(best if best.exists() else self.path / LAST, model)
-        try:
-            return model.to(device).eval()
-        except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for the device
-            raise InputError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
+        return trained(self.job.untrained(), self.path, device)

@@ -13,8 +13,8 @@ from gatework.data.text import check_splits
 from gatework.data.vocabulary import check_level, check_size
 from gatework.errors import InputError
 from gatework.tasks.language_model import LanguageModel, Shape, check_model, check_whole
-from gatework.tasks.run import DESCRIPTION, cell_from_json, description
-from gatework.training import BEST, LAST, Settings, load_weights
+from gatework.tasks.run import DESCRIPTION, cell_from_json, description, trained
+from gatework.training import Settings
 
 TASK = "language"
 TOKENS = "tokens.bin"
@@ -115,10 +115,4 @@ class Run:
 
     def model(self, *, device: str = "cpu") -> LanguageModel:
         """The trained model, in evaluation mode: the best weights, or the last where none were evaluated."""
-        model = self.untrained()
-        best = self.path / BEST
-        load_weights(best if best.exists() else self.path / LAST, model)
-        try:
-            return model.to(device).eval()
-        except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for the device
-            raise InputError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
+        return trained(self.untrained(), self.path, device)

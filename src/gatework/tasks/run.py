@@ -16,18 +16,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
 from gatework.cells import Cell
 from gatework.data.reading import blamed
 from gatework.errors import InputError
-from gatework.training import read_json, write_json
+from gatework.training import BEST, LAST, load_weights, read_json, write_json
 from gatework.training.processes import under_torchrun
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+Model = TypeVar("Model", bound=torch.nn.Module)
 
 MAKER = "gatework run"
 FORMAT = f"{MAKER} 1"
@@ -176,3 +178,13 @@ def cell_from_json(values: Mapping[str, Any]) -> Cell:
     values = dict(values)
     start = {name: float(value) for name, value in values.pop("start").items()}
     return Cell(values.pop("name"), values.pop("equations"), start=start, **values)
+
+
+def trained(model: Model, folder: Path, device: str) -> Model:
+    """A model with the run's best weights, or the last where none were evaluated, on a device, in evaluation mode."""
+    best = folder / BEST
+    load_weights(best if best.exists() else folder / LAST, model)
+    try:
+        return model.to(device).eval()
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for the device
+        raise InputError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
