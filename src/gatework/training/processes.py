@@ -1,5 +1,6 @@
 """One process or several: starting them through lightning-fabric, and what they must agree on."""
 
+import atexit
 import logging
 import os
 import platform
@@ -39,11 +40,19 @@ def launch(precision: str = "float32", device: str = "auto") -> "Fabric":
         local, world = _shape()
         fabric = Fabric(accelerator=device, devices=local, num_nodes=world // local, precision=_PRECISION[precision])
         fabric.launch()
+        if fabric.world_size > 1:
+            atexit.register(_leave)
     except (ValueError, RuntimeError) as error:
         raise InputError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
     finally:
         log.setLevel(level)
     return fabric
+
+
+def _leave() -> None:
+    """Leave the other processes: left to the end of Python, a thread still in the group's store would abort it."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def under_torchrun() -> bool:
