@@ -1,0 +1,10 @@
+"""Published experiments: each a file with its task, the figures of the paper, and the networks tried here."""
+
+from gatework.experiments.experiment import Arm, Experiment, Picture, Progress, Size, Trial
+
+# In the order in which they are listed. A new experiment is a file of its own and a line here.
+ALL: tuple[Experiment, ...] = ()
+
+EXPERIMENTS = {experiment.name: experiment for experiment in ALL}
+
+__all__ = ["EXPERIMENTS", "Arm", "Experiment", "Picture", "Progress", "Size", "Trial"]

@@ -1,0 +1,119 @@
+"""What an experiment is: a task, networks to try on it, a criterion of the paper that says solved or not."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Self
+
+from gatework.errors import InputError
+from gatework.layers.check import cell as find_cell
+
+Progress = Callable[[str], None]  # told in one line how far a trial is, as often as the trial likes
+Picture = Callable[[Any, Mapping[str, "Sequence[Trial]"]], None]  # draws on a matplotlib Figure; by Arm.label
+
+
+class Size(StrEnum):
+    """How much of an experiment is run: `tiny` in tests (seconds), `quick` within minutes, `full` as reported."""
+
+    TINY = "tiny"
+    QUICK = "quick"
+    FULL = "full"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One network of an experiment.
+
+    name: as the table shows it: "lstm (today)"; cell: a name of `gw.cells`.
+    options: what the experiment's trial reads, JSON values: hidden size, learning rate, the task's length.
+    published: the figure as printed, "" where the paper has none.
+    variant: which form of the task, "T = 100"; "" where there is one only. Name and variant together are unique.
+    quick: whether a quick run includes it.
+    """
+
+    name: str
+    cell: str
+    options: Mapping[str, Any]
+    published: str = ""
+    variant: str = ""
+    quick: bool = True
+
+    @property
+    def label(self) -> str:
+        return f"{self.variant}, {self.name}" if self.variant else self.name
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One seed of one arm; JSON values only.
+
+    solved: by the paper's own criterion. figures: what the table shows, {"sequences": 31000}.
+    curve: (sequences seen, error) for the picture, some hundred points at most; traces: what else a picture needs.
+    seconds: how long it took, filled in by the runner.
+    """
+
+    solved: bool
+    figures: Mapping[str, float]
+    curve: Sequence[tuple[float, float]] = ()
+    traces: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        return cls(**{**values, "curve": [(x, y) for x, y in values["curve"]]})
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A published experiment.
+
+    name: of the command line, "temporal_order"; title: of the table.
+    task: one paragraph; criterion: the paper's own for "solved"; source: paper and year, and whether its figures
+        were read in the source or quoted from memory; batched: what differs from the paper's training.
+    shows: what the results say, a sentence or two beside the picture.
+    arms: the first of each variant is the network of today: its options serve a cell that no arm has.
+    seeds: of a full run; quick_seeds of a quick one.
+    trial: (arm, seed, size, progress) -> Trial, the same for the same arguments (on one machine).
+    picture: draws on a matplotlib Figure; None for the learning curves, whose axes are named `axes`.
+    """
+
+    name: str
+    title: str
+    task: str
+    criterion: str
+    source: str
+    batched: str
+    arms: tuple[Arm, ...]
+    seeds: int
+    trial: Callable[[Arm, int, Size, Progress], Trial]
+    shows: str = ""
+    quick_seeds: int = 1
+    picture: Picture | None = None
+    axes: tuple[str, str] = ("sequences", "error")
+
+    def __post_init__(self) -> None:
+        labels = [arm.label for arm in self.arms]
+        if len(set(labels)) < len(labels):
+            raise InputError(f"experiment {self.name}: two networks are called alike; names: {', '.join(labels)}")
+
+    def seeds_of(self, size: Size) -> int:
+        """How many seeds each network is given."""
+        return {Size.TINY: 1, Size.QUICK: self.quick_seeds, Size.FULL: self.seeds}[size]
+
+    def chosen(self, cells: Sequence[str] = (), size: Size = Size.FULL) -> list[Arm]:
+        """The arms to run: those of the cells, or all that the size includes.
+
+        A cell that no arm has is tried on each variant with the options of its first arm. Raises InputError for
+        a cell that does not exist.
+        """
+        if not cells:
+            return [arm for arm in self.arms if arm.quick or size is Size.FULL]
+        known = {arm.cell for arm in self.arms}
+        first = {arm.variant: arm for arm in reversed(self.arms)}
+        found = [arm for arm in self.arms if arm.cell in cells]
+        for name in dict.fromkeys(find_cell(cell).name for cell in cells if cell not in known):
+            found += [replace(arm, name=name, cell=name, published="") for arm in reversed(first.values())]
+        return found
