@@ -1,0 +1,71 @@
+"""A page in one file: the template with its style, its scripts and what it shows put in; no network, no server."""
+
+import base64
+import html
+import json
+import re
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from gatework.errors import InputError
+from gatework.training import write_atomically
+
+Payload = dict[str, Any]
+
+IMPORT = re.compile(r'^import .* from "\./(.+)";\n', re.MULTILINE)
+EXPORT = re.compile(r"^export ", re.MULTILINE)
+MARK = re.compile(r"\{\{(\w+)\}\}")
+WARN, LIMIT = 10_000_000, 25_000_000  # bytes
+
+
+def assemble(payload: Payload, weights: bytes) -> str:
+    """The page: the template of `page/` with payload, weights, style and scripts in the places it marks."""
+    folder = files(__package__) / "page"
+    parts = {
+        "title": html.escape(str(payload["title"])),
+        "style": (folder / "style.css").read_text("utf-8"),
+        "script": script(folder),
+        "payload": embedded(payload),
+        "weights": base64.b64encode(weights).decode("ascii"),
+    }
+    template = (folder / "page.html").read_text("utf-8")
+    return MARK.sub(lambda mark: parts[mark[1]], template)
+
+
+def embedded(payload: Payload) -> str:
+    """JSON that cannot end the element it stands in, whatever text it holds; raises ValueError for nan and inf."""
+    text = json.dumps(payload, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    # U+2028 and its neighbour end lines in old scripts; half a surrogate pair has no UTF-8.
+    text = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
+
+
+def script(folder: Traversable, first: str = "main.js") -> str:
+    """All modules that `first` needs as one: each once, what is imported before what imports it."""
+    read: dict[str, str] = {}
+
+    def add(name: str) -> None:
+        text = (folder / name).read_text("utf-8")
+        read[name] = ""  # seen, so that modules that import each other end
+        for needed in IMPORT.findall(text):
+            if needed not in read:
+                add(needed)
+        del read[name]
+        read[name] = EXPORT.sub("", IMPORT.sub("", text))
+
+    add(first)
+    return "\n".join(read.values())
+
+
+def write_page(path: Path, page: str, *, large: bool = False) -> int:
+    """Writes a page aside and renames it; returns its size in bytes. Raises InputError over 25 MB unless `large`."""
+    data = page.encode()
+    if len(data) > LIMIT and not large:
+        raise InputError(
+            f"the page would have {len(data) / 1e6:.0f} MB, more than browsers open with ease: "
+            "--no-weights leaves the network out, --large writes it all the same"
+        )
+    write_atomically(path, data)
+    return len(data)

@@ -1,0 +1,93 @@
+"""A model as JSON and tensors: Programs, sizes, starts, and weights by name, all that is needed to run it elsewhere."""
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gatework.inspect.gates import gates
+from gatework.layers import Recurrent
+from gatework.notation import Program
+
+Weights = dict[str, Tensor]
+
+
+def layers_json(recurrent: Recurrent) -> dict[str, Any]:
+    """Every layer and direction: its Program, where its states start, how the names of its weights begin."""
+    first = recurrent.program
+    return {
+        "cell": recurrent.cell.name,
+        "equations": recurrent.equations,
+        "source": recurrent.cell.source,
+        "hidden": recurrent.hidden_size,
+        "depth": recurrent.num_layers,
+        "output": first.output,
+        "states": [state.name for state in first.states],
+        "gates": gates(first),
+        "layers": [
+            {
+                "directions": [direction_json(recurrent, layer, place) for place in recurrent.directions],
+                "residual": recurrent.residual and layer > 0,
+            }
+            for layer in range(recurrent.num_layers)
+        ],
+    }
+
+
+def direction_json(recurrent: Recurrent, layer: int, place: str) -> dict[str, Any]:
+    """One layer in one direction: Program, sizes, start, further inputs (one number each), prefix of its weights."""
+    sizes = recurrent.sizes[layer]
+    x = recurrent.anchor.new_zeros(1, 1, sizes[recurrent.program.nodes[0].size])
+    program, _, inputs = recurrent.outside_training(layer, x)
+    prefix = f"l{layer}{place}"
+    learned = {name: tensor.detach() for name, tensor in getattr(recurrent, prefix).named_parameters()}
+    return {
+        "program": program_json(program),
+        "start": [
+            learned[f"initial_{state.name}"].tolist() if recurrent.initial == "learned" else number(state.start)
+            for state in program.states
+        ],
+        "inputs": {name: float(value.reshape(-1)[0]) for name, value in inputs.items()},
+        "sizes": dict(sizes),
+        "prefix": f"{prefix}.",
+        "reverse": bool(place),
+    }
+
+
+def program_json(program: Program) -> dict[str, Any]:
+    """A Program as JSON values."""
+    return {
+        "lines": list(program.lines),
+        "output": program.output,
+        "inputs": list(program.inputs),
+        "nodes": [asdict(node) for node in program.nodes],
+        "states": [asdict(state) | {"start": number(state.start)} for state in program.states],
+        "parameters": [asdict(parameter) for parameter in program.parameters],
+        "stages": [asdict(stage) for stage in program.stages],
+        "named": [list(pair) for pair in program.named],
+    }
+
+
+def number(value: float) -> float | str:
+    """A number, as text where JSON has no such number (-inf)."""
+    return value if math.isfinite(value) else str(value)
+
+
+def layer_weights(recurrent: Recurrent) -> Weights:
+    """The parameters as they are called in the page: l0.W_f, l0.b_f, ... and learned starts as l0.initial_h."""
+    return {name: tensor.detach() for name, tensor in recurrent.named_parameters()}
+
+
+def packed(weights: Weights, limit: int = 4 << 20) -> tuple[list[dict[str, Any]], bytes]:
+    """Where each tensor lies, and their bytes, little endian: float32 up to `limit` bytes, else float16."""
+    half = sum(tensor.numel() for tensor in weights.values()) * 4 > limit
+    kind, name = (torch.float16, "float16") if half else (torch.float32, "float32")
+    listed: list[dict[str, Any]] = []
+    data = bytearray()
+    for key, tensor in weights.items():
+        listed.append({"name": key, "shape": list(tensor.shape), "dtype": name, "offset": len(data)})
+        array = tensor.to("cpu", kind).contiguous().numpy()
+        data += array.astype(array.dtype.newbyteorder("<")).tobytes()
+    return listed, bytes(data)

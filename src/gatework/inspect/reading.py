@@ -1,0 +1,77 @@
+"""The text that a page shows and measures: its tokens, what each spells, and the character each ends on."""
+
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+
+from gatework.data import Decoder, Vocabulary
+from gatework.data.reading import BLOCK, Source, sources
+from gatework.data.vocabulary import PIECE, Ids
+from gatework.errors import InputError
+
+CHARACTERS_A_WORD = 6  # to read of a text of words for each token that is wanted
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The first n tokens of a text.
+
+    text: its characters. ids [n]; pieces [n]: what each token spells, "" for a byte inside a character; last [n]: the
+    character of `text` that is read when the token is. whole: characters (at byte level bytes) of all the text.
+    """
+
+    name: str
+    text: str
+    ids: Ids
+    pieces: tuple[str, ...]
+    whole: int
+
+    @property
+    def last(self) -> "np.typing.NDArray[np.int64]":
+        ends = np.fromiter(accumulate(map(len, self.pieces)), np.int64, len(self.pieces))
+        return np.maximum(ends - 1, 0)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def read(path: str, vocabulary: Vocabulary, limit: int) -> Reading:
+    """The first `limit` tokens of a file, "-" for standard input.
+
+    Raises InputError where there is no such file, no text in it, or no token that the model knows.
+    """
+    with sources(path) as found:
+        if len(found) != 1:
+            raise InputError(f"{path} is a folder of {len(found)} files: name the one to look at")
+        reading = (read_bytes if vocabulary.level == "byte" else read_text)(found[0], vocabulary, limit)
+    if len(reading) < 2:
+        raise InputError(f"{reading.name} has {len(reading)} {vocabulary.unit}: a page needs 2 at least, better 10,000")
+    if vocabulary.unknown is not None and bool((reading.ids == vocabulary.unknown).all()):
+        raise InputError(
+            f"{reading.name} has nothing that the model has ever seen: "
+            f"give a text of {vocabulary.unit} like those it was trained on"
+        )
+    return reading
+
+
+def read_text(source: Source, vocabulary: Vocabulary, limit: int) -> Reading:
+    wanted = limit * (CHARACTERS_A_WORD if vocabulary.level == "word" else 1)
+    kept, whole = "", 0
+    for block in source.text(BLOCK):
+        kept += block[: max(0, wanted - len(kept))]
+        whole += len(block)
+    pieces = tuple(PIECE.findall(kept) if vocabulary.level == "word" else kept)[:limit]
+    return Reading(source.name, "".join(pieces), vocabulary.ids(pieces), pieces, whole)
+
+
+def read_bytes(source: Source, vocabulary: Vocabulary, limit: int) -> Reading:
+    kept = bytearray()
+    for block in source.blocks(BLOCK):
+        kept += block[: max(0, limit - len(kept))]
+    decoder: Decoder = vocabulary.decoder()
+    pieces = [decoder.decode(value) for value in kept]
+    if pieces:
+        pieces[-1] += decoder.finish()
+    ids = np.frombuffer(bytes(kept), np.uint8).astype(vocabulary.dtype)
+    return Reading(source.name, "".join(pieces), ids, tuple(pieces), source.size)
