@@ -25,7 +25,8 @@ class Arm:
     """One network of an experiment.
 
     name: as the table shows it: "lstm (today)"; cell: a name of `gw.cells`.
-    options: what the experiment's trial reads, JSON values: hidden size, learning rate, the task's length.
+    options: what the experiment's trial reads, JSON values: hidden size, learning rate, the task's length. Under
+        "quick" and "tiny" stand those that differ in smaller runs.
     published: the figure as printed, "" where the paper has none.
     variant: which form of the task, "T = 100"; "" where there is one only. Name and variant together are unique.
     quick: whether a quick run includes it.
@@ -41,6 +42,14 @@ class Arm:
     @property
     def label(self) -> str:
         return f"{self.variant}, {self.name}" if self.variant else self.name
+
+    def at(self, size: Size) -> dict[str, Any]:
+        """The options at a size: a tiny run differs where a quick one does, and further."""
+        smaller = {Size.FULL: (), Size.QUICK: ("quick",), Size.TINY: ("quick", "tiny")}[size]
+        options = {name: value for name, value in self.options.items() if name not in ("quick", "tiny")}
+        for each in smaller:
+            options |= self.options.get(each, {})
+        return options
 
 
 @dataclass(frozen=True)

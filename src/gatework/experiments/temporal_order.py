@@ -1,0 +1,44 @@
+"""Temporal order (Hochreiter & Schmidhuber 1997, experiment 6): in which order came the X and Y, far apart in noise?"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from gatework.experiments.experiment import Arm, Experiment, Progress, Size, Trial
+from gatework.experiments.learning import Batch, Judged, Stop, Task, trial_of
+
+SYMBOLS = "EBabcdXY"
+CORRECT = 0.3  # the error of any output from which on a sequence counts as wrong
+PLACES = {"6a": ((10, 20), (50, 60)), "6b": ((10, 20), (33, 43), (66, 76))}
+
+
+def draw(places: Sequence[tuple[int, int]], B: int, generator: torch.Generator) -> Batch:
+    """B sequences of 100 to 110 symbols, one-hot x [110,B,8], and their classes y [B].
+
+    The first symbol is E, the last B, the others are drawn from a, b, c and d; but at one step of each range in
+    `places` (from 0, both ends counted) stands an X or a Y. The class is the word that these make: XX, XY, YX, YY,
+    or XXX, XXY, XYX ... with three.
+    """
+    lengths, each = torch.randint(100, 111, (B,), generator=generator), torch.arange(B)
+    symbols = torch.randint(SYMBOLS.index("a"), SYMBOLS.index("d") + 1, (110, B), generator=generator)
+    symbols[0], symbols[lengths - 1, each] = SYMBOLS.index("E"), SYMBOLS.index("B")
+    y = torch.zeros(B, dtype=torch.long)
+    for first, last in places:
+        is_y = torch.randint(2, (B,), generator=generator)
+        symbols[torch.randint(first, last + 1, (B,), generator=generator), each] = SYMBOLS.index("X") + is_y
+        y = 2 * y + is_y
+    return Batch(F.one_hot(symbols, len(SYMBOLS)).float(), y, lengths)
+
+
+def judge(outputs: Tensor, batch: Batch) -> Judged:
+    """outputs [B,K], logits: the cross entropy is minimised; the error is the mean absolute one of the outputs."""
+    misses = (outputs.softmax(-1) - F.one_hot(batch.y, outputs.shape[-1])).abs()
+    return Judged(F.cross_entropy(outputs, batch.y, reduction="none"), misses.mean(-1), misses.amax(-1) >= CORRECT)
+
+
+def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
+    places = PLACES[arm.variant]
+    task = Task(lambda B, g: draw(places, B, g), judge, inputs=len(SYMBOLS), outputs=2 ** len(places))
+    return trial_of(arm, task, Stop(error=0.1), seed, size, progress)
