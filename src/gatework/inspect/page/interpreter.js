@@ -1,0 +1,122 @@
+// Runs any Program one step at a time, in float64: its nodes in order, each a small loop over a row allocated once.
+import { POINTWISE, ROWS } from "./ops.js";
+
+/** y = W a, W stored row by row. */
+export function multiply(W, a, y) {
+  const columns = a.length;
+  for (let row = 0, k = 0; row < y.length; row++) {
+    let s0 = 0, s1 = 0, s2 = 0, s3 = 0, c = 0;
+    for (; c + 3 < columns; c += 4, k += 4) {
+      s0 += W[k] * a[c];
+      s1 += W[k + 1] * a[c + 1];
+      s2 += W[k + 2] * a[c + 2];
+      s3 += W[k + 3] * a[c + 3];
+    }
+    for (; c < columns; c++, k++) s0 += W[k] * a[c];
+    y[row] = s0 + s1 + s2 + s3;
+  }
+}
+
+/** As `multiply`, where nearly all of a is 0, as in one-hot input. */
+function multiplySparse(W, a, y) {
+  y.fill(0);
+  for (let c = 0; c < a.length; c++) {
+    if (a[c] === 0) continue;
+    for (let row = 0, k = c; row < y.length; row++, k += a.length) y[row] += W[k] * a[c];
+  }
+}
+
+function sparse(a) {
+  let filled = 0;
+  for (let i = 0; i < a.length; i++) filled += a[i] !== 0;
+  return filled * 8 < a.length;
+}
+
+/** One layer in one direction: a Program, its weights, and a row for each of its nodes. */
+export class Cell {
+  constructor(direction, tensor) {
+    const { program, sizes, prefix } = direction;
+    this.program = program;
+    this.nodes = program.nodes;
+    this.sizes = { ...sizes, 1: Math.max(...Object.values(sizes)) };
+    this.names = new Map(program.named);
+    this.startValues = direction.start;
+    this.clamps = new Map(); // node -> [[unit, value], ...], held there whatever the equations say
+    this.rows = this.nodes.map((node) => this.leaf(node, prefix, tensor, direction.inputs ?? {}));
+    this.steps = this.nodes.map((node, index) => this.compiled(node, index, prefix, tensor));
+    this.work = this.nodes.map((_, index) => index).filter((index) => this.steps[index]);
+    this.input = this.nodes.findIndex((node) => node.op === "input" && node.name === "x");
+    this.old = program.states.map((s) => this.nodes.findIndex((n) => n.op === "state" && n.name === s.name));
+  }
+
+  size(of) {
+    return this.sizes[of];
+  }
+
+  leaf(node, prefix, tensor, inputs) {
+    if (node.op === "vector") return tensor(prefix + node.name).data;
+    const row = new Float64Array(this.size(node.size));
+    if (node.op === "number") row.fill(node.value);
+    if (node.op === "input" && node.name in inputs) row.fill(inputs[node.name]);
+    return row;
+  }
+
+  /** A function without arguments that computes the node's row; null for a leaf. */
+  compiled(node, index, prefix, tensor) {
+    const y = this.rows[index], [a, b] = node.args.map((arg) => this.rows[arg]);
+    if (node.op === "product") {
+      const W = tensor(prefix + node.name).data, fromInput = this.nodes[node.args[0]].op === "input";
+      return () => (fromInput && sparse(a) ? multiplySparse(W, a, y) : multiply(W, a, y));
+    }
+    if (node.op in ROWS) return () => ROWS[node.op](a, y);
+    if (!(node.op in POINTWISE)) return null;
+    const f = POINTWISE[node.op];
+    if (b === undefined) return () => { for (let i = 0; i < y.length; i++) y[i] = f(a[i]); };
+    return arithmetic(node.op, a, b, y) ?? (() => { for (let i = 0; i < y.length; i++) y[i] = f(a[i], b[i]); });
+  }
+
+  /** The state before the first step, a row for each state. */
+  start() {
+    return this.program.states.map((state, index) => {
+      const given = this.startValues?.[index] ?? state.start, row = new Float64Array(this.size(state.size));
+      return Array.isArray(given) ? (row.set(given), row) : row.fill(number(given));
+    });
+  }
+
+  /** Runs one step from input x and a state; the rows of all nodes then hold its values. Returns the new state. */
+  step(x, state) {
+    this.rows[this.input].set(x);
+    this.old.forEach((node, index) => node >= 0 && this.rows[node].set(state[index]));
+    for (const index of this.work) {
+      this.steps[index]();
+      if (this.clamps.size) this.hold(index);
+    }
+    return this.program.states.map((s) => this.rows[s.node].slice(0, this.size(s.size)));
+  }
+
+  hold(index) {
+    for (const [unit, value] of this.clamps.get(index) ?? []) this.rows[index][unit] = value;
+  }
+
+  /** The row of a value that an equation names, as it stands after the last step. */
+  value(name) {
+    return this.rows[this.names.get(name)];
+  }
+
+  get output() {
+    return this.value(this.program.output);
+  }
+}
+
+/** A number as it stands in JSON, which has none that is infinite: -inf is text there. */
+function number(given) {
+  return typeof given === "string" ? Number(given.replace("inf", "Infinity")) : given;
+}
+
+/** The three commonest loops written out, which a browser runs faster than a call for each unit. */
+function arithmetic(op, a, b, y) {
+  if (op === "add") return () => { for (let i = 0; i < y.length; i++) y[i] = a[i] + b[i]; };
+  if (op === "sub") return () => { for (let i = 0; i < y.length; i++) y[i] = a[i] - b[i]; };
+  if (op === "mul") return () => { for (let i = 0; i < y.length; i++) y[i] = a[i] * b[i]; };
+  return null;
+}

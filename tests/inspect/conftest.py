@@ -1,0 +1,45 @@
+"""A browser for pages that lie on disk: offline, and every request and complaint written down."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from page_toys import Seen
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Debian's Chromium; without it, or without Playwright, the tests of pages are skipped."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    sync = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
+    with sync.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def show(browser: Any) -> Iterator[Callable[..., Seen]]:
+    """Opens a file in a fresh, offline context: show(path, "#hash", color_scheme="dark", ...)."""
+    contexts = []
+
+    def opened(path: Path, address: str = "", **options: Any) -> Seen:
+        context = browser.new_context(offline=True, accept_downloads=True, **options)
+        contexts.append(context)
+        seen = Seen(context.new_page())
+        seen.page.set_default_timeout(60_000)
+        seen.page.on("request", lambda request: seen.requests.append(request.url))
+        seen.page.on("console", lambda said: said.type in {"error", "warning"} and seen.complaints.append(said.text))
+        seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+        seen.page.goto(path.as_uri() + address)
+        return seen
+
+    yield opened
+    for context in contexts:
+        context.close()
