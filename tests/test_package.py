@@ -17,6 +17,7 @@ PUBLIC = [
     "Tagger",
     "cells",
     "convert",
+    "gradient_flow",
     "record",
 ]
 

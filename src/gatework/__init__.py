@@ -4,6 +4,7 @@ from importlib.metadata import version
 
 from gatework.cells import Cell, cells
 from gatework.errors import InputError
+from gatework.gradient_flow import gradient_flow
 from gatework.layers import GRU, LSTM, RNN, Recurrent, convert
 from gatework.notation import EquationError
 from gatework.recording import record
@@ -26,5 +27,6 @@ __all__ = [
     "Tagger",
     "cells",
     "convert",
+    "gradient_flow",
     "record",
 ]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from gatework.errors import InputError
 from gatework.notation import Program
+from gatework.notation.retention import called, retained
 
 
 @runtime_checkable
@@ -61,6 +62,10 @@ class Trace(Mapping[str, Tensor]):
             for key, taps in self._taps.items()
         }
 
+    def backward(self, loss: Tensor) -> None:
+        """As loss.backward(), but for `gradients` alone: those of the parameters stay as they are."""
+        loss.backward(inputs=[tap for taps in self._taps.values() for tap in taps if tap.requires_grad])  # type: ignore[no-untyped-call]
+
 
 def joined(key: str, series: Sequence[Tensor]) -> Tensor:
     """The calls [T,B,H] one after another in time."""
@@ -76,14 +81,17 @@ def joined(key: str, series: Sequence[Tensor]) -> Tensor:
 class Watcher:
     """One layer's end of a trace: which of its names are wanted, and the path they are filed under."""
 
-    def __init__(self, trace: Trace, path: str, names: Sequence[str]) -> None:
-        self.trace, self.path, self.names = trace, path, tuple(names)
+    def __init__(self, trace: Trace, path: str, names: Sequence[str], program: Program) -> None:
+        self.trace, self.path = trace, path
+        self.names = tuple(name for name in names if name in known(program))
+        self.computed = tuple(name for name in self.names if name != "x")
+        self.retained = tuple(state for state in retained(program) if called(state) in names)
 
     def taps(self, sizes: Mapping[str, int], steps: Sequence[int], like: Tensor) -> dict[str, Tensor]:
         """Zeros [T,B,size] to add to the wanted values, so that their gradients are the values' gradients."""
         if not (self.trace.wants_gradients and torch.is_grad_enabled()):
             return {}
-        return {name: like.new_zeros(*steps, sizes[name]).requires_grad_() for name in self.names}
+        return {name: like.new_zeros(*steps, sizes[name]).requires_grad_() for name in self.names if name in sizes}
 
     def add(self, place: str, values: Mapping[str, Tensor], taps: Mapping[str, Tensor]) -> None:
         for name in self.names:
@@ -99,7 +107,9 @@ def record(module: nn.Module, *names: str, gradients: bool = False) -> Iterator[
     ...     model(x).sum().backward()
     >>> trace["rnn.l0.f"], trace.gradients["rnn.l0.f"]  # each [T,B,H]
 
-    names: any name that the cell's equations assign; a layer whose cell lacks one is passed over for it.
+    names: any name that the cell's equations assign; "x", what the layer reads; "retention(c)", what a state
+    keeps of itself: d(new c) / d(old c) by the equations, along pointwise paths (of an LSTM f; it has no gradients,
+    and h of an LSTM none of it). A layer whose cell lacks a name is passed over for it.
     A state under zoneout is recorded as it is carried. Raises InputError where no layer has the name, or
     there is no recurrent layer, or one is being recorded already.
     """
@@ -107,7 +117,7 @@ def record(module: nn.Module, *names: str, gradients: bool = False) -> Iterator[
     check(layers, names)
     trace = Trace(names, gradients)
     for path, layer in layers.items():
-        layer.watcher = Watcher(trace, path, [name for name in names if name in layer.program.names])
+        layer.watcher = Watcher(trace, path, names, layer.program)
     try:
         yield trace
     finally:
@@ -120,9 +130,14 @@ def check(layers: Mapping[str, Recordable], names: Sequence[str]) -> None:
         raise InputError("nothing to record: the module holds no gatework layer; gw.convert(module) replaces torch's")
     if busy := [path or "the layer" for path, layer in layers.items() if layer.watcher is not None]:
         raise InputError(f"{', '.join(busy)} is being recorded already; name all values in one gw.record")
-    known = list(dict.fromkeys(name for layer in layers.values() for name in layer.program.names))
+    computed = list(dict.fromkeys(name for layer in layers.values() for name in layer.program.names))
     if not names:
-        raise InputError(f"record what? the cells compute {', '.join(known)}")
+        raise InputError(f"record what? the cells compute {', '.join(computed)}")
     for name in names:
-        if name not in known:
-            raise InputError(f"{name!r} cannot be recorded: no equation computes it; there are {', '.join(known)}")
+        if not any(name in known(layer.program) for layer in layers.values()):
+            raise InputError(f"{name!r} cannot be recorded: no equation computes it; there are {', '.join(computed)}")
+
+
+def known(program: Program) -> tuple[str, ...]:
+    """All that can be recorded of a cell."""
+    return (*program.names, "x", *map(called, retained(program)))

@@ -37,7 +37,7 @@ GOOD = json.loads(cells["gru"].program.recipe)
     [
         ("", r"^expected a Program as JSON, found '': "),
         ("[" * 100_000, r"^expected a Program as JSON, found '\[\[.*\.\.\.': "),
-        ("[]", r"^expected a Program as JSON with equations, output, .*, taps, found '\[\]'$"),
+        ("[]", r"^expected a Program as JSON with equations, output, .*, retention, found '\[\]'$"),
         (json.dumps(GOOD | {"more": 1}), "^expected a Program as JSON with equations"),
         (json.dumps(GOOD | {"equations": 3}), "^equations: expected text, found 3$"),
         (json.dumps(GOOD | {"taps": "h"}), "^taps: expected a list of names, found 'h'$"),

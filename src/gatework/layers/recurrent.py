@@ -246,8 +246,11 @@ class Recurrent(nn.Module):
         if x.dtype != self.anchor.dtype:  # under autocast
             params = {name: value.to(x.dtype) for name, value in params.items()}
             start = tuple(value.to(x.dtype) for value in start)
-        taps = {} if watcher is None else watcher.taps(sizes, x.shape[:2], start[0])
-        inputs = self._masks(x, sizes, self.training) | {f"tap {name}": tap for name, tap in taps.items()}
+        taps = {} if watcher is None else watcher.taps(sizes | {"x": x.shape[2]}, x.shape[:2], start[0])
+        x = x + taps["x"] if "x" in taps else x
+        inputs = self._masks(x, sizes, self.training)
+        inputs |= {f"tap {name}": tap for name, tap in taps.items() if name != "x"}
+        read = x
         if direction:
             x = time.reverse(x, lengths)
             resets = None if resets is None else time.reverse_resets(resets, lengths)
@@ -256,7 +259,8 @@ class Recurrent(nn.Module):
             self._compiled(
                 dropout=tuple(n for n in self.recurrent_dropout if f"dropout {n}" in inputs),
                 zoneout=tuple(n for n in self.zoneout if f"zoneout {n}" in inputs),
-                taps=tuple(taps),
+                taps=tuple(name for name in taps if name != "x"),
+                retention=() if watcher is None else watcher.retained,
             ),
             params,
             x,
@@ -265,14 +269,14 @@ class Recurrent(nn.Module):
             lengths=lengths,
             resets=resets,
             inputs=inputs,
-            record=() if watcher is None else watcher.names,
+            record=() if watcher is None else watcher.computed,
             recompute=self.recompute,
         )
         if direction:
             output = time.reverse(output, lengths)
             values = {name: time.reverse(value, lengths) for name, value in values.items()}
         if watcher is not None:
-            watcher.add(place, values, taps)
+            watcher.add(place, {**values, "x": read}, taps)
         return output, new
 
     def _dtype(self) -> torch.dtype:
@@ -284,9 +288,16 @@ class Recurrent(nn.Module):
         fused = asked is not None and self.engine != "reference" and runs("native", self.anchor.device, asked)
         return asked if fused and asked is not None else own
 
-    def _compiled(self, dropout: Iterable[str] = (), zoneout: Iterable[str] = (), taps: Iterable[str] = ()) -> Program:
-        """The cell's Program with the inputs that this call needs; compiled once for each combination."""
-        extras = {"dropout": tuple(dropout), "zoneout": tuple(zoneout), "taps": tuple(taps)}
+    def _compiled(
+        self,
+        dropout: Iterable[str] = (),
+        zoneout: Iterable[str] = (),
+        taps: Iterable[str] = (),
+        retention: Iterable[str] = (),
+    ) -> Program:
+        """The cell's Program with what this call needs beside; compiled once for each combination."""
+        given = {"dropout": dropout, "zoneout": zoneout, "taps": taps, "retention": retention}
+        extras = {option: tuple(names) for option, names in given.items()}
         key = tuple(extras.values())
         if key not in self._programs:
             cell = self.cell

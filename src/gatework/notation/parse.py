@@ -23,18 +23,19 @@ def parse(
     dropout: Iterable[str] = (),
     zoneout: Iterable[str] = (),
     taps: Iterable[str] = (),
+    retention: Iterable[str] = (),
 ) -> Program:
     """Compiles equations into a Program; raises EquationError, quoting the line, where they cannot be read.
 
     `constants` names numbers; `start` says where a state starts if not at 0, -inf included. The rest adds
     inputs for a layer: `dropout` multiplies the named values by an input "dropout g", `zoneout` lets the named
     states move by an input "zoneout h" (1 moves, 0 stands still), `taps` adds an input "tap f", so that the
-    gradient of the loss by that input is the gradient by the value. Warns (EquationWarning) where no path leads
+    gradient of the loss by that input is the gradient by the value. `retention` adds a value "retention(c)" for
+    each of the named states: d(new c) / d(old c) along pointwise paths. Warns (EquationWarning) where no path leads
     from x to the output.
     """
-    options = Options(
-        output, pairs("constants", constants), pairs("start", start), tuple(dropout), tuple(zoneout), tuple(taps)
-    )
+    extras = tuple(dropout), tuple(zoneout), tuple(taps), tuple(retention)
+    options = Options(output, pairs("constants", constants), pairs("start", start), *extras)
     program = compiled(text, options)
     if complaint := unreached(program):  # out here, since what is cached warns once
         warnings.warn(complaint, EquationWarning, stacklevel=2)

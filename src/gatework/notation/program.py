@@ -69,6 +69,7 @@ class Options:
     dropout: tuple[str, ...]
     zoneout: tuple[str, ...]
     taps: tuple[str, ...]
+    retention: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from gatework.notation.checks import check_constants, check_names, hint, states_
 from gatework.notation.graph import INFIX, Graph
 from gatework.notation.ops import FUNCTIONS, OPS
 from gatework.notation.program import Node, Options, Program
+from gatework.notation.retention import called, direct, retention
 from gatework.notation.sizes import sized
-from gatework.notation.source import Statement, closest
+from gatework.notation.source import EquationError, Statement, closest
 
 
 class Reader:
@@ -33,6 +34,7 @@ class Reader:
             self.values[line.name] = self.assign(line)
         states = self.check_whole()
         new = {name: self.carry(name) for name in states}
+        kept = {called(name): self.retention(name, new[name]) for name in self.options.retention}
         program = Program(
             lines=lines,
             options=self.options,
@@ -40,7 +42,7 @@ class Reader:
             inputs=tuple(self.inputs),
             states=(),
             parameters=(),
-            named=tuple((self.values | new).items()),
+            named=tuple((self.values | new | kept).items()),
         )
         places = {name: (value, self.written[name], self.assigned[name].number) for name, value in new.items()}
         return sized(program, places, dict(self.options.start), self.kinds)
@@ -69,6 +71,12 @@ class Reader:
 
     def tap(self, name: str, value: int, line: int) -> int:
         return self.graph.apply("add", value, self.input(f"tap {name}", line), line=line)
+
+    def retention(self, name: str, value: int) -> int:
+        old = self.state(name, self.assigned[name].number)
+        if value not in direct(self.graph.nodes, old):
+            raise EquationError(f"retention: {name} has no direct path from step to step: no pointwise one leads there")
+        return retention(self.graph, value, old)
 
     # -- the expressions
 
@@ -204,5 +212,6 @@ class Reader:
         check_names("zoneout", options.zoneout, states, "states")
         check_names("dropout", options.dropout, list(self.assigned), "values")
         check_names("record", options.taps, list(self.assigned), "values")
+        check_names("retention", options.retention, states, "states")
         check_names("constants", self.constants, self.used_constants, "names used and never assigned")
         return states

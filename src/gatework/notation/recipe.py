@@ -25,7 +25,7 @@ def read(recipe: str) -> Program:
         text("output", found["output"]),
         numbers("constants", found["constants"]),
         numbers("start", found["start"]),
-        *(names(kind, found[kind]) for kind in ("dropout", "zoneout", "taps")),
+        *(names(kind, found[kind]) for kind in ("dropout", "zoneout", "taps", "retention")),
     )
     return compiled(text("equations", found["equations"]), options)
 
