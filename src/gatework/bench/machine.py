@@ -30,13 +30,13 @@ class Machine:
     date: str
 
 
-def machine(threads: int, engine: str) -> Machine:
-    """This machine; measures its FMA ceiling."""
+def machine(threads: int, engine: str, seconds: float = HEADER_SECONDS) -> Machine:
+    """This machine; its FMA ceiling measured for so long, not at all with 0."""
     return Machine(
         processor=processor(CPUINFO.read_text() if CPUINFO.exists() else ""),
         isa=_native.isa(),
         threads=threads,
-        ceiling=ceiling(HEADER_SECONDS, threads),
+        ceiling=ceiling(seconds, threads) if seconds else None,
         engine=choose(engine, torch.device("cpu"), torch.float32).name,
         gatework=version("gatework"),
         torch=torch.__version__,

@@ -57,6 +57,11 @@ class TrainingProgress:
         """Prints a line that stays."""
         self.console.print(line, markup=False)
 
+    def line(self, text: str) -> None:
+        """Shows a line, unless the last one shown is too fresh: a live one on a terminal, else one that stays."""
+        if self.due(LIVE_EVERY if self.live is not None else PLAIN_EVERY):
+            (self.say if self.live is None else self.draw)(text)
+
     def reading(self, done: int, total: int) -> None:
         """Shows how much of the text is read, of `total` bytes."""
         if self.live is not None and self.due(LIVE_EVERY):

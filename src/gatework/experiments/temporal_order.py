@@ -42,3 +42,39 @@ def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
     places = PLACES[arm.variant]
     task = Task(lambda B, g: draw(places, B, g), judge, inputs=len(SYMBOLS), outputs=2 ** len(places))
     return trial_of(arm, task, Stop(error=0.1), seed, size, progress)
+
+
+TINY = {"sequences": 160, "test": 64}
+
+
+def arms(variant: str, published: str, hidden: int) -> tuple[Arm, ...]:
+    """The networks on a form of the task; `hidden` counts the cells of 1997."""
+    common: dict[str, object] = {"batch": 32, "learning_rate": 0.02, "tiny": TINY}
+    today = {"hidden": 16, "sequences": 60_000, "init": "chrono(100)"}
+    paper = {"hidden": hidden, "sequences": 100_000, "init": {"b_i": -2}}
+    plain = {"hidden": 16, "sequences": 60_000, "learning_rate": 0.002, "quick": {"sequences": 15_000}}
+    return (
+        Arm("lstm (today, chrono)", "lstm", common | today, variant=variant),
+        Arm("lstm_1997 (as published)", "lstm_1997", common | paper, published, variant),
+        Arm("rnn", "rnn", common | plain, "not solved", variant),
+    )
+
+
+EXPERIMENT = Experiment(
+    name="temporal_order",
+    title="Temporal order",
+    task="100 to 110 symbols, nearly all of them noise; two (6a) or three (6b) of them, tens of steps apart, are X or "
+    "Y. At the end: which and in which order, 4 or 8 classes.",
+    criterion="in the last 2000 training sequences no output is 0.3 or more from its target, and the mean error is "
+    "below 0.1; then 2560 fresh sequences are counted",
+    source="Hochreiter & Schmidhuber 1997, experiment 6; figures read in the source",
+    batched="batches of 32, softmax and cross entropy, Adam with clipping and a cosine decay, where the paper trained "
+    "online with truncated gradients; cell blocks of size 1 (4 and 6 cells), where the paper has 2 and 3 of size 2",
+    arms=(
+        *arms("6a", "31,390 sequences, 1 of 2560 wrong", hidden=4),
+        *arms("6b", "571,100 sequences, 2 of 2560 wrong", hidden=6),
+    ),
+    seeds=5,
+    trial=trial,
+    axes=("sequences", "mean error of the outputs"),
+)
