@@ -66,6 +66,11 @@ class Plan:
         return {buffer.name: number for number, buffer in enumerate(self.buffers)}
 
     @cached_property
+    def series(self) -> tuple[tuple[str, str], ...]:
+        """Values made for products over all steps, names and sizes, in the order in which they lie side by side."""
+        return tuple((buffer.name, buffer.columns) for buffer in self.buffers if buffer.name.startswith("series "))
+
+    @cached_property
     def matrices(self) -> tuple[tuple[str, str], ...]:
         """The sizes of the matrices it reads: rows, columns."""
         return tuple((buffer.rows, buffer.columns) for buffer in self.buffers if buffer.kind == "matrix")

@@ -1,6 +1,6 @@
 """The tensors of a call, and the core's table of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -26,6 +26,17 @@ LEAST = 1 << 14  # numbers from which on memory is the core's: it keeps what is 
 Row = tuple[int, int, int, int, int]
 
 
+@dataclass(frozen=True)
+class Part:
+    """A series that is part of a tensor: numbers before it, from row to row, in a row; its steps."""
+
+    whole: Tensor
+    before: int
+    row: int
+    units: int
+    steps: int
+
+
 @dataclass
 class Memory:
     """The tensors of a call by buffer name; a series has one step for each in time, or a few that are used in turn."""
@@ -34,7 +45,7 @@ class Memory:
     B: int
     units: dict[str, int]
     tensors: dict[str, Tensor]
-    rows: dict[str, Row] = field(default_factory=dict)  # of buffers that are parts of a tensor
+    parts: dict[str, Part] = field(default_factory=dict)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -46,10 +57,26 @@ class Memory:
         """The same, as elements of buffers are named."""
         return NAMES[self.dtype]
 
+    def tensor(self, name: str) -> Tensor:
+        """A buffer as a tensor, a series as [steps,B,size]."""
+        part = self.parts.get(name)
+        if part is None:
+            return self.tensors[name]
+        place = part.whole.storage_offset() + part.before
+        return part.whole.as_strided((part.steps, self.B, part.units), (self.B * part.row, part.row, 1), place)
+
+    def units_of(self, name: str) -> int:
+        """The size of a series."""
+        part = self.parts.get(name)
+        return self.tensors[name].shape[-1] if part is None else part.units
+
     def row(self, name: str) -> Row:
         """A buffer's row of the core's table."""
-        if name in self.rows:
-            return self.rows[name]
+        if (part := self.parts.get(name)) is not None:
+            address, rows = part.whole.data_ptr() + part.before * part.whole.element_size(), part.steps * self.B
+            if rows * part.units == 0:
+                return address, 0, part.units, 1, 0
+            return address, self.B * part.row, part.row, part.steps, (rows - 1) * part.row + part.units
         tensor = self.tensors[name]
         shape, strides, address = tensor.shape, tensor.stride(), tensor.data_ptr()
         if 0 in shape:
@@ -60,43 +87,36 @@ class Memory:
         rows, row = (shape[0], strides[0]) if len(shape) == 2 else (1, shape[0])
         return address, 0, row, 1, (rows - 1) * row + shape[-1]
 
-    def place(self, names: Sequence[str], matrices: Sequence[Tensor], whole: Tensor) -> None:
-        """Has a series [T,B,sum of sizes] hold a product with each of the matrices, side by side."""
-        self.tensors[" ".join(names)] = whole
-        steps, B, units = whole.shape
-        address, numbers, before = whole.data_ptr(), steps * B * units, 0
-        for name, matrix in zip(names, matrices, strict=True):
-            place = address + before * whole.element_size()
-            self.rows[name] = (place, B * units, units, steps, numbers - before) if numbers else (place, 0, units, 1, 0)
-            before += matrix.shape[0]
-
     def series(self, steps: int, size: str, dtype: torch.dtype) -> Tensor:
         """Memory for a series [steps,B,size]."""
         return allocated(steps, self.B, self.units[size], dtype=dtype)
 
-    def beside(self, *sizes: str, dtype: torch.dtype) -> Sequence[Tensor]:
-        """Memory for series [T,B,size] side by side: the parts of one series."""
-        widths = [self.units[size] for size in sizes]
-        return allocated(self.T, self.B, sum(widths), dtype=dtype).split_with_sizes(widths, -1)
+    def beside(self, buffers: Iterable[tuple[str, str]], whole: Tensor) -> None:
+        """Has a tensor [steps,B,sum of sizes] hold series, given as name and size, side by side."""
+        steps, width, before = whole.shape[0], whole.shape[-1], 0
+        for name, size in buffers:
+            self.parts[name] = Part(whole, before, width, self.units[size], steps)
+            before += self.units[size]
 
-    def joined(self, names: Sequence[str]) -> list[tuple[list[str], Tensor]]:
-        """Series, joined where the next lies beside the one before: names, [T*B, sum of their sizes]."""
-        result: list[tuple[list[str], Tensor]] = []
-        for name in names:
-            tensor = self.tensors[name]
-            if result:
-                before, wide = result[-1]
-                after = wide.data_ptr() + wide.shape[-1] * wide.element_size()
-                if after == tensor.data_ptr() and wide.stride() == tensor.stride() and len(wide) == len(tensor):
-                    shape = (*wide.shape[:-1], wide.shape[-1] + tensor.shape[-1])
-                    result[-1] = ([*before, name], wide.as_strided(shape, wide.stride()))
-                    continue
-            result.append(([name], tensor))
-        return [(names, self.flat(wide)) for names, wide in result]
+    def behind(self, buffers: Iterable[tuple[str, str]], whole: Tensor) -> None:
+        """Has a tensor hold series of T steps, given as name and size, one after another."""
+        before = 0
+        for name, size in buffers:
+            units = self.units[size]
+            self.parts[name] = Part(whole, before, units, units, self.T)
+            before += self.T * self.B * units
+
+    def joined(self, names: Sequence[str]) -> Tensor:
+        """Series that lie side by side, as [T*B, sum of their sizes]."""
+        if len(names) == 1:
+            return self.flat(self.tensor(names[0]))
+        parts = [self.parts[name] for name in names]
+        whole, place = parts[0].whole, parts[0].whole.storage_offset() + parts[0].before
+        return whole.as_strided((self.T * self.B, sum(part.units for part in parts)), (parts[0].row, 1), place)
 
     def flat(self, series: Tensor) -> Tensor:
         """A series of T steps, or one step for all, as [T*B,size]."""
-        series = series if len(series) == self.T else series.expand(self.T, -1, -1)
+        series = series if series.shape[0] == self.T else series.expand(self.T, -1, -1)
         return series.reshape(self.T * self.B, series.shape[-1])
 
 

@@ -9,6 +9,8 @@ from gatework.engines.native.lowering import Buffer, Plan, Source, Store, lower,
 from gatework.notation import Node, Program
 from gatework.notation.adjoint import adjoint
 
+Names = tuple[str, ...]
+
 
 @dataclass(frozen=True)
 class Forward:
@@ -25,16 +27,17 @@ class Backward:
     """A lowered adjoint, and where the gradients are.
 
     inputs, vectors: names of those the plan writes, in buffers "gradient NAME" and "total NAME".
-    matrices: name, ((gradient buffer, operand buffer), ...): a matrix's gradient, as products over all steps.
-    products: input, ((gradient buffer, matrix), ...): what an input's gradient has beside its buffer, if it has one.
+    matrices: buffers of gradients that lie side by side, and for each operand that they are multiplied with, over all
+    steps, the matrices whose gradients these products are part of.
+    products: input, ((gradient buffers, matrices), ...): what an input's gradient has beside its buffer, if it has one.
     """
 
     plan: Plan
     core: _native.Plan
     inputs: tuple[str, ...]
     vectors: tuple[str, ...]
-    matrices: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-    products: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    matrices: tuple[tuple[Names, tuple[tuple[str, Names], ...]], ...]
+    products: tuple[tuple[str, tuple[tuple[Names, Names], ...]], ...]
 
 
 @lru_cache(maxsize=256)
@@ -138,18 +141,19 @@ def backward_plan(program: Program, wanted: tuple[str, ...], element: str = "flo
             nodes.append(Node("number", value=0.0, size=state.size))
             by_state[state.name] = len(nodes) - 1
         stores.setdefault(by_state[state.name], []).append(Store(f"flow {state.name}", 0, "flow"))
-    matrices = tuple(
-        (name, tuple((series(gradient), series(operand)) for gradient, operand in pairs))
+    matrices = [
+        (series(operand), series(gradient), name)
         for name, pairs in back.matrices
         if f"matrix {name}" in wanted
-    )
+        for gradient, operand in pairs
+    ]
     inputs, products = [], []
     for name, index in back.inputs:
         if f"input {name}" not in wanted:
             continue
         large, rest = terms(nodes, index)
         if large:
-            products.append((name, tuple((series(nodes[term].args[0]), nodes[term].name) for term in large)))
+            products.append((name, [(series(nodes[term].args[0]), nodes[term].name) for term in large]))
         if rest is not None:
             inputs.append(name)
             buffer(f"gradient {name}", "series", nodes[rest].size, True)
@@ -160,7 +164,41 @@ def backward_plan(program: Program, wanted: tuple[str, ...], element: str = "flo
             buffer(f"total {name}", "total", nodes[index].size, True, "float32")
             stores.setdefault(index, []).append(Store(f"total {name}"))
     plan = lower(nodes, sources, stores, buffers.values(), backwards=True, element=element)
-    return Backward(plan, _native.Plan(list(plan.stream)), tuple(inputs), vectors, matrices, tuple(products))
+    order = [name for name, _ in plan.series]
+    return Backward(
+        plan,
+        _native.Plan(list(plan.stream)),
+        tuple(inputs),
+        vectors,
+        by_gradients(matrices, order),
+        tuple((name, tuple(side_by_side(pairs, order))) for name, pairs in products),
+    )
+
+
+def by_gradients(
+    matrices: Sequence[tuple[str, str, str]], order: Sequence[str]
+) -> tuple[tuple[Names, tuple[tuple[str, Names], ...]], ...]:
+    """Operand, gradient, matrix: brought together where operands have gradients in common that lie side by side."""
+    operands: dict[str, list[tuple[str, str]]] = {}
+    for operand, gradient, name in matrices:
+        operands.setdefault(operand, []).append((gradient, name))
+    groups: dict[Names, list[tuple[str, Names]]] = {}
+    for operand, pairs in operands.items():
+        for gradients, names in side_by_side(pairs, order):
+            groups.setdefault(gradients, []).append((operand, names))
+    return tuple((gradients, tuple(users)) for gradients, users in groups.items())
+
+
+def side_by_side(pairs: Sequence[tuple[str, str]], order: Sequence[str]) -> list[tuple[Names, Names]]:
+    """Buffers, each with what belongs to it, joined where the next is the next in this order."""
+    found: list[tuple[Names, Names]] = []
+    for buffer, name in pairs:
+        before, names = found[-1] if found else ((), ())
+        if before and before[-1] in order and order[order.index(before[-1]) + 1 :][:1] == [buffer]:
+            found[-1] = (*before, buffer), (*names, name)
+        else:
+            found.append(((buffer,), (name,)))
+    return found
 
 
 def terms(nodes: list[Node], index: int) -> tuple[list[int], int | None]:

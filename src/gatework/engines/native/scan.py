@@ -137,10 +137,9 @@ def forward(call: Call, tensors: Sequence[Tensor]) -> Result:
     for name, size in how.results:
         held[name] = memory.series(T, size, dtype)
     kept = [allocated(kept_numbers(call.program, memory), dtype=dtype)] if how.lowered.kept else []
-    held |= kept_parts(call.program, memory, kept)
-    for operand, matrices, names in how.ahead:
-        given = [held[name] for name in matrices]
-        memory.place(names, given, ahead(held[operand], torch.cat(given)))
+    place_kept(call.program, memory, kept)
+    for operand, matrices, results in how.ahead:
+        memory.beside(results, ahead(held[operand], torch.cat([held[name] for name in matrices])))
     execute(how.lowered.core, how.lowered.plan, memory, call.lengths, call.resets, how.starts)
     return Result(
         output=held[how.output][1:] if how.output.startswith("state") else held[how.output],
@@ -162,7 +161,7 @@ class Pass:
 
     states: buffer, that of what it starts from, size, dtype, whether all steps are kept. results: buffers and sizes
     of what is returned beside them. output: the buffer that is the output. starts: where resets find the start.
-    ahead: products with an input that are done as one, ahead of the steps: operand, matrices, results.
+    ahead: products with an input that are done as one, ahead of the steps: operand, matrices, results and their sizes.
     """
 
     lowered: Forward
@@ -170,7 +169,7 @@ class Pass:
     results: tuple[tuple[str, str], ...]
     output: str
     starts: Mapping[str, str]
-    ahead: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
+    ahead: tuple[tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]], ...]
 
 
 @lru_cache(maxsize=256)
@@ -200,7 +199,11 @@ def pass_of(
         output="output" if own else f"state {program.output}",
         starts={f"state {state.name}": f"start {state.name}" for state in program.states},
         ahead=tuple(
-            (operand, tuple(f"matrix {nodes[i].name}" for i in group), tuple(f"ahead {i}" for i in group))
+            (
+                operand,
+                tuple(f"matrix {nodes[i].name}" for i in group),
+                tuple((f"ahead {i}", nodes[i].size) for i in group),
+            )
             for operand, group in products.items()
         ),
     )
@@ -226,15 +229,10 @@ def kept_numbers(program: Program, memory: Memory) -> int:
     return memory.T * memory.B * sum(memory.units[size] for _, size in outline(program).kept)
 
 
-def kept_parts(program: Program, memory: Memory, kept: Sequence[Tensor]) -> dict[str, Tensor]:
-    """The kept values [T,B,size] by buffer, as they lie one after another."""
-    found = {}
+def place_kept(program: Program, memory: Memory, kept: Sequence[Tensor]) -> None:
+    """Has the kept values lie one after another in the one piece there is of them, if they are kept."""
     for piece in kept:
-        places = outline(program).kept
-        shapes = [(memory.T, memory.B, memory.units[size]) for _, size in places]
-        values = piece.split_with_sizes([T * B * width for T, B, width in shapes])
-        found = {name: v.view(shape) for (name, _), v, shape in zip(places, values, shapes, strict=True)}
-    return found
+        memory.behind(outline(program).kept, piece)
 
 
 # -- backward
@@ -255,14 +253,15 @@ def backward(
     lowered = backward_plan(program, asked, memory.element)
     held, dtype = memory.tensors, memory.dtype
     held |= {f"state {state.name}": series for state, series in zip(program.states, states, strict=True)}
-    held |= kept_parts(program, memory, kept)
+    place_kept(program, memory, kept)
     by_output, *by_finals = gradients
     held["gradient output"] = dense(
         zeros(1, memory.B, memory.units[program.output_size]).to(dtype) if by_output is None else by_output
     )
     for state, final in zip(program.states, by_finals, strict=True):
-        held[f"flow {state.name}"] = flow = memory.series(2, state.size, torch.float32)
-        flow[0] = 0 if final is None else final
+        held[f"flow {state.name}"] = flow = zeros(2, memory.B, memory.units[state.size])
+        if final is not None:
+            flow[0] = final
         held[f"to start {state.name}"] = zeros(memory.B, memory.units[state.size])
     for name in {*lowered.inputs, *(name for name, _ in lowered.products)}:
         held[f"gradient {name}"] = allocated(memory.T, memory.B, held[f"input {name}"].shape[-1], dtype=dtype)
@@ -270,7 +269,7 @@ def backward(
     for first, last in spans(memory, call.recompute):
         part = memory if last - first == memory.T else section(memory, first, last)
         if call.recompute:
-            part.tensors |= redone(program, part)
+            place_kept(program, part, [redone(program, part)])
         run_back(call, lowered, part, first)
         for key, value in parameter_gradients(lowered, part).items():
             found[key] = found[key].add_(value) if key in found else value
@@ -312,7 +311,7 @@ def section(memory: Memory, first: int, last: int) -> Memory:
     return Memory(last - first, memory.B, memory.units, tensors)
 
 
-def redone(program: Program, memory: Memory) -> dict[str, Tensor]:
+def redone(program: Program, memory: Memory) -> Tensor:
     """The kept values, once more: from the states all steps are known at once, and run as rows of a single one."""
     lowered, rows = forward_plan(program, True, False, False, (), memory.element), memory.T * memory.B
     flat = Memory(1, rows, memory.units, dict(memory.tensors))
@@ -323,20 +322,19 @@ def redone(program: Program, memory: Memory) -> dict[str, Tensor]:
         series[0] = memory.flat(memory.tensors[f"state {state.name}"][: memory.T])
         flat.tensors |= {f"state {state.name}": series, f"start {state.name}": series[0]}
     kept = allocated(kept_numbers(program, memory), dtype=memory.dtype)
-    flat.tensors |= kept_parts(program, flat, [kept])
+    place_kept(program, flat, [kept])
     execute(lowered.core, lowered.plan, flat, None, None, {})
-    return kept_parts(program, memory, [kept])
+    return kept
 
 
 def run_back(call: Call, lowered: Backward, memory: Memory, first: int) -> None:
     """Runs the backward plan over the steps from `first` on."""
     held, T, lengths, resets = memory.tensors, memory.T, call.lengths, call.resets
     starts = {f"flow {state.name}": f"to start {state.name}" for state in call.program.states}
-    for flow in starts:
-        held[flow][T % 2] = held[flow][0]
-    series = [buffer for buffer in lowered.plan.buffers if buffer.name.startswith("series ")]
-    beside = memory.beside(*(buffer.columns for buffer in series), dtype=memory.dtype) if series else ()
-    held |= {buffer.name: tensor for buffer, tensor in zip(series, beside, strict=True)}
+    for flow in starts if T % 2 else ():
+        held[flow][1] = held[flow][0]
+    width = sum(memory.units[size] for _, size in lowered.plan.series)
+    memory.beside(lowered.plan.series, allocated(T, memory.B, width, dtype=memory.dtype))
     for buffer in lowered.plan.buffers:
         if buffer.kind == "total":
             held[buffer.name] = allocated(memory.units[buffer.columns], dtype=torch.float32)
@@ -351,44 +349,24 @@ def run_back(call: Call, lowered: Backward, memory: Memory, first: int) -> None:
             held[flow][0].masked_fill_(again, 0)
 
 
-@dataclass(frozen=True)
-class Factors:
-    """Gradients side by side [T*B, sum of sizes] and an operand [T*B,size]: a product for several matrices."""
-
-    gradients: Tensor
-    operand: Tensor
-    names: list[str]
-    sizes: list[int]
-
-
 def parameter_gradients(lowered: Backward, memory: Memory) -> dict[str, Tensor]:
     """A vector's gradient as the plan has summed it; a matrix's, of gradients x operands, as large products."""
     found = {f"vector {name}": memory.tensors[f"total {name}"] for name in lowered.vectors}
-    together: dict[tuple[int, int], list[Factors]] = {}  # by address and width of the gradients
-    for factors in matrix_factors(lowered, memory):
-        key = factors.gradients.data_ptr(), factors.gradients.shape[1]
-        together.setdefault(key, []).append(factors)
-    for same in together.values():
-        results = products(same[0].gradients.t(), [factors.operand for factors in same])
-        for factors, result in zip(same, results, strict=True):
-            for name, part in zip(factors.names, result.split_with_sizes(factors.sizes), strict=True):
-                found[name] = found[name] + part if name in found else part
+    for gradients, users in lowered.matrices:
+        operands = [operand_of(memory, operand) for operand, _ in users]
+        results = products(memory.joined(gradients).t(), operands)
+        for (_, names), result in zip(users, results, strict=True):
+            sizes = [memory.units_of(name) for name in gradients]
+            parts = result.split_with_sizes(sizes) if len(sizes) > 1 else (result,)
+            for key, part in zip((f"matrix {name}" for name in names), parts, strict=True):
+                found[key] = found[key] + part if key in found else part
     return found
 
 
-def matrix_factors(lowered: Backward, memory: Memory) -> Iterator[Factors]:
-    """What the gradients of matrices are products of; of those with one operand, gradients that lie together."""
-    users: dict[str, list[tuple[str, str]]] = {}
-    for name, pairs in lowered.matrices:
-        for gradient, operand in pairs:
-            users.setdefault(operand, []).append((f"matrix {name}", gradient))
-    for operand, using in users.items():
-        values = memory.tensors[operand]
-        values = memory.flat(values[: memory.T] if operand.startswith("state ") else values)
-        names = iter(name for name, _ in using)
-        for gradients, joined in memory.joined([gradient for _, gradient in using]):
-            sizes = [memory.tensors[gradient].shape[-1] for gradient in gradients]
-            yield Factors(joined, values, [next(names) for _ in gradients], sizes)
+def operand_of(memory: Memory, name: str) -> Tensor:
+    """What a matrix was multiplied with at all steps, [T*B,size]: of states, those before each step."""
+    values = memory.tensor(name)
+    return memory.flat(values[: memory.T] if name.startswith("state ") else values)
 
 
 def input_gradients(lowered: Backward, memory: Memory) -> None:
@@ -396,15 +374,14 @@ def input_gradients(lowered: Backward, memory: Memory) -> None:
     begun = set(lowered.inputs)
     for name, pairs in lowered.products:
         out = memory.tensors[f"gradient {name}"].flatten(0, 1)
-        matrices = iter(memory.tensors[f"matrix {matrix}"] for _, matrix in pairs)
-        for gradients, joined in memory.joined([gradient for gradient, _ in pairs]):
-            matrix = torch.cat([next(matrices) for _ in gradients])
+        for gradients, matrices in pairs:
+            whole = torch.cat([memory.tensors[f"matrix {matrix}"] for matrix in matrices])
             if out.dtype == torch.float32:
-                product(joined, matrix, out, add=name in begun)
+                product(memory.joined(gradients), whole, out, add=name in begun)
             elif name in begun:
-                out.add_(product(joined, matrix))
+                out.add_(product(memory.joined(gradients), whole))
             else:
-                out.copy_(product(joined, matrix))
+                out.copy_(product(memory.joined(gradients), whole))
             begun.add(name)
 
 
@@ -412,4 +389,5 @@ def fitted(gradient: Tensor | None, like: Tensor) -> Tensor:
     """A gradient in the shape and dtype of its tensor: summed over the steps that shared it."""
     if gradient is None:
         return torch.zeros_like(like)
-    return (gradient if gradient.shape == like.shape else gradient.sum(0, keepdim=True)).to(like.dtype)
+    gradient = gradient if gradient.shape == like.shape else gradient.sum(0, keepdim=True)
+    return gradient if gradient.dtype is like.dtype else gradient.to(like.dtype)
