@@ -1,5 +1,8 @@
 """What `import gatework as gw` offers: these names, and no others by accident."""
 
+import subprocess
+import sys
+
 import gatework
 import gatework.layers
 
@@ -34,3 +37,14 @@ def test_every_public_name_is_there_and_says_what_it_is():
 def test_the_layers_offer_the_same_things():
     for name in gatework.layers.__all__:
         assert getattr(gatework, name) is getattr(gatework.layers, name)
+
+
+def test_importing_it_brings_torch_and_no_library_that_only_some_tasks_need():
+    heavy = "{'pandas', 'polars', 'narwhals', 'sklearn', 'scipy', 'matplotlib', 'lightning_fabric', 'gatework.tasks'}"
+    code = f"import sys, torch; had = set(sys.modules); import gatework; print({heavy} & set(sys.modules) - had)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    assert not hasattr(gatework, "Forecasters")

@@ -1,6 +1,8 @@
 """gatework: recurrent cells written as equations."""
 
+from importlib import import_module
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
 from gatework.cells import Cell, cells
 from gatework.errors import InputError
@@ -8,8 +10,10 @@ from gatework.gradient_flow import gradient_flow
 from gatework.layers import GRU, LSTM, RNN, Recurrent, convert
 from gatework.notation import EquationError
 from gatework.recording import record
-from gatework.tasks.classify_estimators import SequenceClassifier, SequenceRegressor, Tagger
-from gatework.tasks.forecast import Forecaster
+
+if TYPE_CHECKING:
+    from gatework.tasks.classify_estimators import SequenceClassifier, SequenceRegressor, Tagger
+    from gatework.tasks.forecast import Forecaster
 
 __version__ = version("gatework")
 
@@ -30,3 +34,20 @@ __all__ = [
     "gradient_flow",
     "record",
 ]
+
+_WHEN_ASKED_FOR = {  # whoever wants layers alone does not wait for what trains models and reads tables
+    "Forecaster": "gatework.tasks.forecast",
+    "SequenceClassifier": "gatework.tasks.classify_estimators",
+    "SequenceRegressor": "gatework.tasks.classify_estimators",
+    "Tagger": "gatework.tasks.classify_estimators",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHEN_ASKED_FOR:
+        raise AttributeError(f"module 'gatework' has no attribute {name!r}")
+    return getattr(import_module(_WHEN_ASKED_FOR[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
