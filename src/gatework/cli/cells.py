@@ -16,7 +16,8 @@ from gatework.engines import native
 from gatework.engines.verify import Result
 from gatework.engines.verify import verify as verified
 from gatework.errors import InputError
-from gatework.notation import adjoint, show
+from gatework.notation import adjoint, diagram, show
+from gatework.training.files import write_atomically
 
 
 def cells(
@@ -25,14 +26,23 @@ def cells(
     constant: Annotated[list[str] | None, typer.Option(help=CONSTANT_HELP)] = None,
     backward: Annotated[bool, typer.Option("--backward", help="Show the derived backward equations.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Write LaTeX.")] = False,
+    svg: Annotated[Path | None, typer.Option(help="Draw the cell as a diagram to this file.", metavar="FILE")] = None,
 ) -> None:
-    """Lists the cells, or shows one: its equations, states, parameters, and backward pass."""
+    """Lists the cells, or shows one: its equations, states, parameters, backward pass, and diagram."""
     if name is not None and equations is not None:
         raise InputError(f"a cell ({name}) and --equations {equations}: give one of them")
+    if svg is not None and (backward or latex):
+        raise InputError("--svg draws the cell itself: leave out --backward and --latex")
     if name is not None or equations is not None:
-        print(shown(chosen_cell(name or "", equations, constant), backward, latex))
-    elif backward or latex:
-        raise InputError("--backward and --latex show one cell: give its name, as in gatework cells lstm --backward")
+        cell = chosen_cell(name or "", equations, constant)
+        if svg is None:
+            print(shown(cell, backward, latex))
+        else:
+            write_atomically(svg, diagram.svg(cell.program, cell.name).encode())
+    elif backward or latex or svg:
+        raise InputError(
+            "--backward, --latex and --svg show one cell: give its name, as in gatework cells lstm --backward"
+        )
     else:
         print("\n".join(listing(shutil.get_terminal_size((120, 24)).columns)))
 

@@ -1,0 +1,12 @@
+"""The diagram of a cell, laid out from its Program: old memory in, valves, junctions, new memory out.
+
+elements, labels   what is shown: gates, valves, sums, functions, and what flows into each
+columns, heights   in which column, in what order, at which height
+routes, layout     the lines between them; all of it in pixels
+to_svg             as SVG
+"""
+
+from gatework.notation.diagram.layout import Drawing, drawing
+from gatework.notation.diagram.to_svg import svg
+
+__all__ = ["Drawing", "drawing", "svg"]
