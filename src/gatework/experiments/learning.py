@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -92,7 +93,7 @@ class Plan:
     def steps(self) -> int:
         return math.ceil(self.sequences / self.batch)
 
-    @property
+    @cached_property
     def settings(self) -> Settings:
         return Settings(
             steps=self.steps,
@@ -137,51 +138,71 @@ def network(arm: Arm, task: Task, options: Mapping[str, Any], seed: int) -> Netw
     return Network(arm.cell, task, options["hidden"], options.get("init"))
 
 
+class Recent:
+    """What the stop rule looks at: the errors of the most recent sequences, [window] or fewer."""
+
+    def __init__(self, window: int) -> None:
+        self.window = window
+        self.errors, self.wrong = torch.empty(0), torch.empty(0, dtype=torch.bool)
+
+    def add(self, judged: Judged) -> None:
+        self.errors = torch.cat([self.errors, judged.error.detach()])[-self.window :]
+        self.wrong = torch.cat([self.wrong, judged.wrong])[-self.window :]
+
+
 def learn(model: nn.Module, task: Task, plan: Plan, stop: Stop, seed: int, progress: Progress) -> Learnt:
     """Trains on fresh sequences until the stop rule holds or the plan ends; the rule looks at errors before updates.
 
     model: called with a batch, returns what `task.judge` takes. A loss that is no longer finite ends it, unsolved.
     """
-    if plan.optimizer not in OPTIMIZERS:
-        raise InputError(f"optimizer {plan.optimizer!r}: there are {', '.join(OPTIMIZERS)}")
-    generator = torch.Generator().manual_seed(seed)
-    parameters = list(model.parameters())
-    optimizer = OPTIMIZERS[plan.optimizer](parameters, lr=plan.learning_rate, **plan.others)  # type: ignore[call-arg]
-    learnt, began, settings = Learnt(), time.monotonic(), plan.settings
-    errors, wrong = torch.empty(0), torch.empty(0, dtype=torch.bool)
+    generator, optimizer = torch.Generator().manual_seed(seed), optimizer_of(model, plan)
+    learnt, recent, began = Learnt(), Recent(stop.window), time.monotonic()
     every = max(1, plan.steps // POINTS)
     for step in range(plan.steps):
-        batch = task.draw(plan.batch, generator)
-        judged = task.judge(model(batch), batch)
-        loss = judged.loss.mean()
-        if not math.isfinite(loss.item()):
-            return learnt
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grads_with_norm_(parameters, plan.clip, torch.nn.utils.get_total_norm(grads(parameters)))
-        for options in optimizer.param_groups:
-            options["lr"] = learning_rate(settings, step, plan.steps)
-        optimizer.step()
+        judged = update(model, task, task.draw(plan.batch, generator), optimizer, plan, step)
+        if judged is None:
+            break
+        recent.add(judged)
         learnt.sequences += plan.batch
-        errors = torch.cat([errors, judged.error.detach()])[-stop.window :]
-        wrong = torch.cat([wrong, judged.wrong])[-stop.window :]
-        learnt.solved = stop.holds(errors, wrong)
+        learnt.solved = stop.holds(recent.errors, recent.wrong)
         if (step + 1) % every == 0 or learnt.solved:
-            recent = errors[-every * plan.batch :].mean().item()
-            learnt.curve.append((learnt.sequences, recent))
-            progress(told(learnt.sequences, recent, int(wrong.sum()), len(wrong), time.monotonic() - began))
+            error = recent.errors[-every * plan.batch :].mean().item()
+            learnt.curve.append((learnt.sequences, float(f"{error:.4g}")))
+            progress(told(learnt.sequences, error, recent.wrong, time.monotonic() - began))
         if learnt.solved:
             break
     return learnt
 
 
-def grads(parameters: list[nn.Parameter]) -> list[Tensor]:
-    return [parameter.grad for parameter in parameters if parameter.grad is not None]
+def optimizer_of(model: nn.Module, plan: Plan) -> torch.optim.Optimizer:
+    if plan.optimizer not in OPTIMIZERS:
+        raise InputError(f"optimizer {plan.optimizer!r}: there are {', '.join(OPTIMIZERS)}")
+    kind: Any = OPTIMIZERS[plan.optimizer]
+    made: torch.optim.Optimizer = kind(model.parameters(), lr=plan.learning_rate, **plan.others)
+    return made
 
 
-def told(sequences: int, error: float, wrong: int, window: int, seconds: float) -> str:
+def update(
+    model: nn.Module, task: Task, batch: Batch, optimizer: torch.optim.Optimizer, plan: Plan, step: int
+) -> Judged | None:
+    """Makes step number `step`; returns how the batch was judged before it, None where the loss is not finite."""
+    judged = task.judge(model(batch), batch)
+    loss = judged.loss.mean()
+    if not math.isfinite(loss.item()):
+        return None
+    optimizer.zero_grad()
+    torch.autograd.backward(loss)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
+    for options in optimizer.param_groups:
+        options["lr"] = learning_rate(plan.settings, step, plan.steps)
+    optimizer.step()
+    return judged
+
+
+def told(sequences: int, error: float, wrong: Tensor, seconds: float) -> str:
     """How far a training is, in one line."""
-    return f"{sequences:,} sequences, error {error:.4f}, {wrong:,} of the last {window:,} wrong, {seconds:.0f} s"
+    last = f"{int(wrong.sum()):,} of the last {len(wrong):,} wrong"
+    return f"{sequences:,} sequences, error {error:.4f}, {last}, {seconds:.0f} s"
 
 
 @torch.no_grad()

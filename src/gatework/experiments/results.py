@@ -1,5 +1,7 @@
 """What a run of an experiment has found so far, as a JSON file that the next run goes on with."""
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -8,10 +10,11 @@ from typing import Any, Self
 from gatework.bench.machine import Machine
 from gatework.errors import InputError
 from gatework.experiments.experiment import Arm, Experiment, Size, Trial
-from gatework.training import read_json, write_json
+from gatework.training import read_json, write_atomically
 
 FORMAT = "gatework experiment 1"
 ARM = ("variant", "name", "cell", "options")  # what is kept of one; options as they are at the size that was run
+PAIR = re.compile(r"\[\s+([^\s,\[\]{}\"]+),\s+([^\s,\[\]{}\"]+)\s+\]")
 
 
 @dataclass
@@ -103,4 +106,6 @@ def load(path: Path, experiment: Experiment) -> Results:
 
 
 def save(results: Results, path: Path) -> None:
-    write_json(path, results.to_dict())
+    """Writes results atomically, a point of a curve a line."""
+    text = json.dumps(results.to_dict(), indent=1, allow_nan=False)
+    write_atomically(path, (PAIR.sub(r"[\1, \2]", text) + "\n").encode())
