@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from gatework import __version__
-from gatework.cli import bench, cells, labels, reproduce, series, train, use
+from gatework.cli import bench, cells, inspect, labels, reproduce, series, train, use
 from gatework.cli.options import INTERRUPTED
 from gatework.errors import InputError
 from gatework.notation import EquationError, EquationWarning
@@ -61,6 +61,7 @@ app.command("score")(use.score)
 app.command("predict")(labels.predict)
 app.command("forecast")(series.forecast)
 app.command("backtest", no_args_is_help=True)(series.backtest)
+app.command("inspect")(inspect.inspect)
 app.command("cells")(cells.cells)
 app.command("verify")(cells.verify)
 app.command("bench")(bench.bench)

@@ -1,38 +1,162 @@
 """From a run and a text to the payload and the weights of a page."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from gatework import __version__
-from gatework.inspect.activity import Progress, silent, watched
-from gatework.inspect.model import Weights
+from gatework.errors import InputError
+from gatework.inspect.activity import Activity, Progress, silent, watched
+from gatework.inspect.clamping import Clamp, costs
+from gatework.inspect.figures import hypotheses_json, units_json
+from gatework.inspect.findings import findings
+from gatework.inspect.gates import gates
+from gatework.inspect.hypotheses import Hypothesis, search
+from gatework.inspect.labels import MEANINGS, labels
+from gatework.inspect.memory import HalfLife, flow, half_lives, perturbed
+from gatework.inspect.model import Weights, stored
 from gatework.inspect.payload import Payload, Stretch, language_weights, text_parts, text_results
-from gatework.inspect.reading import read
+from gatework.inspect.reading import Reading, read
+from gatework.inspect.units import Units, looked_at
+from gatework.notation.retention import called, retained
+from gatework.tasks.language_model import LanguageModel
 from gatework.tasks.language_run import Run
+from gatework.training import bits
 
 MEASURED = 60_000  # tokens at most that figures are of
 NUMBERS = 64 << 20  # recorded at most, so that wide models need no more memory
 SHOWN = 4000  # tokens that the page shows
 
 
-def collect(path: Path, file: str, *, progress: Progress = silent) -> tuple[Payload, Weights]:
-    """Reads the text with the run's model, and measures what its units do."""
-    run = Run.open(path)
-    model = run.model()
-    recurrent = model.recurrent
-    names = list(dict.fromkeys([state.name for state in recurrent.program.states] + [recurrent.program.output]))
-    reading = read(
-        file, run.vocabulary, min(MEASURED, NUMBERS // (recurrent.num_layers * recurrent.hidden_size * len(names)))
+@dataclass(frozen=True)
+class Read:
+    """A run's model, what it read, and what its units did meanwhile."""
+
+    run: Run
+    model: LanguageModel
+    reading: Reading
+    activity: Activity
+
+    @classmethod
+    def of(cls, path: Path, file: str, progress: Progress) -> "Read":
+        """Opens the run, and reads the file's beginning with its model as one stream."""
+        run = Run.open(path)
+        model = as_stored(run.model())
+        program, recurrent = model.recurrent.program, model.recurrent
+        names = [*looked_at(program), *map(called, retained(program))]
+        width = recurrent.num_layers * recurrent.hidden_size * len(names)
+        reading = read(file, run.vocabulary, max(2, min(MEASURED, NUMBERS // width)))
+        ids = torch.from_numpy(reading.ids.astype(np.int64))
+        what = f"reading with {name_of(path)}"
+        return cls(run, model, reading, watched(model, ids, names, gates(program), what=what, progress=progress))
+
+    @property
+    def ids(self) -> Tensor:
+        return torch.from_numpy(self.reading.ids.astype(np.int64))
+
+    @property
+    def values(self) -> dict[str, Tensor]:
+        """States and outputs [T,H], layer by layer."""
+        names = looked_at(self.model.recurrent.program)
+        return {key: value for key, value in self.activity.values.items() if key.split(".")[1] in names}
+
+
+def collect(
+    path: Path, file: str, *, beside: Path | None = None, progress: Progress = silent
+) -> tuple[Payload, Weights]:
+    """Reads a text with a run's model, and measures what its units do; beside: a second run to compare it with."""
+    subject = Read.of(path, file, progress)
+    other = None if beside is None else compared(subject, Read.of(beside, file, progress))
+    run, reading, activity, ids = subject.run, subject.reading, subject.activity, subject.ids
+    fresh = watched(
+        run.untrained(), ids, looked_at(subject.model.recurrent.program), what="untrained", progress=progress
     )
-    ids = torch.from_numpy(reading.ids.astype("int64"))
-    activity = watched(model, ids, names, progress=progress)
-    parts = text_parts(title_of(path), model, run.vocabulary, reading, activity, Stretch(0, min(SHOWN, len(reading))))
-    payload: dict[str, Any] = {"gatework": __version__, "untrained": False, **parts}
-    return payload | {"results": text_results(run, model, activity.log_p)}, language_weights(model)
+    units = Units.of(subject.values)
+    spelled, language = labels(reading.text, reading.name, run.text.suffixes)
+    marks = {name: label[reading.last] for name, label in spelled.items()}
+    rows = Units.of(fresh.values).values
+    hypotheses = search(units.values, rows, marks, lambda done, total: progress("looking for units", done, total))
+    stretch = shown(len(reading))
+    here = {name: label[stretch.first : stretch.end] for name, label in marks.items()}
+    payload: Payload = {
+        "gatework": __version__,
+        "untrained": False,
+        **text_parts(name_of(path), subject.model, run.vocabulary, reading, activity, stretch),
+        "results": text_results(run, subject.model, activity.log_p),
+        "units": units_json(units, hypotheses, lives(subject)),
+        "hypotheses": hypotheses_json(hypotheses, units, removed(subject, units, hypotheses), MEANINGS, here),
+        "gates": activity.saturation.to_json(),
+        "flow": flow(subject.model, ids, activity),
+        "other": other,
+    }
+    payload["text"]["language"] = language
+    payload["findings"] = findings(payload, hypotheses, units.names)
+    return payload, language_weights(subject.model)
 
 
-def title_of(path: Path) -> str:
-    """What a run is called: the name of its folder."""
+def as_stored(model: LanguageModel) -> LanguageModel:
+    """The model with the weights that the page will hold: rounded where they are many."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(parameter.to(stored(language_weights(model))))
+    return model
+
+
+def name_of(path: Path) -> str:
+    """What a run is called: its folder."""
     return path.resolve().name
+
+
+def shown(tokens: int) -> Stretch:
+    """The stretch that the page shows: the last tokens measured, which chose no unit, up to its limit."""
+    return Stretch(max(0, tokens - SHOWN), tokens)
+
+
+def compared(one: Read, two: Read) -> Payload:
+    """The second run on the same stretch: its surprise token by token, its gradient flow, its results."""
+    if one.run.vocabulary.level != two.run.vocabulary.level:
+        raise InputError(
+            f"{one.run.path} reads {one.run.vocabulary.unit} and {two.run.path} {two.run.vocabulary.unit}: "
+            "give --beside a run with the same --level"
+        )
+    stretch = shown(len(one.reading))
+    log_p = two.activity.log_p[stretch.first : stretch.end - 1]
+    surprise = [round(bits(-value), 4) for value in log_p.tolist()]
+    return {
+        "title": name_of(two.run.path),
+        "cell": two.run.cell.name,
+        "surprise": [None, *surprise],
+        "flow": flow(two.model, two.ids, two.activity),
+        "results": text_results(two.run, two.model, two.activity.log_p),
+    }
+
+
+def removed(subject: Read, units: Units, hypotheses: Sequence[Hypothesis]) -> list[float | None]:
+    """For each hypothesis what its best unit, held at its mean, costs in bits; None where zoneout moves it."""
+    places = [units.place(each.best) for each in hypotheses]
+    moved = {name for name, rate in subject.model.recurrent.zoneout.items() if rate > 0}
+    wanted = sorted({place for place in places if place[0].split(".")[1] not in moved})
+    clamps = [Clamp(key, unit, float(subject.activity.values[key][:, unit].mean())) for key, unit in wanted]
+    found: dict[Any, float] = {}
+    if clamps:
+        found = dict(zip(wanted, costs(subject.model, subject.ids, clamps), strict=True))
+    return [found.get(place) for place in places]
+
+
+def lives(subject: Read) -> dict[str, HalfLife]:
+    """Half-lives by key, "l0.c", of states that keep something of themselves; where none does, of all by perturbing."""
+    recurrent, activity, ids = subject.model.recurrent, subject.activity, subject.ids
+    kept = {f"l{layer}.{name}" for layer in range(recurrent.num_layers) for name in retained(recurrent.program)}
+    if kept:
+        place = [key.split(".") for key in sorted(kept)]
+        return {f"{layer}.{name}": half_lives(activity.values[f"{layer}.{called(name)}"]) for layer, name in place}
+    if len(ids) < 20:
+        return {}
+    x = subject.model._embedded(ids[:, None]).detach()
+    keys = [key for key in activity.values if key.split(".")[1] in recurrent.state_names]
+    return {key: perturbed(recurrent, x, activity, key) for key in keys}

@@ -6,18 +6,13 @@ import json
 import re
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from pathlib import Path
 from typing import Any
-
-from gatework.errors import InputError
-from gatework.training import write_atomically
 
 Payload = dict[str, Any]
 
 IMPORT = re.compile(r'^import .* from "\./(.+)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export ", re.MULTILINE)
 MARK = re.compile(r"\{\{(\w+)\}\}")
-WARN, LIMIT = 10_000_000, 25_000_000  # bytes
 
 
 def assemble(payload: Payload, weights: bytes) -> str:
@@ -57,15 +52,3 @@ def script(folder: Traversable, first: str = "main.js") -> str:
 
     add(first)
     return "\n".join(read.values())
-
-
-def write_page(path: Path, page: str, *, large: bool = False) -> int:
-    """Writes a page aside and renames it; returns its size in bytes. Raises InputError over 25 MB unless `large`."""
-    data = page.encode()
-    if len(data) > LIMIT and not large:
-        raise InputError(
-            f"the page would have {len(data) / 1e6:.0f} MB, more than browsers open with ease: "
-            "--no-weights leaves the network out, --large writes it all the same"
-        )
-    write_atomically(path, data)
-    return len(data)

@@ -12,6 +12,7 @@ from gatework.layers import Recurrent
 from gatework.notation import Program
 
 Weights = dict[str, Tensor]
+LIMIT = 4 << 20  # bytes of float32
 
 
 def layers_json(recurrent: Recurrent) -> dict[str, Any]:
@@ -80,13 +81,18 @@ def layer_weights(recurrent: Recurrent) -> Weights:
     return {name: tensor.detach() for name, tensor in recurrent.named_parameters()}
 
 
-def packed(weights: Weights, limit: int = 4 << 20) -> tuple[list[dict[str, Any]], bytes]:
-    """Where each tensor lies, and their bytes, little endian: float32 up to `limit` bytes, else float16."""
-    half = sum(tensor.numel() for tensor in weights.values()) * 4 > limit
-    kind, name = (torch.float16, "float16") if half else (torch.float32, "float32")
+def stored(weights: Weights) -> torch.dtype:
+    """In which type a page holds them: float32 up to 4 MB, else float16."""
+    return torch.float32 if sum(tensor.numel() for tensor in weights.values()) * 4 <= LIMIT else torch.float16
+
+
+def packed(weights: Weights) -> tuple[list[dict[str, Any]], bytes]:
+    """Where each tensor lies, and their bytes, little endian."""
+    kind = stored(weights)
     listed: list[dict[str, Any]] = []
     data = bytearray()
     for key, tensor in weights.items():
+        name = str(kind).removeprefix("torch.")
         listed.append({"name": key, "shape": list(tensor.shape), "dtype": name, "offset": len(data)})
         array = tensor.to("cpu", kind).contiguous().numpy()
         data += array.astype(array.dtype.newbyteorder("<")).tobytes()

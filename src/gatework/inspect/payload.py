@@ -12,6 +12,7 @@ check      at, h, p: the output of the last layer and log p(next token) in Pytho
 units, hypotheses, gates, flow, findings: see `hypotheses.py`, `saturation.py`, `memory.py`, `findings.py`
 """
 
+import copy
 import math
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from torch import Tensor
 from gatework.data import Vocabulary
 from gatework.errors import InputError
 from gatework.inspect.activity import Activity
+from gatework.inspect.figures import rounded
 from gatework.inspect.model import layer_weights, layers_json
 from gatework.inspect.reading import Reading
 from gatework.recording import record
@@ -89,6 +91,8 @@ def state_json(state: tuple[Tensor, ...] | None) -> list[list[list[list[float]]]
 
 def check(model: LanguageModel, ids: Tensor, state: Any) -> Payload:
     """What Python finds at some places of the stretch: the last layer's output [H], log p of the token that follows."""
+    model = copy.deepcopy(model).double()  # as the page computes
+    state = None if state is None else tuple(part.double() for part in state)
     last = min(CHECKED, len(ids) - 1)
     at = sorted({round(last * (k + 1) / CHECKS) - 1 for k in range(CHECKS)} - {-1}) or [0]
     output = model.recurrent.program.output
@@ -130,8 +134,3 @@ def text_results(run: Run, model: LanguageModel, log_p: Tensor) -> Payload:
         "train_text": list(run.text.paths),
         "train_tokens": run.counts.tokens,
     }
-
-
-def rounded(values: Tensor) -> list[float]:
-    """Numbers [n] with as many digits as float32 has."""
-    return [float(f"{value:.7g}") for value in values.tolist()]

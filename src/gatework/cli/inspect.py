@@ -1,0 +1,80 @@
+"""`gatework inspect`: a page that runs a trained model and shows what its units do."""
+
+import sys
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, TaskID
+
+from gatework.inspect import Page
+from gatework.inspect import inspect as look
+from gatework.inspect.activity import Progress as Told
+from gatework.inspect.document import WARN, check_out
+
+RunFolder = Annotated[Path, typer.Argument(help="The folder that gatework train wrote.", metavar="RUN")]
+
+
+def inspect(
+    run: RunFolder,
+    file: Annotated[str, typer.Argument(help="The text to read; - for standard input.", metavar="FILE")],
+    out: Annotated[Path, typer.Option(help="The page to write.", metavar="HTML")] = Path("page.html"),
+    open_it: Annotated[bool, typer.Option("--open", help="Show it in the browser at once.")] = False,
+    unit: Annotated[
+        str | None, typer.Option(help="The unit to look at first: l0.c.17 is unit 17 of c in the lowest layer.")
+    ] = None,
+    no_text: Annotated[bool, typer.Option("--no-text", help="Leave the text out of the page.")] = False,
+    no_weights: Annotated[
+        bool, typer.Option("--no-weights", help="Leave the network out: the page shows figures alone.")
+    ] = False,
+    beside: Annotated[
+        Path | None, typer.Option(help="Another run, to compare on the same text.", metavar="RUN2")
+    ] = None,
+    large: Annotated[bool, typer.Option("--large", help="Write a page of more than 25 MB, too.")] = False,
+) -> None:
+    """Writes one web page that runs the model: which unit does what, when each gate opens, how far back it looks.
+
+    It needs no server and no network, and can be mailed: it holds the model and the text.
+    """
+    check_out(out)
+    with shown() as progress:
+        page = look(
+            run, file, beside=beside, unit=unit, with_text=not no_text, with_weights=not no_weights, progress=progress
+        )
+    page.write(out, large=large)
+    tell(page, out)
+    if open_it:
+        webbrowser.open(out.resolve().as_uri())
+
+
+@contextmanager
+def shown() -> Iterator[Told]:
+    """A bar for each part of the work, on a terminal."""
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def told(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done)
+
+        yield told
+
+
+def tell(page: Page, out: Path) -> None:
+    """What was found, and where the page is."""
+    text = page.payload["text"]
+    unknown = page.payload["vocabulary"]["unknown"]
+    if text and unknown is not None and (count := text["ids"].count(unknown)):
+        print(f"note: {count:,} of the {len(text['ids']):,} tokens shown have never been seen by the model")
+    for finding in page.findings:
+        print(finding)
+    if page.size > WARN:
+        print(f"note: a page of {page.size / 1e6:.0f} MB opens slowly; --no-weights leaves the network out")
+    holds = [name for name, there in (("the model", page.payload["weights"]), ("the text", text)) if there]
+    inside = f"; it holds {' and '.join(holds)}" if holds else ""
+    print(f"\n{out} ({page.size / 1e6:.1f} MB){inside}: open it in a browser.")

@@ -1,0 +1,34 @@
+"""The units of a network as columns: which values are looked at, on which scale, what each is called."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gatework.notation import Program
+
+
+def looked_at(program: Program) -> list[str]:
+    """The states and the output: what a cell remembers and what it says, once each."""
+    return list(dict.fromkeys([program.output, *(state.name for state in program.states)]))
+
+
+@dataclass(frozen=True)
+class Units:
+    """Columns [T,U]; `names` ("l0.c.17") are those of the columns."""
+
+    values: Tensor
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, recorded: Mapping[str, Tensor]) -> "Units":
+        """All units of the values recorded, "l0.c" -> [T,H], in [-1,1]: a value that leaves it by its tanh."""
+        columns = [torch.tanh(value) if value.abs().max() > 1 else value for value in recorded.values()]
+        names = [f"{key}.{unit}" for key, value in recorded.items() for unit in range(value.shape[-1])]
+        return cls(torch.cat(columns, 1), tuple(names))
+
+    def place(self, index: int) -> tuple[str, int]:
+        """The key of a column and the unit in it: ("l0.c", 17)."""
+        key, unit = self.names[index].rsplit(".", 1)
+        return key, int(unit)
