@@ -1,0 +1,85 @@
+// Section 1: what this network is, whether the page computes what Python computed, what was found, and where to look.
+import { figure, make, section, whole } from "./dom.js";
+import { parseUnit } from "./store.js";
+
+const TOLERANCE = 1e-4; // of h and of log p, page against Python
+
+export function showAbout(app) {
+  const { payload, network } = app, { model } = payload;
+  const found = section("about", "What this is");
+  found.append(
+    make("p", { class: "lead" }, lead(payload)),
+    make("div", { class: "cards" }, cards(payload).map(([value, text]) => make("div", { class: "card" }, make("b", null, value), " ", text))),
+    make("p", { id: "check", class: "check" }, network ? "Comparing the page with Python …" : "This page was written without the weights: what needs the network itself is left out."),
+    ...findings(app),
+    make("details", null, make("summary", null, `The equations of ${model.cell}`),
+      make("pre", null, model.equations), make("p", { class: "small" }, model.source ?? "")),
+  );
+}
+
+function lead({ kind, model, untrained, text }) {
+  const layers = model.depth === 1 ? "one layer" : `${model.depth} layers`;
+  const task = kind === "text" ? "guess the next character of a text from all before it" : "forecast a series from its past";
+  const history = untrained ? "It has not been trained." : `It was trained to ${task}.`;
+  const where = kind === "text" && text?.name ? ` Below it reads ${text.name.split("/").pop()}.` : "";
+  return `A small recurrent network: ${layers} of ${whole(model.hidden)} ${model.cell} units. ${history}${where} ` +
+    "It runs here, in your browser: everything you see is computed on the spot, and nothing leaves this page.";
+}
+
+function cards({ kind, results = {} }) {
+  const made = [];
+  const add = (value, digits, text) => Number.isFinite(value) && made.push([figure(value, digits), text]);
+  if (kind === "text") {
+    add(results.bits ?? results.bits_per_token, 2, "bits per character on text it had not seen (less is better)");
+    add(results.here, 2, "bits per character on this text");
+    add(results.blind, 2, "bits if it guessed blindly");
+  } else {
+    for (const [name, value] of Object.entries(results.errors ?? {})) add(value, 3, name);
+  }
+  if (results.parameters) made.push([whole(results.parameters), "weights"]);
+  if (Number.isFinite(results.minutes)) made.push([figure(results.minutes, 1), "minutes of training" + (results.steps ? `, ${whole(results.steps)} steps` : "")]);
+  return made;
+}
+
+function findings(app) {
+  const said = app.payload.findings ?? [];
+  const units = (app.payload.hypotheses ?? []).map((each) => ({ each, unit: parseUnit(each.best?.[0]) }))
+    .filter(({ each, unit }) => unit && app.isFound(each) && app.has(unit));
+  if (!said.length && !units.length) return [];
+  return [
+    make("h3", null, "What it learnt"),
+    make("ul", { class: "findings" }, said.map((text) => make("li", null, text))),
+    units.length && app.network ? make("p", null, "See it for yourself: ", units.map(({ each, unit }) => make("button", {
+      onclick: () => {
+        app.view.set({ ...unit, mark: each.name });
+        document.getElementById("text").scrollIntoView();
+      },
+    }, `the unit that follows ${app.spoken(each)}`))) : null,
+  ].filter(Boolean);
+}
+
+/** Compares what the page has read so far with the places that Python noted; null until it has read far enough. */
+export function selfCheck(app) {
+  const { payload: { check }, reading, network } = app;
+  if (!check || !check.at.length || reading.done <= Math.max(...check.at) + 1) return null;
+  const last = network.cells.length - 1, { output } = network.cells[last].program;
+  let worst = 0;
+  check.at.forEach((t, index) => {
+    const h = network.layers[last].residual ? reading.again(t) : null;
+    check.h[index].forEach((wanted, unit) => {
+      worst = Math.max(worst, Math.abs((h ? h[unit] : reading.at(last, output, unit, t)) - wanted));
+    });
+    if (check.p) worst = Math.max(worst, Math.abs(-reading.surprise[t + 1] * Math.LN2 - check.p[index]));
+  });
+  return worst;
+}
+
+export function showCheck(app) {
+  const worst = selfCheck(app), badge = document.getElementById("check");
+  if (worst === null || badge.dataset.worst) return;
+  badge.dataset.worst = worst;
+  badge.classList.add(worst < TOLERANCE ? "good" : "bad");
+  badge.textContent = worst < TOLERANCE
+    ? `✓ Checked: this page computes what Python computed; the largest difference is ${figure(worst, 6)}.`
+    : `✗ This page does not compute what Python computed: they differ by ${figure(worst, 4)}. Do not trust the figures below.`;
+}

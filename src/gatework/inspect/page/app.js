@@ -1,0 +1,158 @@
+// What all sections share: the payload, the network, the text as it was read, the view, and how things are called.
+import { placeInWords } from "./bar.js";
+import { figure } from "./dom.js";
+import { Network } from "./network.js";
+import { Reading, readAll } from "./reading.js";
+import { asShown, kindsOf } from "./shown.js";
+import { View, parseUnit, unitName } from "./store.js";
+import { spell } from "./tokens.js";
+import { readWeights } from "./weights.js";
+
+export class App {
+  constructor(payload, base64) {
+    this.payload = payload;
+    this.network = payload.weights?.length ? new Network(payload, readWeights(payload.weights, base64)) : null;
+    this.kinds = this.network ? kindsOf(this.network) : [];
+    this.figures = new Map((payload.units ?? []).map((unit) => [unit.name, unit]));
+    this.found = new Map((payload.hypotheses ?? []).map((each) => [each.name, each]));
+    this.order = null; // of the units, as the heat map has them
+    this.read0 = this.reading = this.network ? this.firstReading() : null; // whole network; as now shown, with a unit held
+    this.view = new View({ layer: 0, name: "", unit: 0, t: 0, hover: null, sort: "number", rescale: false,
+      from: null, to: null, held: "", mark: "", done: 0, reading: 0, ...this.firstUnit() });
+  }
+
+  firstReading() {
+    const { text, series } = this.payload;
+    if (text) return this.readingOf(text.ids, text.pieces, this.network.warm(text.start_state), Boolean(text.start_state));
+    if (series?.x) return this.readingOf(series.x, series.x.map((_, t) => String(t)), this.network.start(), true);
+    return null;
+  }
+
+  readingOf(inputs, pieces, first, warm) {
+    return new Reading(this.network, inputs, pieces, first, warm);
+  }
+
+  get length() {
+    return this.reading?.length ?? 0;
+  }
+
+  /** Where to begin: the first unit that was found to follow something, else the first of the memory. */
+  firstUnit() {
+    if (!this.network) return {};
+    const hit = [...this.found.values()].find((each) => this.isFound(each) && this.has(parseUnit(each.best?.[0])));
+    const begin = { t: Math.min(this.length - 1, Math.floor(this.length / 8)) };
+    if (hit) return { ...parseUnit(hit.best[0]), mark: hit.name, ...begin };
+    const { states, output } = this.network.cells[0].program;
+    return { name: states.find((state) => state.name !== output)?.name ?? output, ...begin };
+  }
+
+  /** Reads the text while the page stays awake; `told` hears when the first part and when all of it is read. */
+  async read(reading, told) {
+    let early = false;
+    const wanted = () => this.read0 === reading;
+    await readAll(reading, (share, ended) => {
+      if (!ended && !early && reading.done > 400) early = true;
+      else if (!ended) return;
+      this.view.set({ done: reading.done });
+      told?.(share);
+    }, wanted);
+  }
+
+  /** Shows another reading of the same text. */
+  show(reading) {
+    if (!reading || this.reading === reading) return;
+    this.reading = reading;
+    this.view.set({ reading: this.view.get("reading") + 1 });
+  }
+
+  /** Puts what was typed in the place of the text. */
+  lookAt(live) {
+    const cold = live.warmed === null;
+    this.read0 = this.reading = this.readingOf(live.ids, live.pieces, live.first, !cold);
+    this.view.set({ held: "", mark: "", from: null, to: null, hover: null, t: 0 });
+    this.read0.advance(20);
+    this.typed = true;
+    this.view.set({ reading: this.view.get("reading") + 1, done: this.read0.done, t: Math.max(this.read0.done - 1, 0) });
+    this.read(this.read0);
+    document.getElementById("text")?.scrollIntoView();
+  }
+
+  names(layer) {
+    return this.network.cells[layer].program.named.map(([name]) => name);
+  }
+
+  units(layer, name) {
+    return this.network.cells[layer].value(name).length;
+  }
+
+  has(unit) {
+    return Boolean(unit && this.network?.cells[unit.layer]?.names.has(unit.name) && unit.unit < this.units(unit.layer, unit.name));
+  }
+
+  parse(text) {
+    const unit = parseUnit(text);
+    return this.has(unit) ? unit : null;
+  }
+
+  /** Chooses layer, value or unit; what does not exist becomes what is nearest. */
+  choose(changes) {
+    const next = { layer: this.view.get("layer"), name: this.view.get("name"), unit: this.view.get("unit"), ...changes };
+    if (!this.network || !this.network.cells[next.layer]?.names.has(next.name)) return;
+    next.unit = Math.min(Math.max(Math.trunc(next.unit) || 0, 0), this.units(next.layer, next.name) - 1);
+    this.view.set(next);
+  }
+
+  /** To the next unit in the order of the heat map. */
+  moveUnit(by) {
+    const { layer, name, unit } = this.view.values, count = this.units(layer, name);
+    const order = this.order?.length === count ? this.order : [...Array(count).keys()];
+    this.view.set({ unit: order[(order.indexOf(unit) + by + count) % count] });
+  }
+
+  /** The figures that Python found of a unit. */
+  known(layer, name, unit) {
+    return this.figures.get(unitName({ layer, name, unit }));
+  }
+
+  isFound(hypothesis) {
+    if (typeof hypothesis.found === "boolean") return hypothesis.found;
+    return Boolean(this.figures.get(hypothesis.best?.[0])?.labels?.[hypothesis.name]?.found);
+  }
+
+  /** The values of a label along the text; null where there are none, or another text is shown. */
+  label(name) {
+    return this.typed ? null : this.found.get(name)?.label?.values ?? null;
+  }
+
+  meaning(name) {
+    return this.found.get(name)?.meaning ?? name;
+  }
+
+  /** A hypothesis in words for the middle of a sentence. */
+  spoken(hypothesis) {
+    const name = typeof hypothesis === "string" ? hypothesis : hypothesis.name;
+    const text = this.meaning(name);
+    return text === name ? name : `“${text}”`;
+  }
+
+  canType(id) {
+    const { kind, unknown } = this.payload.vocabulary;
+    return id !== unknown && !(kind === "byte" && id >= 128);
+  }
+
+  spell(id) {
+    return spell(this.payload.vocabulary, id);
+  }
+
+  placeName(t) {
+    return placeInWords(this, t);
+  }
+
+  /** The chosen unit and what it holds, in words. */
+  spokenNow() {
+    const { layer, name, unit } = this.view.values, t = this.view.now;
+    if (t >= this.reading.done) return "not read yet";
+    const kind = this.kinds[layer].get(name);
+    return `${unitName(this.view.values)} after ${this.placeName(t)}: ${figure(asShown(kind, this.reading.at(layer, name, unit, t)))}`;
+  }
+}

@@ -1,0 +1,64 @@
+// Making elements: text goes in as text, never as markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function filled(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** An HTML element: make("button", {onclick: f}, "Play"). */
+export function make(tag, attributes, ...children) {
+  return filled(document.createElement(tag), attributes, children);
+}
+
+/** An SVG element. */
+export function draw(tag, attributes, ...children) {
+  return filled(document.createElementNS(SVG, tag), attributes, children);
+}
+
+/** A section of the page with its heading and what it says for newcomers; returns the element to put the rest in. */
+export function section(id, heading, ...intro) {
+  const found = make("section", { id, "aria-labelledby": `${id}-heading` },
+    make("h2", { id: `${id}-heading` }, heading), ...intro.map((text) => make("p", { class: "intro" }, text)));
+  document.getElementById("main").append(found);
+  document.getElementById("nav").append(make("a", { href: `#${id}` }, heading.replace(/[?:].*/, "")));
+  return found;
+}
+
+/** A table from a row of headings and rows of cells; a cell is text or an element. */
+export function table(caption, headings, rows) {
+  return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    make("table", null, make("caption", null, caption),
+      make("thead", null, make("tr", null, headings.map((text) => make("th", { scope: "col" }, text)))),
+      make("tbody", null, rows.map((cells) => make("tr", null, cells.map((cell) => make("td", null, cell)))))));
+}
+
+/** A number for people: few digits, a true minus sign. */
+export function figure(value, digits = 2) {
+  if (value === null || value === undefined) return "–";
+  if (!Number.isFinite(value)) return value > 0 ? "∞" : "–";
+  const size = Math.abs(value);
+  const text = size !== 0 && (size >= 1e5 || size < 10 ** -digits / 2) ? value.toExponential(1) : value.toFixed(digits);
+  return text.replace("-", "−");
+}
+
+/** Whole numbers with thin spaces between thousands. */
+export const whole = (value) => value.toLocaleString("en-US");
+
+/** Says something to people who listen to the page. */
+export function say(text) {
+  document.getElementById("status").textContent = text;
+}
+
+const MARKS = { " ": "·", "\n": "↵", "\t": "→", "\r": "␍" };
+
+/** A token with white space and control signs made visible. */
+export function visible(piece) {
+  return [...piece].map((sign) => MARKS[sign] ?? (sign < " " ? String.fromCharCode(0x2400 + sign.charCodeAt(0)) : sign)).join("");
+}

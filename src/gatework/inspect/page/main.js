@@ -1,0 +1,75 @@
+// Puts the page together: the sections in order, then the reading of the text, then the address.
+import { showAbout, showCheck } from "./about.js";
+import { App } from "./app.js";
+import { showBar } from "./bar.js";
+import { showComparison } from "./compare.js";
+import { showDiagram } from "./diagram.js";
+import { say } from "./dom.js";
+import { showFinder } from "./finder.js";
+import { showHeat } from "./heat.js";
+import { listenKeys } from "./keys.js";
+import { showLive } from "./live.js";
+import { showMemory } from "./memory.js";
+import { showMethods } from "./methods.js";
+import { showSaturation } from "./saturation.js";
+import { showSeries } from "./series.js";
+import { fromHash, toHash } from "./store.js";
+import { showText } from "./text.js";
+
+const VIEWED = ["layer", "name", "unit", "t", "sort", "rescale", "from", "to", "held", "mark"];
+
+function start() {
+  const payload = JSON.parse(document.getElementById("payload").textContent);
+  const app = new App(payload, document.getElementById("weights").textContent);
+  app.view.set(fromHash(location.hash, app));
+  app.reading?.advance(150); // enough for the first view
+  app.view.set({ done: app.reading?.done ?? 0 });
+  show(app);
+  keepAddress(app);
+  listenKeys(app);
+  if (app.reading) finish(app);
+  else document.body.dataset.ready = "yes";
+  window.gatework = app; // for whoever looks into the page with the browser's own tools
+}
+
+function show(app) {
+  const text = app.payload.kind === "text", alive = Boolean(app.network && app.reading);
+  showAbout(app);
+  if (app.network && text) showLive(app);
+  if (app.network && !text) showSeries(app);
+  showBar(app);
+  if (alive) showText(app);
+  showFinder(app);
+  if (alive) showHeat(app);
+  showDiagram(app);
+  showSaturation(app);
+  showMemory(app);
+  showComparison(app);
+  showMethods(app);
+}
+
+async function finish(app) {
+  showCheck(app);
+  await app.read(app.read0, () => showCheck(app));
+  showCheck(app);
+  document.body.dataset.ready = "yes";
+  if (!app.payload.check) document.getElementById("check").textContent = "This page holds no stretch to check itself against Python.";
+  say("The whole text is read.");
+}
+
+/** The address follows the view, and the view an address that is changed by hand or by going back. */
+function keepAddress(app) {
+  let written = "";
+  app.view.on(VIEWED, () => {
+    written = toHash(app.view.values);
+    try {
+      history.replaceState(null, "", written);
+    } catch { /* a frame without an address of its own, as in a notebook */ }
+  });
+  window.addEventListener("hashchange", () => {
+    if (location.hash === written || !location.hash.includes("=")) return;
+    app.view.set(fromHash(location.hash, app));
+  });
+}
+
+start();

@@ -1,0 +1,6 @@
+// Section 2 for a series: a window of it to be edited, and the forecast from there.
+import { section } from "./dom.js";
+
+export function showSeries(app) {
+  section("live", "The series and its forecast");
+}

@@ -1,0 +1,126 @@
+// Section 3: the text, each character coloured by one unit after the network has read it.
+import { ink, onTheme } from "./colours.js";
+import { make, section, visible, whole } from "./dom.js";
+import { asShown, colourOf, domainOf, rgbText, shareOf, traceOf } from "./shown.js";
+import { showTrace } from "./trace.js";
+
+const SPANS = 4000; // characters on the page at once
+const COLD = 50; // characters until a cold start is forgotten
+
+export function showText(app) {
+  const { view } = app;
+  const found = section("text", "The text, coloured by one unit",
+    "Every character is coloured by what the chosen unit holds just after the network has read it. Hover to look, click to pin a place; drag to mark a stretch.",
+    "With the text in focus, ← → move in time, ↑ ↓ go to other units, space plays.");
+  const turner = make("p", { class: "pages" });
+  const grid = make("div", { id: "grid", class: "text", tabindex: "0", "data-grid": true, role: "slider",
+    "aria-label": "Place in the text", "aria-valuemin": 0 });
+  const note = make("p", { class: "small", id: "text-note" });
+  found.append(turner, grid, note);
+  const page = { from: 0, spans: [] };
+
+  const build = () => {
+    page.from = Math.floor(view.get("t") / SPANS) * SPANS;
+    page.spans = [];
+    grid.replaceChildren();
+    for (let t = page.from; t < Math.min(page.from + SPANS, app.reading.length); t++) page.spans.push(spanOf(app, t));
+    page.spans.forEach((span, index) => {
+      grid.append(span);
+      if (app.reading.pieces[page.from + index].includes("\n")) grid.append("\n");
+    });
+    pages(app, turner, page.from);
+    note.textContent = noteOf(app);
+    paint();
+    place();
+  };
+  const paint = () => paintSpans(app, page);
+  const place = () => {
+    const t = view.get("t");
+    if (t < page.from || t >= page.from + SPANS) return build();
+    grid.querySelector(".pinned")?.classList.remove("pinned");
+    page.spans[t - page.from]?.classList.add("pinned");
+    grid.setAttribute("aria-valuenow", t);
+    grid.setAttribute("aria-valuemax", app.reading.length - 1);
+    grid.setAttribute("aria-valuetext", app.spokenNow());
+    scrollTo(grid, page.spans[t - page.from]);
+  };
+  const brush = () => {
+    const { from, to } = view.values;
+    page.spans.forEach((span, index) => {
+      const t = page.from + index;
+      span.classList.toggle("brushed", from !== null && to !== null && t >= from && t <= to);
+    });
+  };
+  listen(app, grid);
+  build();
+  brush();
+  showTrace(app, found);
+  view.on(["reading"], build);
+  view.on(["layer", "name", "unit", "rescale", "done", "mark"], paint);
+  view.on(["layer", "name", "unit", "t"], place);
+  view.on(["from", "to"], brush);
+  onTheme(paint);
+}
+
+function spanOf(app, t) {
+  const piece = app.reading.pieces[t];
+  const unseen = app.payload.vocabulary.unknown !== null && app.reading.inputs[t] === app.payload.vocabulary.unknown;
+  const cold = !app.reading.warm && t < COLD;
+  return make("span", { "data-t": t, class: [unseen && "unseen", cold && "cold", visible(piece) !== piece && "mark"].filter(Boolean).join(" ") || null,
+    title: unseen ? "the network has never seen this character" : null }, visible(piece));
+}
+
+function paintSpans(app, { from, spans }) {
+  const { view, reading } = app, { layer, name, unit, rescale } = view.values, kind = app.kinds[layer].get(name);
+  const domain = domainOf(kind, traceOf(app, view.values), rescale), label = app.label(view.get("mark"));
+  spans.forEach((span, index) => {
+    const t = from + index;
+    span.classList.toggle("labelled", Boolean(label && Math.abs(label[t]) > 0.5));
+    if (t >= reading.done) return span.removeAttribute("style");
+    const share = shareOf(kind, asShown(kind, reading.at(layer, name, unit, t)), domain);
+    span.style.background = colourOf(kind, share);
+    span.style.color = kind === "gate" ? ink(rgbText(kind, share)) : "";
+  });
+}
+
+function noteOf(app) {
+  const { reading, payload } = app, notes = [];
+  if (!reading.warm) notes.push(`The first ${COLD} characters are greyed: the network starts knowing nothing, and what it holds there is not yet typical.`);
+  if (payload.text && reading.length < payload.text.whole) notes.push(`Shown are ${whole(reading.length)} of ${whole(payload.text.whole)} characters.`);
+  notes.push("· is a space, ↵ the end of a line.");
+  return notes.join(" ");
+}
+
+function pages(app, turner, from) {
+  const { length } = app.reading, to = Math.min(from + SPANS, length);
+  const turn = (by) => () => app.view.set({ t: Math.min(Math.max(from + by, 0), length - 1) });
+  turner.hidden = length <= SPANS;
+  turner.replaceChildren(make("button", { onclick: turn(-SPANS), disabled: from === 0 }, "◂ earlier"),
+    ` characters ${whole(from)} to ${whole(to)} of ${whole(length)} `,
+    make("button", { onclick: turn(SPANS), disabled: to === length }, "later ▸"));
+}
+
+function listen(app, grid) {
+  const { view } = app, at = (event) => event.target.dataset?.t;
+  let begun = null;
+  grid.addEventListener("pointerover", (event) => {
+    const t = at(event);
+    if (t === undefined) return;
+    if (begun !== null && event.buttons) view.set({ from: Math.min(begun, Number(t)), to: Math.max(begun, Number(t)) });
+    view.set({ hover: Number(t) });
+  });
+  grid.addEventListener("pointerleave", () => view.set({ hover: null }));
+  grid.addEventListener("pointerdown", (event) => { begun = at(event) === undefined ? null : Number(at(event)); });
+  grid.addEventListener("click", (event) => {
+    const t = at(event), marked = view.get("from") !== null && begun !== Number(t);
+    begun = null;
+    if (t !== undefined && !marked) view.set({ t: Number(t), from: null, to: null });
+  });
+}
+
+/** Scrolls inside the box alone, never the page. */
+function scrollTo(box, span) {
+  if (!span) return;
+  const top = span.offsetTop - box.offsetTop;
+  if (top < box.scrollTop || top > box.scrollTop + box.clientHeight - 24) box.scrollTop = top - box.clientHeight / 2;
+}
