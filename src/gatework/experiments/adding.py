@@ -58,7 +58,7 @@ def arms(T: int, published: str, closed: float, *, with_rnn: bool = False, quick
     common: dict[str, object] = {"T": T, "batch": 32, "learning_rate": 0.02, "tiny": TINY}
     today = {"hidden": 16, "sequences": 60_000, "init": f"chrono({T})"}
     paper = {"hidden": 4, "sequences": 80_000, "init": {"b_i": closed}}
-    plain = {"hidden": 16, "sequences": 60_000, "learning_rate": 0.002, "quick": {"sequences": 15_000}}
+    plain = {"hidden": 16, "sequences": 40_000, "learning_rate": 0.002, "quick": {"sequences": 15_000}}
     found = (
         Arm("lstm (today, chrono)", "lstm", common | today, variant=f"T = {T}", quick=quick),
         Arm("lstm_1997 (as published)", "lstm_1997", common | paper, published, f"T = {T}", quick=quick),

@@ -1,5 +1,6 @@
 """Learning from fresh sequences until the paper's stop rule holds, and the test on others after that."""
 
+import hashlib
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -132,6 +133,12 @@ class Learnt:
     curve: list[tuple[float, float]] = field(default_factory=list)
 
 
+def stream(name: str, seed: int) -> torch.Generator:
+    """Random numbers of their own for each name and seed; of a seed torch itself sees the last 32 bits only."""
+    digest = hashlib.blake2b(f"{name} {seed}".encode(), digest_size=4).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest))
+
+
 def network(arm: Arm, task: Task, options: Mapping[str, Any], seed: int) -> Network:
     """The arm's network for a task, its weights drawn from the seed."""
     torch.manual_seed(seed)
@@ -155,7 +162,7 @@ def learn(model: nn.Module, task: Task, plan: Plan, stop: Stop, seed: int, progr
 
     model: called with a batch, returns what `task.judge` takes. A loss that is no longer finite ends it, unsolved.
     """
-    generator, optimizer = torch.Generator().manual_seed(seed), optimizer_of(model, plan)
+    generator, optimizer = stream("training", seed), optimizer_of(model, plan)
     learnt, recent, began = Learnt(), Recent(stop.window), time.monotonic()
     every = max(1, plan.steps // POINTS)
     for step in range(plan.steps):
@@ -208,7 +215,7 @@ def told(sequences: int, error: float, wrong: Tensor, seconds: float) -> str:
 @torch.no_grad()
 def test(model: nn.Module, task: Task, seed: int, count: int = TEST, batch: int = 256) -> Judged:
     """How fresh sequences are judged, [count]; drawn from another stream than any training."""
-    generator = torch.Generator().manual_seed(2**40 + seed)
+    generator = stream("test", seed)
     parts = []
     for start in range(0, count, batch):
         drawn = task.draw(min(batch, count - start), generator)

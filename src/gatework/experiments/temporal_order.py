@@ -52,7 +52,7 @@ def arms(variant: str, published: str, hidden: int) -> tuple[Arm, ...]:
     common: dict[str, object] = {"batch": 32, "learning_rate": 0.02, "tiny": TINY}
     today = {"hidden": 16, "sequences": 60_000, "init": "chrono(100)"}
     paper = {"hidden": hidden, "sequences": 100_000, "init": {"b_i": -2}}
-    plain = {"hidden": 16, "sequences": 60_000, "learning_rate": 0.002, "quick": {"sequences": 15_000}}
+    plain = {"hidden": 16, "sequences": 30_000, "learning_rate": 0.002, "quick": {"sequences": 15_000}}
     return (
         Arm("lstm (today, chrono)", "lstm", common | today, variant=variant),
         Arm("lstm_1997 (as published)", "lstm_1997", common | paper, published, variant),
