@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from gatework.inspect.saturation import Saturation
 from gatework.layers import Recurrent
-from gatework.recording import record
+from gatework.recording import Trace, record
 from gatework.tasks.language_model import LanguageModel
 
 STEPS = 512  # between two hand-overs of the state
@@ -54,20 +54,36 @@ def watched(
     progress: Progress = silent,
 ) -> Activity:
     """Reads ids [T] as one stream; records the named values of every layer, and counts how often gates are open."""
-    pieces: dict[str, list[Tensor]] = {}
-    log_p: list[Tensor] = []
-    saturation, state = Saturation(), None
+    heard, log_p, state = Recorder(names, gates), [], None
     for first in range(0, len(ids), STEPS):
         part = ids[first : first + STEPS]
-        with torch.inference_mode(), record(model.recurrent, *dict.fromkeys([*names, *gates])) as trace:
+        with torch.inference_mode(), record(model.recurrent, *heard.all) as trace:
             logits, state = model.logits(part[:, None], state)
         following = ids[first + 1 : first + 1 + len(part)]
         log_p.append(-F.cross_entropy(logits[: len(following), 0], following, reduction="none"))
+        heard.add(trace)
+        progress(what, first + len(part), len(ids))
+    return heard.activity(torch.cat(log_p))
+
+
+class Recorder:
+    """Gathers what traces hold, one after another: values of every step, of gates how often they are open."""
+
+    def __init__(self, names: Sequence[str], gates: Sequence[str]) -> None:
+        self.names, self.gates = names, gates
+        self.all = tuple(dict.fromkeys([*names, *gates]))
+        self.pieces: dict[str, list[Tensor]] = {}
+        self.saturation = Saturation()
+
+    def add(self, trace: Trace) -> None:
+        """The values [T,1,H] of more steps."""
         for key, value in trace.items():
             name = key.split(".")[1]
-            if name in names:
-                pieces.setdefault(key, []).append(value[:, 0].clone())
-            if name in gates:
-                saturation.add(key, value[:, 0])
-        progress(what, first + len(part), len(ids))
-    return Activity({key: torch.cat(parts) for key, parts in pieces.items()}, torch.cat(log_p), saturation)
+            if name in self.names:
+                self.pieces.setdefault(key, []).append(value[:, 0].clone())
+            if name in self.gates:
+                self.saturation.add(key, value[:, 0])
+
+    def activity(self, log_p: Tensor) -> Activity:
+        """All of it, joined."""
+        return Activity({key: torch.cat(parts) for key, parts in self.pieces.items()}, log_p, self.saturation)

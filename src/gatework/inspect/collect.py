@@ -18,11 +18,13 @@ from gatework.inspect.findings import findings
 from gatework.inspect.gates import gates
 from gatework.inspect.hypotheses import Hypothesis, search
 from gatework.inspect.labels import MEANINGS, labels
-from gatework.inspect.memory import HalfLife, flow, half_lives, perturbed
+from gatework.inspect.memory import flow, lives
 from gatework.inspect.model import Weights, stored
 from gatework.inspect.payload import Payload, Stretch, language_weights, text_parts, text_results
 from gatework.inspect.reading import Reading, read
 from gatework.inspect.units import Units, looked_at
+from gatework.layers import Recurrent
+from gatework.notation import diagram
 from gatework.notation.retention import called, retained
 from gatework.tasks.language_model import LanguageModel
 from gatework.tasks.language_run import Run
@@ -43,14 +45,14 @@ class Read:
     activity: Activity
 
     @classmethod
-    def of(cls, path: Path, file: str, progress: Progress) -> "Read":
-        """Opens the run, and reads the file's beginning with its model as one stream."""
+    def of(cls, path: Path, file: str, progress: Progress, limit: int = MEASURED) -> "Read":
+        """Opens the run, and reads the file's first tokens with its model as one stream."""
         run = Run.open(path)
         model = as_stored(run.model())
         program, recurrent = model.recurrent.program, model.recurrent
         names = [*looked_at(program), *map(called, retained(program))]
         width = recurrent.num_layers * recurrent.hidden_size * len(names)
-        reading = read(file, run.vocabulary, max(2, min(MEASURED, NUMBERS // width)))
+        reading = read(file, run.vocabulary, limit if limit < MEASURED else max(2, min(limit, NUMBERS // width)))
         ids = torch.from_numpy(reading.ids.astype(np.int64))
         what = f"reading with {name_of(path)}"
         return cls(run, model, reading, watched(model, ids, names, gates(program), what=what, progress=progress))
@@ -58,6 +60,10 @@ class Read:
     @property
     def ids(self) -> Tensor:
         return torch.from_numpy(self.reading.ids.astype(np.int64))
+
+    def inputs(self) -> Tensor:
+        """What the recurrent layers read, [T,1,I]."""
+        return self.model._embedded(self.ids[:, None]).detach()
 
     @property
     def values(self) -> dict[str, Tensor]:
@@ -71,7 +77,7 @@ def collect(
 ) -> tuple[Payload, Weights]:
     """Reads a text with a run's model, and measures what its units do; beside: a second run to compare it with."""
     subject = Read.of(path, file, progress)
-    other = None if beside is None else compared(subject, Read.of(beside, file, progress))
+    other = None if beside is None else compared(subject, Read.of(beside, file, progress, len(subject.reading)))
     run, reading, activity, ids = subject.run, subject.reading, subject.activity, subject.ids
     fresh = watched(
         run.untrained(), ids, looked_at(subject.model.recurrent.program), what="untrained", progress=progress
@@ -88,11 +94,12 @@ def collect(
         "untrained": False,
         **text_parts(name_of(path), subject.model, run.vocabulary, reading, activity, stretch),
         "results": text_results(run, subject.model, activity.log_p),
-        "units": units_json(units, hypotheses, lives(subject)),
+        "units": units_json(units, hypotheses, lives(subject.model.recurrent, activity, subject.inputs)),
         "hypotheses": hypotheses_json(hypotheses, units, removed(subject, units, hypotheses), MEANINGS, here),
         "gates": activity.saturation.to_json(),
         "flow": flow(subject.model, ids, activity),
         "other": other,
+        "cell_svg": drawn(subject.model.recurrent),
     }
     payload["text"]["language"] = language
     payload["findings"] = findings(payload, hypotheses, units.names)
@@ -105,6 +112,12 @@ def as_stored(model: LanguageModel) -> LanguageModel:
         for parameter in model.parameters():
             parameter.copy_(parameter.to(stored(language_weights(model))))
     return model
+
+
+def drawn(recurrent: Recurrent) -> str:
+    """The diagram of the cell as the page runs it."""
+    program, _, _ = recurrent.outside_training(0, recurrent.anchor.new_zeros(1, 1, recurrent.input_size))
+    return diagram.svg(program, recurrent.cell.name)
 
 
 def name_of(path: Path) -> str:
@@ -146,17 +159,3 @@ def removed(subject: Read, units: Units, hypotheses: Sequence[Hypothesis]) -> li
     if clamps:
         found = dict(zip(wanted, costs(subject.model, subject.ids, clamps), strict=True))
     return [found.get(place) for place in places]
-
-
-def lives(subject: Read) -> dict[str, HalfLife]:
-    """Half-lives by key, "l0.c", of states that keep something of themselves; where none does, of all by perturbing."""
-    recurrent, activity, ids = subject.model.recurrent, subject.activity, subject.ids
-    kept = {f"l{layer}.{name}" for layer in range(recurrent.num_layers) for name in retained(recurrent.program)}
-    if kept:
-        place = [key.split(".") for key in sorted(kept)]
-        return {f"{layer}.{name}": half_lives(activity.values[f"{layer}.{called(name)}"]) for layer, name in place}
-    if len(ids) < 20:
-        return {}
-    x = subject.model._embedded(ids[:, None]).detach()
-    keys = [key for key in activity.values if key.split(".")[1] in recurrent.state_names]
-    return {key: perturbed(recurrent, x, activity, key) for key in keys}

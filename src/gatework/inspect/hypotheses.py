@@ -52,15 +52,16 @@ def unit_norm(values: Tensor) -> Tensor:
 class Hypothesis:
     """What was found of one label.
 
-    prevalence, episodes: the smaller share, and the smaller number, of either half. null, untrained: what chance and
-    the best unit of an untrained network reach. a, b [U]: the correlations of all units on either half. enough: the
-    label occurs often enough for a finding. probe, probe_untrained: r on the second half of a ridge regression on all
-    units, fitted on the first.
+    prevalence, episodes: the smaller share, and the smaller number, of either half; enough: often enough for a
+    finding. null, untrained: what chance and the best unit of an untrained network reach. a, b [U]: the correlations of
+    all units on either half. probe, probe_untrained: r on the second half of a ridge regression on all units, fitted on
+    the first.
     """
 
     name: str
     prevalence: float
     episodes: int
+    enough: bool
     null: float
     untrained: float
     a: Tensor
@@ -76,8 +77,7 @@ class Hypothesis:
     @property
     def found(self) -> Tensor:
         """[U] bool: a positive score, where the label occurs often enough."""
-        often = self.prevalence >= PREVALENCE and self.episodes >= EPISODES
-        return self.scores > 0 if often else torch.zeros(len(self.a), dtype=torch.bool)
+        return (self.scores > 0) & self.enough
 
     @property
     def best(self) -> int:
@@ -91,34 +91,47 @@ def agreed(a: Tensor, b: Tensor) -> Tensor:
 
 
 def search(
-    trained: Tensor, untrained: Tensor, labels: Labels, progress: Callable[[int, int], None] | None = None
+    trained: Tensor,
+    untrained: Tensor,
+    labels: Labels,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    least: int = EPISODES,
 ) -> list[Hypothesis]:
-    """Holds the units [T,U] of a trained and of an untrained network against every label."""
+    """Holds the units [T,U] of a trained and of an untrained network against every label; least: episodes a half."""
     if len(trained) < 2 * LEAST:
         return []
     units, fresh = Halves.of(trained), Halves.of(untrained)
     probes = Probe.of(units), Probe.of(fresh)
     found = []
     for number, (name, label) in enumerate(labels.items(), 1):
-        found.append(hold(name, label, units, fresh, probes))
+        found.append(hold(name, label, units, fresh, probes, least))
         if progress is not None:
             progress(number, len(labels))
     return found
 
 
 def hold(
-    name: str, label: NDArray[np.float32], units: Halves, fresh: Halves, probes: "tuple[Probe, Probe]"
+    name: str,
+    label: NDArray[np.float32],
+    units: Halves,
+    fresh: Halves,
+    probes: "tuple[Probe, Probe]",
+    least: int = EPISODES,
 ) -> Hypothesis:
     """One label against all units."""
-    values = torch.from_numpy(label)[:, None]  # [T,1]
-    halves = Halves.of(values)
+    halves = Halves.of(torch.from_numpy(label)[:, None])  # [T,1]
     a, b = units.correlations(halves)
     chance = chosen_then_reported(*units.correlations(other_stretches(halves)))
     middle = len(label) // 2
+    there = label != 0 if label.min() == 0 else label > np.median(label)
+    share = min(float(half.mean()) for half in (there[:middle], there[middle:]))
+    begun = min(episodes(half) for half in (there[:middle], there[middle:]))
     return Hypothesis(
         name=name,
-        prevalence=min(float((half != 0).mean()) for half in (label[:middle], label[middle:])),
-        episodes=min(episodes(half) for half in (label[:middle], label[middle:])),
+        prevalence=share,
+        episodes=begun,
+        enough=share >= PREVALENCE and begun >= least,
         null=float(chance.quantile(LEVEL)),
         untrained=float(chosen_then_reported(*fresh.correlations(halves))[0]),
         a=a[:, 0],
@@ -146,9 +159,8 @@ def turned(column: Tensor, generator: torch.Generator) -> Tensor:
     return column[(torch.arange(T)[:, None] - shifts) % T, 0]  # [T,N]
 
 
-def episodes(label: NDArray[np.float32]) -> int:
-    """How often a label begins to be other than 0."""
-    there = label != 0
+def episodes(there: NDArray[np.bool_]) -> int:
+    """How often something begins to be there."""
     return int((there[1:] & ~there[:-1]).sum() + there[:1].sum())
 
 

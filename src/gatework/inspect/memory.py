@@ -1,6 +1,7 @@
 """How long a unit remembers: half-lives, from the equations or by perturbing, and how far back the gradient reaches."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor
 from gatework.gradient_flow import gradient_flow
 from gatework.inspect.activity import Activity
 from gatework.layers import Recurrent
+from gatework.notation.retention import called, retained
 from gatework.recording import record
 from gatework.tasks.language_model import LanguageModel
 
@@ -18,6 +20,7 @@ STARTS = 200  # that the median is taken over
 HORIZON = 2000  # steps that a memory is followed for at most
 PLACES, FOLLOWED, TOGETHER, NUDGE = 5, 100, 64, 0.1  # of perturbing: places, steps, units at once, size
 POSITIONS, LAGS = 48, 500  # of the gradient flow
+LEAST_STEPS = 20  # that a nudge is watched in
 SHARES = (0.5, 0.9, 0.99)
 
 
@@ -51,6 +54,21 @@ def steps_to_half(kept: Tensor) -> Tensor:
     """When a sum of logarithms [T+1,H] has lost ln 2, [H]: T + 1 where it never does."""
     below = kept - kept[0] <= math.log(0.5)
     return torch.where(below.any(0), below.to(torch.uint8).argmax(0), len(kept))
+
+
+def lives(recurrent: Recurrent, activity: Activity, x: Callable[[], Tensor]) -> dict[str, HalfLife]:
+    """Half-lives by key, "l0.c", of states that keep something of themselves; where none does, of all by perturbing.
+
+    x: gives what the network read, [T,1,I].
+    """
+    layers = range(recurrent.num_layers)
+    if kept := retained(recurrent.program):
+        recorded = {f"l{layer}.{name}": f"l{layer}.{called(name)}" for layer in layers for name in kept}
+        return {key: half_lives(activity.values[place]) for key, place in recorded.items()}
+    keys = [f"l{layer}.{name}" for layer in layers for name in recurrent.state_names]
+    if not keys or len(activity.values[keys[0]]) < LEAST_STEPS:
+        return {}
+    return {key: perturbed(recurrent, x(), activity, key) for key in keys}
 
 
 def perturbed(recurrent: Recurrent, x: Tensor, activity: Activity, key: str) -> HalfLife:
