@@ -11,7 +11,7 @@ FILE = "costs.json"
 
 
 def cost(experiment: str, size: Size) -> float | None:
-    """Seconds of all seeds together, None where they were not measured."""
+    """Seconds of processor time, all seeds together, None where they were not measured."""
     seconds: float | None = measured().get(experiment, {}).get(size.value)
     return seconds
 

@@ -58,7 +58,7 @@ class Trial:
 
     solved: by the paper's own criterion. figures: what the table shows, {"sequences": 31000}.
     curve: (sequences seen, error) for the picture, some hundred points at most; traces: what else a picture needs.
-    seconds: how long it took, filled in by the runner.
+    seconds: of processor time, which other work on the machine disturbs little; filled in by the runner.
     """
 
     solved: bool

@@ -40,7 +40,8 @@ def learning_curves(figure: Any, experiment: Experiment, results: Results) -> No
         panel.tick_params(labelsize=7)
         panel.locator_params(axis="x", nbins=4)
         panel.grid(alpha=0.3)
-        panel.legend(fontsize=7, frameon=False)
+        if panel.lines:
+            panel.legend(fontsize=7, frameon=False)
     panels[0].set_ylabel(experiment.axes[1])
 
 

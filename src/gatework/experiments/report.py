@@ -16,7 +16,7 @@ def text(experiment: Experiment, results: Results) -> str:
         f"- published: {experiment.source}",
         f"- unlike there: {experiment.batched}",
         *(f"- {machine_line(machine)}" for machine in results.machines),
-        f"- all trials together took {duration(results.seconds)}",
+        f"- all trials together took {duration(results.seconds)} of processor time",
     ]
     if results.size is not Size.FULL:
         lines.append(f"- a {results.size.value} run: fewer seeds, less training, easier forms where said")
@@ -28,7 +28,7 @@ def figures(results: Results) -> str:
     if not results.arms:
         return "Nothing was run."
     names = list(dict.fromkeys(name for arm in results.arms for trial in results.of(arm) for name in trial.figures))
-    columns = ["form", "network", "published", "solved by the criterion", *names, "seconds a seed"]
+    columns = ["form", "network", "published", "solved by the criterion", *names, "CPU seconds a seed"]
     lines = [line(arm, results.of(arm), names) for arm in results.arms]
     used = [k for k in range(len(columns)) if any(cells[k] for cells in lines)]
     return table([columns[k] for k in used], [[cells[k] for k in used] for cells in lines])

@@ -35,8 +35,8 @@ def run(
     todo = [(arm, seed) for seed in range(seeds) for arm in arms if seed not in results.trials.get(arm.label, {})]
     for number, (arm, seed) in enumerate(todo, 1):
         yield Begun(arm, seed, number, len(todo))
-        began = time.perf_counter()
+        began = time.process_time()
         trial = experiment.trial(arm, seed, results.size, progress)
-        trial = replace(trial, seconds=time.perf_counter() - began)
+        trial = replace(trial, seconds=time.process_time() - began)
         results.add(arm, seed, trial, machine)
         yield Ended(arm, seed, trial)

@@ -74,7 +74,7 @@ EXPERIMENT = Experiment(
         *arms("6a", "31,390 sequences, 1 of 2560 wrong", hidden=4),
         *arms("6b", "571,100 sequences, 2 of 2560 wrong", hidden=6),
     ),
-    seeds=5,
+    seeds=3,
     trial=trial,
     axes=("sequences", "mean error of the outputs"),
 )
