@@ -21,7 +21,14 @@ RunFolder = Annotated[Path, typer.Argument(help="The folder that gatework train 
 
 def inspect(
     run: RunFolder,
-    file: Annotated[str, typer.Argument(help="The text to read; - for standard input.", metavar="FILE")],
+    file: Annotated[
+        str | None,
+        typer.Argument(
+            help="The text to read, - for standard input; of a series, if at all, rows that came since.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="The page to write.", metavar="HTML")] = Path("page.html"),
     open_it: Annotated[bool, typer.Option("--open", help="Show it in the browser at once.")] = False,
     unit: Annotated[
@@ -34,6 +41,7 @@ def inspect(
     beside: Annotated[
         Path | None, typer.Option(help="Another run, to compare on the same text.", metavar="RUN2")
     ] = None,
+    series: Annotated[str | None, typer.Option(help="Of several series the one to look at.", metavar="ID")] = None,
     large: Annotated[bool, typer.Option("--large", help="Write a page of more than 25 MB, too.")] = False,
 ) -> None:
     """Writes one web page that runs the model: which unit does what, when each gate opens, how far back it looks.
@@ -43,7 +51,14 @@ def inspect(
     check_out(out)
     with shown() as progress:
         page = look(
-            run, file, beside=beside, unit=unit, with_text=not no_text, with_weights=not no_weights, progress=progress
+            run,
+            file,
+            beside=beside,
+            unit=unit,
+            series=series,
+            text=not no_text,
+            weights=not no_weights,
+            progress=progress,
         )
     page.write(out, large=large)
     tell(page, out)
@@ -68,13 +83,21 @@ def shown() -> Iterator[Told]:
 def tell(page: Page, out: Path) -> None:
     """What was found, and where the page is."""
     text = page.payload["text"]
-    unknown = page.payload["vocabulary"]["unknown"]
-    if text and unknown is not None and (count := text["ids"].count(unknown)):
+    unknown = page.payload["vocabulary"]["unknown"] if text else None
+    if unknown is not None and (count := text["ids"].count(unknown)):
         print(f"note: {count:,} of the {len(text['ids']):,} tokens shown have never been seen by the model")
     for finding in page.findings:
         print(finding)
     if page.size > WARN:
         print(f"note: a page of {page.size / 1e6:.0f} MB opens slowly; --no-weights leaves the network out")
-    holds = [name for name, there in (("the model", page.payload["weights"]), ("the text", text)) if there]
+    holds = [
+        name
+        for name, there in (
+            ("the model", page.payload["weights"]),
+            ("the text", text),
+            ("the series", page.payload["kind"] == "series"),
+        )
+        if there
+    ]
     inside = f"; it holds {' and '.join(holds)}" if holds else ""
     print(f"\n{out} ({page.size / 1e6:.1f} MB){inside}: open it in a browser.")

@@ -19,12 +19,10 @@ from gatework.inspect.gates import gates
 from gatework.inspect.hypotheses import Hypothesis, search
 from gatework.inspect.labels import MEANINGS, labels
 from gatework.inspect.memory import flow, lives
-from gatework.inspect.model import Weights, stored
+from gatework.inspect.model import Weights, drawn, stored
 from gatework.inspect.payload import Payload, Stretch, language_weights, text_parts, text_results
 from gatework.inspect.reading import Reading, read
 from gatework.inspect.units import Units, looked_at
-from gatework.layers import Recurrent
-from gatework.notation import diagram
 from gatework.notation.retention import called, retained
 from gatework.tasks.language_model import LanguageModel
 from gatework.tasks.language_run import Run
@@ -112,12 +110,6 @@ def as_stored(model: LanguageModel) -> LanguageModel:
         for parameter in model.parameters():
             parameter.copy_(parameter.to(stored(language_weights(model))))
     return model
-
-
-def drawn(recurrent: Recurrent) -> str:
-    """The diagram of the cell as the page runs it."""
-    program, _, _ = recurrent.outside_training(0, recurrent.anchor.new_zeros(1, 1, recurrent.input_size))
-    return diagram.svg(program, recurrent.cell.name)
 
 
 def name_of(path: Path) -> str:

@@ -8,10 +8,15 @@ from typing import Any
 from gatework.data.reading import blamed
 from gatework.errors import InputError
 from gatework.inspect.activity import Progress, silent
-from gatework.inspect.collect import collect
+from gatework.inspect.collect import collect, name_of
 from gatework.inspect.html import assemble
-from gatework.inspect.model import packed
-from gatework.training import write_atomically
+from gatework.inspect.model import Weights, packed
+from gatework.inspect.series import collect_series
+from gatework.tasks.classify_run import TASK as LABELS
+from gatework.tasks.forecast import Forecaster
+from gatework.tasks.forecast_run import TASK as SERIES
+from gatework.tasks.run import DESCRIPTION
+from gatework.training import read_json, write_atomically
 
 WARN, LIMIT = 10_000_000, 25_000_000  # bytes
 MARK = b"gatework inspect"  # in the head of every page
@@ -59,47 +64,74 @@ class Page:
 
 
 def inspect(
-    model: Any,
-    text: str | Path | None = None,
+    model: "str | Path | Forecaster",
+    file: str | Path | None = None,
     *,
     beside: str | Path | None = None,
     unit: str | None = None,
-    with_text: bool = True,
-    with_weights: bool = True,
+    series: str | None = None,
+    text: bool = True,
+    weights: bool = True,
     progress: Progress = silent,
 ) -> Page:
     """A page that runs a trained model and shows what its units do; a notebook shows it inline.
 
     >>> gw.inspect("runs/mine", "chapter.txt")
     >>> gw.inspect("runs/mine", "chapter.txt", beside="runs/rnn").write("page.html")
+    >>> gw.inspect(gw.Forecaster(horizon=12).fit(table))
 
-    model: the folder of a run of `gatework train text`.
-    text: the file to read, "-" for standard input; the first 60,000 tokens are measured, the last 4,000 of them shown.
+    model: the folder of a run of `gatework train text` or `gatework train series`, or a fitted `gw.Forecaster`.
+    file: for a text model the text to read, "-" for standard input: its first 60,000 tokens are measured, the last
+        4,000 of them shown. For a series model, if at all, a table of rows that came since.
     beside: a second run, read on the same text, to compare gradient flow and surprise.
     unit: the unit that is looked at first, "l0.c.17"; default the best found.
-    with_text, with_weights: False leaves them out of the page, which then cannot run the model.
+    series: of several series the id of the one to look at; default the first.
+    text, weights: False leaves them out of the page. Without weights it cannot run the model and shows figures alone.
 
-    Raises InputError for what is no run, for a text that is empty or has nothing that the model knows, and for a unit
-    that is not there.
+    Raises InputError for what is no such run, for a text that is empty or has nothing that the model knows, and for a
+    unit or series that is not there.
     """
-    if text is None:
-        raise InputError("a text to read is needed: gw.inspect(run, file)")
-    beside = None if beside is None else Path(beside)
-    payload, weights = collect(Path(model), str(text), beside=beside, progress=progress)
+    if isinstance(model, Forecaster):
+        payload, tensors = of_series(model, "forecast", file, series, progress)
+    elif (task := task_of(Path(model))) == SERIES:
+        payload, tensors = of_series(Forecaster.load(model), name_of(Path(model)), file, series, progress)
+    elif task == LABELS:
+        raise InputError(f"{model} was trained on labels: what can be looked into is text and series so far")
+    elif file is None:
+        raise InputError(f"{model} reads text: name a file for it to read")
+    else:
+        other = None if beside is None else Path(beside)
+        payload, tensors = collect(Path(model), str(file), beside=other, progress=progress)
     payload["unit"] = known_unit(payload, unit)
-    if not with_text:
-        payload |= {"text": None, "check": None, "other": without_surprise(payload["other"])}
-        for each in payload["hypotheses"]:
-            each["label"] = None
-    if not with_weights:
-        payload["check"], weights = None, {}
-    payload["weights"], data = packed(weights)
+    if not text and payload["text"] is None:
+        raise InputError("without its series this page would show nothing: leave out --no-text")
+    if not text:
+        leave_out_text(payload)
+    if not weights:
+        payload["check"], tensors = None, {}
+    payload["weights"], data = packed(tensors)
     return Page(assemble(payload, data), payload)
 
 
-def without_surprise(other: dict[str, Any] | None) -> dict[str, Any] | None:
-    """A second run without what it says of each token."""
-    return None if other is None else other | {"surprise": None}
+def of_series(
+    model: Forecaster, title: str, file: str | Path | None, series: str | None, progress: Progress
+) -> tuple[dict[str, Any], Weights]:
+    """What a page shows of a forecaster."""
+    return collect_series(model, title, series, model.gone_on(None if file is None else str(file)), progress)
+
+
+def task_of(path: Path) -> str | None:
+    """What a run was trained for; None where there is no run."""
+    return read_json(path / DESCRIPTION).get("task") if (path / DESCRIPTION).exists() else None
+
+
+def leave_out_text(payload: dict[str, Any]) -> None:
+    """Takes the text out, and all that tells of it token by token."""
+    payload |= {"text": None, "check": None}
+    if payload["other"] is not None:
+        payload["other"]["surprise"] = None
+    for each in payload["hypotheses"]:
+        each["label"] = None
 
 
 def known_unit(payload: dict[str, Any], unit: str | None) -> str | None:

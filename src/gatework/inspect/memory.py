@@ -1,10 +1,11 @@
 """How long a unit remembers: half-lives, from the equations or by perturbing, and how far back the gradient reaches."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +14,7 @@ from gatework.inspect.activity import Activity
 from gatework.layers import Recurrent
 from gatework.notation.retention import called, retained
 from gatework.recording import record
+from gatework.tasks.forecast_model import Ensemble
 from gatework.tasks.language_model import LanguageModel
 
 LEAST = 1e-12  # of a factor, so that its logarithm is a number
@@ -119,10 +121,28 @@ def flow(model: LanguageModel, ids: Tensor, activity: Activity) -> dict[str, Any
     inputs = torch.stack([ids[end - lags + 1 : end + 1] for end in ends], 1)  # [K,B]
     targets = torch.full_like(inputs, -100)
     targets[-1] = ids[torch.tensor(ends) + 1]
-    before = [activity.state(model.recurrent, end - lags + 1) for end in ends]
-    state = tuple(torch.cat(parts, 1) for parts in zip(*[each for each in before if each is not None], strict=True))
+    state = joined_states(activity, model.recurrent, [end - lags + 1 for end in ends])
     found = gradient_flow(model, (inputs, targets, state), loss=lambda returned: returned[0] * len(ends))
     return flow_json(found.norms["recurrent.l0.x"], found.direct)
+
+
+def series_flow(network: Ensemble, x: "np.typing.NDArray[np.float64]", activity: Activity) -> dict[str, Any] | None:
+    """The same of a forecast: how the inputs of k steps before move the median of the next step."""
+    lags = min(LAGS, len(x) // 4)
+    if lags < 2:
+        return None
+    ends = torch.linspace(lags, len(x) - 1, min(POSITIONS, len(x) - lags)).long().tolist()
+    inputs = torch.from_numpy(np.stack([x[end - lags + 1 : end + 1] for end in ends], 1).astype(np.float32))
+    state = joined_states(activity, network.recurrent, [end - lags + 1 for end in ends])
+    middle = network.offset.shape[-1] // 2
+    found = gradient_flow(network, (inputs, None, state), loss=lambda returned: returned[0][-1, :, :, 0, middle].sum())
+    return flow_json(found.norms["recurrent.l0.x"], found.direct)
+
+
+def joined_states(activity: Activity, recurrent: Recurrent, steps: Sequence[int]) -> tuple[Tensor, ...]:
+    """The states [L,B,H] before some steps, none of them the first."""
+    each = [state for step in steps if (state := activity.state(recurrent, step)) is not None]
+    return tuple(torch.cat(parts, 1) for parts in zip(*each, strict=True))
 
 
 def flow_json(norms: Tensor, direct: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gatework.inspect.gates import gates
 from gatework.layers import Recurrent
-from gatework.notation import Program
+from gatework.notation import Program, diagram
 
 Weights = dict[str, Tensor]
 LIMIT = 4 << 20  # bytes of float32
@@ -97,3 +97,9 @@ def packed(weights: Weights) -> tuple[list[dict[str, Any]], bytes]:
         array = tensor.to("cpu", kind).contiguous().numpy()
         data += array.astype(array.dtype.newbyteorder("<")).tobytes()
     return listed, bytes(data)
+
+
+def drawn(recurrent: Recurrent) -> str:
+    """The diagram of the cell as the page runs it."""
+    program, _, _ = recurrent.outside_training(0, recurrent.anchor.new_zeros(1, 1, recurrent.input_size))
+    return diagram.svg(program, recurrent.cell.name)

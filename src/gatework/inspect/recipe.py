@@ -1,0 +1,71 @@
+"""What the page needs to forecast a series again after a value was changed: the choices, and what stays as it is."""
+
+from typing import Any
+
+import numpy as np
+
+from gatework.tasks.forecast_base import Numbers
+from gatework.tasks.forecast_inputs import Inputs
+from gatework.tasks.forecast_plan import PLACES, Plan
+from gatework.tasks.forecast_training import Fitted
+
+OWN = (  # what a network sees of the series itself, at each step
+    "change since the step before",
+    "change since a season before",
+    "change since a second season before",
+    "error of the base forecast",
+    "distance from the mean so far",
+)
+LONGEST = 3000  # steps of a history that the page computes anew at every change
+DIGITS = 7
+
+
+def input_names(plan: Plan, beside: list[str]) -> list[str]:
+    """What the columns of x are called; beside: the names of those that come last."""
+    others = [str(base) if base else "not used" for base in plan.others]
+    return [
+        *OWN,
+        *(f"{name}, next step" for name in others),
+        *(f"{name}, last step" for name in others),
+        "size of late errors",
+        "value missing",
+        *beside,
+    ]
+
+
+def recipe_json(fitted: Fitted, plan: Plan, inputs: Inputs, lags: int, P: int) -> dict[str, Any] | None:
+    """All that `prepare` in `tasks.forecast_inputs` reads but the values; None for a long history.
+
+    fixed [T,...]: the columns of x that no value changes; past [T,P]: those that the linear part reads, too; known
+    [T,h,K]: the columns known in the future.
+    """
+    if len(inputs) > LONGEST:
+        return None
+    first = len(OWN) + 2 * PLACES + 2
+    return {
+        "log": plan.log,
+        "floor": plan.floor,
+        "season": plan.season,
+        "second": plan.second,
+        "base": [base_json(base) for base in plan.base],
+        "others": [None if base is None else base_json(base) for base in plan.others],
+        "lags": lags,
+        "linear": numbers(fitted.linear.weights),
+        "fixed": numbers(inputs.x[:, first:]),
+        "past": numbers(inputs.common[:, inputs.common.shape[1] - P :]),
+        "known": numbers(inputs.ahead[:, :, PLACES:]) if inputs.ahead.shape[2] > PLACES else None,
+        "center": numbers(fitted.offsets),
+        "trust": fitted.trust,
+        "factors": numbers(fitted.factors),
+    }
+
+
+def base_json(base: Any) -> dict[str, Any]:
+    return {"kind": base.kind, "season": base.season, "weights": list(base.weights)}
+
+
+def numbers(array: Numbers) -> Any:
+    """Nested lists of numbers, None where one is missing."""
+    if array.ndim > 1:
+        return [numbers(row) for row in array]
+    return [None if np.isnan(value) else float(f"{value:.{DIGITS}g}") for value in array.tolist()]

@@ -1,0 +1,100 @@
+"""What a network that reads a series could keep in mind: the phase of the season, the trend, the level."""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gatework.data.panel import Series
+from gatework.inspect.hypotheses import DRAWS, LEVEL, Halves, Hypothesis, Labels, Probe, search, unit_norm
+from gatework.tasks.forecast_base import filled
+from gatework.tasks.forecast_inputs import Inputs, lagged
+from gatework.tasks.forecast_plan import Plan
+
+MEANINGS = {
+    "phase": "where in the season it is",
+    "trend": "whether the series has been rising or falling over the last season",
+    "level": "how high the series stands",
+}
+SEASONS = 5  # in each half at least
+APART = 0.1  # share by which another length of the season must differ
+Waves = tuple[Tensor, Tensor]  # multiple R of each unit with a wave on the first half, r of the fit on the second
+
+
+def labels(inputs: Inputs, series: Series, plan: Plan) -> Labels:
+    """The labels [T] of each step; the phase only where there is a season, in steps from 0."""
+    z = filled(np.log(series.y) if plan.log else series.y, plan.season)
+    rise = lagged(z, plan.season) / inputs.scale
+    found = {"trend": rise, "level": (z - z.mean()) / (z.std() or 1.0)}
+    if plan.season > 1:
+        found = {"phase": np.arange(len(z)) % plan.season, **found}
+    return {name: values.astype(np.float32) for name, values in found.items()}
+
+
+def search_series(trained: Tensor, untrained: Tensor, marks: Labels, season: int) -> list[Hypothesis]:
+    """Holds the units [T,U] against every label: trend and level as they are, the phase as a wave."""
+    others = {name: label for name, label in marks.items() if name != "phase"}
+    found = search(trained, untrained, others, least=SEASONS)
+    return [phase(trained, untrained, season), *found] if found and "phase" in marks else found
+
+
+def phase(trained: Tensor, untrained: Tensor, season: int) -> Hypothesis:
+    """The season as cosine and sine: multiple R on the first half, the same combination on the second.
+
+    A wave turned in time is the same wave, so that other stretches are no null here; waves of other lengths are.
+    """
+    a, b = wave(trained, season)
+    chance = torch.tensor([reported(*wave(trained, length)) for length in other_lengths(season)])
+    seasons = len(trained) // 2 // season
+    return Hypothesis(
+        name="phase",
+        prevalence=1.0,
+        episodes=seasons,
+        enough=seasons >= SEASONS,
+        null=float(chance.quantile(LEVEL)),
+        untrained=reported(*wave(untrained, season)),
+        a=a,
+        b=b,
+        probe=probe(trained, season),
+        probe_untrained=probe(untrained, season),
+    )
+
+
+def circle(T: int, length: float) -> Tensor:
+    """Cosine and sine [T,2] of a season."""
+    angle = 2 * math.pi * torch.arange(T, dtype=torch.float64) / length
+    return torch.stack([angle.cos(), angle.sin()], 1).float()
+
+
+def wave(units: Tensor, length: float) -> Waves:
+    """For every unit [T,U]: R with cosine and sine on the first half, r of the same combination on the second."""
+    middle = len(units) // 2
+    columns = circle(len(units), length)
+    basis, mixing = torch.linalg.qr(columns[:middle] - columns[:middle].mean(0))
+    parts = basis.T @ unit_norm(units[:middle])  # [2,U]
+    weights = torch.linalg.solve_triangular(mixing, parts, upper=True)
+    fit = unit_norm(columns[middle:] @ weights)
+    return parts.norm(dim=0), (fit * unit_norm(units[middle:])).sum(0)
+
+
+def reported(a: Tensor, b: Tensor) -> float:
+    """What the unit that is best on the first half reaches on both, at least 0."""
+    best = int(a.argmax())
+    return max(0.0, min(float(a[best]), float(b[best])))
+
+
+def other_lengths(season: int) -> NDArray[np.float64]:
+    """Lengths of other seasons, from half to twice, none within a tenth of this one, of its half or of its double."""
+    drawn = np.exp(np.random.default_rng(0).uniform(np.log(0.5), np.log(2), 20 * DRAWS))
+    near = np.abs(drawn[:, None] / np.array([0.5, 1.0, 2.0]) - 1).min(1) < APART
+    return np.asarray(season * drawn[~near][:DRAWS])
+
+
+def probe(units: Tensor, season: int) -> float:
+    """How well all units together tell the phase: the mean of r over cosine and sine, on the second half."""
+    halves = Halves.of(units)
+    fitted = Probe.of(halves)
+    columns = circle(len(units), season)
+    return sum(fitted.r(halves, Halves.of(column[:, None])) for column in columns.T) / 2
