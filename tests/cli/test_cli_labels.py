@@ -251,8 +251,8 @@ def refused(gatework: Command, place: Path, arguments: str, *said: str) -> None:
 
 
 WRONG = [
-    ("missing.jsonl", ["cannot read missing.jsonl: No such file"]),
-    ("foreign", ["cannot read foreign: Is a directory"]),
+    ("missing.jsonl", ["missing.jsonl does not exist"]),
+    ("foreign", ["foreign is a directory"]),
     ("empty.jsonl", ["empty.jsonl is empty"]),
     ("broken.jsonl", ["broken.jsonl, line 2 is not JSON"]),
     ("broken.npz", ["broken.npz is damaged, or no .npz"]),
@@ -311,7 +311,7 @@ USING = [
     ("predict run", ["Missing argument", "FILE"]),
     ("predict missing waves.jsonl", ["missing does not exist"]),
     ("predict foreign waves.jsonl", ["foreign/run.json does not exist"]),
-    ("predict run missing.jsonl", ["cannot read missing.jsonl"]),
+    ("predict run missing.jsonl", ["missing.jsonl does not exist"]),
     ("predict run text.jsonl", ["text.jsonl, line 1: a text read by its characters; the model was trained on numbers"]),
     ("predict run wide.jsonl", ["wide.jsonl, line 1: vectors of 2 numbers; the model was trained on vectors of 1"]),
     (

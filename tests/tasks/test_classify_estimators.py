@@ -16,7 +16,7 @@ from classify_toys import QUICK, sums, waves, words
 
 import gatework as gw
 from gatework.errors import InputError
-from gatework.tasks import classify
+from gatework.tasks import classify_learning
 from gatework.training import TrainingError
 
 sklearn = pytest.importorskip("sklearn", reason="scikit-learn is not installed")
@@ -139,11 +139,46 @@ def test_the_best_weights_are_kept_and_patience_ends_it(capsys: pytest.CaptureFi
     assert "patience at step" in capsys.readouterr().out
 
 
+# -- rare labels
+
+
+def rare() -> tuple[np.ndarray, np.ndarray]:
+    """One sequence in ten is of a class that its values, a little higher, do not tell for sure."""
+    rng = np.random.default_rng(0)
+    y = np.where(np.arange(300) % 10 == 0, "rare", "usual")
+    return rng.normal(size=(300, 5)) + 0.6 * (y == "rare")[:, None], y
+
+
+@pytest.mark.parametrize("weight", ["balanced", {"rare": 9}])
+def test_class_weight_brings_rare_labels_out(weight: Any) -> None:
+    X, y = rare()
+    options = {**QUICK, "steps": 60}
+    alike, weighed = (gw.SequenceClassifier(**options, class_weight=each).fit(X, y) for each in (None, weight))
+    assert (weighed.predict(X) == "rare").sum() > 2 * (alike.predict(X) == "rare").sum()
+    assert weighed.score(X[y == "rare"], y[y == "rare"]) > 0.5
+
+
+def test_weights_by_label_survive_saving(tmp_path: Path) -> None:
+    X, y = waves()
+    numbers = [{"fast": 1, "slow": 2}[label] for label in y]
+    model = gw.SequenceClassifier(**{**QUICK, "steps": 2}, class_weight={1: 2.0, 2: 1}).fit(X, numbers)
+    model.save(tmp_path / "run")
+    assert gw.SequenceClassifier.load(tmp_path / "run").class_weight == {1: 2.0, 2: 1}
+
+
+@pytest.mark.parametrize(
+    ("weight", "named"), [("even", "'even'"), ({"fast": 0}, "above 0"), ({"far": 1.0}, '"far" did not occur')]
+)
+def test_a_wrong_class_weight_is_named(weight: Any, named: str) -> None:
+    with pytest.raises(InputError, match=named):
+        gw.SequenceClassifier(**QUICK, class_weight=weight).fit(*waves())
+
+
 # -- stopping
 
 
 def test_ctrl_c_keeps_what_was_learnt_and_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    former = classify.LabelBatches.__getitem__
+    former = classify_learning.LabelBatches.__getitem__
     asked = []
 
     def pressed(self: Any, k: int) -> Any:
@@ -152,7 +187,7 @@ def test_ctrl_c_keeps_what_was_learnt_and_is_passed_on(monkeypatch: pytest.Monke
             signal.raise_signal(signal.SIGINT)
         return former(self, k)
 
-    monkeypatch.setattr(classify.LabelBatches, "__getitem__", pressed)
+    monkeypatch.setattr(classify_learning.LabelBatches, "__getitem__", pressed)
     model = gw.SequenceClassifier(**QUICK)
     with pytest.raises(KeyboardInterrupt):
         model.fit(*waves())

@@ -12,19 +12,10 @@ from classify_toys import sums, unclocked, words, write_rows, write_waves
 import gatework as gw
 from gatework.data.labels import given_examples
 from gatework.errors import InputError
-from gatework.tasks.classify import (
-    Outcome,
-    counts,
-    judged,
-    learn,
-    load_parts,
-    prepared,
-    resume_labels,
-    save_parts,
-    scores,
-    train_labels,
-)
+from gatework.tasks.classify import Outcome, resume_labels, train_labels
+from gatework.tasks.classify_learning import judged, learn, scores
 from gatework.tasks.classify_options import Options
+from gatework.tasks.classify_parts import counts, load_parts, prepared, save_parts
 from gatework.tasks.classify_report import ClassReport, NumberReport
 from gatework.tasks.classify_run import Run
 from gatework.training import Event, Step

@@ -20,8 +20,10 @@ from gatework.data.labels import NAMES, Examples, Kind, Level, read_examples
 from gatework.data.labels_batches import Encoded
 from gatework.data.labels_encoding import Classes, Scaling
 from gatework.errors import InputError
-from gatework.tasks.classify import Outcome, Parts, judged, predictions, resume_labels, train_labels
+from gatework.tasks.classify import Outcome, resume_labels, train_labels
+from gatework.tasks.classify_learning import judged, predictions
 from gatework.tasks.classify_options import Options
+from gatework.tasks.classify_parts import Parts
 from gatework.tasks.classify_run import Job, Run
 from gatework.training import write_atomically
 
@@ -81,6 +83,9 @@ def train(
     patience: Annotated[
         int | None, typer.Option(help="Stop after so many of 20 validations without a better one.")
     ] = None,
+    balanced: Annotated[
+        bool, typer.Option("--balanced", help="In the loss each label counts alike, however rare.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of weights, dropout, order and parts.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
@@ -119,6 +124,7 @@ def train(
         learning_rate=learning_rate,
         weight_decay=weight_decay,
         patience=patience,
+        class_weight="balanced" if balanced else None,
         random_state=seed,
         engine=engine,
     )

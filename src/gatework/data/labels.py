@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatework.data.labels_check import as_numbers, check_labels, resolved, shown
-from gatework.data.reading import STDIN, blamed
+from gatework.data.reading import blamed, sources
 from gatework.errors import InputError
 
 Level = Literal["char", "word"]
@@ -74,16 +73,16 @@ def read_examples(file: str | Path, *, level: Level = "char", kind: Kind | None 
     """
     if Path(file).suffix == ".npz":
         return _read_npz(Path(file), kind)
-    rows, lines = [], []
-    for line, row in _json_rows(file):
-        rows.append(row)
-        lines.append(line)
-    name = _name(file)
-    if not rows:
-        raise InputError(f'{name} is empty: expected lines such as {{"text": "...", "label": "..."}}')
+    if Path(file).is_dir():
+        raise InputError(f"{file} is a directory: name one file, or - for standard input")
+    with sources(file) as found:
+        placed = [record for source in found for record in source.records(EXPECTED)]
+        if not placed:
+            raise InputError(f"{found[0].name} is empty: expected lines such as {EXPECTED}")
+    rows = [row for _, row in placed]
 
     def at(k: int) -> str:
-        return f"{name}, line {lines[k]}"
+        return placed[k][0]
 
     field = _field(rows, at)
     labels = [row.get("label") for row in rows]
@@ -182,37 +181,6 @@ def _sequence(row: Any, form: Form, at: str) -> Any:
 
 
 # -- lines of JSON
-
-
-def _name(file: str | Path) -> str:
-    return "standard input" if str(file) == STDIN else str(file)
-
-
-def _json_rows(file: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yields (line number, object) for each line that is not blank."""
-    name = _name(file)
-    with blamed("read", name):
-        stream: Iterable[bytes] = sys.stdin.buffer if str(file) == STDIN else Path(file).open("rb")  # noqa: SIM115
-        try:
-            for number, line in enumerate(stream, 1):
-                if line.strip():
-                    yield number, _json_row(line, f"{name}, line {number}")
-        finally:
-            if str(file) != STDIN:
-                stream.close()  # type: ignore[attr-defined]
-
-
-def _json_row(line: bytes, at: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{at} is not UTF-8 at byte {error.start}: convert the file to UTF-8") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{at} is not JSON ({error}): expected a line such as {EXPECTED}") from None
-    if not isinstance(row, dict):
-        raise InputError(f"{at} is {shown(row)}: expected a line such as {EXPECTED}")
-    return row
-
 
 EXPECTED = '{"text": "...", "label": "..."} or {"sequence": [1, 2, 3], "label": "..."}'
 

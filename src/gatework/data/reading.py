@@ -21,6 +21,8 @@ from gatework.errors import InputError
 
 BLOCK = 1 << 20  # bytes read at a time
 STDIN = "-"
+RECODE = "convert it to UTF-8"
+RECODE_OR_LEAVE = f"{RECODE}, leave it out (--exclude), or read it with --level byte"
 
 Advance = Callable[[int], None]
 
@@ -47,8 +49,8 @@ class Source:
                 if advance is not None:
                     advance(len(block))
 
-    def text(self, size: int = BLOCK, advance: Advance | None = None) -> Iterator[str]:
-        """Yield the characters, newlines as they are; InputError at the first byte that is not UTF-8."""
+    def text(self, size: int = BLOCK, advance: Advance | None = None, remedy: str = RECODE_OR_LEAVE) -> Iterator[str]:
+        """Yield the characters, newlines as they are; InputError, with a remedy, at the first byte not UTF-8."""
         decoder = codecs.getincrementaldecoder("utf-8")()
         done = 0
         try:
@@ -61,14 +63,13 @@ class Source:
         except UnicodeDecodeError as error:
             shown = error.object[error.start : error.end].hex(" ")
             raise InputError(
-                f"{self.name} is not UTF-8: bytes {shown} at offset {done - pending + error.start}; "
-                "convert it to UTF-8, leave it out (--exclude), or read it with --level byte"
+                f"{self.name} is not UTF-8: bytes {shown} at offset {done - pending + error.start}; {remedy}"
             ) from None
 
-    def lines(self, size: int = BLOCK, advance: Advance | None = None) -> Iterator[str]:
+    def lines(self, size: int = BLOCK, advance: Advance | None = None, remedy: str = RECODE_OR_LEAVE) -> Iterator[str]:
         """Yield the lines without their ends; a line cut by a block's end comes whole."""
         held: list[str] = []
-        for text in self.text(size, advance):
+        for text in self.text(size, advance, remedy):
             first, *others = text.split("\n")
             held.append(first)
             if others:
@@ -85,7 +86,7 @@ class Source:
 
         expected: how an error says what a line should be. Raises InputError for one that is no object.
         """
-        for number, line in enumerate(self.lines(size, advance), 1):
+        for number, line in enumerate(self.lines(size, advance, RECODE), 1):
             if line.strip():
                 place = f"{self.name}, line {number:,}"
                 yield place, _record(line, place, expected)

@@ -21,9 +21,10 @@ from gatework.data.labels_batches import Encoded
 from gatework.data.labels_encoding import Amounts, Classes
 from gatework.errors import InputError
 from gatework.layers.check import flag
-from gatework.tasks.classify import learn, prepared, scores, silent
+from gatework.tasks.classify_learning import learn, scores, silent
 from gatework.tasks.classify_model import SequenceModel, check_model
 from gatework.tasks.classify_options import Options
+from gatework.tasks.classify_parts import prepared
 from gatework.tasks.classify_run import TASK, Job, Run
 from gatework.tasks.run import check_free, describe, new_run
 from gatework.training import (
@@ -212,6 +213,8 @@ class SequenceClassifier(SequenceEstimator):
     validation: share of the sequences by which the best weights are chosen, where that is 10 or more; by default 0, all
         are learnt from and the last weights count. patience: stop after so many of 20 validations without a better
         one (None).
+    class_weight: how much each label counts in the loss: None (each sequence alike), "balanced" (each label alike,
+        however rare), or numbers by label.
     random_state: seed of weights, dropout, order and validation part (0); None draws one.
     engine, device: what executes the cell, and where ("auto"). verbose: prints each validation.
 
@@ -219,6 +222,7 @@ class SequenceClassifier(SequenceEstimator):
     """
 
     summary: str = Options.summary
+    class_weight: str | Mapping[Any, float] | None = Options.class_weight
     kind = "class"
 
     def predict_proba(self, X: Any, lengths: Any = None) -> npt.NDArray[np.float64]:
@@ -239,7 +243,10 @@ class SequenceClassifier(SequenceEstimator):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class SequenceRegressor(SequenceEstimator):
-    """Learns a number for each sequence, by the mean square error; arguments as of SequenceClassifier."""
+    """Learns a number for each sequence, by the mean square error.
+
+    Arguments as of SequenceClassifier, but class_weight.
+    """
 
     summary: str = Options.summary
     kind = "number"
@@ -260,6 +267,7 @@ class SequenceRegressor(SequenceEstimator):
 class Tagger(SequenceEstimator):
     """Learns a label for each step of a sequence (many-to-many); arguments as of SequenceClassifier, but summary."""
 
+    class_weight: str | Mapping[Any, float] | None = Options.class_weight
     kind = "tag"
 
     def predict_proba(self, X: Any, lengths: Any = None) -> list[npt.NDArray[np.float64]]:

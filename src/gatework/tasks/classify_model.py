@@ -21,12 +21,15 @@ class SequenceModel(nn.Module):
     outputs: K classes, or 1 number.
 
     scores((x [T,B,I], lengths [B])) -> [B,K], for tags [T,B,K]: unnormalised log probabilities, or the number.
-    forward(input, targets, None) -> (mean loss, None): cross-entropy in nats, for numbers the squared error.
+    forward(input, targets, None) -> (mean loss, None): cross-entropy in nats, each class by its weight in
+    class_weights [K] if they are set; for numbers the squared error.
     """
 
     def __init__(self, options: Options, width: int, outputs: int, *, tokens: bool, kind: Kind) -> None:
         super().__init__()
         self.kind, self.summary = kind, None if kind == "tag" else options.summary
+        self.class_weights: Tensor | None
+        self.register_buffer("class_weights", None, persistent=False)
         self.embedding = nn.Embedding(width, options.embedding, padding_idx=0) if tokens else None
         self.recurrent = _recurrent(options, options.embedding if tokens else width)
         size = self.recurrent.output_size
@@ -63,7 +66,10 @@ class SequenceModel(nn.Module):
         scores = self.scores(given)
         if self.kind == "number":
             return F.mse_loss(scores[:, 0], targets), None
-        return F.cross_entropy(scores.flatten(0, -2), targets.flatten(), ignore_index=IGNORED), None
+        loss = F.cross_entropy(
+            scores.flatten(0, -2), targets.flatten(), self.class_weights, ignore_index=IGNORED, reduction="sum"
+        )
+        return loss / (targets != IGNORED).sum(), None
 
 
 def _recurrent(options: Options, width: int) -> Recurrent:

@@ -36,6 +36,8 @@ class Options:
     validation: share of the sequences that the best weights are chosen on, 0 for none: then all are learnt from, and
         the last weights count (as where it would be fewer than 10 sequences); patience: stop after so many of 20
         validations without a better one.
+    class_weight: how much each label counts in the loss: "balanced", all labels alike however rare; numbers by label,
+        1 for those left out; None for every sequence alike.
     random_state: seed of weights, dropout, order and validation part.
     """
 
@@ -57,6 +59,7 @@ class Options:
     weight_decay: float = 0.01
     validation: float = 0.0
     patience: int | None = None
+    class_weight: str | Mapping[Any, float] | None = None
     random_state: int = 0
     engine: str = "auto"
 
@@ -73,6 +76,7 @@ class Options:
         if not 0 <= self.validation < 1:
             raise InputError(f"validation is {self.validation!r}; expected a share of the sequences, 0 to below 1")
         self._check_recurrent()
+        self._check_class_weight()
         self.settings(1)
 
     def _check_recurrent(self) -> None:
@@ -83,6 +87,14 @@ class Options:
                 f"recurrent is {self.recurrent!r}; expected arguments of gw.Recurrent by name, such as "
                 '{"zoneout": {"h": 0.05}}'
             ) from None
+
+    def _check_class_weight(self) -> None:
+        given = self.class_weight
+        numbers = list(given.values()) if isinstance(given, Mapping) else [] if given in (None, "balanced") else [None]
+        if any(isinstance(n, bool) or not isinstance(n, int | float) or not 0 < n < math.inf for n in numbers):
+            raise InputError(
+                f"class_weight is {given!r}; expected 'balanced', numbers above 0 by label, {{'rare': 5}}, or None"
+            )
 
     def settings(self, batches: int) -> Settings:
         """How to train on so many batches an epoch."""
@@ -104,10 +116,13 @@ class Options:
 
     def to_json(self) -> dict[str, Any]:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
+        if isinstance(self.class_weight, Mapping):  # JSON has no names but texts
+            values["class_weight"] = list(map(list, self.class_weight.items()))
         return values | {"cell": cell_to_json(find_cell(self.cell))}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """What `to_json` gave; a cell of the registry comes by name."""
-        cell = cell_from_json(values["cell"])
-        return cls(**{**values, "cell": cell.name if cells.get(cell.name) == cell else cell})
+        cell, weight = cell_from_json(values["cell"]), values.get("class_weight")
+        known = {"cell": cell.name if cells.get(cell.name) == cell else cell}
+        return cls(**{**values, **known, "class_weight": dict(weight) if isinstance(weight, list) else weight})
