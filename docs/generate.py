@@ -129,7 +129,9 @@ def section(experiment: Experiment, found: Results) -> str:
         )
     ]
     lines += [f"- {machine_line(machine)}." for machine in found.machines]
-    lines += [f"- All trials together took {duration(found.seconds)} of processor time: `gatework reproduce {experiment.name}`."]
+    lines += [
+        f"- All trials together took {duration(found.seconds)} of processor time: `gatework reproduce {experiment.name}`."
+    ]
     picture = f"![{experiment.title}](experiments/{experiment.name}.svg)"
     parts = [f"## {experiment.title}", experiment.task, "\n".join(lines), figures(found), picture, experiment.shows]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -39,7 +39,7 @@ def reproduce(
     ] = None,
     form: Annotated[
         list[str] | None,
-        typer.Option(help="Only these forms of the task, such as 'T = 100'; repeatable.", show_default="all"),
+        typer.Option(help="Only these forms of the task, such as T=100; repeatable.", show_default="all"),
     ] = None,
     out: Annotated[Path, typer.Option(help="The folder for JSON and pictures.")] = Path("reproduced"),
     threads: Annotated[int, typer.Option(min=1, help="Threads of the layers.")] = 1,
@@ -85,14 +85,20 @@ def find(name: str) -> Experiment:
 
 
 def arms_of(experiment: Experiment, cells: Sequence[str], forms: Sequence[str], size: Size) -> list[Arm]:
-    """The networks to run; with several experiments, those that lack a form or cell are run without it."""
-    found = experiment.chosen(cells, size)
-    known = list(dict.fromkeys(arm.variant for arm in experiment.arms if arm.variant))
+    """The networks to run. Raises InputError for a cell that does not exist, or a form that the task has not."""
+    known = {squeezed(arm.variant): arm.variant for arm in experiment.arms if arm.variant}
     for form in forms:
-        if form not in known:
-            there = f"there are {', '.join(known)}" if known else "it has one form only"
+        if squeezed(form) not in known:
+            there = f"there are {', '.join(known.values())}" if known else "it has one form only"
             raise InputError(f"--form {form!r}: {experiment.name} has no such form; {there}")
-    return [arm for arm in found if not forms or arm.variant in forms]
+    wanted = [squeezed(form) for form in forms]
+    size = Size.FULL if forms else size  # what is asked for by name is run also where a quick run leaves it out
+    return [arm for arm in experiment.chosen(cells, size) if not forms or squeezed(arm.variant) in wanted]
+
+
+def squeezed(form: str) -> str:
+    """ "T = 100" as "T=100"."""
+    return form.replace(" ", "")
 
 
 def one(experiment: Experiment, arms: Sequence[Arm], seeds: int, size: Size, out: Path) -> None:
