@@ -22,7 +22,8 @@ let state = network.start();
 const steps = ids.map((id) => {
   const step = network.step(network.embed(id), state);
   state = step.state;
-  const values = Object.fromEntries(network.cells[1].program.named.map(([name]) => [name, [...network.cells[1].value(name)]]));
+  const cell = network.cells[1];
+  const values = Object.fromEntries(cell.program.named.map(([name]) => [name, [...cell.value(name)]]));
   return { output: [...step.output], state: state.map((layer) => layer.map((row) => [...row])), values,
            p: [...network.logProbabilities(step.output)] };
 });

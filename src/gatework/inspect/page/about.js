@@ -1,12 +1,13 @@
 // Section 1: what this network is, whether the page computes what Python computed, what was found, and where to look.
 import { figure, make, section, whole } from "./dom.js";
-import { parseUnit } from "./store.js";
+import { unitName } from "./store.js";
 
+const UNIT = /(l\d+\.\w+\.\d+)/;
 const TOLERANCE = 1e-4; // of h and of log p, page against Python
 
 export function showAbout(app) {
   const { payload, network } = app, { model } = payload;
-  const found = section("about", "What this is");
+  const found = section("about", "What this is", "What this is");
   found.append(
     make("p", { class: "lead" }, lead(payload)),
     make("div", { class: "cards" }, cards(payload).map(([value, text]) => make("div", { class: "card" }, make("b", null, value), " ", text))),
@@ -43,19 +44,26 @@ function cards({ kind, results = {} }) {
 
 function findings(app) {
   const said = app.payload.findings ?? [];
-  const units = (app.payload.hypotheses ?? []).map((each) => ({ each, unit: parseUnit(each.best?.[0]) }))
-    .filter(({ each, unit }) => unit && app.isFound(each) && app.has(unit));
-  if (!said.length && !units.length) return [];
-  return [
-    make("h3", null, "What it learnt"),
-    make("ul", { class: "findings" }, said.map((text) => make("li", null, text))),
-    units.length && app.network ? make("p", null, "See it for yourself: ", units.map(({ each, unit }) => make("button", {
-      onclick: () => {
-        app.view.set({ ...unit, mark: each.name });
-        document.getElementById("text").scrollIntoView();
-      },
-    }, `the unit that follows ${app.spoken(each)}`))) : null,
-  ].filter(Boolean);
+  if (!said.length) return [];
+  const hint = app.reading && said.some((text) => UNIT.test(text)) ? `Press a unit to see the text in its colours. Units are called by layer, value and number: ${UNIT.exec(said.join(" "))[0]}.` : null;
+  return [make("h3", null, "What it learnt"), hint ? make("p", { class: "small" }, hint) : "",
+    make("ul", { class: "findings" }, said.map((text) => make("li", null, linked(app, text))))];
+}
+
+/** A sentence whose units are buttons, and whose figures, behind a colon, are small. */
+function linked(app, text) {
+  const [claim, ...figures] = text.split(": ");
+  const parts = claim.split(UNIT).map((part) => {
+    const unit = app.parse(part);
+    return unit ? make("button", { onclick: () => goTo(app, unit, text) }, part) : part;
+  });
+  return [...parts, figures.length ? ": " : "", make("span", { class: "small" }, figures.join(": "))];
+}
+
+function goTo(app, unit, sentence) {
+  const about = [...app.found.values()].find((each) => each.best?.includes(unitName(unit)) && sentence.includes(each.meaning));
+  app.view.set({ ...unit, ...(about ? { mark: about.name, t: app.firstPlace(about.name) } : {}) });
+  document.getElementById("text").scrollIntoView();
 }
 
 /** Compares what the page has read so far with the places that Python noted; null until it has read far enough. */
@@ -80,6 +88,6 @@ export function showCheck(app) {
   badge.dataset.worst = worst;
   badge.classList.add(worst < TOLERANCE ? "good" : "bad");
   badge.textContent = worst < TOLERANCE
-    ? `✓ Checked: this page computes what Python computed; the largest difference is ${figure(worst, 6)}.`
+    ? `✓ Checked: this page computes what Python computed; the largest difference is ${figure(worst, 7)}.`
     : `✗ This page does not compute what Python computed: they differ by ${figure(worst, 4)}. Do not trust the figures below.`;
 }

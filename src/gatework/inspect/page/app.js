@@ -40,7 +40,8 @@ export class App {
   firstUnit() {
     if (!this.network) return {};
     const hit = [...this.found.values()].find((each) => this.isFound(each) && this.has(parseUnit(each.best?.[0])));
-    const begin = { t: Math.min(this.length - 1, Math.floor(this.length / 8)) };
+    const asked = this.parse(this.payload.unit), begin = { t: hit ? this.firstPlace(hit.name) : Math.min(this.length - 1, 100) };
+    if (asked) return { ...asked, ...begin };
     if (hit) return { ...parseUnit(hit.best[0]), mark: hit.name, ...begin };
     const { states, output } = this.network.cells[0].program;
     return { name: states.find((state) => state.name !== output)?.name ?? output, ...begin };
@@ -122,6 +123,13 @@ export class App {
   /** The values of a label along the text; null where there are none, or another text is shown. */
   label(name) {
     return this.typed ? null : this.found.get(name)?.label?.values ?? null;
+  }
+
+  /** Where a label first becomes true, past the first few characters. */
+  firstPlace(name) {
+    const values = this.label(name) ?? [];
+    const found = values.findIndex((value, t) => t > 60 && Math.abs(value) > 0.5 && Math.abs(values[t - 1]) <= 0.5);
+    return Math.min(found < 0 ? 100 : found, this.length - 1);
   }
 
   meaning(name) {

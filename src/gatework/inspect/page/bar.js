@@ -7,7 +7,7 @@ export function showBar(app) {
   const { view, network } = app, bar = document.getElementById("bar");
   if (!network || !app.reading) return bar.remove();
   const layer = make("select", { id: "layer", onchange: () => view.set({ layer: Number(layer.value) }) },
-    network.cells.map((_, index) => make("option", { value: index }, index + 1)));
+    network.cells.map((_, index) => make("option", { value: index }, `l${index}`)));
   const name = make("select", { id: "value", onchange: () => app.choose({ name: name.value }) });
   const unit = make("input", { id: "unit", type: "number", min: 0, inputmode: "numeric",
     onchange: () => app.choose({ unit: Number(unit.value) }) });

@@ -1,7 +1,7 @@
 // Small charts in SVG: axes, dots as one path, lines; drawn in the colours of the style sheet.
 import { draw } from "./dom.js";
 
-export const PAD = { left: 46, right: 12, top: 12, bottom: 38 };
+export const PAD = { left: 58, right: 24, top: 12, bottom: 38 };
 
 /** A chart of a size; x and y map values to pixels, and tell its ticks: {at, text} each. */
 export function chart({ width, height, label, x, y, xTicks, yTicks, xTitle, yTitle }) {

@@ -7,7 +7,7 @@ const STRIP = 46, MOST_SHOWN = 10; // pixels; bits
 export function showComparison(app) {
   const { payload: { other, title }, reading, view } = app;
   if (!other) return;
-  const found = section("compare", "Beside another run",
+  const found = section("compare", "Comparison", "Beside another run",
     `The same text read by ${title} and by ${other.title}. Long bars: surprised. Where only one of the two has a long bar, it lacks something that the other has learnt.`);
   if (!other.surprise || !reading) return;
   const canvas = make("canvas", { id: "strips", role: "img" }), note = make("p", { class: "small", id: "compare-note" });

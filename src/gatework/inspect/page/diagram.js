@@ -9,7 +9,7 @@ const THIN = 1, THICK = 8; // widths of a pipe whose value is 0, and large
 export function showDiagram(app) {
   const { payload, view } = app;
   if (!payload.cell_svg) return;
-  const found = section("cell", "Inside the cell",
+  const found = section("cell", "Inside the cell", "Inside the cell",
     "Drawn from the equations. Memory flows in on the left and out on the right. A valve is open as far as its gate is: shut, nothing passes; open, all does. A pipe is as thick as the value in it is large; purple is positive, orange negative.");
   const svg = imported(payload.cell_svg);
   const label = make("p", { class: "small", id: "cell-note" });
@@ -29,7 +29,7 @@ export function showDiagram(app) {
       valve.dataset.open = open.toFixed(3);
     });
     for (const [element, text] of numbers) text.textContent = figure(at(Number(element.dataset.gate ?? element.dataset.node)));
-    label.textContent = `Unit ${unit} of layer ${layer + 1} while it reads ${app.placeName(t)}. Lines from x and h go through matrices: they bring all units together.`;
+    label.textContent = `Unit ${unit} of layer l${layer} while it reads ${app.placeName(t)}. Lines from x and h go through matrices: they bring all units together.`;
     values.replaceChildren(...app.names(layer).map((name) => make("div", null, make("dt", null, name), make("dd", null, figure(at(cell.names.get(name)), 3)))));
   };
   view.on(["layer", "unit", "t", "hover", "done", "reading"], paint);
@@ -55,7 +55,7 @@ function paintPipe(pipe, value) {
 function labelled(svg) {
   return [...svg.querySelectorAll('[data-role="valve"], [data-time="old"], [data-time="new"]')].map((element) => {
     const box = element.querySelector("path, text"), text = draw("text", { class: "number" });
-    const place = box.tagName === "text" ? [Number(box.getAttribute("x")), Number(box.getAttribute("y")) + 17] : middleBelow(box.getAttribute("d"));
+    const place = box.tagName === "text" ? [Number(box.getAttribute("x")), Number(box.getAttribute("y")) + 17] : middleAbove(box.getAttribute("d"));
     text.setAttribute("x", place[0]);
     text.setAttribute("y", place[1]);
     svg.append(text);
@@ -63,10 +63,10 @@ function labelled(svg) {
   });
 }
 
-/** Below the middle of a valve, from the corners of its outline. */
-function middleBelow(path) {
+/** Above the middle of a valve, from the corners of its outline. */
+function middleAbove(path) {
   const [x, top, bottom, right] = path.match(/-?[\d.]+/g).map(Number);
-  return [(x + right) / 2, Math.max(top, bottom) + 12];
+  return [(x + right) / 2, Math.min(top, bottom) - 5];
 }
 
 /** Holds a unit at its mean, reads the text once more, and says what that does to the bits. */

@@ -22,12 +22,12 @@ export function draw(tag, attributes, ...children) {
   return filled(document.createElementNS(SVG, tag), attributes, children);
 }
 
-/** A section of the page with its heading and what it says for newcomers; returns the element to put the rest in. */
-export function section(id, heading, ...intro) {
+/** A section of the page: its short name for the list of sections, its heading, what it says for newcomers; returns the element to put the rest in. */
+export function section(id, short, heading, ...intro) {
   const found = make("section", { id, "aria-labelledby": `${id}-heading` },
     make("h2", { id: `${id}-heading` }, heading), ...intro.map((text) => make("p", { class: "intro" }, text)));
   document.getElementById("main").append(found);
-  document.getElementById("nav").append(make("a", { href: `#${id}` }, heading.replace(/[?:].*/, "")));
+  document.getElementById("nav").append(make("a", { href: `#${id}` }, short));
   return found;
 }
 
@@ -44,9 +44,12 @@ export function figure(value, digits = 2) {
   if (value === null || value === undefined) return "–";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "–";
   const size = Math.abs(value);
-  const text = size !== 0 && (size >= 1e5 || size < 10 ** -digits / 2) ? value.toExponential(1) : value.toFixed(digits);
-  return text.replace("-", "−");
+  const text = size >= 1e6 ? value.toExponential(1) : value.toFixed(digits);
+  return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
 }
+
+/** A share from 0 to 1 in percent. */
+export const percent = (part) => (part > 0 && part < 0.005 ? "< 1 %" : `${figure(100 * part, 0)} %`);
 
 /** Whole numbers with thin spaces between thousands. */
 export const whole = (value) => value.toLocaleString("en-US");

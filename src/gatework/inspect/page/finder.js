@@ -1,12 +1,12 @@
 // Section 4: which unit follows what; a search among units; the units that a stretch of text moves most.
-import { figure, make, section, table, visible } from "./dom.js";
+import { figure, make, percent, section, table, visible } from "./dom.js";
 import { departures } from "./order.js";
 import { parseUnit, unitName } from "./store.js";
 
 const LISTED_UNITS = 12;
 
 export function showFinder(app) {
-  const found = section("finder", "Which unit does what?",
+  const found = section("finder", "Which unit does what", "Which unit does what?",
     "A unit “follows” something in the text when its value moves with it. Each unit was chosen on the first half of the text and is reported on the second; it counts as found only where it beats both chance (the same labels laid over other stretches) and the best unit of an untrained network of the same size.");
   const { hypotheses = [] } = app.payload;
   if (hypotheses.length) found.append(hypothesisTable(app, hypotheses));
@@ -31,7 +31,7 @@ function hypothesisTable(app, hypotheses) {
     return [make("span", { title: each.name }, each.meaning ?? each.name),
       make("b", { class: passed ? "yes" : "no" }, passed ? "found" : "not found"), pick,
       `${figure(labels?.a)} / ${figure(labels?.b)}`, figure(each.null95), figure(each.untrained_best), figure(each.probe),
-      figure(each.cost_bits, 3), `${figure(100 * (each.prevalence ?? NaN), 0)} %`];
+      figure(each.cost_bits, 3), percent(each.prevalence)];
   });
   return table("What was looked for", ["What", "Result", "Best unit", "r, first / second half", "by chance (95 %)", "untrained network", "all units together", "cost in bits", "how often"], rows);
 }

@@ -7,7 +7,7 @@ import { unitName } from "./store.js";
 
 export function showHeat(app) {
   const { view } = app;
-  const found = section("heat", "All units at once",
+  const found = section("heat", "All units", "All units at once",
     "Every row is a unit, every column a character of the text. Stripes along a row are memories; a column where everything changes is a place where the network starts afresh.");
   const sort = make("select", { id: "sort", "aria-label": "Order of the units", onchange: () => view.set({ sort: sort.value }) });
   const zoom = make("select", { id: "zoom", "aria-label": "Width of a step" }, [[1, "small"], [3, "medium"], [8, "large"]].map(([value, text]) =>

@@ -1,19 +1,29 @@
 // Runs any Program one step at a time, in float64: its nodes in order, each a small loop over a row allocated once.
 import { POINTWISE, ROWS } from "./ops.js";
 
-/** y = W a, W stored row by row. */
+/** y = W a, W stored row by row; four rows at a time, which a browser runs twice as fast as one. */
 export function multiply(W, a, y) {
-  const columns = a.length;
-  for (let row = 0, k = 0; row < y.length; row++) {
-    let s0 = 0, s1 = 0, s2 = 0, s3 = 0, c = 0;
-    for (; c + 3 < columns; c += 4, k += 4) {
-      s0 += W[k] * a[c];
-      s1 += W[k + 1] * a[c + 1];
-      s2 += W[k + 2] * a[c + 2];
-      s3 += W[k + 3] * a[c + 3];
+  const columns = a.length, rows = y.length;
+  let row = 0;
+  for (; row + 3 < rows; row += 4) {
+    let s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+    const k0 = row * columns, k1 = k0 + columns, k2 = k1 + columns, k3 = k2 + columns;
+    for (let c = 0; c < columns; c++) {
+      const value = a[c];
+      s0 += W[k0 + c] * value;
+      s1 += W[k1 + c] * value;
+      s2 += W[k2 + c] * value;
+      s3 += W[k3 + c] * value;
     }
-    for (; c < columns; c++, k++) s0 += W[k] * a[c];
-    y[row] = s0 + s1 + s2 + s3;
+    y[row] = s0;
+    y[row + 1] = s1;
+    y[row + 2] = s2;
+    y[row + 3] = s3;
+  }
+  for (; row < rows; row++) {
+    let total = 0;
+    for (let c = 0, k = row * columns; c < columns; c++, k++) total += W[k] * a[c];
+    y[row] = total;
   }
 }
 
@@ -54,7 +64,7 @@ export class Cell {
   }
 
   leaf(node, prefix, tensor, inputs) {
-    if (node.op === "vector") return tensor(prefix + node.name).data;
+    if (node.op === "vector") return Float64Array.from(tensor(prefix + node.name).data);
     const row = new Float64Array(this.size(node.size));
     if (node.op === "number") row.fill(node.value);
     if (node.op === "input" && node.name in inputs) row.fill(inputs[node.name]);

@@ -1,12 +1,12 @@
 // Section 2: type, and see what the network expects next and how surprised it was by each character.
-import { figure, make, say, section, visible } from "./dom.js";
+import { figure, make, percent, say, section, visible } from "./dom.js";
 import { encode } from "./tokens.js";
 
 const CHOICES = 10, COLD_START = 50, MOST_BITS = 10, PLAY = 90; // bars; characters; bits; milliseconds a character
 
 export function showLive(app) {
   const { payload } = app;
-  const found = section("live", "Type, and it guesses what comes next",
+  const found = section("live", "Try it", "Type, and it guesses what comes next",
     "The bars show which characters the network expects next. Under each typed character stands how much it was surprised by it: nothing where it had seen it coming, a long bar where it had not.");
   const box = make("textarea", { id: "live-box", rows: 3, spellcheck: "false", autocapitalize: "off", autocomplete: "off", "aria-label": "Text for the network to read" });
   const strip = make("div", { id: "strip", class: "strip", "aria-hidden": "true" });
@@ -135,7 +135,7 @@ function paintBars(app, bars, live, type) {
   bars.replaceChildren(...likely.map(([p, id]) => {
     const piece = app.spell(id);
     return make("li", null, make("button", { title: "type it", disabled: !app.canType(id), onclick: () => type(piece) }, visible(piece)),
-      make("span", { class: "bar-track" }, make("i", { style: `width: ${(100 * p).toFixed(1)}%` })), ` ${figure(100 * p, 0)} %`);
+      make("span", { class: "bar-track" }, make("i", { style: `width: ${(100 * p).toFixed(1)}%` })), make("span", { class: "number" }, percent(p)));
   }));
 }
 

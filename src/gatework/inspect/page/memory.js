@@ -6,7 +6,7 @@ import { parseUnit, unitName } from "./store.js";
 const WIDTH = 620, HIGH = 230, FLOW_HIGH = 320;
 
 export function showMemory(app) {
-  const found = section("memory", "Memory: how long, how far",
+  const found = section("memory", "Memory", "Memory: how long, how far",
     "The half-life of a unit is the number of steps after which half of what it holds is gone, if it is left to its gates. The second figure asks how far back the training signal reaches: how much a prediction would change if the state some steps earlier were nudged.");
   found.append(...halfLives(app));
   if (app.payload.flow) found.append(...flowChart(app.payload.flow, app.payload.title, app.payload.other));
@@ -16,9 +16,9 @@ function halfLives(app) {
   const groups = new Map();
   for (const each of app.payload.units ?? []) {
     const unit = parseUnit(each.name), life = each.half_median ?? each.half_life;
-    if (!unit || (life === undefined && !each.censored)) continue;
+    if (!unit || !((life ?? -1) >= 0 || each.censored)) continue;
     const key = `l${unit.layer}.${unit.name}`;
-    groups.set(key, [...(groups.get(key) ?? []), { ...each, place: unit, life: each.censored && !(life > 0) ? Infinity : life }]);
+    groups.set(key, [...(groups.get(key) ?? []), { ...each, place: unit, life: each.censored ? Infinity : life }]);
   }
   if (!groups.size) return [make("p", null, "No unit of this cell carries its value on by a factor of its own, so that there is no half-life to show.")];
   return [make("h3", null, "How long each unit remembers"), ...[...groups].map(([key, units]) => lifeChart(app, key, units)),

@@ -13,7 +13,7 @@ const CAUTIONS = [
 
 export function showMethods(app) {
   const { payload } = app;
-  const found = section("methods", "Methods, cautions, data");
+  const found = section("methods", "Methods and data", "Methods, cautions, data");
   found.append(make("ul", null, CAUTIONS.map((text) => make("li", null, text))),
     make("p", null, "Half-lives come from the derivative of a state's new value by its old one, taken from the equations. Gradient flow is the size of the derivative of the log probability of the next character by the states before it, each place normalised."),
     make("p", null, `This one file holds ${holds(payload)}. Whoever has the file has these. It asks nothing of any server, and runs no code but its own.`),

@@ -6,7 +6,7 @@ const SIDE = 250, TICKS = [0, 0.5, 1].map((at) => ({ at, text: `${100 * at} %` }
 
 export function showSaturation(app) {
   const { gates = [] } = app.payload;
-  const found = section("saturation", "Gates: shut, open, or in between",
+  const found = section("saturation", "Gates", "Gates: shut, open, or in between",
     "One dot per unit. To the right: gates that are shut (below 0.1) most of the time. Upwards: gates that are open (above 0.9) most of the time. Dots near the lower left corner never decide; a forget gate at the top left keeps its memory nearly always.");
   if (!gates.length) return found.append(make("p", null, "This cell has no gates: no value of its equations lies between 0 and 1 by the way it is computed."));
   const panels = make("div", { class: "panels" });
@@ -32,7 +32,7 @@ function panel(app, gate, layered) {
   svg.addEventListener("click", (event) => { const unit = nearest(svg, event, points); if (unit >= 0) { note(unit); app.choose({ layer: gate.layer, name: gate.name, unit }); } });
   app.view.on(["layer", "unit"], update);
   update();
-  return make("figure", null, make("figcaption", null, `Gate ${gate.name}${layered ? `, layer ${gate.layer + 1}` : ""}`), svg,
+  return make("figure", null, make("figcaption", null, `Gate ${gate.name}${layered ? `, layer l${gate.layer}` : ""}`), svg,
     make("p", { class: "small" }, `${shut} of ${points.length} mostly shut, ${open} mostly open`));
 }
 

@@ -2,5 +2,5 @@
 import { section } from "./dom.js";
 
 export function showSeries(app) {
-  section("live", "The series and its forecast");
+  section("live", "Forecast", "The series and its forecast");
 }

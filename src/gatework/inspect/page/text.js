@@ -9,7 +9,7 @@ const COLD = 50; // characters until a cold start is forgotten
 
 export function showText(app) {
   const { view } = app;
-  const found = section("text", "The text, coloured by one unit",
+  const found = section("text", "Text", "The text, coloured by one unit",
     "Every character is coloured by what the chosen unit holds just after the network has read it. Hover to look, click to pin a place; drag to mark a stretch.",
     "With the text in focus, ← → move in time, ↑ ↓ go to other units, space plays.");
   const turner = make("p", { class: "pages" });
@@ -121,6 +121,6 @@ function listen(app, grid) {
 /** Scrolls inside the box alone, never the page. */
 function scrollTo(box, span) {
   if (!span) return;
-  const top = span.offsetTop - box.offsetTop;
+  const top = span.offsetTop;
   if (top < box.scrollTop || top > box.scrollTop + box.clientHeight - 24) box.scrollTop = top - box.clientHeight / 2;
 }
