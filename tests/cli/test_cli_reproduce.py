@@ -133,3 +133,8 @@ def test_the_names_are_those_of_the_experiments(gatework: Command, monkeypatch: 
     monkeypatch.setattr(reproduce, "EXPERIMENTS", EXPERIMENTS)
     listed = [line.split()[1] for line in gatework("reproduce").lines[2:]]
     assert listed == list(EXPERIMENTS)
+
+
+def test_its_help_fits_a_terminal(gatework: Command):
+    done = gatework("reproduce", "--help")
+    assert done.status == 0 and all(len(line) <= 80 for line in done.lines)

@@ -87,5 +87,9 @@ EXPERIMENT = Experiment(
     ),
     seeds=3,
     trial=trial,
+    shows="Four cells of the network of 1997, their input gates shut at first, hold two real numbers over a thousand "
+    "steps of noise, and so does the LSTM of today where its gates start for memories that long. The plain RNN "
+    "stays at the error of the constant answer already at T = 100; at 500 and 1000 it was not tried. Numbers of "
+    "sequences belong to an optimiser: that ours are smaller says more about Adam than about the cell.",
     axes=("sequences", "mean absolute error"),
 )

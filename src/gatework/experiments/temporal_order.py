@@ -76,5 +76,7 @@ EXPERIMENT = Experiment(
     ),
     seeds=3,
     trial=trial,
+    shows="Which of X and Y came first survives tens of steps of noise in both networks with a memory; the plain RNN "
+    "never classifies a single sequence to within 0.3.",
     axes=("sequences", "mean error of the outputs"),
 )
