@@ -4,8 +4,8 @@ A gate is everything around its matrix products: sigmoid(W_f @ x + U_f @ h + b_f
 sigmoid, or with what is made of sigmoids, is a valve. Biases, gains and numbers are part of what they act on.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gatework.notation.diagram.labels import chain_label, constant_label, old_label
@@ -21,14 +21,13 @@ MOST_TERMS = 3  # of one sum: from the left, from above and from below
 class Input:
     """What flows into an element: the node it comes from and where it enters.
 
-    `port` is "main", "side", or for a gate "tap"; `whole` means through a matrix, so that every unit is seen by
-    every other; `mark` is the sign or factor it enters with.
+    `port` is "main" (from the left), "side" (from above or below) or, for a gate, "matrix" (every unit sees every
+    other), "vector" (each sees itself, as through a peephole) or "plain"; `mark` is the sign or factor of it.
     """
 
     source: int
     port: str = "main"
     mark: str = ""
-    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,6 +155,8 @@ class Elements:
             if (any(matrices) and curved) or all(matrices):
                 taps = {tap.source: tap for tap in (self.tap(term, index) for term, _ in terms)}
                 label = chain_label(self.program, steps) or "linear"
+                if not name and label == "linear":
+                    name = self.nodes[self.behind_matrix(terms[0][0], index)].name
                 return Element("gate", index, name, label, tuple(taps.values()))
             if not steps:
                 return self.sum(index, name)
@@ -198,11 +199,11 @@ class Elements:
         """A term of what the gate `top` is computed from: through a matrix, or unit by unit."""
         product = self.behind_matrix(term, top)
         if product >= 0:
-            return Input(self.nodes[product].args[0], "tap", whole=True)
+            return Input(self.nodes[product].args[0], "matrix")
         node = self.nodes[term]
         if node.op == "mul" and self.is_private(term) and len(varying := self.varying(term)) == 1:
-            return Input(varying[0], "tap")
-        return Input(term, "tap")
+            return Input(varying[0], "vector")
+        return Input(term, "plain")
 
     def behind_matrix(self, index: int, top: int) -> int:
         """The product with a matrix that this term of `top` is, but for gains, signs and norms; -1 if it is none."""
@@ -242,4 +243,41 @@ class Elements:
 
 def elements(program: Program) -> tuple[Element, ...]:
     """What the diagram of a cell shows, each element after those that flow into it, the new states last."""
-    return Elements(program).elements()
+    found = Elements(program).elements()
+    memory = memory_nets(found)
+    return tuple(straightened(element, memory) for element in found)
+
+
+def straightened(element: Element, memory: Sequence[int]) -> Element:
+    """A sum with the memory as its main input."""
+    carried = [entering for entering in element.inputs if entering.source in memory]
+    if element.kind not in {"sum", "extreme"} or element.node not in memory or not carried:
+        return element
+    others = [entering for entering in element.inputs if entering is not carried[0]]
+    inputs = [replace(entering, port="side") for entering in others]
+    return replace(element, inputs=(replace(carried[0], port="main"), *inputs))
+
+
+def memory_nets(found: Sequence[Element]) -> list[int]:
+    """The nodes of all memories: what flows along the top."""
+    return list(dict.fromkeys(net for nets in memory_ways(found) for net in nets))
+
+
+def memory_ways(found: Sequence[Element]) -> list[list[int]]:
+    """For each state that is a memory the nodes on the way of its old value to its new one, unit by unit."""
+    by_node = {element.node: element for element in found if element.kind != "new"}
+    new = {element.name: element.node for element in found if element.kind == "new"}
+    ways = [way(by_node, new[old.name], old.node) for old in found if old.kind == "old" and old.name in new]
+    return [nets for nets in ways if nets]
+
+
+def way(by_node: dict[int, Element], node: int, goal: int) -> list[int]:
+    """The elements from `goal` to `node`, through no gate and no control of a valve; empty if there is no such way."""
+    if node == goal:
+        return [node]
+    element = by_node[node]
+    if element.kind == "gate":
+        return []
+    entering = [i.source for i in element.inputs if element.kind != "valve" or i.port == "main"]
+    ways = [[*found, node] for source in entering if (found := way(by_node, source, goal))]
+    return min(ways, key=len, default=[])

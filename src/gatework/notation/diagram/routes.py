@@ -1,6 +1,6 @@
 """The lines of a diagram between two columns: each value goes up or down on a track of its own, few crossing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -8,12 +8,12 @@ from gatework.notation.diagram.columns import Slot, ends, starts
 
 NEAR = 3.0  # heights closer than this cannot be told apart
 TOUCH = 20.0  # what two lines that seem to be one cost, in crossings
-MOST_PERMUTED = 6
+MOST_PERMUTED = 5
 
 
 @dataclass(frozen=True)
 class End:
-    """Where a line ends at the right: the row and its height, and how it is drawn: "pipe", "bus" or "peep"."""
+    """Where a line ends at the right: the row and its height, and how it is drawn, one of STYLES."""
 
     row: int
     y: float
@@ -41,41 +41,49 @@ class Route:
         return high - low < 1e-6
 
 
-def style_of(slot: Slot, net: int, wire: str) -> str:
+STYLES = ("peep", "bus", "pipe", "memory")  # the weakest first
+
+
+def style_of(slot: Slot, net: int, wire: str, memory: Collection[int]) -> str:
     """How the line to this slot is drawn."""
     if slot.kind == "wire":
         return wire
-    if slot.element is None or slot.element.kind != "gate":
+    element = slot.element
+    if element is None:
         return "pipe"
-    return "bus" if any(i.whole for i in slot.element.inputs if i.source == net) else "peep"
+    if net in memory and (element.node in memory or element.kind == "new"):
+        return "memory"
+    ports = {i.port for i in element.inputs if i.source == net}
+    return "bus" if "matrix" in ports else "peep" if "vector" in ports else "pipe"
 
 
-def wire_styles(rows: Sequence[Sequence[Slot]]) -> list[dict[int, str]]:
+def strongest(styles: Iterable[str]) -> str:
+    return max(styles, key=STYLES.index)
+
+
+def wire_styles(rows: Sequence[Sequence[Slot]], memory: Collection[int]) -> list[dict[int, str]]:
     """For each column how its passing lines are drawn: by the strongest of what they lead to."""
     found: list[dict[int, str]] = [{} for _ in rows]
-    order = ["peep", "bus", "pipe"]
     for c in range(len(rows) - 2, -1, -1):
+        after = found[c + 1]
         for net, places in ends(rows[c + 1]).items():
-            styles = [style_of(rows[c + 1][place], net, found[c + 1].get(net, "peep")) for place in places]
-            found[c][net] = max(styles, key=order.index)
-    for column, rows_of in zip(found, rows, strict=True):
-        feet = feet_of(rows_of)
-        column.update(dict.fromkeys(feet, "pipe"))
+            styles = [style_of(rows[c + 1][place], net, after.get(net, "peep"), memory) for place in places]
+            found[c][net] = strongest(styles)
+        for slot in rows[c]:
+            sides = [i.source for i in slot.element.inputs if i.port == "side"] if slot.element else []
+            found[c] |= {net: strongest(["pipe", found[c].get(net, "pipe")]) for net in sides}
     return found
 
 
-def feet_of(rows: Sequence[Slot]) -> list[int]:
-    """The nets that end at the element beside them in this column."""
-    nets = []
-    for slot in rows:
-        if slot.element is not None:
-            nets += [i.source for i in slot.element.inputs if i.port == "side"]
-    return nets
-
-
-def routes(left: Sequence[Slot], right: Sequence[Slot], y: Mapping[tuple[int, int], float], c: int,
-           styles: Mapping[int, str]) -> list[Route]:  # fmt: skip
-    """The lines from column c to the next, their tracks chosen."""
+def routes(
+    left: Sequence[Slot],
+    right: Sequence[Slot],
+    y: Mapping[tuple[int, int], float],
+    c: int,
+    styles: Mapping[int, str],
+    memory: Collection[int],
+) -> list[Route]:
+    """The lines from column c to the next, their tracks chosen; `styles` are those of the lines that go on."""
     begin = starts(left)
     found = []
     for net, places in ends(right).items():
@@ -83,7 +91,7 @@ def routes(left: Sequence[Slot], right: Sequence[Slot], y: Mapping[tuple[int, in
         for place in places:
             slot = right[place]
             tap = slot.element is not None and slot.element.kind == "gate"
-            its.append(End(place, y[c + 1, place], style_of(slot, net, styles.get(net, "bus")), tap))
+            its.append(End(place, y[c + 1, place], style_of(slot, net, styles.get(net, "bus"), memory), tap))
         found.append(Route(net, y[c, begin[net]], tuple(its)))
     return tracked(found)
 

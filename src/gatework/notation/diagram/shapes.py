@@ -11,10 +11,10 @@ def size(element: Element) -> tuple[float, float]:
     """Width and height."""
     if element.kind in ROUND:
         return 2 * ROUND[element.kind], 2 * ROUND[element.kind]
-    if element.kind == "gate":
+    if element.kind == "gate" or (element.kind in {"function", "constant"} and element.name):
         return max(54.0, CHARACTER * len(element.label) + 18), 46.0
     if element.kind in {"old", "input", "new"}:
-        return 38.0, 24.0
+        return 38.0, 18.0
     return max(42.0, CHARACTER * len(element.label) + 16), 26.0
 
 

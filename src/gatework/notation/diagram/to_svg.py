@@ -1,11 +1,12 @@
 """The diagram of a cell as SVG, light or dark as the reader has it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from xml.sax.saxutils import escape, quoteattr
 
 from gatework.notation.diagram.labels import name_parts
-from gatework.notation.diagram.layout import Box, Drawing, Line, drawing
+from gatework.notation.diagram.layout import Box, Drawing, Line, Mark, drawing
+from gatework.notation.diagram.routes import STYLES
 from gatework.notation.program import Program
 
 LIGHT = {
@@ -19,7 +20,8 @@ DARK = {
 FORMS = """
 .cell text { font: 13px "Helvetica Neue", Arial, sans-serif; text-anchor: middle }
 .cell text.name { font: italic 17px "Times New Roman", Times, serif }
-.cell text.mark { font-size: 12px; text-anchor: start } .cell text.mark.end { text-anchor: end }
+.cell text.small { font-size: 14px; text-anchor: start }
+.cell text.sign { font-size: 12px; text-anchor: start } .cell text.before { font-size: 12px; text-anchor: end }
 .cell path { fill: none; stroke-linejoin: round }
 .cell .pipe { stroke-width: 2.2 } .cell .bus { stroke-width: 1.2 }
 .cell .peep { stroke-width: 1.2; stroke-dasharray: 4 3 } .cell .memory { stroke-width: 3.4 }
@@ -29,13 +31,14 @@ FORMS = """
 """
 COLOURS = """
 .cell text { fill: paint-ink }
+.cell rect, .cell circle { fill: paint-plain; stroke: paint-line }
 .cell path { stroke: paint-line } .cell path.bus, .cell path.peep { stroke: paint-bus }
 .cell path.memory { stroke: paint-memory }
 .cell path.head, .cell circle.dot { fill: paint-line }
 .cell path.head.bus, .cell path.head.peep, .cell circle.dot.bus { fill: paint-bus }
 .cell path.head.memory, .cell circle.dot.memory { fill: paint-memory }
 .cell circle.dot.peep { fill: paint-paper; stroke: paint-bus }
-.cell rect, .cell circle { fill: paint-plain; stroke: paint-line }
+.cell circle.bubble { fill: paint-paper; stroke: paint-line }
 .cell .paper { fill: paint-paper }
 .cell .gate rect { fill: paint-filled; stroke: paint-gate }
 .cell path.case { fill: paint-paper; stroke: paint-gate } .cell path.opening { fill: paint-gate }
@@ -59,12 +62,9 @@ def svg(program: Program, title: str = "") -> str:
         '<rect class="paper" width="100%" height="100%"/>',
         *lines(drawn),
         *heads(drawn),
-        *(dot(drawn, each.net, each.style, each.x, each.y) for each in drawn.dots),
-        *(box(each) for each in drawn.boxes),
-        *(
-            f'<text class="mark {mark.anchor}" x="{mark.x:g}" y="{mark.y:g}">{escape(mark.text)}</text>'
-            for mark in drawn.marks
-        ),
+        *(f'<circle class="dot {dot.style}" cx="{dot.x:g}" cy="{dot.y:g}" r="3"/>' for dot in drawn.dots),
+        *map(box, drawn.boxes),
+        *map(mark, drawn.marks),
         "</svg>\n",
     ]
     return "\n".join(parts)
@@ -79,25 +79,20 @@ def painted(colours: Mapping[str, str]) -> str:
     return re.sub(r"paint-(\w+)", lambda paint: colours[paint[1]], COLOURS)
 
 
-def role(drawn: Drawing, net: int, style: str) -> str:
-    return "memory" if style == "pipe" and net in drawn.memory else style
-
-
 def lines(drawn: Drawing) -> list[str]:
     """Each value's lines as one path for each way it is drawn, the strongest on top."""
+    dots = {(dot.x, dot.y) for dot in drawn.dots}
     paths: dict[tuple[int, str], list[str]] = {}
     for line in drawn.lines:
-        paths.setdefault((line.net, line.style), []).append(path(line))
-    order = ["peep", "bus", "pipe"]
+        paths.setdefault((line.net, line.style), []).append(path(line, dots))
     return [
-        f'<path class="{style} {role(drawn, net, style)}" data-role="{role(drawn, net, style)}" data-node="{net}" '
-        f'd="{" ".join(pieces)}"/>'
-        for (net, style), pieces in sorted(paths.items(), key=lambda item: (order.index(item[0][1]), item[0][0]))
+        f'<path class="{style}" data-role="{style}" data-node="{net}" d="{" ".join(dict.fromkeys(pieces))}"/>'
+        for (net, style), pieces in sorted(paths.items(), key=lambda item: (STYLES.index(item[0][1]), item[0][0]))
     ]
 
 
-def path(line: Line) -> str:
-    """A line with its corners rounded."""
+def path(line: Line, dots: Collection[tuple[float, float]]) -> str:
+    """A line, its corners rounded but where it branches."""
     (x, y), *rest = line.points
     found = [f"M{x:g} {y:g}"]
     for (x1, y1), after in zip(rest, [*rest[1:], None], strict=True):
@@ -106,7 +101,7 @@ def path(line: Line) -> str:
             break
         x2, y2 = after
         before, length = abs(x1 - x) + abs(y1 - y), abs(x2 - x1) + abs(y2 - y1)
-        r = min(CORNER, before / 2, length / 2)
+        r = 0.0 if (x1, y1) in dots else min(CORNER, before / 2, length / 2)
         sx, sy = sign(x - x1), sign(y - y1)
         ex, ey = sign(x2 - x1), sign(y2 - y1)
         found.append(f"L{x1 + sx * r:g} {y1 + sy * r:g}Q{x1:g} {y1:g} {x1 + ex * r:g} {y1 + ey * r:g}")
@@ -127,13 +122,8 @@ def heads(drawn: Drawing) -> list[str]:
         (x0, y0), (x, y) = line.points[-2:]
         dx, dy = sign(x - x0), sign(y - y0)
         a, b = (x - 8 * dx - 3.5 * dy, y - 8 * dy - 3.5 * dx), (x - 8 * dx + 3.5 * dy, y - 8 * dy + 3.5 * dx)
-        kind = role(drawn, line.net, line.style)
-        found.append(f'<path class="head {kind}" d="M{x:g} {y:g}L{a[0]:g} {a[1]:g}L{b[0]:g} {b[1]:g}Z"/>')
+        found.append(f'<path class="head {line.style}" d="M{x:g} {y:g}L{a[0]:g} {a[1]:g}L{b[0]:g} {b[1]:g}Z"/>')
     return list(dict.fromkeys(found))
-
-
-def dot(drawn: Drawing, net: int, style: str, x: float, y: float) -> str:
-    return f'<circle class="dot {role(drawn, net, style)}" cx="{x:g}" cy="{y:g}" r="3"/>'
 
 
 def box(placed: Box) -> str:
@@ -168,8 +158,18 @@ def shape(placed: Box, x: float, y: float) -> str:
     return frame + named + label
 
 
-def name(text: str, x: float, y: float, time: str) -> str:
+def mark(its: Mark) -> str:
+    """What stands beside an element."""
+    match its.kind:
+        case "bubble":
+            return f'<circle class="bubble" cx="{its.x:g}" cy="{its.y:g}" r="3.6"/>'
+        case "name":
+            return name(its.text, its.x, its.y, "", "small name")
+    return f'<text class="{its.kind}" x="{its.x:g}" y="{its.y:g}">{escape(its.text)}</text>'
+
+
+def name(text: str, x: float, y: float, time: str, kind: str = "name") -> str:
     """A name with its subscript."""
     stem, below = name_parts(text, time)
     small = f'<tspan dy="4" font-size="11">{escape(below)}</tspan>' if below else ""
-    return f'<text class="name" x="{x:g}" y="{y:g}">{escape(stem)}{small}</text>'
+    return f'<text class="{kind}" x="{x:g}" y="{y:g}">{escape(stem)}{small}</text>'
