@@ -31,6 +31,12 @@ def test_the_figures_are_relative_to_the_root_mean_square_of_what_was_expected()
     assert errors == Errors(rms=pytest.approx(0.1), peak=pytest.approx(0.2))
 
 
+def test_the_peak_at_a_large_value_is_relative_to_that_value():
+    expected = torch.tensor([30.0, -40.0, 0.0, *[0.0] * 97])  # root mean square 5
+    errors = compare(expected + torch.tensor([0.0, 0.5, *[0.0] * 98]), expected, rms=1, peak=1)
+    assert errors == Errors(rms=pytest.approx(0.01), peak=pytest.approx(0.0125))
+
+
 @pytest.mark.parametrize("scale", [1e-300, 1e-30, 1.0, 1e30, 1e300])
 def test_the_figures_do_not_depend_on_the_scale(scale):
     expected = values(50)
@@ -59,7 +65,7 @@ def test_the_message_says_what_and_where_and_how_far():
     with pytest.raises(Mismatch) as caught:
         compare(actual, expected, what="gradient W_f", **BOUNDS)
     assert str(caught.value) == (
-        "gradient W_f: [1, 2] torch.float32: rms 2.24e-01, peak 3.16e-01 (bounds 1.00e-05, 1.00e-04); "
+        "gradient W_f: [1, 2] torch.float32: rms 2.24e-01, peak 2.50e-01 (bounds 1.00e-05, 1.00e-04); "
         "worst at [0, 1]: 2.5 where 2 was expected"
     )
     assert isinstance(caught.value, AssertionError)

@@ -204,6 +204,12 @@ def test_a_cell_that_ignores_its_input_is_read_with_a_warning_each_time() -> Non
             assert parse(text).output == "h"
 
 
+def test_a_line_that_the_output_does_not_depend_on_is_read_with_a_warning() -> None:
+    text = "f = sigmoid(W @ x)\nc = f * c + x\nh = f * tanh(cc) + h"
+    with pytest.warns(EquationWarning, match=r"^line 2: c = .*: the output h does not depend on c; .* as 'cc'\?$"):
+        assert [parameter.name for parameter in parse(text).parameters] == ["W", "cc"]
+
+
 def test_a_path_may_take_several_steps() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

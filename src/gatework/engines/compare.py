@@ -11,8 +11,8 @@ from torch import Tensor
 class Errors:
     """How far values are from what was expected, in units of the expected values' root mean square.
 
-    `rms` is the error's own root mean square, `peak` its largest value. Where all expected values are 0, both
-    are 0 for zeros and infinite for anything else.
+    `rms` is the error's own root mean square, `peak` its largest value; of a value that exceeds the root mean square,
+    in units of that value. Where all expected values are 0, both are 0 for zeros and infinite for anything else.
     """
 
     rms: float = 0.0
@@ -77,7 +77,8 @@ def measure(error: Tensor, expected: Tensor, count: int, floor: float) -> Errors
         return float((values / largest).square().sum().div(count).sqrt())
 
     scale = max(root_mean_square(expected), floor / largest)
-    return Errors(root_mean_square(error) / scale, float((error / largest).max()) / scale)
+    units = (expected.abs() / largest).clamp(min=scale)
+    return Errors(root_mean_square(error) / scale, float((error / largest / units).max()))
 
 
 def place(found: Tensor, wanted: Tensor, bad: Tensor) -> str:

@@ -69,21 +69,34 @@ def states_of(assigned: dict[str, Statement], carried: Container[str], output: s
     return sorted(states, key=lambda name: name != output)
 
 
-def unreached(program: Program) -> str:
-    """A complaint where no path, over any number of steps, leads from x to the output."""
+def doubt(program: Program) -> str:
+    """A complaint where no path, over any number of steps, leads from x to the output, or from a line to it."""
+    reached, lines = before(program, program.names[program.output]), statements(str(program))
+    if 0 not in reached:  # the first node is x
+        line = next(line for line in lines if line.name == program.output)
+        return f"{quoted(line)}: no path leads from x to the output {line.name}; the cell ignores its input"
+    for line in lines:
+        if program.names[line.name] not in reached:
+            near = closest(line.name, [parameter.name for parameter in program.parameters], "is it misspelt as")
+            return f"{quoted(line)}: the output {program.output} does not depend on {line.name}{near}"
+    return ""
+
+
+def before(program: Program, last: int) -> set[int]:
+    """The nodes that a node depends on, over any number of steps, itself included."""
     found: set[int] = set()
-    waiting = [program.names[program.output]]
+    waiting = [last]
     while waiting:
         index = waiting.pop()
         if index not in found:
             found.add(index)
             node = program.nodes[index]
             waiting.extend((program.names[node.name],) if node.op == "state" else node.args)
-    if 0 in found:  # the first node is x
-        return ""
-    line = next(line for line in statements(str(program)) if line.name == program.output)
-    quoted = f"line {line.number}: {shortened(line.line)}"
-    return f"{quoted}: no path leads from x to the output {line.name}; the cell ignores its input"
+    return found
+
+
+def quoted(line: Statement) -> str:
+    return f"line {line.number}: {shortened(line.line)}"
 
 
 def hint(left: ast.expr) -> str:

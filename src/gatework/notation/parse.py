@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from numbers import Real
 
-from gatework.notation.checks import unreached
+from gatework.notation.checks import doubt
 from gatework.notation.program import Options, Program
 from gatework.notation.reader import Reader
 from gatework.notation.source import EquationError, EquationWarning, statements
@@ -32,12 +32,12 @@ def parse(
     states move by an input "zoneout h" (1 moves, 0 stands still), `taps` adds an input "tap f", so that the
     gradient of the loss by that input is the gradient by the value. `retention` adds a value "retention(c)" for
     each of the named states: d(new c) / d(old c) along pointwise paths. Warns (EquationWarning) where no path leads
-    from x to the output.
+    from x, or from one of the lines, to the output.
     """
     extras = tuple(dropout), tuple(zoneout), tuple(taps), tuple(retention)
     options = Options(output, pairs("constants", constants), pairs("start", start), *extras)
     program = compiled(text, options)
-    if complaint := unreached(program):  # out here, since what is cached warns once
+    if complaint := doubt(program):  # out here, since what is cached warns once
         warnings.warn(complaint, EquationWarning, stacklevel=2)
     return program
 

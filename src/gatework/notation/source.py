@@ -117,7 +117,7 @@ def unreadable(number: int, line: str, error: SyntaxError | ValueError) -> Equat
     )
 
 
-def closest(name: str, known: Iterable[str]) -> str:
+def closest(name: str, known: Iterable[str], question: str = "did you mean") -> str:
     """`; did you mean 'sigmoid'?`, or nothing where no name is near."""
     near = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return f"; {question} {near[0]!r}?" if near else ""
