@@ -3,11 +3,15 @@
 from gatework.experiments import (
     adding,
     airline,
+    continual_reber,
     copying,
+    embedded_reber,
     gradient_flow_by_cell,
+    long_lags,
     multiplication,
     sunspots,
     temporal_order,
+    two_sequences,
 )
 from gatework.experiments.experiment import Arm, Experiment, Picture, Progress, Size, Trial
 
@@ -16,6 +20,10 @@ ALL: tuple[Experiment, ...] = (
     adding.EXPERIMENT,
     multiplication.EXPERIMENT,
     temporal_order.EXPERIMENT,
+    embedded_reber.EXPERIMENT,
+    long_lags.EXPERIMENT,
+    two_sequences.EXPERIMENT,
+    continual_reber.EXPERIMENT,
     copying.EXPERIMENT,
     gradient_flow_by_cell.EXPERIMENT,
     sunspots.EXPERIMENT,

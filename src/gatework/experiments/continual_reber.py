@@ -1,0 +1,121 @@
+"""Continual embedded Reber grammar (Gers, Schmidhuber & Cummins 2000): endless streams, the state never reset."""
+
+import torch
+from torch import Tensor, nn
+
+from gatework.experiments.embedded_reber import judge
+from gatework.experiments.experiment import Arm, Experiment, Progress, Size, Trial
+from gatework.experiments.learning import Batch, Network, Plan, Stop, Task, learn, network
+from gatework.experiments.reber import SYMBOLS, Stream, legal_lead, one_hot
+
+STREAMS, SYMBOLS_EACH = 10, 100_000  # of the test
+PIECE = 1000  # symbols of the test at a time
+
+
+def batch_of(stream: Stream, T: int) -> Batch:
+    """The next T symbols x [T,B,7]; y [T,B,2,7] as for single strings."""
+    given, after, legal = stream.take(T)
+    return Batch(one_hot(given), torch.stack([one_hot(after), legal.float()], 2))
+
+
+class Endless(nn.Module):
+    """The network on pieces of streams that follow one another: the state is carried, its past cut off.
+
+    A stream that is learnt from ends with a mistake, as in the paper: another begins, from the start state.
+    """
+
+    def __init__(self, network: Network, learnt_from: Stream | None = None) -> None:
+        super().__init__()
+        self.network, self.stream = network, learnt_from
+        self.state: tuple[Tensor, ...] | None = None
+
+    def forward(self, batch: Batch) -> Tensor:
+        output, state = self.network.layer(batch.x, self.state)
+        self.state = tuple(value.detach() for value in state)  # [1,B,H] each
+        outputs: Tensor = self.network.readout(output)
+        if self.stream is not None:
+            mistaken = judge(outputs.detach(), batch).wrong  # [B]
+            self.stream.restart(mistaken)
+            self.state = tuple(value.masked_fill(mistaken[:, None], 0.0) for value in self.state)
+        return outputs
+
+
+@torch.no_grad()
+def first_mistakes(network: Network, streams: int, symbols: int, generator: torch.Generator) -> Tensor:
+    """How many symbols of each test stream come before the first wrong prediction, [B]; all of them where none is."""
+    model, stream = Endless(network), Stream(streams, generator)
+    right = torch.full((streams,), symbols)
+    for start in range(0, symbols, PIECE):
+        batch = batch_of(stream, min(PIECE, symbols - start))
+        wrong = ~legal_lead(model(batch), batch.y[:, :, 1].bool())
+        first = start + wrong.int().argmax(0)
+        right = torch.where(wrong.any(0), right.minimum(first), right)
+        if (right < start).all():
+            break
+    return right
+
+
+def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
+    options = arm.at(size)
+    stream = Stream(options["batch"], torch.Generator().manual_seed(seed))
+    task = Task(lambda _, __: batch_of(stream, options["piece"]), judge, len(SYMBOLS), len(SYMBOLS), every_step=True)
+    net = network(arm, task, options, seed)
+    stop = Stop(window=options["without_error"] // options["piece"])
+    learnt = learn(Endless(net, stream), task, Plan.of(options), stop, seed, progress)
+    streams, symbols = options.get("streams", STREAMS), options.get("symbols", SYMBOLS_EACH)
+    right = first_mistakes(net, streams, symbols, torch.Generator().manual_seed(2**40 + seed))
+    figures = {
+        "symbols learnt from": float(learnt.sequences * options["piece"]),
+        f"perfect streams of {streams}": float((right == symbols).sum()),
+        "symbols before the first mistake": float(right.float().mean()),
+    }
+    curve = [(pieces * options["piece"], error) for pieces, error in learnt.curve]
+    return Trial(bool((right == symbols).all()), figures, curve)
+
+
+PLAN = {
+    "hidden": 16,
+    "init": {"W_*": "uniform(-1, 1)"},
+    "batch": 32,
+    "piece": 50,
+    "sequences": 40_000,
+    "learning_rate": 0.02,
+    "others": {"betas": [0.9, 0.98]},
+    "without_error": 500_000,
+    "quick": {"sequences": 25_000},
+    "tiny": {"batch": 4, "sequences": 16, "symbols": 2000},
+}
+
+EXPERIMENT = Experiment(
+    name="continual_reber",
+    title="Continual embedded Reber grammar",
+    task=(
+        "Strings of the embedded Reber grammar follow one another without an end and without a mark; the state is "
+        "never reset. At each step the next symbol is to be predicted. The network has to find out where a string "
+        "begins, and to be rid of what it kept of the one before."
+    ),
+    criterion=(
+        "in ten test streams of 100,000 symbols the symbols that may come next are the most active outputs at each step"
+    ),
+    source=(
+        "Gers, Schmidhuber & Cummins 2000 (shares of networks read in the source; the course of training from memory)"
+    ),
+    batched=(
+        "32 streams at once, Adam, an update every 50 symbols, through which the gradient goes back; online in the "
+        "paper. A stream with a mistake ends there, as in the paper. Training ends when 500,000 symbols in a row had "
+        "no mistake."
+    ),
+    shows=(
+        "With a forget gate the memory is emptied where a string ends, and the streams can go on. Without one it fills "
+        "up until the first mistake."
+    ),
+    arms=(
+        Arm("lstm (today)", "lstm", PLAN, published="62 % of networks (forget gate, learning-rate decay)"),
+        Arm("peephole_lstm", "peephole_lstm", PLAN, quick=False),
+        Arm("lstm_no_forget", "lstm_no_forget", PLAN, published="0 % of networks"),
+        Arm("rnn", "rnn", {**PLAN, "learning_rate": 0.005}),
+    ),
+    seeds=5,
+    trial=trial,
+    axes=("symbols", "share of wrong predictions"),
+)

@@ -1,0 +1,31 @@
+"""What the trials of 1997 and 2000 share: a stop that is a test, and biases that start apart."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gatework.experiments.learning import Stop
+from gatework.layers import Recurrent
+
+
+def never() -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Tested(Stop):
+    """Training ends when a test passes; it is tried wherever the stop rule holds for the sequences just seen."""
+
+    passes: Callable[[], bool] = never
+
+    def holds(self, errors: Tensor, wrong: Tensor) -> bool:
+        return super().holds(errors, wrong) and self.passes()
+
+
+@torch.no_grad()
+def start_biases(layer: Recurrent, biases: Mapping[str, Sequence[float]]) -> None:
+    """Starts biases of the first layer unit by unit: {"b_o": [-1, -2]} opens two memory cells one after the other."""
+    for name, values in biases.items():
+        layer.get_parameter(f"l0.{name}").copy_(torch.tensor(values))
