@@ -2,7 +2,7 @@
 
 Correlation of each unit with a label; unit and sign are chosen on the first half of the steps and reported on the
 second. A unit's score is min(|r_A|, |r_B|) less what chance or an untrained network reaches: the larger of 95 % of
-the null and the best untrained unit. The null is the same search with the labels of other stretches of the text,
+the null and the best untrained unit. The null is the best of all units with the labels of other stretches of the text,
 which are as slow as the true ones; labels shuffled one by one would make almost anything look like a discovery.
 """
 
@@ -122,7 +122,7 @@ def hold(
     """One label against all units."""
     halves = Halves.of(torch.from_numpy(label)[:, None])  # [T,1]
     a, b = units.correlations(halves)
-    chance = chosen_then_reported(*units.correlations(other_stretches(halves)))
+    chance = strongest(*units.correlations(other_stretches(halves)))
     middle = len(label) // 2
     there = label != 0 if label.min() == 0 else label > np.median(label)
     share = min(float(half.mean()) for half in (there[:middle], there[middle:]))
@@ -133,7 +133,7 @@ def hold(
         episodes=begun,
         enough=share >= PREVALENCE and begun >= least,
         null=float(chance.quantile(LEVEL)),
-        untrained=float(chosen_then_reported(*fresh.correlations(halves))[0]),
+        untrained=float(strongest(*fresh.correlations(halves))[0]),
         a=a[:, 0],
         b=b[:, 0],
         probe=probes[0].r(units, halves),
@@ -141,10 +141,9 @@ def hold(
     )
 
 
-def chosen_then_reported(a: Tensor, b: Tensor) -> Tensor:
-    """For every column of [U,N]: what the unit that is best on the first half reaches on both, at least 0."""
-    best = a.abs().argmax(0, keepdim=True)
-    return agreed(a.gather(0, best), b.gather(0, best))[0].clamp(min=0)
+def strongest(a: Tensor, b: Tensor) -> Tensor:
+    """For every column of [U,N] what the unit that follows it best reaches on both halves, at least 0."""
+    return agreed(a, b).amax(0).clamp(min=0)
 
 
 def other_stretches(label: Halves) -> Halves:

@@ -90,10 +90,11 @@ def quoted_prose(text: str) -> NDArray[np.bool_]:
     quoted = np.zeros(len(text), bool)
     end = ""
     for index, character in enumerate(text):
+        if text.startswith("\n\n", index):
+            end = ""
         quoted[index] = bool(end)
         if end:
-            if character == end or text.startswith("\n\n", index):
-                end = ""
+            end = "" if character == end else end
         elif character in QUOTES:
             end, quoted[index] = QUOTES[character], True
     return quoted

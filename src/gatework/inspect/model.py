@@ -47,7 +47,9 @@ def direction_json(recurrent: Recurrent, layer: int, place: str) -> dict[str, An
     return {
         "program": program_json(program),
         "start": [
-            learned[f"initial_{state.name}"].tolist() if recurrent.initial == "learned" else number(state.start)
+            [number(value) for value in learned[f"initial_{state.name}"].tolist()]
+            if recurrent.initial == "learned"
+            else number(state.start)
             for state in program.states
         ],
         "inputs": {name: float(value.reshape(-1)[0]) for name, value in inputs.items()},

@@ -80,9 +80,8 @@ def wave(units: Tensor, length: float) -> Waves:
 
 
 def reported(a: Tensor, b: Tensor) -> float:
-    """What the unit that is best on the first half reaches on both, at least 0."""
-    best = int(a.argmax())
-    return max(0.0, min(float(a[best]), float(b[best])))
+    """What the unit that follows a wave best reaches on both halves, at least 0."""
+    return max(0.0, float(torch.minimum(a, b).max()))
 
 
 def other_lengths(season: int) -> NDArray[np.float64]:
