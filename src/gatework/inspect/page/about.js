@@ -1,5 +1,6 @@
 // Section 1: what this network is, whether the page computes what Python computed, what was found, and where to look.
-import { figure, make, section, whole } from "./dom.js";
+import { figure, make, percent, section, whole } from "./dom.js";
+import { quantilesOf } from "./forecast.js";
 import { unitName } from "./store.js";
 
 const UNIT = /(l\d+\.\w+\.\d+)/;
@@ -35,7 +36,8 @@ function cards({ kind, results = {} }) {
     add(results.here, 2, "bits per character on this text");
     add(results.blind, 2, "bits if it guessed blindly");
   } else {
-    for (const [name, value] of Object.entries(results.errors ?? {})) add(value, 3, name);
+    add(results.base_score, 2, "times the error of the seasonal naive forecast: the simple forecast it corrects, by itself");
+    if (Number.isFinite(results.trust)) made.push([percent(results.trust), "of its corrections are trusted, by how they did on later stretches"]);
   }
   if (results.parameters) made.push([whole(results.parameters), "weights"]);
   if (Number.isFinite(results.minutes)) made.push([figure(results.minutes, 1), "minutes of training" + (results.steps ? `, ${whole(results.steps)} steps` : "")]);
@@ -45,7 +47,7 @@ function cards({ kind, results = {} }) {
 function findings(app) {
   const said = app.payload.findings ?? [];
   if (!said.length) return [];
-  const hint = app.reading && said.some((text) => UNIT.test(text)) ? `Press a unit to see the text in its colours. Units are called by layer, value and number: ${UNIT.exec(said.join(" "))[0]}.` : null;
+  const hint = app.reading && said.some((text) => UNIT.test(text)) ? `Press a unit to see the ${app.thing} in its colours. Units are called by layer, value and number: ${UNIT.exec(said.join(" "))[0]}.` : null;
   return [make("h3", null, "What it learnt"), hint ? make("p", { class: "small" }, hint) : "",
     make("ul", { class: "findings" }, said.map((text) => make("li", null, linked(app, text))))];
 }
@@ -69,7 +71,7 @@ function goTo(app, unit, sentence) {
 /** Compares what the page has read so far with the places that Python noted; null until it has read far enough. */
 export function selfCheck(app) {
   const { payload: { check }, reading, network } = app;
-  if (!check || !check.at.length || reading.done <= Math.max(...check.at) + 1) return null;
+  if (!check || !check.at.length || reading.done < Math.min(Math.max(...check.at) + 2, reading.length)) return null;
   const last = network.cells.length - 1, { output } = network.cells[last].program;
   let worst = 0;
   check.at.forEach((t, index) => {
@@ -77,9 +79,17 @@ export function selfCheck(app) {
     check.h[index].forEach((wanted, unit) => {
       worst = Math.max(worst, Math.abs((h ? h[unit] : reading.at(last, output, unit, t)) - wanted));
     });
-    if (check.p) worst = Math.max(worst, Math.abs(-reading.surprise[t + 1] * Math.LN2 - check.p[index]));
+    predicted(app, t).forEach((value, member) => { worst = Math.max(worst, Math.abs(value - [check.p[index]].flat()[member])); });
   });
   return worst;
+}
+
+/** What the page predicts after step t, as Python noted it: the log probability of the next token, or each member's median. */
+function predicted({ payload: { kind, series, model }, reading, network, tensor }, t) {
+  if (kind === "text") return network.head ? [-reading.surprise[t + 1] * Math.LN2] : [];
+  if (!series.recipe) return [];
+  const known = series.recipe.known?.[t] ?? null, output = reading.again(t), middle = series.probabilities.length >> 1;
+  return Array.from({ length: series.members }, (_, member) => quantilesOf(series, model.head, tensor, output, known, member)[middle]);
 }
 
 export function showCheck(app) {

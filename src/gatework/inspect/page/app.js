@@ -11,7 +11,8 @@ import { readWeights } from "./weights.js";
 export class App {
   constructor(payload, base64) {
     this.payload = payload;
-    this.network = payload.weights?.length ? new Network(payload, readWeights(payload.weights, base64)) : null;
+    this.tensor = payload.weights?.length ? readWeights(payload.weights, base64) : null;
+    this.network = this.tensor ? new Network(payload, this.tensor) : null;
     this.kinds = this.network ? kindsOf(this.network) : [];
     this.figures = new Map((payload.units ?? []).map((unit) => [unit.name, unit]));
     this.found = new Map((payload.hypotheses ?? []).map((each) => [each.name, each]));
@@ -24,7 +25,7 @@ export class App {
   firstReading() {
     const { text, series } = this.payload;
     if (text) return this.readingOf(text.ids, text.pieces, this.network.warm(text.start_state), Boolean(text.start_state));
-    if (series?.x) return this.readingOf(series.x, series.x.map((_, t) => String(t)), this.network.start(), true);
+    if (series?.x) return this.readingOf(series.x, series.times, this.network.start(), true);
     return null;
   }
 
@@ -78,6 +79,24 @@ export class App {
     document.getElementById("text")?.scrollIntoView();
   }
 
+  /** Puts an edited series in the place of the one that was given; `same` where nothing is changed. */
+  readSeries(x, same) {
+    this.read0 = this.reading = this.readingOf(same ? this.payload.series.x : x, this.payload.series.times, this.network.start(), true);
+    this.typed = !same;
+    this.read0.advance(500);
+    this.view.set({ held: "", hover: null, reading: this.view.get("reading") + 1, done: this.read0.done });
+    if (this.read0.done < this.read0.length) this.read(this.read0);
+  }
+
+  /** What one step is called: a character, a byte, a word, or of a series a step. */
+  get step() {
+    return { char: "character", byte: "byte", word: "word" }[this.payload.vocabulary?.kind] ?? "step";
+  }
+
+  get thing() {
+    return this.payload.kind === "text" ? "text" : "series";
+  }
+
   names(layer) {
     return this.network.cells[layer].program.named.map(([name]) => name);
   }
@@ -123,6 +142,11 @@ export class App {
   /** The values of a label along the text; null where there are none, or another text is shown. */
   label(name) {
     return this.typed ? null : this.found.get(name)?.label?.values ?? null;
+  }
+
+  /** Whether a label is true or false, and not a number. */
+  isYesNo(values) {
+    return values.every((value) => Number(value) === 0 || Number(value) === 1);
   }
 
   /** Where a label first becomes true, past the first few characters. */

@@ -48,4 +48,4 @@ function legend(kind, rescaled) {
 }
 
 /** A place of the text in words: its number and what stands there. */
-export const placeInWords = (app, t) => (app.payload.kind === "text" ? `“${visible(app.reading.pieces[t])}” (${t})` : `step ${t}`);
+export const placeInWords = (app, t) => (app.payload.kind === "text" ? `“${visible(app.reading.pieces[t])}” (${t})` : app.reading.pieces[t]);

@@ -3,6 +3,9 @@ import { draw } from "./dom.js";
 
 export const PAD = { left: 58, right: 24, top: 12, bottom: 38 };
 
+/** The width of a chart in its own pixels: `most`, or what a small screen has, so that its text stays legible. */
+export const room = (most) => Math.min(most, Math.max(300, document.documentElement.clientWidth - 28));
+
 /** A chart of a size; x and y map values to pixels, and tell its ticks: {at, text} each. */
 export function chart({ width, height, label, x, y, xTicks, yTicks, xTitle, yTitle }) {
   const bottom = height - PAD.bottom, right = width - PAD.right;

@@ -7,7 +7,7 @@ const LISTED_UNITS = 12;
 
 export function showFinder(app) {
   const found = section("finder", "Which unit does what", "Which unit does what?",
-    "A unit “follows” something in the text when its value moves with it. Each unit was chosen on the first half of the text and is reported on the second; it counts as found only where it beats both chance (the same labels laid over other stretches) and the best unit of an untrained network of the same size.");
+    "A unit “follows” something when its value moves with it. Each unit was chosen on the first half and is reported on the second; it counts as found only where it beats both chance (the same labels laid over other stretches) and the best unit of an untrained network of the same size.");
   const { hypotheses = [] } = app.payload;
   if (hypotheses.length) found.append(hypothesisTable(app, hypotheses));
   else found.append(make("p", null, "Nothing was looked for in this page: the text was too short, or of a kind without labels."));
@@ -15,7 +15,7 @@ export function showFinder(app) {
   if (hypotheses.length && !shown) {
     found.append(make("p", { id: "none-found" }, `No unit passed: nothing in this text is followed by one unit better than chance and an untrained network would.${trained(app.payload)}`));
   }
-  found.append(make("p", { class: "small" }, "r is a correlation: 0 no link, 1 or −1 moves exactly with it. “Cost” is what the bits per character rise by when the unit is held at its mean: a unit can follow something that the network does not use."));
+  found.append(make("p", { class: "small" }, `r is a correlation: 0 no link, 1 or −1 moves exactly with it. The cost is what ${app.thing === "text" ? "the bits per character" : "the error of the forecast"} would rise by if the unit were held at its mean: a unit can follow something that the network does not use.`));
   if (app.network && app.reading) found.append(searchBox(app), stretchBox(app));
 }
 
@@ -31,9 +31,9 @@ function hypothesisTable(app, hypotheses) {
     return [make("span", { title: each.name }, each.meaning ?? each.name),
       make("b", { class: passed ? "yes" : "no" }, passed ? "found" : "not found"), pick,
       `${figure(labels?.a)} / ${figure(labels?.b)}`, figure(each.null95), figure(each.untrained_best), figure(each.probe),
-      figure(each.cost_bits, 3), percent(each.prevalence)];
+      each.cost_percent === undefined ? figure(each.cost_bits, 3) : `${figure(each.cost_percent, 1)} %`, percent(each.prevalence)];
   });
-  return table("What was looked for", ["What", "Result", "Best unit", "r, first / second half", "by chance (95 %)", "untrained network", "all units together", "cost in bits", "how often"], rows);
+  return table("What was looked for", ["What", "Result", "Best unit", "r, first / second half", "by chance (95 %)", "untrained network", "all units together", "cost of holding it", "how often"], rows);
 }
 
 function searchBox(app) {
@@ -71,6 +71,10 @@ function search(app, wanted) {
   return hits;
 }
 
+function excerpt({ thing, reading: { pieces } }, from, to) {
+  return thing === "text" ? `“${pieces.slice(from, Math.min(to + 1, from + 60)).map(visible).join("")}”` : `${pieces[from]} to ${pieces[to]}`;
+}
+
 function stretchBox(app) {
   const { view } = app, list = make("ol", { class: "hits", id: "stretch" });
   const from = make("input", { type: "number", min: 0, id: "from", "aria-label": "first place" });
@@ -84,14 +88,14 @@ function stretchBox(app) {
   const update = () => {
     const { from: a, to: b, layer, name } = view.values, marked = a !== null && b !== null;
     from.value = a ?? ""; to.value = b ?? "";
-    text.textContent = marked ? `Marked: “${app.reading.pieces.slice(a, Math.min(b + 1, a + 60)).map(visible).join("")}”. The units that differ most there from the rest of the text, in standard deviations:`
-      : "Drag over the text, or hold Shift with ← →, or give two places, to see which units that stretch moves.";
+    text.textContent = marked ? `Marked: ${excerpt(app, a, b)}. The units that differ most there from the rest, in standard deviations:`
+      : `Drag over the ${app.thing}, or hold Shift with ← →, or give two places, to see which units that stretch moves.`;
     const ranked = marked && app.reading.done > b ? departures(app, view.values, a, b).sort((x, y) => Math.abs(y.z) - Math.abs(x.z)) : [];
     list.replaceChildren(...ranked.slice(0, LISTED_UNITS).map(({ unit, z }) => make("li", null,
       make("button", { onclick: () => view.set({ unit }) }, unitName({ layer, name, unit })), ` ${figure(z, 1)}`)));
   };
   view.on(["from", "to", "layer", "name", "done", "reading"], update);
   update();
-  return make("div", null, make("h3", null, "What does a stretch of text move?"), make("p", { class: "buttons" }, "From ", from, " to ", to,
+  return make("div", null, make("h3", null, "What does a stretch move?"), make("p", { class: "buttons" }, "From ", from, " to ", to,
     make("button", { onclick: () => view.set({ from: null, to: null }) }, "Clear")), text, list);
 }

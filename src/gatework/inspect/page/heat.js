@@ -8,10 +8,10 @@ import { unitName } from "./store.js";
 export function showHeat(app) {
   const { view } = app;
   const found = section("heat", "All units", "All units at once",
-    "Every row is a unit, every column a character of the text. Stripes along a row are memories; a column where everything changes is a place where the network starts afresh.");
+    `Every row is a unit, every column a ${app.step}. Stripes along a row are memories; a column where everything changes is a place where the network starts afresh.`);
   const sort = make("select", { id: "sort", "aria-label": "Order of the units", onchange: () => view.set({ sort: sort.value }) });
   const zoom = make("select", { id: "zoom", "aria-label": "Width of a step" }, [[1, "small"], [3, "medium"], [8, "large"]].map(([value, text]) =>
-    make("option", { value, selected: value === 3 }, text)));
+    make("option", { value, selected: value === (app.length < 150 ? 8 : 3) }, text)));
   const canvas = make("canvas", { id: "map" }), row = make("i", { class: "cross row" }), column = make("i", { class: "cross column" });
   const box = make("div", { id: "heat-box", class: "heat", tabindex: "0", "data-grid": true, role: "slider", "aria-label": "Heat map of all units over time", "aria-valuemin": 0 },
     make("div", { class: "layers" }, canvas, row, column));

@@ -1,9 +1,9 @@
 // Section 8: how long units remember, and how far back the gradient reaches.
-import { PAD, area, axis, chart, decades, dots, line, nearest } from "./charts.js";
+import { PAD, area, axis, chart, decades, dots, line, nearest, room } from "./charts.js";
 import { draw, figure, make, section } from "./dom.js";
 import { parseUnit, unitName } from "./store.js";
 
-const WIDTH = 620, HIGH = 230, FLOW_HIGH = 320;
+const WIDTH = room(620), HIGH = 230, FLOW_HIGH = 320;
 
 export function showMemory(app) {
   const found = section("memory", "Memory", "Memory: how long, how far",

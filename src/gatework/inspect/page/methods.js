@@ -15,16 +15,16 @@ export function showMethods(app) {
   const { payload } = app;
   const found = section("methods", "Methods and data", "Methods, cautions, data");
   found.append(make("ul", null, CAUTIONS.map((text) => make("li", null, text))),
-    make("p", null, "Half-lives come from the derivative of a state's new value by its old one, taken from the equations. Gradient flow is the size of the derivative of the log probability of the next character by the states before it, each place normalised."),
+    make("p", null, "Half-lives come from the derivative of a state's new value by its old one, taken from the equations. Gradient flow is the size of the derivative of what is predicted (of the next character its log probability) by the states before it, each place normalised."),
     make("p", null, `This one file holds ${holds(payload)}. Whoever has the file has these. It asks nothing of any server, and runs no code but its own.`),
     make("p", { class: "buttons" },
-      app.reading ? make("button", { id: "save-unit", onclick: () => saveUnit(app) }, "Save the chosen unit over the text (CSV)") : null,
+      app.reading ? make("button", { id: "save-unit", onclick: () => saveUnit(app) }, `Save the chosen unit over the ${app.thing} (CSV)`) : null,
       make("button", { id: "save-figures", onclick: () => saveFigures(app) }, "Save all figures of this page (JSON)")),
     make("p", { class: "small" }, `Written by gatework ${payload.gatework}.`));
 }
 
-function holds({ weights, text }) {
-  const parts = [weights?.length ? "the trained network, its weights included" : "the equations of the network without its weights", text ? "the text it was shown" : null];
+function holds({ weights, text, series }) {
+  const parts = [weights?.length ? "the trained network, its weights included" : "the equations of the network without its weights", text ? "the text it was shown" : series ? "the series" : null];
   return parts.filter(Boolean).join(", and ");
 }
 

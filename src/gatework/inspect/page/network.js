@@ -10,6 +10,7 @@ export class Network {
     }));
     this.embedding = model.embedding ? tensor(model.embedding) : null;
     this.head = model.head?.weight && payload.kind === "text" ? head(model.head, tensor) : null;
+    this.lift = model.lift ? head(model.lift, tensor) : null;
     this.inputs = this.layers[0].cell.sizes[this.layers[0].cell.nodes[0].size];
   }
 
@@ -36,6 +37,14 @@ export class Network {
     }
     const width = this.embedding.shape[1];
     return this.embedding.data.subarray(id * width, (id + 1) * width);
+  }
+
+  /** The rows of a series as the first layer sees them: through a matrix, where the cell ties x to its state. */
+  lifted(x) {
+    if (!this.lift) return x;
+    const y = new Float64Array(this.lift.bias.data.length);
+    multiply(this.lift.weight.data, x, y);
+    return y.map((value, i) => value + this.lift.bias.data[i]);
   }
 
   /** One step of all layers from input x: the new state, and the output of the last layer. */

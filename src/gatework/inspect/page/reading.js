@@ -19,7 +19,7 @@ export class Reading {
 
   input(t) {
     const given = this.inputs[t];
-    return typeof given === "number" ? this.network.embed(given) : given;
+    return typeof given === "number" ? this.network.embed(given) : this.network.lifted(given);
   }
 
   /** Reads on for some milliseconds; says whether the end is reached. */

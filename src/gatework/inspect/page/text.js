@@ -9,12 +9,12 @@ const COLD = 50; // characters until a cold start is forgotten
 
 export function showText(app) {
   const { view } = app;
-  const found = section("text", "Text", "The text, coloured by one unit",
-    "Every character is coloured by what the chosen unit holds just after the network has read it. Hover to look, click to pin a place; drag to mark a stretch.",
-    "With the text in focus, ← → move in time, ↑ ↓ go to other units, space plays.");
+  const found = section("text", app.thing === "text" ? "Text" : "Series", `The ${app.thing}, coloured by one unit`,
+    `Every ${app.step} is coloured by what the chosen unit holds just after the network has read it. Hover to look, click to pin a place; drag to mark a stretch.`,
+    `With the ${app.thing} in focus, ← → move in time, ↑ ↓ go to other units, space plays.`);
   const turner = make("p", { class: "pages" });
-  const grid = make("div", { id: "grid", class: "text", tabindex: "0", "data-grid": true, role: "slider",
-    "aria-label": "Place in the text", "aria-valuemin": 0 });
+  const grid = make("div", { id: "grid", class: app.thing, tabindex: "0", "data-grid": true, role: "slider",
+    "aria-label": `Place in the ${app.thing}`, "aria-valuemin": 0 });
   const note = make("p", { class: "small", id: "text-note" });
   found.append(turner, grid, note);
   const page = { from: 0, spans: [] };
@@ -63,20 +63,29 @@ export function showText(app) {
 }
 
 function spanOf(app, t) {
+  if (app.thing === "series") return columnOf(app.payload.series, t);
   const piece = app.reading.pieces[t];
   const unseen = app.payload.vocabulary.unknown !== null && app.reading.inputs[t] === app.payload.vocabulary.unknown;
   const cold = !app.reading.warm && t < COLD;
   return make("span", { "data-t": t, class: [unseen && "unseen", cold && "cold", visible(piece) !== piece && "mark"].filter(Boolean).join(" ") || null,
-    title: unseen ? "the network has never seen this character" : null }, visible(piece));
+    title: unseen ? "the network has never seen this character" : null }, visible(piece) || "▫");
+}
+
+/** A step of a series: as tall as its value, hollow where it is missing. */
+function columnOf({ values, times }, t) {
+  const known = values.filter((value) => value !== null), low = Math.min(...known, 0), high = Math.max(...known, 0);
+  const tall = values[t] === null ? 1 : (values[t] - low) / (high - low || 1);
+  return make("span", { "data-t": t, title: `${times[t]}: ${values[t] ?? "missing"}`, class: values[t] === null ? "missing" : null, style: `height: ${(12 + 108 * tall).toFixed(0)}px` });
 }
 
 function paintSpans(app, { from, spans }) {
   const { view, reading } = app, { layer, name, unit, rescale } = view.values, kind = app.kinds[layer].get(name);
   const domain = domainOf(kind, traceOf(app, view.values), rescale), label = app.label(view.get("mark"));
+  const underlined = label && app.isYesNo(label);
   spans.forEach((span, index) => {
     const t = from + index;
-    span.classList.toggle("labelled", Boolean(label && Math.abs(label[t]) > 0.5));
-    if (t >= reading.done) return span.removeAttribute("style");
+    span.classList.toggle("labelled", Boolean(underlined && label[t]));
+    if (t >= reading.done) return void (span.style.background = "");
     const share = shareOf(kind, asShown(kind, reading.at(layer, name, unit, t)), domain);
     span.style.background = colourOf(kind, share);
     span.style.color = kind === "gate" ? ink(rgbText(kind, share)) : "";
@@ -85,6 +94,7 @@ function paintSpans(app, { from, spans }) {
 
 function noteOf(app) {
   const { reading, payload } = app, notes = [];
+  if (app.thing === "series") return "Each column is a step, as tall as its value.";
   if (!reading.warm) notes.push(`The first ${COLD} characters are greyed: the network starts knowing nothing, and what it holds there is not yet typical.`);
   if (payload.text && reading.length < payload.text.whole) notes.push(`Shown are ${whole(reading.length)} of ${whole(payload.text.whole)} characters.`);
   notes.push("· is a space, ↵ the end of a line.");
@@ -121,6 +131,7 @@ function listen(app, grid) {
 /** Scrolls inside the box alone, never the page. */
 function scrollTo(box, span) {
   if (!span) return;
-  const top = span.offsetTop;
+  const top = span.offsetTop, left = span.offsetLeft;
+  if (left < box.scrollLeft || left > box.scrollLeft + box.clientWidth - 12) box.scrollLeft = left - box.clientWidth / 2;
   if (top < box.scrollTop || top > box.scrollTop + box.clientHeight - 24) box.scrollTop = top - box.clientHeight / 2;
 }

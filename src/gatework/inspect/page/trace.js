@@ -39,23 +39,31 @@ function paintTrace(app, pen, width, from, to) {
   const { view, reading } = app, { layer, name, unit, rescale, t } = view.values, kind = app.kinds[layer].get(name);
   const [low, high] = domainOf(kind, traceOf(app, view.values), rescale) ?? (kind === "gate" ? [0, 1] : [-1, 1]);
   const y = (value) => BASE - 6 - ((value - low) / (high - low || 1)) * (BASE - 12), x = (step) => (step - from + 0.5) * STEP;
-  const label = app.label(view.get("mark"));
+  const label = app.label(view.get("mark")), banded = label && app.isYesNo(label);
   const fill = (colour, ...box) => { pen.fillStyle = colour; pen.fillRect(...box); };
   for (let step = from; step < to; step++) {
-    if (label && Math.abs(label[step]) > 0.5) fill(token("--band"), x(step) - STEP / 2, 0, STEP, BASE);
+    if (banded && label[step]) fill(token("--band"), x(step) - STEP / 2, 0, STEP, BASE);
     if (step === t || step === view.get("hover")) fill(token("--here"), x(step) - STEP / 2, 0, STEP, HEIGHT);
   }
   fill(token("--rule"), 0, y(Math.max(low, 0)), width, 1);
-  pen.strokeStyle = token("--curve");
-  pen.lineWidth = 2;
-  pen.beginPath();
-  for (let step = from; step < to; step++) pen.lineTo(x(step), y(asShown(kind, reading.at(layer, name, unit, step))));
-  pen.stroke();
+  const stroke = (colour, height) => {
+    pen.strokeStyle = colour;
+    pen.lineWidth = 2;
+    pen.beginPath();
+    for (let step = from; step < to; step++) pen.lineTo(x(step), height(step));
+    pen.stroke();
+  };
+  if (label && !banded) {
+    const least = Math.min(...label), most = Math.max(...label);
+    stroke(token("--other"), (step) => y(low + ((label[step] - least) / (most - least || 1)) * (high - low)));
+  }
+  stroke(token("--curve"), (step) => y(asShown(kind, reading.at(layer, name, unit, step))));
   pen.font = "12px ui-monospace, monospace";
   pen.textAlign = "center";
   for (let step = from; step < to; step++) {
     pen.fillStyle = token("--text");
-    pen.fillText(visible(reading.pieces[step]).slice(0, 1), x(step), LETTERS);
+    const words = app.thing === "series", every = words ? 10 : 1;
+    if ((step - from) % every === every >> 1) pen.fillText(words ? reading.pieces[step] : [...visible(reading.pieces[step])][0] ?? "▫", x(step), LETTERS);
     const bits = Math.min(reading.surprise[step] / MOST, 1);
     if (bits > 0) fill(token("--surprise"), x(step) - STEP / 2 + 1, LETTERS + 5, STEP - 2, bits * (HEIGHT - LETTERS - 6));
   }
@@ -67,7 +75,8 @@ function paintTrace(app, pen, width, from, to) {
 
 function captionOf(app) {
   const { layer, name, mark } = app.view.values, kind = app.kinds[layer].get(name);
-  const band = app.label(mark) ? ` The band behind shows where “${app.meaning(mark)}” is true.` : "";
+  const label = app.label(mark), shown = label && app.isYesNo(label) ? "The band behind shows" : "The other curve, from its least to its most, shows";
+  const band = label ? ` ${shown} ${app.meaning(mark)}.` : "";
   const bars = app.network.head ? " Bars below the characters: how surprised the network was by each, up to 10 bits." : "";
   return `The curve is ${nameShown(kind, name)} of the chosen unit.${band}${bars}`;
 }
