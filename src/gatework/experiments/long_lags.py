@@ -160,9 +160,9 @@ EXPERIMENT = Experiment(
     title="Long time lags",
     task=(
         "A sequence begins with x or y and ends with the same symbol, which is to be predicted. 2a: between them "
-        "always a_1 to a_(p-1). 2b: p - 1 of these at random, so that nothing is regular but the ends, and the end is known "
-        "by its place alone. 2c: b, then x or y, then q distractors out of p and more with probability 9/10 each, then "
-        "e, which asks. In 2a and 2b each next symbol is to be predicted, in 2c only x or y after the e."
+        "always a_1 to a_(p-1). 2b: p - 1 of these at random, so that nothing is regular but the ends, and the end is "
+        "known by its place alone. 2c: b, then x or y, then q distractors out of p and more with probability 9/10 "
+        "each, then e, which asks. In 2a and 2b each next symbol is to be predicted, in 2c only x or y after the e."
     ),
     criterion=(
         "none of 10,000 successive sequences is wrong: every output within 0.25 of its target at all steps (2a), at "
