@@ -64,6 +64,7 @@ def test_the_target_is_the_scaled_sum_of_the_marked_values(drawn: tuple[int, Bat
 def test_an_error_counts_as_wrong_from_4_hundredths_on() -> None:
     judged = judge(torch.tensor([[0.53], [0.55], [0.45]]), Batch(torch.zeros(1, 3, 2), torch.full((3, 1), 0.5)))
     assert judged.wrong.tolist() == [False, True, True]
+    assert judge(torch.full((1, 1), torch.nan), Batch(torch.zeros(1, 1, 2), torch.zeros(1, 1))).wrong.all()
     torch.testing.assert_close(judged.loss, judged.error.square())
 
 

@@ -44,7 +44,7 @@ def marked_values(values: Tensor, marked: Tensor, neutral: float) -> Tensor:
 def judge(outputs: Tensor, batch: Batch) -> Judged:
     """outputs [B,1]: the squared error is minimised, the absolute one reported."""
     error = (outputs - batch.y)[:, 0].abs()
-    return Judged(error.square(), error, error >= CORRECT)
+    return Judged(error.square(), error, ~(error < CORRECT))  # what is no number is wrong
 
 
 def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:

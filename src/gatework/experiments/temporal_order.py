@@ -35,7 +35,7 @@ def draw(places: Sequence[tuple[int, int]], B: int, generator: torch.Generator) 
 def judge(outputs: Tensor, batch: Batch) -> Judged:
     """outputs [B,K], logits: the cross entropy is minimised; the error is the mean absolute one of the outputs."""
     misses = (outputs.softmax(-1) - F.one_hot(batch.y, outputs.shape[-1])).abs()
-    return Judged(F.cross_entropy(outputs, batch.y, reduction="none"), misses.mean(-1), misses.amax(-1) >= CORRECT)
+    return Judged(F.cross_entropy(outputs, batch.y, reduction="none"), misses.mean(-1), ~(misses.amax(-1) < CORRECT))
 
 
 def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
