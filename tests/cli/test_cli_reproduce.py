@@ -1,6 +1,7 @@
 """`gatework reproduce` on small experiments: what it lists, prints and writes, and how it ends and goes on."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,21 @@ def test_all_are_run_in_turn(gatework: Command):
     done = gatework("reproduce", "all", "--quick", "--seeds", 1)
     assert len(CALLS) == 4
     assert done.out.index("The task first") < done.out.index("The task second")
+
+
+def test_of_all_those_that_cannot_run_here_say_why_and_the_others_go_on(
+    gatework: Command, monkeypatch: pytest.MonkeyPatch
+):
+    def lacking(*_: object) -> Trial:
+        raise InputError("statsmodels is not installed")
+
+    experiments = {"first": replace(toy("first"), trial=lacking), "second": toy("second")}
+    monkeypatch.setattr(reproduce, "EXPERIMENTS", experiments)
+    done = gatework("reproduce", "all", "--quick")
+    assert done.status == 0 and "not run: statsmodels is not installed" in done.out
+    assert "saved: reproduced/second.quick.json" in done.out
+    alone = gatework("reproduce", "first", "--quick")
+    assert (alone.status, alone.err) == (2, "gatework: statsmodels is not installed\n")
 
 
 def test_a_stop_keeps_the_seeds_that_have_ended_and_says_how_to_go_on(

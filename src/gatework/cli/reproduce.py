@@ -58,7 +58,12 @@ def reproduce(
     make_folder(out)
     torch.set_num_threads(threads)
     for experiment, arms in plans:
-        one(experiment, arms, seeds or experiment.seeds_of(size), size, out)
+        try:
+            one(experiment, arms, seeds or experiment.seeds_of(size), size, out)
+        except InputError as error:
+            if name != ALL:
+                raise
+            print(f"not run: {error}\n")  # a package that is not installed, say: the others go on
 
 
 def listing() -> str:
