@@ -76,3 +76,14 @@ def test_a_point_can_be_pulled(page: Any) -> None:
     page.mouse.move(x, y - 60)
     page.mouse.up()
     assert page.evaluate("gatework.desk.values.at(-1)") > last
+
+
+def test_a_notebook_shows_the_same_page_in_a_frame(show: Callable[..., Seen], made: Page, tmp_path: Path) -> None:
+    notebook = tmp_path / "notebook.html"
+    notebook.write_text(f"<!doctype html><meta charset='utf-8'><title>notebook</title>{made._repr_html_()}", "utf-8")
+    seen = show(notebook)
+    frame = seen.page.frame_locator("iframe")
+    frame.locator("body[data-ready]").wait_for(state="attached")
+    frame.locator("#grid [data-t='40']").click()
+    assert "2013-05" in frame.locator("#readout").text_content()
+    assert not seen.complaints

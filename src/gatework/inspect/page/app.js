@@ -167,9 +167,11 @@ export class App {
     return text === name ? name : `“${text}”`;
   }
 
+  /** Whether a token can be typed: not the unknown one, no half of a character, no end of a document. */
   canType(id) {
-    const { kind, unknown } = this.payload.vocabulary;
-    return id !== unknown && !(kind === "byte" && id >= 128);
+    const { kind, tokens, unknown } = this.payload.vocabulary;
+    if (kind === "byte") return id < 128;
+    return id !== unknown && (kind !== "char" || [...tokens[id]].length === 1);
   }
 
   spell(id) {

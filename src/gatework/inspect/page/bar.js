@@ -19,7 +19,7 @@ export function showBar(app) {
     make("span", { class: "unit" }, make("label", null, "Unit ", unit),
       make("button", { "aria-label": "Previous unit", onclick: () => app.moveUnit(-1) }, "◂"),
       make("button", { "aria-label": "Next unit", onclick: () => app.moveUnit(1) }, "▸")),
-    scale, make("label", { class: "switch" }, rescale, " stretch colours to this unit's own range"), readout);
+    scale, make("label", { class: "switch" }, rescale, " colours by this unit's own range"), readout);
 
   const choices = () => {
     const at = view.get("layer");

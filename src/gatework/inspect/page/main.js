@@ -29,6 +29,7 @@ function start() {
   listenKeys(app);
   if (app.reading) finish(app);
   else document.body.dataset.ready = "yes";
+  app.firstView = performance.now(); // milliseconds since the file was opened
   window.gatework = app; // for whoever looks into the page with the browser's own tools
 }
 

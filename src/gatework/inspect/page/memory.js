@@ -22,7 +22,7 @@ function halfLives(app) {
   }
   if (!groups.size) return [make("p", null, "No unit of this cell carries its value on by a factor of its own, so that there is no half-life to show.")];
   return [make("h3", null, "How long each unit remembers"), ...[...groups].map(([key, units]) => lifeChart(app, key, units)),
-    make("p", { class: "small", id: "life-note" }, "A dot per unit; further right means longer memory. Hollow dots on the right did not forget before the text ended.")];
+    make("p", { class: "small", id: "life-note" }, "A dot per unit; further right means longer memory. Hollow dots on the right did not forget before the end.")];
 }
 
 function lifeChart(app, key, units) {
@@ -31,7 +31,7 @@ function lifeChart(app, key, units) {
   const x = axis(least, most, PAD.left, WIDTH - PAD.right, true), y = (unit) => 20 + ((unit * 0.618034) % 1) * (HIGH - PAD.bottom - 36);
   const points = units.map(({ life, place }) => [x(Math.min(Math.max(Number.isFinite(life) && life !== null ? life : most, least), most)), y(place.unit)]);
   const middle = [...known.map(({ life }) => life)].sort((a, b) => a - b)[known.length >> 1];
-  const text = `${key}: the middle unit forgets half within ${figure(middle, 1)} steps, ${units.filter((unit) => unit.censored).length} of ${units.length} do not before the text ends.`;
+  const text = `${key}: the middle unit forgets half within ${figure(middle, middle % 1 ? 1 : 0)} steps; ${units.filter((unit) => unit.censored).length} of ${units.length} units do not before the ${app.thing} ends.`;
   const svg = chart({ width: WIDTH, height: HIGH, x, y: (v) => v, xTicks: decades(least, most), yTicks: [], xTitle: `half-life of ${key}, in steps`, yTitle: "", label: text });
   const mark = draw("circle", { r: 6, class: "chosen" }), open = units.map((unit) => Boolean(unit.censored));
   svg.append(dots(points.filter((_, k) => !open[k])), ...points.filter((_, k) => open[k]).map(([a, b]) => draw("circle", { cx: a, cy: b, r: 3, class: "hollow" })), mark);
@@ -40,7 +40,7 @@ function lifeChart(app, key, units) {
     mark.setAttribute("visibility", index < 0 ? "hidden" : "visible");
     if (index >= 0) mark.setAttribute("cx", points[index][0]), mark.setAttribute("cy", points[index][1]);
   };
-  const tell = (k) => { document.getElementById("life-note").textContent = `${unitName(units[k].place)}: half-life ${figure(units[k].half_life, 1)} steps by its mean, ${units[k].censored ? "more than the text is long" : figure(units[k].half_median, 1)} by its median.`; };
+  const tell = (k) => { document.getElementById("life-note").textContent = `${unitName(units[k].place)}: half-life ${figure(units[k].half_life, 1)} steps by its mean, ${units[k].censored ? "more than there are steps" : figure(units[k].half_median, 1)} by its median.`; };
   svg.addEventListener("pointermove", (event) => { const k = nearest(svg, event, points); if (k >= 0) tell(k); });
   svg.addEventListener("click", (event) => { const k = nearest(svg, event, points); if (k >= 0) { tell(k); app.choose(units[k].place); } });
   app.view.on(["layer", "unit"], update);
@@ -58,8 +58,8 @@ export function flowChart(flow, title, other) {
   const svg = chart({ width: WIDTH, height: FLOW_HIGH, x: (at) => x(at + 1), y, xTitle: "steps back", yTitle: "share of the gradient", label: runs.map(flowWords).join(" "),
     xTicks: [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].filter((at) => at <= last).map((at) => ({ at, text: String(at) })), yTicks: thinned(decades(low, high)) });
   for (const { flow: { lags, median, low: under, high: over, gates }, name } of runs) {
-    const along = (values) => lags.map((lag, k) => [lag, values[k]]).filter(([, value]) => value !== null).map(([lag, value]) => place(lag, value));
-    svg.append(area(along(over), along(under), name), line(along(median), name));
+    const along = (values, least = low) => lags.map((lag, k) => [lag, values[k]]).filter(([, value]) => value !== null && value >= least).map(([lag, value]) => place(lag, value));
+    svg.append(area(along(over, -1), along(under, -1), name), line(along(median), name));
     if (gates) svg.append(line(along(gates), `${name} dashed`));
   }
   return [make("h3", null, "How far back the gradient reaches"), make("figure", null, svg, make("figcaption", { class: "small" },

@@ -8,7 +8,7 @@ const CAUTIONS = [
   "One unit is seldom the whole story. “All units together” shows how well all of them, weighed as well as possible, follow the same thing.",
   "An untrained network already follows simple things, such as the position in a line, since its units are slow by chance. That column stands beside every result.",
   "Slow signals correlate by chance. Chance is measured with the same labels laid over other stretches of the text, which is harder to beat than shuffled labels.",
-  "The colours stand for fixed domains, unless they are stretched to a unit's own range; unbounded values are shown as their tanh.",
+  "The colours stand for fixed domains, unless they are set to a unit's own range; unbounded values are shown as their tanh.",
 ];
 
 export function showMethods(app) {

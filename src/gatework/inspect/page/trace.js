@@ -62,8 +62,8 @@ function paintTrace(app, pen, width, from, to) {
   pen.textAlign = "center";
   for (let step = from; step < to; step++) {
     pen.fillStyle = token("--text");
-    const words = app.thing === "series", every = words ? 10 : 1;
-    if ((step - from) % every === every >> 1) pen.fillText(words ? reading.pieces[step] : [...visible(reading.pieces[step])][0] ?? "▫", x(step), LETTERS);
+    const long = app.step === "step" || app.step === "word", every = long ? 10 : 1, piece = visible(reading.pieces[step]) || "▫";
+    if ((step - from) % every === every >> 1) pen.fillText(long ? piece.slice(0, 10) : [...piece][0], x(step), LETTERS);
     const bits = Math.min(reading.surprise[step] / MOST, 1);
     if (bits > 0) fill(token("--surprise"), x(step) - STEP / 2 + 1, LETTERS + 5, STEP - 2, bits * (HEIGHT - LETTERS - 6));
   }
