@@ -193,6 +193,7 @@ USING = [
     ("cells lsmt", ["unknown cell 'lsmt'; closest are lstm"]),
     ("cells --backward", ["give its name"]),
     ("cells --latex", ["give its name"]),
+    ("cells --constant a=1", ["--constant is about one cell", "give its name"]),
     ("cells lstm --equations mine.txt", ["give one of them"]),
     ("cells --equations misspelt.txt", ["misspelt.txt, line 2: h = >>sigmod<<"]),
     ("cells --equations missing.txt", ["cannot read missing.txt"]),

@@ -29,6 +29,7 @@ def cells(
     svg: Annotated[Path | None, typer.Option(help="Draw the cell as a diagram to this file.", metavar="FILE")] = None,
 ) -> None:
     """Lists the cells, or shows one: its equations, states, parameters, backward pass, and diagram."""
+    options = {"--constant": constant, "--backward": backward, "--latex": latex, "--svg": svg}
     if name is not None and equations is not None:
         raise InputError(f"a cell ({name}) and --equations {equations}: give one of them")
     if svg is not None and (backward or latex):
@@ -39,10 +40,8 @@ def cells(
             print(shown(cell, backward, latex))
         else:
             write_atomically(svg, diagram.svg(cell.program, cell.name).encode())
-    elif backward or latex or svg:
-        raise InputError(
-            "--backward, --latex and --svg show one cell: give its name, as in gatework cells lstm --backward"
-        )
+    elif given := [option for option, value in options.items() if value]:
+        raise InputError(f"{given[0]} is about one cell: give its name, as in gatework cells lstm --backward")
     else:
         print("\n".join(listing(shutil.get_terminal_size((120, 24)).columns)))
 
