@@ -16,10 +16,14 @@ demo: $(READY)
 	    --streams 24 --bptt 64 --learning-rate 8e-3 --weight-decay 0.05 --evaluate-every 1000 --minutes 2 --out $(RUN) --overwrite
 	@echo; echo 'What it writes after "def ":'; echo
 	@$(BIN)/gatework sample $(RUN) --prompt 'def ' --length 500 --temperature 0.8 --seed 4
+	@echo; echo 'Looking into it, on a module that it was not trained on (a minute):'; echo
+	@$(BIN)/gatework inspect $(RUN) "$$($(BIN)/python -c 'import xmlrpc.client; print(xmlrpc.client.__file__)')" \
+	    --out $(RUN)/page.html
 	@printf '%s\n' '' 'What to try next:' \
 	    '  source .venv/bin/activate' \
 	    '  gatework sample $(RUN) --prompt "class " --temperature 0.9' \
 	    '  gatework score $(RUN) Makefile                      # bits per character of any text' \
+	    '  gatework inspect $(RUN) Makefile --open             # which unit does what, on any text' \
 	    '  gatework train text YOUR_TEXT --minutes 5 --out runs/mine' \
 	    '  gatework train text YOUR_TEXT --cell gru --out runs/gru' \
 	    '  gatework cells peephole_lstm --backward             # every cell is its equations'

@@ -12,6 +12,7 @@ from gatework.notation import EquationError
 from gatework.recording import record
 
 if TYPE_CHECKING:
+    from gatework.inspect import inspect
     from gatework.tasks.classify_estimators import SequenceClassifier, SequenceRegressor, Tagger
     from gatework.tasks.forecast import Forecaster
 
@@ -32,6 +33,7 @@ __all__ = [
     "cells",
     "convert",
     "gradient_flow",
+    "inspect",
     "record",
 ]
 
@@ -40,6 +42,7 @@ _WHEN_ASKED_FOR = {  # whoever wants layers alone does not wait for what trains 
     "SequenceClassifier": "gatework.tasks.classify_estimators",
     "SequenceRegressor": "gatework.tasks.classify_estimators",
     "Tagger": "gatework.tasks.classify_estimators",
+    "inspect": "gatework.inspect",
 }
 
 

@@ -1,7 +1,7 @@
 import pytest
 from cli_toys import Command
 
-COMMANDS = ["train", "train text", "train labels", "sample", "score", "predict", "cells", "verify", "bench"]
+COMMANDS = ["train", "train text", "train labels", "sample", "score", "predict", "inspect", "cells", "verify", "bench"]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -20,6 +20,7 @@ def test_commands_are_listed_in_the_order_of_use(gatework: Command) -> None:
         "sample",
         "score",
         "predict",
+        "inspect",
         "cells",
         "verify",
         "bench",

@@ -2,7 +2,6 @@
 
 import sys
 from types import ModuleType
-from typing import Any
 
 from gatework.inspect.document import Page, inspect
 
@@ -12,8 +11,7 @@ __all__ = ["Page", "inspect"]
 class _Room(ModuleType):
     """This module, which may be called: `gw.inspect` is both the room and what it is for."""
 
-    def __call__(self, *arguments: Any, **options: Any) -> Page:
-        return inspect(*arguments, **options)
+    __call__ = staticmethod(inspect)
 
 
 sys.modules[__name__].__class__ = _Room

@@ -22,7 +22,7 @@ from gatework.inspect.memory import flow, lives
 from gatework.inspect.model import Weights, drawn, stored
 from gatework.inspect.payload import Payload, Stretch, language_weights, text_parts, text_results
 from gatework.inspect.reading import Reading, read
-from gatework.inspect.units import Units, looked_at
+from gatework.inspect.units import Units, check_unit, looked_at
 from gatework.notation.retention import called, retained
 from gatework.tasks.language_model import LanguageModel
 from gatework.tasks.language_run import Run
@@ -43,11 +43,12 @@ class Read:
     activity: Activity
 
     @classmethod
-    def of(cls, path: Path, file: str, progress: Progress, limit: int = MEASURED) -> "Read":
+    def of(cls, path: Path, file: str, progress: Progress, limit: int = MEASURED, unit: str | None = None) -> "Read":
         """Opens the run, and reads the file's first tokens with its model as one stream."""
         run = Run.open(path)
         model = as_stored(run.model())
         program, recurrent = model.recurrent.program, model.recurrent
+        check_unit(recurrent, unit)
         names = [*looked_at(program), *map(called, retained(program))]
         width = recurrent.num_layers * recurrent.hidden_size * len(names)
         reading = read(file, run.vocabulary, limit if limit < MEASURED else max(2, min(limit, NUMBERS // width)))
@@ -71,10 +72,13 @@ class Read:
 
 
 def collect(
-    path: Path, file: str, *, beside: Path | None = None, progress: Progress = silent
+    path: Path, file: str, *, beside: Path | None = None, unit: str | None = None, progress: Progress = silent
 ) -> tuple[Payload, Weights]:
-    """Reads a text with a run's model, and measures what its units do; beside: a second run to compare it with."""
-    subject = Read.of(path, file, progress)
+    """Reads a text with a run's model, and measures what its units do.
+
+    beside: a second run to compare it with; unit: one that must be there, said before the work begins.
+    """
+    subject = Read.of(path, file, progress, unit=unit)
     other = None if beside is None else compared(subject, Read.of(beside, file, progress, len(subject.reading)))
     run, reading, activity, ids = subject.run, subject.reading, subject.activity, subject.ids
     fresh = watched(

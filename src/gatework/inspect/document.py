@@ -12,6 +12,7 @@ from gatework.inspect.collect import collect, name_of
 from gatework.inspect.html import assemble
 from gatework.inspect.model import Weights, packed
 from gatework.inspect.series import collect_series
+from gatework.inspect.units import check_unit
 from gatework.tasks.classify_run import TASK as LABELS
 from gatework.tasks.forecast import Forecaster
 from gatework.tasks.forecast_run import TASK as SERIES
@@ -92,17 +93,17 @@ def inspect(
     unit or series that is not there.
     """
     if isinstance(model, Forecaster):
-        payload, tensors = of_series(model, "forecast", file, series, progress)
+        payload, tensors = of_series(model, "forecast", file, series, unit, progress)
     elif (task := task_of(Path(model))) == SERIES:
-        payload, tensors = of_series(Forecaster.load(model), name_of(Path(model)), file, series, progress)
+        payload, tensors = of_series(Forecaster.load(model), name_of(Path(model)), file, series, unit, progress)
     elif task == LABELS:
         raise InputError(f"{model} was trained on labels: what can be looked into is text and series so far")
     elif file is None:
         raise InputError(f"{model} reads text: name a file for it to read")
     else:
         other = None if beside is None else Path(beside)
-        payload, tensors = collect(Path(model), str(file), beside=other, progress=progress)
-    payload["unit"] = known_unit(payload, unit)
+        payload, tensors = collect(Path(model), str(file), beside=other, unit=unit, progress=progress)
+    payload["unit"] = unit
     if not text and payload["text"] is None:
         raise InputError("without its series this page would show nothing: leave out --no-text")
     if not text:
@@ -114,9 +115,15 @@ def inspect(
 
 
 def of_series(
-    model: Forecaster, title: str, file: str | Path | None, series: str | None, progress: Progress
+    model: Forecaster,
+    title: str,
+    file: str | Path | None,
+    series: str | None,
+    unit: str | None,
+    progress: Progress,
 ) -> tuple[dict[str, Any], Weights]:
     """What a page shows of a forecaster."""
+    check_unit(model.fitted.fitted.network.recurrent, unit)
     return collect_series(model, title, series, model.gone_on(None if file is None else str(file)), progress)
 
 
@@ -132,14 +139,6 @@ def leave_out_text(payload: dict[str, Any]) -> None:
         payload["other"]["surprise"] = None
     for each in payload["hypotheses"]:
         each["label"] = None
-
-
-def known_unit(payload: dict[str, Any], unit: str | None) -> str | None:
-    """The unit asked for; raises InputError where it is not one."""
-    names = [each["name"] for each in payload["units"]]
-    if unit is not None and unit not in names:
-        raise InputError(f"unit {unit!r} is not there; expected one of {names[0]} to {names[-1]}")
-    return unit
 
 
 def check_out(path: Path) -> None:

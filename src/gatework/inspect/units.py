@@ -6,12 +6,26 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gatework.errors import InputError
+from gatework.layers import Recurrent
 from gatework.notation import Program
 
 
 def looked_at(program: Program) -> list[str]:
     """The states and the output: what a cell remembers and what it says, once each."""
     return list(dict.fromkeys([program.output, *(state.name for state in program.states)]))
+
+
+def check_unit(recurrent: Recurrent, unit: str | None) -> None:
+    """Raises InputError where a unit, such as "l0.c.17", is asked for and is not there."""
+    names = [
+        f"l{layer}.{name}.{number}"
+        for layer in range(recurrent.num_layers)
+        for name in looked_at(recurrent.program)
+        for number in range(recurrent.units[layer][name])
+    ]
+    if unit is not None and unit not in names:
+        raise InputError(f"unit {unit!r} is not there; expected one of {names[0]} to {names[-1]}")
 
 
 @dataclass(frozen=True)
