@@ -227,7 +227,18 @@ def is_free(column: Sequence[Slot], y: dict[Row, float], c: int, r: int, target:
     for at, slot in enumerate(column):
         if at in {r, beside[0]} or (slot.net == column[r].net and slot.kind == "wire"):
             continue
-        room = height(slot) / 2 + LINE_GAP - 1
-        if abs(y[c, at] - target) < room or (slot.kind != "wire" and low < y[c, at] < high):
+        top, bottom = reach(column, y, c, at)
+        if top - LINE_GAP < target < bottom + LINE_GAP or (slot.kind != "wire" and top < high and bottom > low):
             return False
     return True
+
+
+def reach(column: Sequence[Slot], y: dict[Row, float], c: int, r: int) -> tuple[float, float]:
+    """From where to where a row takes room: an element with the lines that enter it from above and below."""
+    slot = column[r]
+    found = [y[c, r] - height(slot) / 2, y[c, r] + height(slot) / 2]
+    if slot.element:
+        sides = {entering.source for entering in slot.element.inputs if entering.port == "side"}
+        beside = [at for at in (r - 1, r + 1) if 0 <= at < len(column) and column[at].net in sides]
+        found += [y[c, at] for at in beside]
+    return min(found), max(found)

@@ -61,7 +61,7 @@ def chain_label(program: Program, steps: Sequence[int], inner: str = "") -> str:
         if any(fixed) and (len(steps) > 1 or not inner):
             continue
         shown = arithmetic(program, index, sides, shown or inner)
-    return shown
+    return shown.strip()
 
 
 def arithmetic(program: Program, index: int, sides: list[str], shown: str) -> str:
