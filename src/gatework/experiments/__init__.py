@@ -9,6 +9,7 @@ from gatework.experiments import (
     gradient_flow_by_cell,
     long_lags,
     multiplication,
+    odyssey,
     sunspots,
     temporal_order,
     two_sequences,
@@ -26,6 +27,7 @@ ALL: tuple[Experiment, ...] = (
     continual_reber.EXPERIMENT,
     copying.EXPERIMENT,
     gradient_flow_by_cell.EXPERIMENT,
+    odyssey.EXPERIMENT,
     sunspots.EXPERIMENT,
     airline.EXPERIMENT,
 )

@@ -1,0 +1,68 @@
+"""The Odyssey's verdicts (Greff et al. 2017): which parts of an LSTM matter, on three of the experiments here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from gatework.experiments import adding, continual_reber, temporal_order
+from gatework.experiments.experiment import Arm, Experiment, Progress, Size, Trial
+
+TRIALS: Mapping[str, Callable[[Arm, int, Size, Progress], Trial]] = {
+    "adding, T = 100": adding.trial,
+    "temporal order 6a": lambda arm, *rest: temporal_order.trial(replace(arm, variant="6a"), *rest),
+    "continual Reber": continual_reber.trial,
+}
+SHARED: dict[str, Any] = {"hidden": 16, "batch": 32, "learning_rate": 0.01}
+SETTINGS: Mapping[str, dict[str, Any]] = {
+    "adding, T = 100": {"T": 100, "sequences": 60_000, "quick": {"sequences": 15_000}, "tiny": adding.TINY},
+    "temporal order 6a": {
+        "sequences": 40_000,
+        "quick": {"sequences": 10_000},
+        "tiny": {"sequences": 64, "test": 32},
+    },
+    "continual Reber": {
+        "piece": 50,
+        "sequences": 40_000,
+        "without_error": 500_000,
+        "quick": {"sequences": 15_000, "symbols": 10_000},
+        "tiny": {"batch": 4, "sequences": 16, "symbols": 2000},
+    },
+}
+VARIANTS = {  # cell -> what it is, and the verdict
+    "peephole_lstm": ("vanilla", "the measure of the others"),
+    "cifg": ("CIFG: f = 1 - i", "no worse"),
+    "np": ("NP: no peepholes", "no worse"),
+    "nfg": ("NFG: no forget gate", "worse"),
+    "noaf": ("NOAF: no tanh at the output", "worse"),
+}
+
+
+def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
+    return TRIALS[arm.variant](arm, seed, size, progress)
+
+
+EXPERIMENT = Experiment(
+    name="odyssey",
+    title="The Odyssey's verdicts",
+    task=(
+        "Five of the eight LSTMs of A Search Space Odyssey, each the vanilla one with a part changed or left out, on "
+        "three experiments of this page: adding at T = 100, temporal order 6a, the continual embedded Reber grammar."
+    ),
+    criterion="that of each experiment; a variant is no worse if as many seeds are solved as by the vanilla LSTM",
+    source=(
+        "Greff et al. 2017 (verdicts read in the source; theirs are on speech, handwriting and music, with "
+        "hyperparameters searched for each variant)"
+    ),
+    batched="one setting for all: 16 units, Adam at .01, batches of 32, forget gates that start at b_f = 1",
+    shows=(
+        "Whether the verdicts carry over to tasks made to need a long memory. A network without a forget gate keeps "
+        "what it should in adding and temporal order, and fails where something has to be forgotten."
+    ),
+    arms=tuple(
+        Arm(name, cell, SHARED | setting, verdict, variant)
+        for variant, setting in SETTINGS.items()
+        for cell, (name, verdict) in VARIANTS.items()
+    ),
+    seeds=3,
+    trial=trial,
+)
