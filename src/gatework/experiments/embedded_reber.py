@@ -105,7 +105,7 @@ EXPERIMENT = Experiment(
     ),
     shows="The counts are of the same order as in 1997; what gates and batches of today bring is the share of runs.",
     arms=(
-        Arm("lstm (today)", "lstm", {"hidden": 16, "init": {"W_*": "uniform(-1, 1)"}, **PLAN}),
+        Arm("lstm (today)", "lstm", {"hidden": 24, "init": {"W_*": "uniform(-1, 1)", "b_f": 2.0}, **PLAN}),
         Arm(
             "lstm_1997 (4 cells)",
             "lstm_1997",
