@@ -255,7 +255,7 @@ REFUSED = {
     f"train series air.csv {TRAIN} --cell lsmt": "unknown cell 'lsmt'",
     f"train series air.csv {TRAIN} --cell gru --equations mine.txt": "--cell gru and --equations mine.txt: give one",
     f"train series air.csv {TRAIN} --equations mine.txt": "cannot read mine.txt",
-    f"train series air.csv {TRAIN} --out air": "air exists",
+    f"train series air.csv {TRAIN} --out air": "air exists: overwrite it, or name another one",
     f"train series air.csv {TRAIN} --hidden 0": "hidden is 0",
     "train series air.csv --out new": "Missing option '--horizon'",
     "forecast none": "none does not exist",

@@ -224,6 +224,12 @@ def test_what_is_no_table() -> None:
         read_table(pd.Series([1, 2, 3]))
 
 
+def test_what_is_called_parquet_and_is_none_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "sales.parquet").write_text("ds,y\n2024-01,3\n")
+    with pytest.raises(InputError, match=r"sales\.parquet is a damaged Parquet file"):
+        read_table(tmp_path / "sales.parquet")
+
+
 def test_parquet_without_a_reader_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("gatework.data.table_reading.find_spec", {}.get)
     with pytest.raises(InputError, match=r"pip install 'gatework\[parquet\]'"):

@@ -128,6 +128,17 @@ def test_zeros_and_counts_are_never_forecast_below_zero():
     assert (made["lo-80"] >= 0).all()
 
 
+def test_bands_are_narrow_out_of_season_and_wide_in_it():
+    t = np.arange(108)
+    usual = np.array((9, 0, 1, 0, 0, 1, 0, 2, 8, 60, 700, 4100))
+    sold = usual[t % 12] * np.random.default_rng(0).uniform(0.9, 1.1, 108)
+    made = quick(12).fit(table(np.round(sold))).predict()
+    width = (made["hi-80"] - made["lo-80"]).to_numpy()
+    assert (width[1:8] < 20).all()
+    assert width[11] > 300
+    assert (made["lo-80"] >= 0).all()
+
+
 def test_training_reports_its_steps():
     told = []
     quick(report=lambda step, steps, _: told.append((step, steps))).fit(table(seasonal()))

@@ -5,7 +5,7 @@ import pytest
 
 from gatework.tasks import forecast_base as base
 from gatework.tasks.forecast_base import Base
-from gatework.tasks.forecast_plan import found_seasons, plan, swings_grow
+from gatework.tasks.forecast_plan import never_negative, plan, swings_grow
 
 Z = np.array([1.0, 5.0, 2.0, 7.0, 4.0])
 NAN = np.nan
@@ -107,9 +107,17 @@ def test_of_two_seasons_the_better_one_is_the_base():
     assert {chosen.season, chosen.second} == {24, 168}
 
 
-def test_seasons_are_found_in_the_autocorrelation():
-    assert 12 in found_seasons(series("season and slope"))
-    assert found_seasons(np.arange(8.0)) == ()
+def test_a_usual_season_that_a_series_has_not_is_none():
+    assert plan(series("walk"), 6, "auto", (12,)).season == 1
+    assert plan(series("season"), 6, "auto", (12,)).season == 12
+
+
+@pytest.mark.parametrize(
+    ("values", "never"),
+    [([0.0, 2.5, 1.0], True), ([3.0, 2.0, 7.0], True), ([0.5, 2.5, 1.0], False), ([0.0, -1.0, 2.0], False)],
+)
+def test_counts_and_amounts_are_never_negative(values, never):
+    assert never_negative(np.array([*values, NAN])) == never
 
 
 def test_the_logarithm_is_for_swings_that_grow_with_the_level():

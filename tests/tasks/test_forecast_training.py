@@ -8,7 +8,7 @@ import torch
 from forecast_toys import quick, seasonal, table
 
 from gatework.data.series import read_panel
-from gatework.tasks.forecast_inputs import Beside, Inputs, prepare, recent_error
+from gatework.tasks.forecast_inputs import Beside, Inputs, prepare
 from gatework.tasks.forecast_linear import fit_linear
 from gatework.tasks.forecast_model import Ensemble, one_cycle, pinball
 from gatework.tasks.forecast_plan import plan
@@ -65,15 +65,6 @@ def test_the_rate_rises_and_falls_once():
     rates = [one_cycle(step, 100, 0.01) for step in range(101)]
     assert rates[0] == rates[100] == pytest.approx(0, abs=1e-9)
     assert max(rates) == pytest.approx(rates[30]) == pytest.approx(0.01)
-
-
-def test_the_scale_follows_the_error_and_never_looks_ahead():
-    y = np.cumsum(NORMAL.normal(size=60))
-    base = np.repeat(y[:, None], 3, axis=1)
-    later = y.copy()
-    later[50:] += 30
-    assert np.array_equal(recent_error(y, base)[:50], recent_error(later, np.repeat(later[:, None], 3, axis=1))[:50])
-    assert recent_error(10 * y, 10 * base) == pytest.approx(10 * recent_error(y, base))
 
 
 def test_inputs_do_not_look_ahead():

@@ -6,16 +6,14 @@ import time as clock
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from gatework.cells import Cell
-from gatework.cli.bench import split
-from gatework.cli.options import CONSTANT_HELP, chosen_cell
 from gatework.cli.progress import PLAIN_EVERY
+from gatework.cli.series_options import with_choices
 from gatework.cli.series_output import Files, forecast_lines, score_lines
 from gatework.cli.use import RunFolder
 from gatework.data.series import Panel, read_panel
@@ -25,7 +23,6 @@ from gatework.tasks.forecast_backtest import backtest as rolled
 from gatework.tasks.forecast_rivals import seasonal_naive
 from gatework.tasks.forecast_run import load, save
 from gatework.tasks.forecast_table import going_on, merged
-from gatework.tasks.forecast_training import Options
 from gatework.tasks.run import check_free
 
 LEVELS = "80,95"  # percent
@@ -34,79 +31,23 @@ NAIVE = "seasonal naive"
 Table = Annotated[
     str, typer.Argument(help="CSV or Parquet, a row for each time; - for standard input.", metavar="FILE")
 ]
-Target = Annotated[str, typer.Option(help="The column to forecast.")]
-Time = Annotated[
-    str, typer.Option(help="The column of dates or whole numbers; without one the rows are counted.", metavar="COLUMN")
-]
-Id = Annotated[
-    str,
-    typer.Option("--id", help="The column that tells series apart; without one all is one series.", metavar="COLUMN"),
-]
-Known = Annotated[list[str] | None, typer.Option(help="Columns known in the future too: price,holiday.", metavar="A,B")]
-Past = Annotated[list[str] | None, typer.Option(help="Columns known up to now only.", metavar="A,B")]
-Static = Annotated[list[str] | None, typer.Option(help="Columns with one value for each series.", metavar="A,B")]
-Horizon = Annotated[int, typer.Option(help="Steps to forecast, h.")]
-Season = Annotated[str, typer.Option(help="Its length in steps, 1 for none, or auto: found in the series.")]
-CellName = Annotated[str | None, typer.Option(help="A cell by name; gatework cells lists them.  [default: lstm]")]
-Equations = Annotated[Path | None, typer.Option(help="A file with the equations of your own cell.")]
-Constant = Annotated[list[str] | None, typer.Option(help=CONSTANT_HELP)]
-Members = Annotated[int, typer.Option(help="Networks whose forecasts are averaged.")]
-Hidden = Annotated[int, typer.Option(help="Units of each network, H.")]
-Dropout = Annotated[float, typer.Option(help="Dropout of their output.")]
-Steps = Annotated[int, typer.Option(help="Updates of the weights.")]
-LearningRate = Annotated[float, typer.Option(help="The highest; it rises, then falls to 0.")]
-Seed = Annotated[int, typer.Option(help="Of weights and dropout.")]
-Engine = Annotated[str, typer.Option(help="What executes the cell.")]
+Chosen = dict[str, Any]  # arguments of Forecaster, from the options that commands share
 
 
+@with_choices
 def train(
     file: Table,
-    horizon: Horizon = ...,  # type: ignore[assignment]
-    out: Annotated[Path, typer.Option(help="The run folder to make.")] = ...,  # type: ignore[assignment]
+    chosen: Chosen,
+    out: Annotated[Path, typer.Option(help="The run folder to make.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
-    target: Target = "y",
-    time: Time = "ds",
-    id: Id = "unique_id",
-    known: Known = None,
-    past: Past = None,
-    static: Static = None,
-    season: Season = "auto",
     levels: Annotated[str, typer.Option(help="Bands to learn, in percent.")] = LEVELS,
-    cell: CellName = None,
-    equations: Equations = None,
-    constant: Constant = None,
-    members: Members = Options.members,
-    hidden: Hidden = Options.hidden,
-    dropout: Dropout = Options.dropout,
-    steps: Steps = Options.steps,
-    learning_rate: LearningRate = Options.learning_rate,
-    seed: Seed = Options.seed,
-    engine: Engine = Options.engine,
 ) -> None:
     """Learns to forecast a series, or thousands together, from a table.
 
     The columns are ds, y and, for several series, unique_id; --time, --target and --id name others.
     """
-    check_free(out, overwrite)
-    forecaster = Forecaster(
-        horizon,
-        cell_of(cell, equations, constant),
-        season=season_of(season),
-        levels=numbers("--levels", levels),
-        target=target,
-        time=time or None,
-        id=id or None,
-        known=split(known),
-        past=split(past),
-        static=split(static),
-        members=members,
-        hidden=hidden,
-        dropout=dropout,
-        steps=steps,
-        learning_rate=learning_rate,
-        seed=seed,
-        engine=engine,
-    )
+    check_free(out, overwrite, resumable=False)
+    forecaster = Forecaster(**chosen, levels=numbers("--levels", levels))
     panel = read_panel(file, forecaster.columns)
     say(panel.describe(), *panel.notes)
     with bar("training") as forecaster.report:
@@ -153,83 +94,33 @@ def forecast(
         print("no picture, as matplotlib is not installed: pip install 'gatework[plot]'")
 
 
+@with_choices
 def backtest(
     file: Table,
-    horizon: Horizon = ...,  # type: ignore[assignment]
+    chosen: Chosen,
     windows: Annotated[int, typer.Option(help="Stretches of the horizon at the end of each series to forecast.")] = 5,
     naive_only: Annotated[
         bool, typer.Option("--naive-only", help="Compare with seasonal naive alone, which takes no time.")
     ] = False,
-    target: Target = "y",
-    time: Time = "ds",
-    id: Id = "unique_id",
-    known: Known = None,
-    past: Past = None,
-    static: Static = None,
-    season: Season = "auto",
-    cell: CellName = None,
-    equations: Equations = None,
-    constant: Constant = None,
-    members: Members = Options.members,
-    hidden: Hidden = Options.hidden,
-    dropout: Dropout = Options.dropout,
-    steps: Steps = Options.steps,
-    learning_rate: LearningRate = Options.learning_rate,
-    seed: Seed = Options.seed,
-    engine: Engine = Options.engine,
 ) -> None:
     """Says how well it would have forecast the end of a table, beside seasonal naive.
 
     Each window is forecast from what came before it alone. ETS and ARIMA are compared where statsforecast is installed.
     """
-    forecaster = Forecaster(
-        horizon,
-        cell_of(cell, equations, constant),
-        season=season_of(season),
-        target=target,
-        time=time or None,
-        id=id or None,
-        known=split(known),
-        past=split(past),
-        static=split(static),
-        members=members,
-        hidden=hidden,
-        dropout=dropout,
-        steps=steps,
-        learning_rate=learning_rate,
-        seed=seed,
-        engine=engine,
-    )
+    forecaster = Forecaster(**chosen)
     panel = read_panel(file, forecaster.columns)
     say(panel.describe(), *panel.notes)
     with bar("windows") as report:
         beside = {NAIVE: seasonal_naive} if naive_only else None
         found = rolled(forecaster, panel, windows, beside=beside, report=report)
     say(*(f"last window: {note}" for note in found.notes[-1][len(panel.notes) :]))
-    say(*score_lines(found, windows, horizon))
+    say(*score_lines(found, windows, forecaster.horizon))
 
 
 def say(*lines: str) -> None:
     """Prints lines at once, should what comes after them take its time."""
     for line in lines:
         print(line, flush=True)
-
-
-def cell_of(name: str | None, equations: Path | None, constant: list[str] | None) -> Cell:
-    """The cell by name, or of a file of equations."""
-    if name is not None and equations is not None:
-        raise InputError(f"--cell {name} and --equations {equations}: give one of them")
-    return chosen_cell(name or "lstm", equations, constant)
-
-
-def season_of(given: str) -> int | Literal["auto"]:
-    """ "auto", or a number of steps."""
-    if given == "auto":
-        return "auto"
-    try:
-        return int(given)
-    except ValueError:
-        raise InputError(f"--season {given}: expected its length in steps, 1 for none, or auto") from None
 
 
 def numbers(option: str, given: str) -> list[float]:

@@ -224,10 +224,8 @@ def _read_npz(path: Path, kind: Kind | None) -> Examples:
                 y, lengths = archive.get("y"), archive.get("lengths")
         except InputError:
             raise
-        except (ValueError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-            raise InputError(
-                f"{path} is damaged, or no .npz of numbers as numpy.savez writes it ({str(error).splitlines()[0]})"
-            ) from None
+        except (ValueError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error):
+            raise InputError(f"{path} is damaged, or no .npz of numbers as numpy.savez writes it") from None
     if X.dtype.kind not in "biuf" or X.ndim not in (2, 3):
         raise InputError(f"{path}: X is {X.dtype} {list(X.shape)}; expected numbers [N,T,I] or [N,T]")
     if y is not None and kind is None:

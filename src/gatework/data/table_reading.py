@@ -41,7 +41,7 @@ def file_table(path: str | Path) -> Table:
     with sources(path) as (source,):
         with blamed("read", source.name):
             data = source.path.read_bytes()
-        if data.startswith(PARQUET):
+        if data.startswith(PARQUET) or source.path.suffix == ".parquet":
             return frame_table(read_parquet(source.path, source.name), source.name)
         if data.startswith(b"PK"):
             raise InputError(f"{source.name} is a spreadsheet or an archive: save it as CSV first")

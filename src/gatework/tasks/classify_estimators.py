@@ -141,9 +141,9 @@ class SequenceEstimator:
         """Writes the fitted estimator as a run folder, which `load` and `gatework predict` read."""
         if not self.__sklearn_is_fitted__():
             raise InputError(f"this {type(self).__name__} is not fitted: there is nothing to save")
-        check_free(Path(folder), overwrite)
+        check_free(Path(folder), overwrite, resumable=False)
         tensors = {f"model.{name}": tensor for name, tensor in self.model_.state_dict().items()}
-        with new_run(Path(folder), overwrite=overwrite) as new:
+        with new_run(Path(folder), overwrite=overwrite, resumable=False) as new:
             describe(new.folder, TASK, source=None, **self.job_.to_json())
             save_checkpoint(new.folder / BEST, tensors, Progress())
             new.place()

@@ -47,8 +47,9 @@ class Forecaster:
 
     After `fit`: `notes` says in words what was found and chosen, `plans` holds it for each series.
 
-    The model, at every step t of a series, for k = 1 ... h: y_(t+k) = base_k + scale_t (linear_k + network_k). The
-    base is a simple forecast chosen by a rolling check (gatework.tasks.forecast_base); scale_t is its error of late;
+    The model, at every step t of a series, for k = 1 ... h: y_(t+k) = base_k + scale_k (linear_k + network_k). The
+    base is a simple forecast chosen by a rolling check (gatework.tasks.forecast_base); scale_k is its error of late, at
+    the place of step t + k in the season;
     the linear part is a ridge regression on lags and on other simple forecasts; the network sees the whole history,
     the state carried, and predicts quantiles of what is left. What a part is trusted with, and how wide the bands are,
     is measured on the last third of the history with parts that have not learned from them.

@@ -13,8 +13,8 @@ from gatework.data.panel import Panel, Series
 from gatework.data.spacing import Spacing
 from gatework.tasks.forecast_base import Numbers, average, errors, filled
 from gatework.tasks.forecast_plan import Plan
+from gatework.tasks.forecast_scale import scales
 
-FORGETTING = 0.05  # weight of the newest error in the fast half of the scale
 LARGEST = 6.0  # inputs and targets, in units of the scale, are cut off here
 LAGS = 12  # steps at most that the linear part looks back
 
@@ -23,8 +23,9 @@ LAGS = 12  # steps at most that the linear part looks back
 class Inputs:
     """A series, prepared: T steps, h of them ahead.
 
-    base [T,h]: the base forecast on the scale that is forecast; scale [T]: its error of late. residual [T,h]: what is
-        to be predicted, (value - base) / scale, NaN where the value is missing or not there yet.
+    base [T,h]: the base forecast on the scale that is forecast; scale [T,h]: its error of late, at the place of the
+        step in the season. residual [T,h]: what is to be predicted, (value - base) / scale, NaN where the value is
+        missing or not there yet.
     x [T,I]: what the network sees. common [T,F] and ahead [T,h,C]: what the linear part sees, for all steps of the
         horizon and for each. warm: the first origin that is learned from.
     """
@@ -85,12 +86,12 @@ def prepare(series: Series, plan: Plan, h: int, lags: int, beside: Beside, spaci
     base = average(plan.base, z, h)
     begun = ~np.isnan(base).any(1)
     warm = max(int(np.flatnonzero(begun)[0]), min(8, len(z) // 4))
-    scale = recent_error(v, base)
+    scale, scale_ahead = scales(v, base, plan.season)
     unit = scale[:, None]
     changes = [lagged(z, 1), *([lagged(z, plan.season)] if plan.season > 1 else [0 * z])]
     twice = lagged(z, plan.second) if plan.second > 1 else 0 * z
     others = np.stack([disagreement(each.forecasts(z, h) if each else base, base) for each in plan.others], 2)
-    others = squashed(others / scale[:, None, None])  # [T,h,C]
+    others = squashed(others / scale_ahead[:, :, None])  # [T,h,C]
     known = standard(series.known, beside.known)
     past = standard(series.past, beside.past)
     static = np.repeat(standard(series.static[None], beside.static), len(z), axis=0)
@@ -113,38 +114,13 @@ def prepare(series: Series, plan: Plan, h: int, lags: int, beside: Beside, spaci
     ahead = [others, *known_ahead(known, len(z), h, plan.season)]
     return Inputs(
         base=base,
-        scale=scale,
-        residual=errors(v, base) / unit,
+        scale=scale_ahead,
+        residual=errors(v, base) / scale_ahead,
         x=np.concatenate(x, 1),
         common=np.concatenate(common, 1),
         ahead=np.concatenate(ahead, 2),
         warm=warm,
     )
-
-
-def recent_error(y: Numbers, base: Numbers) -> Numbers:
-    """The scale [T]: how much the base forecast erred so far, half the mean of all, half of late.
-
-    The error at step t is the mean over the horizon of |y_t - f_(t-k),k|. Steps before the first error have the first.
-    """
-    T, h = base.shape
-    behind = np.full((T, h), np.nan)
-    for k in range(1, min(h, T - 1) + 1):
-        behind[k:, k - 1] = np.abs(y[k:] - base[:-k, k - 1])
-    count = (~np.isnan(behind)).sum(1)
-    e = np.where(count > 0, np.nansum(behind, 1) / np.maximum(count, 1), np.nan)
-    known = e[~np.isnan(e)]
-    least = 1e-3 * known.mean() if known.size and known.mean() > 0 else 1.0
-    start = known[:8].mean() if known.size else 1.0
-    scale, slow, fast = np.empty(T), start, start
-    seen = 4.0  # so many errors is the start worth
-    for t in range(T):
-        if not np.isnan(e[t]):
-            seen += 1
-            slow += (e[t] - slow) / seen
-            fast += FORGETTING * (e[t] - fast)
-        scale[t] = max(0.5 * (slow + fast), least)
-    return scale
 
 
 def lagged(z: Numbers, m: int) -> Numbers:

@@ -16,10 +16,8 @@ from gatework.tasks.forecast_base import (
     mean_error,
     rolling_check,
 )
+from gatework.tasks.forecast_seasons import found_seasons
 
-PEAKS = 3  # seasons at most that are taken from a series' own autocorrelation
-SIGNIFICANT = 3.0  # deviations, 1/sqrt(T) each, by which noise does not correlate with itself
-LONGEST = 400  # steps of a season that is looked for there
 CLOSE = 1.25  # the runner-up is averaged with the best simple forecast if it errs at most so many times as much
 WORSE = 1.5  # a simple forecast that errs so many times more than the best one is no help to it
 
@@ -71,11 +69,15 @@ def plan(y: Numbers, h: int, season: int | Literal["auto"], usual: Sequence[int]
     """
     log = swings_grow(y)
     v = np.log(y) if log else y
-    lengths = found_seasons(v, usual) if season == "auto" else (season,) if season > 1 else ()
+    if season == "auto":
+        lengths, found = found_seasons(v, usual)
+    else:
+        lengths = found = (season,) if season > 1 else ()
     z = filled(v, lengths[0] if lengths else 1)
     ranked = rolling_check(v, z, h, candidates(len(v), lengths))
     base = chosen_base(ranked)
-    seasonal = list(dict.fromkeys(each.season for _, each in ranked if each.season > 1))
+    used = {*found, *(each.season for each in base)}
+    seasonal = list(dict.fromkeys(each.season for _, each in ranked if each.season > 1 and each.season in used))
     first, second = [*seasonal, 1, 1][:2]
     naive = next(
         score for score, each in ranked if each.season == first and each.kind in ("seasonal naive", "last value")
@@ -87,7 +89,7 @@ def plan(y: Numbers, h: int, season: int | Literal["auto"], usual: Sequence[int]
     ]
     return Plan(
         log=log,
-        floor=0.0 if is_count_like(y) else None,
+        floor=0.0 if never_negative(y) else None,
         season=first,
         second=second,
         base=base,
@@ -141,35 +143,7 @@ def swings_grow(y: Numbers, length: int = 12) -> bool:
     return bool(slope > 0.5 and slope > 2 * deviation)
 
 
-def is_count_like(y: Numbers) -> bool:
-    """Whether a series has zeros and nothing below: numbers of things, amounts."""
+def never_negative(y: Numbers) -> bool:
+    """Whether a series counts things or measures amounts: nothing below 0, and zeros or whole numbers alone."""
     known = y[~np.isnan(y)]
-    return bool(known.min() == 0 and (known == 0).mean() > 0.01)
-
-
-def found_seasons(y: Numbers, usual: Sequence[int] = ()) -> tuple[int, ...]:
-    """Seasons that a series may have: the usual ones that it holds, and peaks of the `seasonality` by length."""
-    T = int((~np.isnan(y)).sum())
-    z = filled(y)
-    longest = min(LONGEST, len(z) // 3)
-    found = [m for m in usual if 2 * m + 2 <= len(z)]
-    r = [-1.0, -1.0, *(seasonality(z, m) for m in range(2, longest + 2))]
-    peaks = [m for m in range(2, longest + 1) if r[m] > max(r[m - 1], r[m + 1], SIGNIFICANT / np.sqrt(T))]
-    chosen: list[int] = []
-    for m in sorted(peaks, key=lambda m: -r[m]):
-        if not any(m % other == 0 for other in chosen):  # twice a season is no other season
-            chosen.append(m)
-    return tuple(dict.fromkeys(found + chosen[:PEAKS]))
-
-
-def seasonality(z: Numbers, m: int) -> float:
-    """The correlation of a series with itself m steps later, less its moving average over m steps."""
-    weights = np.full(m, 1 / m) if m % 2 else np.array([0.5, *np.ones(m - 1), 0.5]) / m
-    half = len(weights) // 2
-    if len(z) < len(weights) + m + 4:
-        return -1.0
-    x = z[half : len(z) - half] - np.convolve(z, weights, "valid")
-    spread = np.median(np.abs(x))
-    x = np.clip(x, -6 * spread, 6 * spread) if spread else x
-    energy = float(x @ x)
-    return float(x[m:] @ x[:-m]) / energy if energy else -1.0
+    return bool(known.min() >= 0 and ((known == 0).any() or (known == np.round(known)).all()))

@@ -33,7 +33,7 @@ def save(forecaster: "Forecaster", out: Path, *, overwrite: bool = False) -> Non
     """Writes a fitted Forecaster to the new folder `out`; if anything fails, nothing on the disk has changed."""
     model = forecaster.fitted
     fitted = model.fitted
-    with new_run(out, overwrite=overwrite) as new:
+    with new_run(out, overwrite=overwrite, resumable=False) as new:
         describe(
             new.folder,
             TASK,

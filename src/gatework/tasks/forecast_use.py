@@ -113,7 +113,7 @@ def forecasts(model: Model, panel: Panel, horizon: int, probabilities: tuple[flo
         state = tuple(part[:, number : number + 1] for part in model.states)
         output = last_output(model, inputs, state, begin=len(model.panel.series[number]))
         plan = model.plans[series.id]
-        values = inputs.base[-1][:, None] + inputs.scale[-1] * residuals(model.fitted, inputs, output)
+        values = inputs.base[-1][:, None] + inputs.scale[-1][:, None] * residuals(model.fitted, inputs, output)
         values = np.exp(values) if plan.log else values
         values = values if plan.floor is None else np.maximum(values, plan.floor)
         times = panel.spacing.after(series.times[-1], horizon)

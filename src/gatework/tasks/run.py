@@ -68,13 +68,13 @@ class NewRun:
 
 
 @contextmanager
-def new_run(out: Path, *, overwrite: bool = False) -> Iterator[NewRun]:
+def new_run(out: Path, *, overwrite: bool = False, resumable: bool = True) -> Iterator[NewRun]:
     """A run to fill, place and keep; if the block fails before that, nothing on the disk has changed.
 
     With `overwrite` a run that is there gives way; any other folder is left alone.
     Raises InputError where `out` exists and may not be replaced.
     """
-    check_free(out, overwrite)
+    check_free(out, overwrite, resumable)
     real = Path(os.path.realpath(out))  # a link stays, what it points to is replaced
     above = [folder for folder in real.parents if not folder.exists()]
     with blamed("make", out):
@@ -93,8 +93,8 @@ def new_run(out: Path, *, overwrite: bool = False) -> Iterator[NewRun]:
                 folder.rmdir()
 
 
-def check_free(out: Path, overwrite: bool = False) -> None:
-    """Raises InputError unless a run can be made in `out`."""
+def check_free(out: Path, overwrite: bool = False, resumable: bool = True) -> None:
+    """Raises InputError unless a run can be made in `out`; resumable: whether the one there could be gone on with."""
     with blamed("make", out):
         if not out.exists():
             return
@@ -105,7 +105,8 @@ def check_free(out: Path, overwrite: bool = False) -> None:
     if not is_run(out):
         raise InputError(f"{out} exists and is no run: name another folder, or remove it yourself")
     if not overwrite:
-        raise InputError(f"{out} exists: --resume goes on with it, --overwrite starts anew")
+        ways = "--resume goes on with it, --overwrite starts anew" if resumable else "overwrite it, or name another one"
+        raise InputError(f"{out} exists: {ways}")
 
 
 def is_run(folder: Path) -> bool:
