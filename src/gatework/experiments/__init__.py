@@ -13,6 +13,7 @@ from gatework.experiments import (
     odyssey,
     sunspots,
     temporal_order,
+    timing,
     two_sequences,
 )
 from gatework.experiments.experiment import Arm, Experiment, Picture, Progress, Size, Trial
@@ -27,6 +28,7 @@ ALL: tuple[Experiment, ...] = (
     two_sequences.EXPERIMENT,
     continual_reber.EXPERIMENT,
     counting.EXPERIMENT,
+    timing.EXPERIMENT,
     copying.EXPERIMENT,
     gradient_flow_by_cell.EXPERIMENT,
     odyssey.EXPERIMENT,
