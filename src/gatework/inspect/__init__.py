@@ -3,9 +3,10 @@
 import sys
 from types import ModuleType
 
+from gatework.inspect import pictures
 from gatework.inspect.document import Page, inspect
 
-__all__ = ["Page", "inspect"]
+__all__ = ["Page", "inspect", "pictures"]
 
 
 class _Room(ModuleType):
