@@ -188,6 +188,17 @@ def test_a_valve_is_open_as_far_as_its_gate(opened: Callable[..., Seen], model: 
     assert sorted(found) == pytest.approx(sorted(wanted), abs=1e-3)
 
 
+def test_a_gate_never_wears_the_diverging_scale(opened: Callable[..., Seen], model: Toy) -> None:
+    page = opened("#unit=l0.c.4&t=20").page
+    names = model.model.recurrent.program.names
+    strokes = {
+        name: page.eval_on_selector(f"#cell path[data-node='{names[name]}']", "each => each.style.stroke")
+        for name in "fioc"
+    }
+    assert {strokes[name] for name in "fio"} == {"rgb(1, 102, 94)"}
+    assert strokes["c"] != strokes["f"]
+
+
 @pytest.mark.parametrize("cell", ["gru", "on_lstm", "slstm", "cornn", "rnn"])
 def test_any_cell_has_a_page(opened: Callable[..., Seen], cell: str) -> None:
     page = opened(subject=toy(cell, layers=2)).page

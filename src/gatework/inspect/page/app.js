@@ -149,11 +149,12 @@ export class App {
     return values.every((value) => Number(value) === 0 || Number(value) === 1);
   }
 
-  /** Where a label first becomes true, past the first few characters. */
+  /** Where a label first becomes true, past the first few characters and for a stretch that can be overlooked. */
   firstPlace(name) {
-    const values = this.label(name) ?? [];
-    const found = values.findIndex((value, t) => t > 60 && Math.abs(value) > 0.5 && Math.abs(values[t - 1]) <= 0.5);
-    return Math.min(found < 0 ? 100 : found, this.length - 1);
+    const on = (this.label(name) ?? []).map((value) => Math.abs(value) > 0.5);
+    const begins = on.flatMap((now, t) => (t > 60 && now && !on[t - 1] ? [t] : []));
+    const short = begins.find((t) => !on.slice(t, t + 4).includes(false) && on.slice(t, t + 60).includes(false));
+    return Math.min(short ?? begins[0] ?? 100, this.length - 1);
   }
 
   meaning(name) {

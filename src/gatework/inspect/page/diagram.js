@@ -1,28 +1,31 @@
 // Section 6: the cell as its equations draw it, with what one unit does in it at one step; and what the unit is good for.
 import { css, onTheme } from "./colours.js";
 import { draw, figure, make, section } from "./dom.js";
+import { intervals, kindOf } from "./ranges.js";
 import { readAll } from "./reading.js";
 import { unitName } from "./store.js";
 
-const THIN = 1, THICK = 8; // widths of a pipe whose value is 0, and large
+const THIN = 1, THICK = 8, LARGER = 1.35; // widths of a pipe whose value is 0, and large; the drawing on the page
 
 export function showDiagram(app) {
   const { payload, view } = app;
   if (!payload.cell_svg) return;
   const found = section("cell", "Inside the cell", "Inside the cell",
-    "Drawn from the equations. Memory flows in on the left and out on the right. A valve is open as far as its gate is: shut, nothing passes; open, all does. A pipe is as thick as the value in it is large; purple is positive, orange negative.");
+    "Drawn from the equations. Memory flows in on the left and out on the right. A valve is open as far as its gate is: shut, nothing passes; open, all does. A pipe is as thick as the value in it is large; purple is positive, orange negative, green what a gate says.");
   const svg = imported(payload.cell_svg);
+  svg.style.maxWidth = `${LARGER * svg.viewBox.baseVal.width}px`;
   const label = make("p", { class: "small", id: "cell-note" });
   found.append(make("div", { class: "diagram scroll", tabindex: "0", role: "region", "aria-label": "Diagram of the cell" }, svg), label);
   if (!app.network || !app.reading) return;
   const numbers = labelled(svg), values = make("dl", { id: "cell-values", class: "values" });
   found.append(values, clampBox(app));
+  const gates = gateNodes(app.network.cells[0].program);
   const paint = () => {
     const t = view.now, { layer, unit } = view.values;
     if (t >= app.reading.done) return;
     app.reading.again(t);
     const cell = app.network.cells[layer], at = (node) => cell.rows[node][Math.min(unit, cell.rows[node].length - 1)];
-    svg.querySelectorAll("path[data-node]").forEach((pipe) => paintPipe(pipe, at(Number(pipe.dataset.node))));
+    svg.querySelectorAll("path[data-node]").forEach((pipe) => paintPipe(pipe, at(Number(pipe.dataset.node)), gates.has(Number(pipe.dataset.node))));
     svg.querySelectorAll("[data-gate]").forEach((valve) => {
       const open = Math.min(Math.max(at(Number(valve.dataset.gate)), 0), 1);
       valve.querySelector(".opening").style.transform = `scaleY(${open.toFixed(3)})`;
@@ -43,11 +46,16 @@ function imported(text) {
   return document.importNode(parsed, true);
 }
 
-function paintPipe(pipe, value) {
+/** The nodes whose values lie between 0 and 1 by the way they are computed. */
+function gateNodes(program) {
+  return new Set(intervals(program).flatMap((reach, node) => (kindOf(reach) === "gate" ? [node] : [])));
+}
+
+function paintPipe(pipe, value, gate) {
   if (!["pipe", "memory"].includes(pipe.dataset.role)) return;
   const size = Math.abs(Math.tanh(value));
   pipe.style.strokeWidth = (THIN + (THICK - THIN) * size).toFixed(2);
-  pipe.style.stroke = css("heat", value < 0 ? 0.08 : 0.92);
+  pipe.style.stroke = gate ? css("gate", 1) : css("heat", value < 0 ? 0.08 : 0.92);
   pipe.style.opacity = (0.35 + 0.65 * size).toFixed(2);
 }
 
@@ -55,7 +63,7 @@ function paintPipe(pipe, value) {
 function labelled(svg) {
   return [...svg.querySelectorAll('[data-role="valve"], [data-time="old"], [data-time="new"]')].map((element) => {
     const box = element.querySelector("path, text"), text = draw("text", { class: "number" });
-    const place = box.tagName === "text" ? [Number(box.getAttribute("x")), Number(box.getAttribute("y")) + 17] : middleAbove(box.getAttribute("d"));
+    const place = box.tagName === "text" ? [Number(box.getAttribute("x")), Number(box.getAttribute("y")) + 17] : besideValve(svg, box.getAttribute("d"));
     text.setAttribute("x", place[0]);
     text.setAttribute("y", place[1]);
     svg.append(text);
@@ -63,10 +71,17 @@ function labelled(svg) {
   });
 }
 
-/** Above the middle of a valve, from the corners of its outline. */
-function middleAbove(path) {
-  const [x, top, bottom, right] = path.match(/-?[\d.]+/g).map(Number);
-  return [(x + right) / 2, Math.min(top, bottom) - 5];
+const numbersIn = (path) => path.match(/-?[\d.]+/g).map(Number);
+
+/** Above the middle of a valve, or below it where the line of its gate comes down on it. */
+function besideValve(svg, outline) {
+  const [x, top, bottom, right] = numbersIn(outline), middle = (x + right) / 2, height = (top + bottom) / 2;
+  const pieces = [...svg.querySelectorAll("path[data-node]")].flatMap((line) => line.getAttribute("d").split("M").slice(1));
+  const fromAbove = pieces.map(numbersIn).some((points) => {
+    const [beforeY, endX, endY] = points.slice(-3);
+    return Math.abs(endX - middle) < 1 && Math.abs(endY - height) < 12 && beforeY < endY;
+  });
+  return [middle, fromAbove ? Math.max(top, bottom) + 13 : Math.min(top, bottom) - 5];
 }
 
 /** Holds a unit at its mean, reads the text once more, and says what that does to the bits. */

@@ -29,11 +29,13 @@ export function showText(app) {
       if (app.reading.pieces[page.from + index].includes("\n")) grid.append("\n");
     });
     pages(app, turner, page.from);
-    note.textContent = noteOf(app);
     paint();
     place();
   };
-  const paint = () => paintSpans(app, page);
+  const paint = () => {
+    paintSpans(app, page);
+    note.textContent = noteOf(app);
+  };
   const place = () => {
     const t = view.get("t");
     if (t < page.from || t >= page.from + SPANS) return build();
@@ -93,8 +95,9 @@ function paintSpans(app, { from, spans }) {
 }
 
 function noteOf(app) {
-  const { reading, payload } = app, notes = [];
-  if (app.thing === "series") return "Each column is a step, as tall as its value.";
+  const { reading, payload } = app, mark = app.view.get("mark"), label = app.label(mark), notes = [];
+  if (label && app.isYesNo(label)) notes.push(`Underlined: ${app.meaning(mark)}.`);
+  if (app.thing === "series") return ["Each column is a step, as tall as its value.", ...notes].join(" ");
   if (!reading.warm) notes.push(`The first ${COLD} characters are greyed: the network starts knowing nothing, and what it holds there is not yet typical.`);
   if (payload.text && reading.length < payload.text.whole) notes.push(`Shown are ${whole(reading.length)} of ${whole(payload.text.whole)} characters.`);
   notes.push("· is a space, ↵ the end of a line.");
