@@ -72,7 +72,7 @@ def svg(program: Program, title: str = "") -> str:
 
 def style() -> str:
     """How everything looks, on light and on dark paper."""
-    return f"{painted(LIGHT)}{FORMS}@media (prefers-color-scheme: dark) {{{painted(DARK)}}}\n"
+    return f"{painted(LIGHT)}@media (prefers-color-scheme: dark) {{{painted(DARK)}}}{FORMS}"
 
 
 def painted(colours: Mapping[str, str]) -> str:
