@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 
 import torch
 from torch import Tensor
@@ -77,9 +78,10 @@ def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
     model = network(arm, task, options, seed)
     start_biases(model.layer, options.get("start", {}))
     few = Stop(rule.error, rule.wrong, FRESH)
+    sets = count(2**20 * (seed + 1))  # another set at each try
 
     def passes() -> bool:
-        judged = test(model, task, seed + 2**20, FRESH)
+        judged = test(model, task, next(sets), FRESH)
         return few.holds(judged.error, judged.wrong)
 
     stop = Tested(few.error, few.wrong, few.window, passes)
