@@ -47,7 +47,8 @@ def hypotheses_json(
     meanings: Mapping[str, str],
     labels: Labels,
 ) -> list[dict[str, Any]]:
-    """Every label: its meaning, what chance and an untrained network reach, the units chosen on the first half.
+    """Every label: its meaning, what chance and an untrained network reach, the units best on the first half,
+    those found first.
 
     labels: their values where the page shows them.
     """
@@ -57,9 +58,14 @@ def hypotheses_json(
             "meaning": meanings[each.name],
             "prevalence": round(each.prevalence, 4),
             "episodes": each.episodes,
+            "needed": each.needed,
+            "enough": each.enough,
             "null95": round(each.null, 3),
             "untrained_best": round(each.untrained, 3),
-            "best": [units.names[index] for index in each.a.abs().argsort(descending=True)[:NAMED].tolist()],
+            "best": [
+                units.names[index]
+                for index in (each.a.abs() + 2 * each.found).argsort(descending=True)[:NAMED].tolist()
+            ],
             "found": bool(each.found[each.best]),
             "units_found": int(each.found.sum()),
             "probe": round(each.probe, 3),

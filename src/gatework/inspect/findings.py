@@ -1,81 +1,79 @@
 """What was found, in plain sentences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from gatework.inspect.hypotheses import EPISODES, PREVALENCE, Hypothesis
-from gatework.inspect.labels import MEANINGS
+from gatework.inspect.hypotheses import PREVALENCE, Hypothesis
 
 Payload = dict[str, Any]
+UNIT = {"char": "character", "byte": "byte", "word": "word"}  # what a token is called
 UNUSED = " Held still, it is not missed: what a unit follows is not always used."
 
 
 def findings(payload: Payload, hypotheses: Sequence[Hypothesis], names: Sequence[str]) -> list[str]:
     """How well the network predicts, what its units follow, how long it remembers."""
-    unlearned = f"or they are too rare here ({EPISODES} times and {PREVALENCE:.0%} of each half are needed)"
-    told = [prediction(payload["results"]), *learned(payload, hypotheses, names, MEANINGS, unlearned)]
-    return told + memory(payload, "tokens")
+    unit = UNIT[payload["vocabulary"]["kind"]]
+    told = [prediction(payload["results"], unit), *learned(payload, hypotheses, names, f" bits a {unit}")]
+    return told + memory(payload, f"{unit}s")
 
 
-def series_findings(
-    payload: Payload, hypotheses: Sequence[Hypothesis], names: Sequence[str], meanings: Mapping[str, str]
-) -> list[str]:
+def series_findings(payload: Payload, hypotheses: Sequence[Hypothesis], names: Sequence[str]) -> list[str]:
     """How far the network is trusted, what its units follow, how long it remembers."""
     trust = payload["results"]["trust"]
     told = [
         f"The network corrects a simple forecast ({payload['results']['base']}); where it was judged, it was trusted "
         f"by {trust:.0%}" + (": its medians do not count, only the width of its bands." if not trust else ".")
     ]
-    told += learned(payload, hypotheses, names, meanings, "or the series is too short to tell")
-    return told + memory(payload, "steps")
+    return [*told, *learned(payload, hypotheses, names, " % of the error"), *memory(payload, "steps")]
 
 
-def prediction(results: Payload) -> str:
+def prediction(results: Payload, unit: str) -> str:
     """How well it predicts, beside guessing blindly."""
-    here = f"{results['here']:.2f} bits a token on this text; guessing blindly would take {results['blind']:.2f}"
+    here = f"{results['here']:.2f} bits a {unit} on this text; guessing blindly would take {results['blind']:.2f}"
     if results["bits"] is not None:
         return f"The network needs {results['bits']:.2f} bits a character on text held out from its training, {here}."
     return f"The network needs {here}."
 
 
-def learned(
-    payload: Payload,
-    hypotheses: Sequence[Hypothesis],
-    names: Sequence[str],
-    meanings: Mapping[str, str],
-    rarely: str,
-) -> list[str]:
-    """Which labels a single unit follows, and which it does not."""
+def learned(payload: Payload, hypotheses: Sequence[Hypothesis], names: Sequence[str], price: str) -> list[str]:
+    """Which labels a single unit follows, which none does, and which are too rare to say."""
+    if not hypotheses:
+        return ["There is too little of it to say what single units follow."]
     told: list[str] = []
     unlearned: list[str] = []
+    rare: list[str] = []
     for each, listed in zip(hypotheses, payload["hypotheses"], strict=True):
         if listed["found"]:
-            index = each.best
-            a, b = (abs(float(half[index])) for half in (each.a, each.b))
-            told.append(
-                f"Unit {names[index]} follows {meanings[each.name]}: correlation {a:.2f} where it was chosen, {b:.2f} "
-                f"on what was not used to choose it. An untrained network reaches {each.untrained:.2f}, chance "
-                f"{each.null:.2f}." + cost(listed)
-            )
+            told.append(found(each, listed, names[each.best], price))
+        elif each.enough:
+            unlearned.append(listed["meaning"])
         else:
-            unlearned.append(each.name)
-    if not hypotheses:
-        told.append("There is too little of it to say what single units follow.")
-    elif unlearned:
+            rare.append(f"{listed['meaning']} ({rarity(each)})")
+    if unlearned:
         told.append(
-            f"No single unit follows {', '.join(unlearned)} more closely than an untrained network's best unit "
-            f"and chance do, {rarely}."
+            f"No unit follows more closely than chance and an untrained network's best unit do: {'; '.join(unlearned)}."
         )
+    if rare:
+        told.append(f"Too rare here to say that a unit follows it: {'; '.join(rare)}.")
     return told
 
 
-def cost(listed: Payload) -> str:
-    """What it costs to hold a unit still."""
-    if (bits := listed["cost_bits"]) is not None:
-        return f" Held still, it costs {bits:.3f} bits a token." if bits >= 0.001 else UNUSED
-    if (percent := listed.get("cost_percent")) is not None:
-        return f" Held still, it costs {percent:.1f} % of the error." if percent >= 0.1 else UNUSED
-    return ""
+def rarity(each: Hypothesis) -> str:
+    """Why a label says nothing of a unit."""
+    if each.episodes < each.needed:
+        return f"{each.episodes} times in one half of it, {each.needed} are needed"
+    return f"{each.prevalence:.1%} of one half of it, {PREVALENCE:.0%} is needed"
+
+
+def found(each: Hypothesis, listed: Payload, name: str, price: str) -> str:
+    """One unit and what it follows."""
+    a, b = (abs(float(half[each.best])) for half in (each.a, each.b))
+    cost = listed["cost_bits"] if listed["cost_bits"] is not None else listed.get("cost_percent")
+    return (
+        f"Unit {name} follows {listed['meaning']}: correlation {a:.2f} where it was chosen, {b:.2f} on what was not "
+        f"used to choose it. An untrained network reaches {each.untrained:.2f}, chance {each.null:.2f}."
+        + ("" if cost is None else UNUSED if cost < 0.001 else f" Held still, it costs {cost:.3f}{price}.")
+    )
 
 
 def memory(payload: Payload, unit: str) -> list[str]:

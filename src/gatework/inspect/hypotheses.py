@@ -52,22 +52,27 @@ def unit_norm(values: Tensor) -> Tensor:
 class Hypothesis:
     """What was found of one label.
 
-    prevalence, episodes: the smaller share, and the smaller number, of either half; enough: often enough for a
-    finding. null, untrained: what chance and the best unit of an untrained network reach. a, b [U]: the correlations of
-    all units on either half. probe, probe_untrained: r on the second half of a ridge regression on all units, fitted on
-    the first.
+    prevalence, episodes: the smaller share, and the smaller number, of either half; needed: so many episodes are
+    needed for a finding. null, untrained: what chance and the best unit of an untrained network reach. a, b [U]: the
+    correlations of all units on either half. probe, probe_untrained: r on the second half of a ridge regression on all
+    units, fitted on the first.
     """
 
     name: str
     prevalence: float
     episodes: int
-    enough: bool
+    needed: int
     null: float
     untrained: float
     a: Tensor
     b: Tensor
     probe: float
     probe_untrained: float
+
+    @property
+    def enough(self) -> bool:
+        """Whether the label occurs often enough for a finding."""
+        return self.prevalence >= PREVALENCE and self.episodes >= self.needed
 
     @property
     def scores(self) -> Tensor:
@@ -81,8 +86,9 @@ class Hypothesis:
 
     @property
     def best(self) -> int:
-        """The unit chosen on the first half."""
-        return int(self.a.abs().argmax())
+        """The unit chosen on the first half, of those found, if any are."""
+        chosen = self.a.abs() + 2 * self.found
+        return int(chosen.argmax())
 
 
 def agreed(a: Tensor, b: Tensor) -> Tensor:
@@ -131,7 +137,7 @@ def hold(
         name=name,
         prevalence=share,
         episodes=begun,
-        enough=share >= PREVALENCE and begun >= least,
+        needed=least,
         null=float(chance.quantile(LEVEL)),
         untrained=float(strongest(*fresh.correlations(halves))[0]),
         a=a[:, 0],

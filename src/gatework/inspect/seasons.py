@@ -10,7 +10,7 @@ from torch import Tensor
 from gatework.data.panel import Series
 from gatework.inspect.hypotheses import DRAWS, LEVEL, Halves, Hypothesis, Labels, Probe, search, unit_norm
 from gatework.tasks.forecast_base import filled
-from gatework.tasks.forecast_inputs import Inputs, lagged
+from gatework.tasks.forecast_inputs import lagged
 from gatework.tasks.forecast_plan import Plan
 
 MEANINGS = {
@@ -23,11 +23,10 @@ APART = 0.1  # share by which another length of the season must differ
 Waves = tuple[Tensor, Tensor]  # multiple R of each unit with a wave on the first half, r of the fit on the second
 
 
-def labels(inputs: Inputs, series: Series, plan: Plan) -> Labels:
+def labels(series: Series, plan: Plan) -> Labels:
     """The labels [T] of each step; the phase only where there is a season, in steps from 0."""
     z = filled(np.log(series.y) if plan.log else series.y, plan.season)
-    rise = lagged(z, plan.season) / inputs.scale
-    found = {"trend": rise, "level": (z - z.mean()) / (z.std() or 1.0)}
+    found = {"trend": lagged(z, plan.season), "level": (z - z.mean()) / (z.std() or 1.0)}
     if plan.season > 1:
         found = {"phase": np.arange(len(z)) % plan.season, **found}
     return {name: values.astype(np.float32) for name, values in found.items()}
@@ -52,7 +51,7 @@ def phase(trained: Tensor, untrained: Tensor, season: int) -> Hypothesis:
         name="phase",
         prevalence=1.0,
         episodes=seasons,
-        enough=seasons >= SEASONS,
+        needed=SEASONS,
         null=float(chance.quantile(LEVEL)),
         untrained=reported(*wave(untrained, season)),
         a=a,

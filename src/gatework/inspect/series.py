@@ -73,7 +73,7 @@ def collect_series(
     subject, before = (followed(each.eval(), series, plan, inputs) for each in (network, fresh))
     progress("running along the series", 1, 2)
     units, rows = Units.of(subject.values), Units.of(before.values).values
-    marks = labels(inputs, series, plan)
+    marks = labels(series, plan)
     hypotheses = search_series(units.values, rows, marks, plan.season)
     payload: Payload = {
         "gatework": __version__,
@@ -96,7 +96,7 @@ def collect_series(
     }
     for listed, cost in zip(payload["hypotheses"], removed(forecaster, subject, units, hypotheses), strict=True):
         listed["cost_percent"] = cost
-    payload["findings"] = series_findings(payload, hypotheses, units.names, MEANINGS)
+    payload["findings"] = series_findings(payload, hypotheses, units.names)
     progress("running along the series", 2, 2)
     return payload, series_weights(network)
 

@@ -1,18 +1,19 @@
 // A series as its network sees it, made anew when a value is changed, and the forecast from what the network says.
+import { scalesOf } from "./scale.js";
 import { averageOf, filledGaps, meanForecast, runningMeans, simpleForecast } from "./simple.js";
 
-const FORGETTING = 0.05; // weight of the newest error in the fast half of the scale
 const LARGEST = 6; // inputs, in units of the scale, are cut off here
 
-/** From values (null where missing): x [T][I], base [T][h], scale [T], linear [T][h]; see tasks/forecast_inputs.py. */
+/** From values (null where missing): x [T][I], base, scale and linear [T][h]; see tasks/forecast_inputs.py. */
 export function prepared(series, values) {
   const { recipe, horizon: h } = series;
   const v = values.map((value) => (value === null ? NaN : recipe.log ? Math.log(value) : value));
-  const z = filledGaps(v, recipe.season), base = meanForecast(recipe.base, z, h), scale = recentError(v, base);
+  const z = filledGaps(v, recipe.season), base = meanForecast(recipe.base, z, h);
+  const { scale, ahead } = scalesOf(v, base, recipe.season);
   const changes = [changeBy(z, 1), changeBy(z, recipe.season > 1 ? recipe.season : 0)];
   const twice = changeBy(z, recipe.second > 1 ? recipe.second : 0), means = runningMeans(z), sizes = runningMeans(scale);
   const others = recipe.others.map((other) => (other ? simpleForecast(other, z, h) : base));
-  const apart = (t, k) => others.map((rows) => cutOff(notNaN(rows[t][k] - base[t][k]) / scale[t]));
+  const apart = (t, k) => others.map((rows) => cutOff(notNaN(rows[t][k] - base[t][k]) / ahead[t][k]));
   const place = (t) => cutOff((z[t] - means[t]) / scale[t]);
   const x = z.map((value, t) => {
     const said = t > 0 ? base[t - 1][0] : NaN, error = Number.isNaN(said) ? 0 : value - said;
@@ -21,7 +22,7 @@ export function prepared(series, values) {
     return [...own, place(t), ...apart(t, 0), ...apart(t, h - 1), grown, Number.isNaN(v[t]) ? 1 : 0, ...recipe.fixed[t]];
   });
   const linear = z.map((_, t) => expectedBy(recipe, t, changes, scale[t], place(t), apart, h));
-  return { x, base, scale, linear };
+  return { x, base, scale: ahead, linear };
 }
 
 /** What the linear part expects of the steps after t, [h]. */
@@ -35,28 +36,6 @@ function expectedBy(recipe, t, changes, scale, place, apart, h) {
   });
 }
 
-/** How much the base erred so far, half the mean of all, half of late: [T]. */
-function recentError(y, base) {
-  const T = y.length, h = base[0].length;
-  const errors = y.map((value, t) => {
-    const found = [];
-    for (let k = 1; k <= Math.min(h, t); k++) found.push(Math.abs(value - base[t - k][k - 1]));
-    const there = found.filter((each) => !Number.isNaN(each));
-    return there.length ? averageOf(there) : NaN;
-  });
-  const known = errors.filter((each) => !Number.isNaN(each)), mean = known.length ? averageOf(known) : 0;
-  const least = mean > 0 ? 1e-3 * mean : 1, scale = new Array(T);
-  let slow = known.length ? averageOf(known.slice(0, 8)) : 1, fast = slow, seen = 4; // so many errors is the start worth
-  for (let t = 0; t < T; t++) {
-    if (!Number.isNaN(errors[t])) {
-      slow += (errors[t] - slow) / ++seen;
-      fast += FORGETTING * (errors[t] - fast);
-    }
-    scale[t] = Math.max(0.5 * (slow + fast), least);
-  }
-  return scale;
-}
-
 /** The forecast from step t: quantiles [h][P] in units of the series. `output` is the layer's, `tensor` finds weights. */
 export function forecastAt(series, model, tensor, made, output, t) {
   const { recipe, horizon: h, probabilities } = series, P = probabilities.length, middle = Math.floor(P / 2);
@@ -65,7 +44,7 @@ export function forecastAt(series, model, tensor, made, output, t) {
     const rest = recipe.center[k].map((center, p) => center + recipe.trust * (said[k * P + p] - center));
     const expected = cutOff(made.linear[t][k]) + rest[middle];
     const quantiles = rest.map((each, p) => {
-      const value = made.base[t][k] + made.scale[t] * (expected + recipe.factors[p] * (each - rest[middle]));
+      const value = made.base[t][k] + made.scale[t][k] * (expected + recipe.factors[p] * (each - rest[middle]));
       const plain = recipe.log ? Math.exp(value) : value;
       return recipe.floor === null ? plain : Math.max(plain, recipe.floor);
     });
