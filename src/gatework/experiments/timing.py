@@ -98,7 +98,10 @@ EXPERIMENT = Experiment(
         "steps. It starts from zero and is left to itself, in training up to 10 periods, in the test for 40."
     ),
     criterion="a root mean square error of at most .17, the published one, over 40 periods",
-    source="Gers, Schraudolph & Schmidhuber 2002 (figures read in the source; the network's size and the cut gradient from memory)",
+    source=(
+        "Gers, Schraudolph & Schmidhuber 2002 (figures read in the source; the network's size and the cut gradient "
+        "from memory)"
+    ),
     batched=(
         "Adam, the whole gradient through time, stretches that grow as they are learnt; the paper cuts the gradient "
         "off at h, so that there the gates can learn to count by what peepholes show them, and by nothing else"
