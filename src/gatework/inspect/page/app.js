@@ -8,6 +8,8 @@ import { View, parseUnit, unitName } from "./store.js";
 import { spell } from "./tokens.js";
 import { readWeights } from "./weights.js";
 
+const FIRST_SHOWN = 400; // steps
+
 export class App {
   constructor(payload, base64) {
     this.payload = payload;
@@ -18,13 +20,28 @@ export class App {
     this.found = new Map((payload.hypotheses ?? []).map((each) => [each.name, each]));
     this.order = null; // of the units, as the heat map has them
     this.read0 = this.reading = this.network ? this.firstReading() : null; // whole network; as now shown, with a unit held
-    this.view = new View({ layer: 0, name: "", unit: 0, t: 0, hover: null, sort: "number", rescale: false,
-      from: null, to: null, held: "", mark: "", done: 0, reading: 0, ...this.firstUnit() });
+    this.view = new View({
+      layer: 0,
+      name: "",
+      unit: 0,
+      t: 0,
+      hover: null,
+      sort: "number",
+      rescale: false,
+      from: null,
+      to: null,
+      held: "",
+      mark: "",
+      done: 0,
+      reading: 0,
+      ...this.firstUnit(),
+    });
   }
 
   firstReading() {
     const { text, series } = this.payload;
-    if (text) return this.readingOf(text.ids, text.pieces, this.network.warm(text.start_state), Boolean(text.start_state));
+    if (text)
+      return this.readingOf(text.ids, text.pieces, this.network.warm(text.start_state), Boolean(text.start_state));
     if (series?.x) return this.readingOf(series.x, series.times, this.network.start(), true);
     return null;
   }
@@ -41,23 +58,27 @@ export class App {
   firstUnit() {
     if (!this.network) return {};
     const hit = [...this.found.values()].find((each) => this.isFound(each) && this.has(parseUnit(each.best?.[0])));
-    const asked = this.parse(this.payload.unit), begin = { t: hit ? this.firstPlace(hit.name) : Math.min(this.length - 1, 100) };
+    const asked = this.parse(this.payload.unit),
+      begin = { t: hit ? this.firstPlace(hit.name) : Math.min(this.length - 1, 100) };
     if (asked) return { ...asked, ...begin };
     if (hit) return { ...parseUnit(hit.best[0]), mark: hit.name, ...begin };
     const { states, output } = this.network.cells[0].program;
     return { name: states.find((state) => state.name !== output)?.name ?? output, ...begin };
   }
 
-  /** Reads the text while the page stays awake; `told` hears when the first part and when all of it is read. */
+  /** Reads the text while the page stays awake; it is shown, and `told` hears, when twice as much is read as before. */
   async read(reading, told) {
-    let early = false;
-    const wanted = () => this.read0 === reading;
-    await readAll(reading, (share, ended) => {
-      if (!ended && !early && reading.done > 400) early = true;
-      else if (!ended) return;
-      this.view.set({ done: reading.done });
-      told?.(share);
-    }, wanted);
+    let next = FIRST_SHOWN;
+    await readAll(
+      reading,
+      (share, ended) => {
+        if (!ended && reading.done < next) return;
+        next = 2 * reading.done;
+        this.view.set({ done: reading.done });
+        told?.(share);
+      },
+      () => this.read0 === reading,
+    );
   }
 
   /** Shows another reading of the same text. */
@@ -74,14 +95,23 @@ export class App {
     this.view.set({ held: "", mark: "", from: null, to: null, hover: null, t: 0 });
     this.read0.advance(20);
     this.typed = true;
-    this.view.set({ reading: this.view.get("reading") + 1, done: this.read0.done, t: Math.max(this.read0.done - 1, 0) });
+    this.view.set({
+      reading: this.view.get("reading") + 1,
+      done: this.read0.done,
+      t: Math.max(this.read0.done - 1, 0),
+    });
     this.read(this.read0);
     document.getElementById("text")?.scrollIntoView();
   }
 
   /** Puts an edited series in the place of the one that was given; `same` where nothing is changed. */
   readSeries(x, same) {
-    this.read0 = this.reading = this.readingOf(same ? this.payload.series.x : x, this.payload.series.times, this.network.start(), true);
+    this.read0 = this.reading = this.readingOf(
+      same ? this.payload.series.x : x,
+      this.payload.series.times,
+      this.network.start(),
+      true,
+    );
     this.typed = !same;
     this.read0.advance(500);
     this.view.set({ held: "", hover: null, reading: this.view.get("reading") + 1, done: this.read0.done });
@@ -106,7 +136,9 @@ export class App {
   }
 
   has(unit) {
-    return Boolean(unit && this.network?.cells[unit.layer]?.names.has(unit.name) && unit.unit < this.units(unit.layer, unit.name));
+    return Boolean(
+      unit && this.network?.cells[unit.layer]?.names.has(unit.name) && unit.unit < this.units(unit.layer, unit.name),
+    );
   }
 
   parse(text) {
@@ -116,7 +148,12 @@ export class App {
 
   /** Chooses layer, value or unit; what does not exist becomes what is nearest. */
   choose(changes) {
-    const next = { layer: this.view.get("layer"), name: this.view.get("name"), unit: this.view.get("unit"), ...changes };
+    const next = {
+      layer: this.view.get("layer"),
+      name: this.view.get("name"),
+      unit: this.view.get("unit"),
+      ...changes,
+    };
     if (!this.network || !this.network.cells[next.layer]?.names.has(next.name)) return;
     next.unit = Math.min(Math.max(Math.trunc(next.unit) || 0, 0), this.units(next.layer, next.name) - 1);
     this.view.set(next);
@@ -124,7 +161,8 @@ export class App {
 
   /** To the next unit in the order of the heat map. */
   moveUnit(by) {
-    const { layer, name, unit } = this.view.values, count = this.units(layer, name);
+    const { layer, name, unit } = this.view.values,
+      count = this.units(layer, name);
     const order = this.order?.length === count ? this.order : [...Array(count).keys()];
     this.view.set({ unit: order[(order.indexOf(unit) + by + count) % count] });
   }
@@ -141,7 +179,7 @@ export class App {
 
   /** The values of a label along the text; null where there are none, or another text is shown. */
   label(name) {
-    return this.typed ? null : this.found.get(name)?.label?.values ?? null;
+    return this.typed ? null : (this.found.get(name)?.label?.values ?? null);
   }
 
   /** Whether a label is true or false, and not a number. */
@@ -185,7 +223,8 @@ export class App {
 
   /** The chosen unit and what it holds, in words. */
   spokenNow() {
-    const { layer, name, unit } = this.view.values, t = this.view.now;
+    const { layer, name, unit } = this.view.values,
+      t = this.view.now;
     if (t >= this.reading.done) return "not read yet";
     const kind = this.kinds[layer].get(name);
     return `${unitName(this.view.values)} after ${this.placeName(t)}: ${figure(asShown(kind, this.reading.at(layer, name, unit, t)))}`;

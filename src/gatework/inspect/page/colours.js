@@ -24,8 +24,10 @@ export const onTheme = (redraw) => darkness.addEventListener("change", redraw);
 const channels = (hex) => [1, 3, 5].map((place) => parseInt(hex.slice(place, place + 2), 16));
 
 function between(stops, share) {
-  const place = Math.min(Math.max(share, 0), 1) * (stops.length - 1), left = Math.min(Math.floor(place), stops.length - 2);
-  const from = channels(stops[left]), to = channels(stops[left + 1]);
+  const place = Math.min(Math.max(share, 0), 1) * (stops.length - 1),
+    left = Math.min(Math.floor(place), stops.length - 2);
+  const from = channels(stops[left]),
+    to = channels(stops[left + 1]);
   return from.map((value, index) => Math.round(value + (to[index] - value) * (place - left)));
 }
 
@@ -36,7 +38,10 @@ function ladder(scale) {
   const key = `${scale} ${isDark()}`;
   if (!made.has(key)) {
     const stops = SCALES[isDark() ? "dark" : "light"][scale];
-    made.set(key, Array.from({ length: STEPS + 1 }, (_, step) => between(stops, step / STEPS)));
+    made.set(
+      key,
+      Array.from({ length: STEPS + 1 }, (_, step) => between(stops, step / STEPS)),
+    );
   }
   return made.get(key);
 }
@@ -51,13 +56,16 @@ export const css = (scale, share) => `rgb(${rgb(scale, share).join(", ")})`;
 
 /** Black or white, whichever reads better on a colour. */
 export function ink([red, green, blue]) {
-  const linear = [red, green, blue].map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+  const linear = [red, green, blue].map((c) =>
+    c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4,
+  );
   const light = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
   return light > 0.179 ? "#000" : "#fff";
 }
 
 /** The stops of a scale, for a legend. */
-export const gradient = (scale) => `linear-gradient(to right, ${SCALES[isDark() ? "dark" : "light"][scale].join(", ")})`;
+export const gradient = (scale) =>
+  `linear-gradient(to right, ${SCALES[isDark() ? "dark" : "light"][scale].join(", ")})`;
 
 /** A colour that the style sheet names, for canvases. */
 export const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();

@@ -2,27 +2,51 @@
 import { onTheme, token } from "./colours.js";
 import { figure, make, section, visible } from "./dom.js";
 
-const STRIP = 46, MOST_SHOWN = 10; // pixels; bits
+const STRIP = 46,
+  MOST_SHOWN = 10; // pixels; bits
 
 export function showComparison(app) {
-  const { payload: { other, title }, reading, view } = app;
+  const {
+    payload: { other, title },
+    reading,
+    view,
+  } = app;
   if (!other) return;
-  const found = section("compare", "Comparison", "Beside another run",
-    `The same text read by ${title} and by ${other.title}. Long bars: surprised. Where only one of the two has a long bar, it lacks something that the other has learnt.`);
+  const found = section(
+    "compare",
+    "Comparison",
+    "Beside another run",
+    `The same text read by ${title} and by ${other.title}. Long bars: surprised. Where only one of the two has a long bar, it lacks something that the other has learnt.`,
+  );
   if (!other.surprise || !reading) return;
-  const canvas = make("canvas", { id: "strips", role: "img" }), note = make("p", { class: "small", id: "compare-note" });
+  const canvas = make("canvas", { id: "strips", role: "img" }),
+    note = make("p", { class: "small", id: "compare-note" });
   const worst = make("ol", { class: "hits", id: "differences" });
-  found.append(make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Surprise strips" }, canvas), note,
-    make("h3", null, "Where they differ most"), worst);
+  found.append(
+    make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Surprise strips" }, canvas),
+    note,
+    make("h3", null, "Where they differ most"),
+    worst,
+  );
   const update = () => {
     paintStrips(app, canvas, other);
     const mean = average(other.surprise.slice(0, reading.done));
     note.textContent = `Upper strip: ${title}, ${figure(reading.bits())} bits per character here. Lower strip: ${other.title}, ${figure(mean)}.`;
     canvas.setAttribute("aria-label", note.textContent);
-    worst.replaceChildren(...differences(app, other).map(([t, gap]) => make("li", null,
-      make("button", { onclick: () => view.set({ t }) }, context(app, t)), ` ${gap > 0 ? other.title : title} was surprised by ${figure(Math.abs(gap), 1)} bits more`)));
+    worst.replaceChildren(
+      ...differences(app, other).map(([t, gap]) =>
+        make(
+          "li",
+          null,
+          make("button", { onclick: () => view.set({ t }) }, context(app, t)),
+          ` ${gap > 0 ? other.title : title} was surprised by ${figure(Math.abs(gap), 1)} bits more`,
+        ),
+      ),
+    );
   };
-  canvas.addEventListener("click", (event) => view.set({ t: Math.min(Math.floor(event.offsetX / 3), reading.length - 1) }));
+  canvas.addEventListener("click", (event) =>
+    view.set({ t: Math.min(Math.floor(event.offsetX / 3), reading.length - 1) }),
+  );
   view.on(["done", "t"], update);
   onTheme(update);
   update();
@@ -40,7 +64,10 @@ function paintStrips(app, canvas, other) {
   const pen = canvas.getContext("2d");
   pen.fillStyle = token("--here");
   pen.fillRect(view.get("t") * 3, 0, 3, canvas.height);
-  [[reading.surprise, token("--surprise"), 0], [other.surprise, token("--second"), STRIP + 4]].forEach(([values, colour, top]) => {
+  [
+    [reading.surprise, token("--surprise"), 0],
+    [other.surprise, token("--second"), STRIP + 4],
+  ].forEach(([values, colour, top]) => {
     pen.fillStyle = colour;
     for (let t = 0; t < reading.done; t++) {
       const tall = Math.min((values[t] ?? 0) / MOST_SHOWN, 1) * STRIP;
@@ -58,4 +85,8 @@ function differences({ reading }, other) {
   return gaps.sort((a, b) => Math.abs(b[1]) - Math.abs(a[1])).slice(0, 8);
 }
 
-const context = ({ reading }, t) => `${reading.pieces.slice(Math.max(0, t - 16), t).map(visible).join("")}▸${visible(reading.pieces[t])}`;
+const context = ({ reading }, t) =>
+  `${reading.pieces
+    .slice(Math.max(0, t - 16), t)
+    .map(visible)
+    .join("")}▸${visible(reading.pieces[t])}`;

@@ -5,35 +5,56 @@ import { intervals, kindOf } from "./ranges.js";
 import { readAll } from "./reading.js";
 import { unitName } from "./store.js";
 
-const THIN = 1, THICK = 8, LARGER = 1.35; // widths of a pipe whose value is 0, and large; the drawing on the page
+const THIN = 1,
+  THICK = 8,
+  LARGER = 1.35; // widths of a pipe whose value is 0, and large; the drawing on the page
 
 export function showDiagram(app) {
   const { payload, view } = app;
   if (!payload.cell_svg) return;
-  const found = section("cell", "Inside the cell", "Inside the cell",
-    "Drawn from the equations. Memory flows in on the left and out on the right. A valve is open as far as its gate is: shut, nothing passes; open, all does. A pipe is as thick as the value in it is large; purple is positive, orange negative, green what a gate says.");
+  const found = section(
+    "cell",
+    "Inside the cell",
+    "Inside the cell",
+    "Drawn from the equations. Memory flows in on the left and out on the right. A valve is open as far as its gate is: shut, nothing passes; open, all does. A pipe is as thick as the value in it is large; purple is positive, orange negative, green what a gate says.",
+  );
   const svg = imported(payload.cell_svg);
   svg.style.maxWidth = `${LARGER * svg.viewBox.baseVal.width}px`;
   const label = make("p", { class: "small", id: "cell-note" });
-  found.append(make("div", { class: "diagram scroll", tabindex: "0", role: "region", "aria-label": "Diagram of the cell" }, svg), label);
+  found.append(
+    make("div", { class: "diagram scroll", tabindex: "0", role: "region", "aria-label": "Diagram of the cell" }, svg),
+    label,
+  );
   if (!app.network || !app.reading) return;
-  const numbers = labelled(svg), values = make("dl", { id: "cell-values", class: "values" });
+  const numbers = labelled(svg),
+    values = make("dl", { id: "cell-values", class: "values" });
   found.append(values, clampBox(app));
   const gates = gateNodes(app.network.cells[0].program);
   const paint = () => {
-    const t = view.now, { layer, unit } = view.values;
+    const t = view.now,
+      { layer, unit } = view.values;
     if (t >= app.reading.done) return;
     app.reading.again(t);
-    const cell = app.network.cells[layer], at = (node) => cell.rows[node][Math.min(unit, cell.rows[node].length - 1)];
-    svg.querySelectorAll("path[data-node]").forEach((pipe) => paintPipe(pipe, at(Number(pipe.dataset.node)), gates.has(Number(pipe.dataset.node))));
+    const cell = app.network.cells[layer],
+      at = (node) => cell.rows[node][Math.min(unit, cell.rows[node].length - 1)];
+    svg
+      .querySelectorAll("path[data-node]")
+      .forEach((pipe) => paintPipe(pipe, at(Number(pipe.dataset.node)), gates.has(Number(pipe.dataset.node))));
     svg.querySelectorAll("[data-gate]").forEach((valve) => {
       const open = Math.min(Math.max(at(Number(valve.dataset.gate)), 0), 1);
       valve.querySelector(".opening").style.transform = `scaleY(${open.toFixed(3)})`;
       valve.dataset.open = open.toFixed(3);
     });
-    for (const [element, text] of numbers) text.textContent = figure(at(Number(element.dataset.gate ?? element.dataset.node)));
+    for (const [element, text] of numbers)
+      text.textContent = figure(at(Number(element.dataset.gate ?? element.dataset.node)));
     label.textContent = `Unit ${unit} of layer l${layer} while it reads ${app.placeName(t)}. Lines from x and h go through matrices: they bring all units together.`;
-    values.replaceChildren(...app.names(layer).map((name) => make("div", null, make("dt", null, name), make("dd", null, figure(at(cell.names.get(name)), 3)))));
+    values.replaceChildren(
+      ...app
+        .names(layer)
+        .map((name) =>
+          make("div", null, make("dt", null, name), make("dd", null, figure(at(cell.names.get(name)), 3))),
+        ),
+    );
   };
   view.on(["layer", "unit", "t", "hover", "done", "reading"], paint);
   onTheme(paint);
@@ -62,8 +83,12 @@ function paintPipe(pipe, value, gate) {
 /** A place for a number beside every valve and state. */
 function labelled(svg) {
   return [...svg.querySelectorAll('[data-role="valve"], [data-time="old"], [data-time="new"]')].map((element) => {
-    const box = element.querySelector("path, text"), text = draw("text", { class: "number" });
-    const place = box.tagName === "text" ? [Number(box.getAttribute("x")), Number(box.getAttribute("y")) + 17] : besideValve(svg, box.getAttribute("d"));
+    const box = element.querySelector("path, text"),
+      text = draw("text", { class: "number" });
+    const place =
+      box.tagName === "text"
+        ? [Number(box.getAttribute("x")), Number(box.getAttribute("y")) + 17]
+        : besideValve(svg, box.getAttribute("d"));
     text.setAttribute("x", place[0]);
     text.setAttribute("y", place[1]);
     svg.append(text);
@@ -75,8 +100,12 @@ const numbersIn = (path) => path.match(/-?[\d.]+/g).map(Number);
 
 /** Above the middle of a valve, or below it where the line of its gate comes down on it. */
 function besideValve(svg, outline) {
-  const [x, top, bottom, right] = numbersIn(outline), middle = (x + right) / 2, height = (top + bottom) / 2;
-  const pieces = [...svg.querySelectorAll("path[data-node]")].flatMap((line) => line.getAttribute("d").split("M").slice(1));
+  const [x, top, bottom, right] = numbersIn(outline),
+    middle = (x + right) / 2,
+    height = (top + bottom) / 2;
+  const pieces = [...svg.querySelectorAll("path[data-node]")].flatMap((line) =>
+    line.getAttribute("d").split("M").slice(1),
+  );
   const fromAbove = pieces.map(numbersIn).some((points) => {
     const [beforeY, endX, endY] = points.slice(-3);
     return Math.abs(endX - middle) < 1 && Math.abs(endY - height) < 12 && beforeY < endY;
@@ -86,23 +115,38 @@ function besideValve(svg, outline) {
 
 /** Holds a unit at its mean, reads the text once more, and says what that does to the bits. */
 function clampBox(app) {
-  const { view } = app, result = make("output", { id: "clamp-result" });
+  const { view } = app,
+    result = make("output", { id: "clamp-result" });
   const names = () => app.network.cells[view.get("layer")].program.states.map((state) => state.name);
-  const hold = make("button", { id: "clamp" }), letGo = make("button", { id: "let-go", hidden: true }, "Let all go");
+  const hold = make("button", { id: "clamp" }),
+    letGo = make("button", { id: "let-go", hidden: true }, "Let all go");
   const target = () => {
     const { layer, name, unit } = view.values;
     return { layer, name: names().includes(name) ? name : names().at(-1), unit };
   };
-  const label = () => { hold.textContent = `Hold ${unitName(target())} at its mean and read again`; };
+  const label = () => {
+    hold.textContent = `Hold ${unitName(target())} at its mean and read again`;
+  };
   hold.onclick = () => view.set({ held: unitName(target()) });
   letGo.onclick = () => view.set({ held: "" });
-  const update = () => rerun(app, result).then(() => { letGo.hidden = !view.get("held"); });
+  const update = () =>
+    rerun(app, result).then(() => {
+      letGo.hidden = !view.get("held");
+    });
   view.on(["layer", "name", "unit"], label);
   view.on(["held"], update);
-  view.on(["done"], () => app.read0 === app.reading && app.read0.done === app.read0.length && view.get("held") && update());
+  view.on(
+    ["done"],
+    () => app.read0 === app.reading && app.read0.done === app.read0.length && view.get("held") && update(),
+  );
   label();
-  return make("div", { class: "clamp" }, make("h3", null, "Is the unit of use?"),
-    make("p", { class: "buttons" }, hold, letGo), result);
+  return make(
+    "div",
+    { class: "clamp" },
+    make("h3", null, "Is the unit of use?"),
+    make("p", { class: "buttons" }, hold, letGo),
+    result,
+  );
 }
 
 async function rerun(app, result) {
@@ -113,15 +157,24 @@ async function rerun(app, result) {
   }
   const before = app.read0;
   if (before.done < before.length) return;
-  const mean = before.mean(held.layer, held.name, held.unit), name = unitName(held);
+  const mean = before.mean(held.layer, held.name, held.unit),
+    name = unitName(held);
   const again = app.readingOf(before.inputs, before.pieces, before.first, before.warm);
   again.held = [{ ...held, value: mean }];
   const wanted = () => app.view.get("held") === name && app.read0 === before;
-  const ended = await readAll(again, (share) => { result.textContent = `Reading again with ${name} held at ${figure(mean)}: ${Math.round(100 * share)} %`; }, wanted);
+  const ended = await readAll(
+    again,
+    (share) => {
+      result.textContent = `Reading again with ${name} held at ${figure(mean)}: ${Math.round(100 * share)} %`;
+    },
+    wanted,
+  );
   if (!ended) return;
   app.show(again);
-  if (!app.network.head) return void (result.textContent = `${name} is held at ${figure(mean)}; the sections above show the network so.`);
+  if (!app.network.head)
+    return void (result.textContent = `${name} is held at ${figure(mean)}; the sections above show the network so.`);
   const [was, is] = [before.bits(), again.bits()];
-  result.textContent = `With ${name} held at ${figure(mean)} the network needs ${figure(is, 4)} bits per character here instead of ${figure(was, 4)}: ` +
+  result.textContent =
+    `With ${name} held at ${figure(mean)} the network needs ${figure(is, 4)} bits per character here instead of ${figure(was, 4)}: ` +
     `${Math.abs(is - was) < 5e-5 ? "no difference" : `${figure(Math.abs(is - was), 4)} ${is > was ? "worse" : "better"}`}. The sections above show it so until you let go.`;
 }

@@ -24,8 +24,12 @@ export function draw(tag, attributes, ...children) {
 
 /** A section of the page: its short name for the list of sections, its heading, what it says for newcomers; returns the element to put the rest in. */
 export function section(id, short, heading, ...intro) {
-  const found = make("section", { id, "aria-labelledby": `${id}-heading` },
-    make("h2", { id: `${id}-heading` }, heading), ...intro.map((text) => make("p", { class: "intro" }, text)));
+  const found = make(
+    "section",
+    { id, "aria-labelledby": `${id}-heading` },
+    make("h2", { id: `${id}-heading` }, heading),
+    ...intro.map((text) => make("p", { class: "intro" }, text)),
+  );
   document.getElementById("main").append(found);
   document.getElementById("nav").append(make("a", { href: `#${id}` }, short));
   return found;
@@ -33,10 +37,35 @@ export function section(id, short, heading, ...intro) {
 
 /** A table from a row of headings and rows of cells; a cell is text or an element. */
 export function table(caption, headings, rows) {
-  return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-    make("table", null, make("caption", null, caption),
-      make("thead", null, make("tr", null, headings.map((text) => make("th", { scope: "col" }, text)))),
-      make("tbody", null, rows.map((cells) => make("tr", null, cells.map((cell) => make("td", null, cell)))))));
+  return make(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    make(
+      "table",
+      null,
+      make("caption", null, caption),
+      make(
+        "thead",
+        null,
+        make(
+          "tr",
+          null,
+          headings.map((text) => make("th", { scope: "col" }, text)),
+        ),
+      ),
+      make(
+        "tbody",
+        null,
+        rows.map((cells) =>
+          make(
+            "tr",
+            null,
+            cells.map((cell) => make("td", null, cell)),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 /** A number for people: few digits, a true minus sign. */
@@ -63,5 +92,7 @@ const MARKS = { " ": "·", "\n": "↵", "\t": "→", "\r": "␍" };
 
 /** A token with white space and control signs made visible. */
 export function visible(piece) {
-  return [...piece].map((sign) => MARKS[sign] ?? (sign < " " ? String.fromCharCode(0x2400 + sign.charCodeAt(0)) : sign)).join("");
+  return [...piece]
+    .map((sign) => MARKS[sign] ?? (sign < " " ? String.fromCharCode(0x2400 + sign.charCodeAt(0)) : sign))
+    .join("");
 }

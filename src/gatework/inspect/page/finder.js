@@ -6,44 +6,118 @@ import { parseUnit, unitName } from "./store.js";
 const LISTED_UNITS = 12;
 
 export function showFinder(app) {
-  const found = section("finder", "Which unit does what", "Which unit does what?",
-    "A unit “follows” something when its value moves with it. Each unit was chosen on the first half and is reported on the second; it counts as found only where it beats both chance (the same labels laid over other stretches) and the best unit of an untrained network of the same size.");
+  const found = section(
+    "finder",
+    "Which unit does what",
+    "Which unit does what?",
+    "A unit “follows” something when its value moves with it. Each unit was chosen on the first half and is reported on the second; it counts as found only where it beats both chance (the same labels laid over other stretches) and the best unit of an untrained network of the same size.",
+  );
   const { hypotheses = [] } = app.payload;
   if (hypotheses.length) found.append(hypothesisTable(app, hypotheses));
-  else found.append(make("p", null, "Nothing was looked for in this page: the text was too short, or of a kind without labels."));
+  else
+    found.append(
+      make("p", null, "Nothing was looked for in this page: the text was too short, or of a kind without labels."),
+    );
   const shown = hypotheses.filter((each) => app.isFound(each)).length;
   if (hypotheses.length && !shown) {
-    found.append(make("p", { id: "none-found" }, `No unit passed: nothing in this text is followed by one unit better than chance and an untrained network would.${trained(app.payload)}`));
+    found.append(
+      make(
+        "p",
+        { id: "none-found" },
+        `No unit passed: nothing in this text is followed by one unit better than chance and an untrained network would.${trained(app.payload)}`,
+      ),
+    );
   }
-  found.append(make("p", { class: "small" }, `r is a correlation: 0 no link, 1 or −1 moves exactly with it. The cost is what ${app.thing === "text" ? "the bits per character" : "the error of the forecast"} would rise by if the unit were held at its mean: a unit can follow something that the network does not use.`));
+  found.append(
+    make(
+      "p",
+      { class: "small" },
+      `r is a correlation: 0 no link, 1 or −1 moves exactly with it. The cost is what ${app.thing === "text" ? "the bits per character" : "the error of the forecast"} would rise by if the unit were held at its mean: a unit can follow something that the network does not use.`,
+    ),
+  );
   if (app.network && app.reading) found.append(searchBox(app), stretchBox(app));
 }
 
 function trained({ results = {} }) {
-  return Number.isFinite(results.minutes) ? ` The network was trained for ${figure(results.minutes, 1)} minutes; longer training finds more.` : "";
+  return Number.isFinite(results.minutes)
+    ? ` The network was trained for ${figure(results.minutes, 1)} minutes; longer training finds more.`
+    : "";
 }
 
 function hypothesisTable(app, hypotheses) {
   const rows = hypotheses.map((each) => {
-    const best = each.best?.[0], unit = parseUnit(best), labels = unit && app.known(unit.layer, unit.name, unit.unit)?.labels?.[each.name];
-    const passed = app.isFound(each), pick = unit && app.network && app.has(unit)
-      ? make("button", { "data-hypothesis": each.name, onclick: () => app.view.set({ ...unit, mark: each.name, sort: `label:${each.name}` }) }, best) : best ?? "–";
-    return [make("span", { title: each.name }, each.meaning ?? each.name),
-      make("b", { class: passed ? "yes" : "no" }, passed ? "found" : "not found"), pick,
-      `${figure(labels?.a)} / ${figure(labels?.b)}`, figure(each.null95), figure(each.untrained_best), figure(each.probe),
-      each.cost_percent === undefined ? figure(each.cost_bits, 3) : `${figure(each.cost_percent, 1)} %`, percent(each.prevalence)];
+    const best = each.best?.[0],
+      unit = parseUnit(best),
+      labels = unit && app.known(unit.layer, unit.name, unit.unit)?.labels?.[each.name];
+    const passed = app.isFound(each),
+      pick =
+        unit && app.network && app.has(unit)
+          ? make(
+              "button",
+              {
+                "data-hypothesis": each.name,
+                onclick: () => app.view.set({ ...unit, mark: each.name, sort: `label:${each.name}` }),
+              },
+              best,
+            )
+          : (best ?? "–");
+    return [
+      make("span", { title: each.name }, each.meaning ?? each.name),
+      make("b", { class: passed ? "yes" : "no" }, passed ? "found" : "not found"),
+      pick,
+      `${figure(labels?.a)} / ${figure(labels?.b)}`,
+      figure(each.null95),
+      figure(each.untrained_best),
+      figure(each.probe),
+      each.cost_percent === undefined ? figure(each.cost_bits, 3) : `${figure(each.cost_percent, 1)} %`,
+      percent(each.prevalence),
+    ];
   });
-  return table("What was looked for", ["What", "Result", "Best unit", "r, first / second half", "by chance (95 %)", "untrained network", "all units together", "cost of holding it", "how often"], rows);
+  return table(
+    "What was looked for",
+    [
+      "What",
+      "Result",
+      "Best unit",
+      "r, first / second half",
+      "by chance (95 %)",
+      "untrained network",
+      "all units together",
+      "cost of holding it",
+      "how often",
+    ],
+    rows,
+  );
 }
 
 function searchBox(app) {
-  const box = make("input", { type: "search", id: "search", placeholder: "l0.c.17, 17, quote …", "aria-label": "Search units and hypotheses" });
+  const box = make("input", {
+    type: "search",
+    id: "search",
+    placeholder: "l0.c.17, 17, quote …",
+    "aria-label": "Search units and hypotheses",
+  });
   const list = make("ul", { class: "hits", id: "hits" });
   const update = () => {
     const hits = box.value.trim() ? search(app, box.value.trim().toLowerCase()) : [];
-    list.replaceChildren(...hits.slice(0, LISTED_UNITS).map(({ unit, text, mark }) => make("li", null, make("button", {
-      onclick: () => app.view.set({ ...unit, ...(mark ? { mark } : {}) }) }, unitName(unit)), ` ${text}`)));
-    if (box.value.trim() && !hits.length) list.append(make("li", null, "No such unit; try a number, a name such as l0.c.17, or a word such as quote."));
+    list.replaceChildren(
+      ...hits.slice(0, LISTED_UNITS).map(({ unit, text, mark }) =>
+        make(
+          "li",
+          null,
+          make(
+            "button",
+            {
+              onclick: () => app.view.set({ ...unit, ...(mark ? { mark } : {}) }),
+            },
+            unitName(unit),
+          ),
+          ` ${text}`,
+        ),
+      ),
+    );
+    if (box.value.trim() && !hits.length)
+      list.append(make("li", null, "No such unit; try a number, a name such as l0.c.17, or a word such as quote."));
   };
   box.addEventListener("input", update);
   box.addEventListener("keydown", (event) => event.key === "Enter" && list.querySelector("button")?.click());
@@ -56,46 +130,93 @@ function search(app, wanted) {
   for (const each of app.payload.hypotheses ?? []) {
     if (!`${each.name} ${each.meaning}`.toLowerCase().includes(wanted)) continue;
     for (const name of each.best ?? []) {
-      const unit = parseUnit(name), r = unit && app.known(unit.layer, unit.name, unit.unit)?.labels?.[each.name];
-      if (unit && app.has(unit)) hits.push({ unit, mark: each.name, text: `follows ${app.spoken(each)}, r ${figure(r?.a)} / ${figure(r?.b)}` });
+      const unit = parseUnit(name),
+        r = unit && app.known(unit.layer, unit.name, unit.unit)?.labels?.[each.name];
+      if (unit && app.has(unit))
+        hits.push({ unit, mark: each.name, text: `follows ${app.spoken(each)}, r ${figure(r?.a)} / ${figure(r?.b)}` });
     }
   }
-  app.network.cells.forEach((_, layer) => app.names(layer).forEach((name) => {
-    for (let unit = 0; unit < app.units(layer, name); unit++) {
-      const full = unitName({ layer, name, unit });
-      if (full === wanted || full.startsWith(`${wanted}.`) || String(unit) === wanted || (wanted.includes(".") && full.includes(wanted))) {
-        hits.push({ unit: { layer, name, unit }, text: "" });
+  app.network.cells.forEach((_, layer) =>
+    app.names(layer).forEach((name) => {
+      for (let unit = 0; unit < app.units(layer, name); unit++) {
+        const full = unitName({ layer, name, unit });
+        if (
+          full === wanted ||
+          full.startsWith(`${wanted}.`) ||
+          String(unit) === wanted ||
+          (wanted.includes(".") && full.includes(wanted))
+        ) {
+          hits.push({ unit: { layer, name, unit }, text: "" });
+        }
       }
-    }
-  }));
+    }),
+  );
   return hits;
 }
 
 function excerpt({ thing, reading: { pieces } }, from, to) {
-  return thing === "text" ? `“${pieces.slice(from, Math.min(to + 1, from + 60)).map(visible).join("")}”` : `${pieces[from]} to ${pieces[to]}`;
+  return thing === "text"
+    ? `“${pieces
+        .slice(from, Math.min(to + 1, from + 60))
+        .map(visible)
+        .join("")}”`
+    : `${pieces[from]} to ${pieces[to]}`;
 }
 
 function stretchBox(app) {
-  const { view } = app, list = make("ol", { class: "hits", id: "stretch" });
+  const { view } = app,
+    list = make("ol", { class: "hits", id: "stretch" });
   const from = make("input", { type: "number", min: 0, id: "from", "aria-label": "first place" });
   const to = make("input", { type: "number", min: 0, id: "to", "aria-label": "last place" });
   const text = make("p", { class: "small" });
   const typed = () => {
-    const ends = [Number(from.value), Number(to.value)].sort((a, b) => a - b).map((t) => Math.min(Math.max(t, 0), app.reading.length - 1));
+    const ends = [Number(from.value), Number(to.value)]
+      .sort((a, b) => a - b)
+      .map((t) => Math.min(Math.max(t, 0), app.reading.length - 1));
     if (from.value !== "" && to.value !== "") view.set({ from: ends[0], to: ends[1] });
   };
   from.onchange = to.onchange = typed;
   const update = () => {
-    const { from: a, to: b, layer, name } = view.values, marked = a !== null && b !== null;
-    from.value = a ?? ""; to.value = b ?? "";
-    text.textContent = marked ? `Marked: ${excerpt(app, a, b)}. The units that differ most there from the rest, in standard deviations:`
+    const { from: a, to: b, layer, name } = view.values,
+      marked = a !== null && b !== null;
+    from.value = a ?? "";
+    to.value = b ?? "";
+    text.textContent = marked
+      ? `Marked: ${excerpt(app, a, b)}. The units that differ most there from the rest, in standard deviations:`
       : `Drag over the ${app.thing}, or hold Shift with ← →, or give two places, to see which units that stretch moves.`;
-    const ranked = marked && app.reading.done > b ? departures(app, view.values, a, b).sort((x, y) => Math.abs(y.z) - Math.abs(x.z)) : [];
-    list.replaceChildren(...ranked.slice(0, LISTED_UNITS).map(({ unit, z }) => make("li", null,
-      make("button", { onclick: () => view.set({ unit }) }, unitName({ layer, name, unit })), ` ${figure(z, 1)}`)));
+    const ranked =
+      marked && app.reading.done > b
+        ? departures(app, view.values, a, b).sort((x, y) => Math.abs(y.z) - Math.abs(x.z))
+        : [];
+    list.replaceChildren(
+      ...ranked
+        .slice(0, LISTED_UNITS)
+        .map(({ unit, z }) =>
+          make(
+            "li",
+            null,
+            make("button", { onclick: () => view.set({ unit }) }, unitName({ layer, name, unit })),
+            ` ${figure(z, 1)}`,
+          ),
+        ),
+    );
   };
   view.on(["from", "to", "layer", "name", "done", "reading"], update);
   update();
-  return make("div", null, make("h3", null, "What does a stretch move?"), make("p", { class: "buttons" }, "From ", from, " to ", to,
-    make("button", { onclick: () => view.set({ from: null, to: null }) }, "Clear")), text, list);
+  return make(
+    "div",
+    null,
+    make("h3", null, "What does a stretch move?"),
+    make(
+      "p",
+      { class: "buttons" },
+      "From ",
+      from,
+      " to ",
+      to,
+      make("button", { onclick: () => view.set({ from: null, to: null }) }, "Clear"),
+    ),
+    text,
+    list,
+  );
 }

@@ -7,16 +7,48 @@ import { unitName } from "./store.js";
 
 export function showHeat(app) {
   const { view } = app;
-  const found = section("heat", "All units", "All units at once",
-    `Every row is a unit, every column a ${app.step}. Stripes along a row are memories; a column where everything changes is a place where the network starts afresh.`);
-  const sort = make("select", { id: "sort", "aria-label": "Order of the units", onchange: () => view.set({ sort: sort.value }) });
-  const zoom = make("select", { id: "zoom", "aria-label": "Width of a step" }, [[1, "small"], [3, "medium"], [8, "large"]].map(([value, text]) =>
-    make("option", { value, selected: value === (app.length < 150 ? 8 : 3) }, text)));
-  const canvas = make("canvas", { id: "map" }), row = make("i", { class: "cross row" }), column = make("i", { class: "cross column" });
-  const box = make("div", { id: "heat-box", class: "heat", tabindex: "0", "data-grid": true, role: "slider", "aria-label": "Heat map of all units over time", "aria-valuemin": 0 },
-    make("div", { class: "layers" }, canvas, row, column));
+  const found = section(
+    "heat",
+    "All units",
+    "All units at once",
+    `Every row is a unit, every column a ${app.step}. Stripes along a row are memories; a column where everything changes is a place where the network starts afresh.`,
+  );
+  const sort = make("select", {
+    id: "sort",
+    "aria-label": "Order of the units",
+    onchange: () => view.set({ sort: sort.value }),
+  });
+  const zoom = make(
+    "select",
+    { id: "zoom", "aria-label": "Width of a step" },
+    [
+      [1, "small"],
+      [3, "medium"],
+      [8, "large"],
+    ].map(([value, text]) => make("option", { value, selected: value === (app.length < 150 ? 8 : 3) }, text)),
+  );
+  const canvas = make("canvas", { id: "map" }),
+    row = make("i", { class: "cross row" }),
+    column = make("i", { class: "cross column" });
+  const box = make(
+    "div",
+    {
+      id: "heat-box",
+      class: "heat",
+      tabindex: "0",
+      "data-grid": true,
+      role: "slider",
+      "aria-label": "Heat map of all units over time",
+      "aria-valuemin": 0,
+    },
+    make("div", { class: "layers" }, canvas, row, column),
+  );
   const note = make("p", { class: "small", id: "heat-note" });
-  found.append(make("p", { class: "buttons" }, make("label", null, "Order ", sort), make("label", null, "Size ", zoom)), box, note);
+  found.append(
+    make("p", { class: "buttons" }, make("label", null, "Order ", sort), make("label", null, "Size ", zoom)),
+    box,
+    note,
+  );
   const at = { order: [], step: 3, tall: 2 };
 
   const orders = () => {
@@ -38,7 +70,8 @@ export function showHeat(app) {
     cross();
   };
   const cross = () => {
-    const t = view.now, y = at.order.indexOf(view.get("unit"));
+    const t = view.now,
+      y = at.order.indexOf(view.get("unit"));
     column.style.cssText = `left: ${t * at.step}px; width: ${at.step}px; height: ${at.order.length * at.tall}px`;
     row.style.cssText = `top: ${y * at.tall}px; height: ${at.tall}px; width: ${canvas.width * at.step}px`;
     if (view.get("hover") === null) reveal(box, t * at.step, y * at.tall);
@@ -52,12 +85,17 @@ export function showHeat(app) {
     unit: at.order[Math.min(Math.floor(event.offsetY / at.tall), at.order.length - 1)],
   });
   canvas.addEventListener("pointermove", (event) => {
-    const { t, unit } = point(event), { layer, name } = view.values;
+    const { t, unit } = point(event),
+      { layer, name } = view.values;
     if (unit === undefined || t < 0) return;
-    const kind = app.kinds[layer].get(name), raw = app.reading.at(layer, name, unit, t);
+    const kind = app.kinds[layer].get(name),
+      raw = app.reading.at(layer, name, unit, t);
     note.textContent = `${unitName({ layer, name, unit })} after ${app.placeName(t)}: ${figure(asShown(kind, raw))}${kind === "free" ? ` (${name} itself: ${figure(raw)})` : ""}`;
   });
-  canvas.addEventListener("click", (event) => { box.focus({ preventScroll: true }); view.set(point(event)); });
+  canvas.addEventListener("click", (event) => {
+    box.focus({ preventScroll: true });
+    view.set(point(event));
+  });
   zoom.onchange = size;
   view.on(["layer", "name", "sort", "done", "reading", "rescale"], paint);
   view.on(["from", "to"], () => sort.value === "stretch" && paint());
@@ -68,16 +106,24 @@ export function showHeat(app) {
 
 /** One pixel for each unit and step. */
 function paintMap(app, canvas, order) {
-  const { reading } = app, { layer, name, rescale } = app.view.values, kind = app.kinds[layer].get(name);
-  const { size, data } = reading.rows[layer].get(name), width = Math.max(reading.done, 1);
+  const { reading } = app,
+    { layer, name, rescale } = app.view.values,
+    kind = app.kinds[layer].get(name);
+  const { size, data } = reading.rows[layer].get(name),
+    width = Math.max(reading.done, 1);
   canvas.width = width;
   canvas.height = order.length;
-  const pen = canvas.getContext("2d"), image = pen.createImageData(width, order.length);
+  const pen = canvas.getContext("2d"),
+    image = pen.createImageData(width, order.length);
   order.forEach((unit, y) => {
     const domain = rescale ? domainOf(kind, traceOf(app, { layer, name, unit }), true) : null;
     for (let t = 0; t < reading.done; t++) {
-      const [r, g, b] = rgbOf(kind, shareOf(kind, asShown(kind, data[t * size + unit]), domain)), place = 4 * (y * width + t);
-      image.data[place] = r; image.data[place + 1] = g; image.data[place + 2] = b; image.data[place + 3] = 255;
+      const [r, g, b] = rgbOf(kind, shareOf(kind, asShown(kind, data[t * size + unit]), domain)),
+        place = 4 * (y * width + t);
+      image.data[place] = r;
+      image.data[place + 1] = g;
+      image.data[place + 2] = b;
+      image.data[place + 3] = 255;
     }
   });
   pen.putImageData(image, 0, 0);

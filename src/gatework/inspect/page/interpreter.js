@@ -3,11 +3,18 @@ import { POINTWISE, ROWS } from "./ops.js";
 
 /** y = W a, W stored row by row; four rows at a time, which a browser runs twice as fast as one. */
 export function multiply(W, a, y) {
-  const columns = a.length, rows = y.length;
+  const columns = a.length,
+    rows = y.length;
   let row = 0;
   for (; row + 3 < rows; row += 4) {
-    let s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-    const k0 = row * columns, k1 = k0 + columns, k2 = k1 + columns, k3 = k2 + columns;
+    let s0 = 0,
+      s1 = 0,
+      s2 = 0,
+      s3 = 0;
+    const k0 = row * columns,
+      k1 = k0 + columns,
+      k2 = k1 + columns,
+      k3 = k2 + columns;
     for (let c = 0; c < columns; c++) {
       const value = a[c];
       s0 += W[k0 + c] * value;
@@ -73,22 +80,33 @@ export class Cell {
 
   /** A function without arguments that computes the node's row; null for a leaf. */
   compiled(node, index, prefix, tensor) {
-    const y = this.rows[index], [a, b] = node.args.map((arg) => this.rows[arg]);
+    const y = this.rows[index],
+      [a, b] = node.args.map((arg) => this.rows[arg]);
     if (node.op === "product") {
-      const W = tensor(prefix + node.name).data, fromInput = this.nodes[node.args[0]].op === "input";
+      const W = tensor(prefix + node.name).data,
+        fromInput = this.nodes[node.args[0]].op === "input";
       return () => (fromInput && sparse(a) ? multiplySparse(W, a, y) : multiply(W, a, y));
     }
     if (node.op in ROWS) return () => ROWS[node.op](a, y);
     if (!(node.op in POINTWISE)) return null;
     const f = POINTWISE[node.op];
-    if (b === undefined) return () => { for (let i = 0; i < y.length; i++) y[i] = f(a[i]); };
-    return arithmetic(node.op, a, b, y) ?? (() => { for (let i = 0; i < y.length; i++) y[i] = f(a[i], b[i]); });
+    if (b === undefined)
+      return () => {
+        for (let i = 0; i < y.length; i++) y[i] = f(a[i]);
+      };
+    return (
+      arithmetic(node.op, a, b, y) ??
+      (() => {
+        for (let i = 0; i < y.length; i++) y[i] = f(a[i], b[i]);
+      })
+    );
   }
 
   /** The state before the first step, a row for each state. */
   start() {
     return this.program.states.map((state, index) => {
-      const given = this.startValues?.[index] ?? state.start, row = new Float64Array(this.size(state.size));
+      const given = this.startValues?.[index] ?? state.start,
+        row = new Float64Array(this.size(state.size));
       return Array.isArray(given) ? (row.set(given), row) : row.fill(number(given));
     });
   }
@@ -125,8 +143,17 @@ function number(given) {
 
 /** The three commonest loops written out, which a browser runs faster than a call for each unit. */
 function arithmetic(op, a, b, y) {
-  if (op === "add") return () => { for (let i = 0; i < y.length; i++) y[i] = a[i] + b[i]; };
-  if (op === "sub") return () => { for (let i = 0; i < y.length; i++) y[i] = a[i] - b[i]; };
-  if (op === "mul") return () => { for (let i = 0; i < y.length; i++) y[i] = a[i] * b[i]; };
+  if (op === "add")
+    return () => {
+      for (let i = 0; i < y.length; i++) y[i] = a[i] + b[i];
+    };
+  if (op === "sub")
+    return () => {
+      for (let i = 0; i < y.length; i++) y[i] = a[i] - b[i];
+    };
+  if (op === "mul")
+    return () => {
+      for (let i = 0; i < y.length; i++) y[i] = a[i] * b[i];
+    };
   return null;
 }

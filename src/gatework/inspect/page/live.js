@@ -2,17 +2,39 @@
 import { figure, make, percent, say, section, visible } from "./dom.js";
 import { encode } from "./tokens.js";
 
-const CHOICES = 10, COLD_START = 50, MOST_BITS = 10, PLAY = 90; // bars; characters; bits; milliseconds a character
+const CHOICES = 10,
+  COLD_START = 50,
+  MOST_BITS = 10,
+  PLAY = 90; // bars; characters; bits; milliseconds a character
 
 export function showLive(app) {
   const { payload } = app;
-  const found = section("live", "Try it", "Type, and it guesses what comes next",
-    "The bars show which characters the network expects next. Under each typed character stands how much it was surprised by it: nothing where it had seen it coming, a long bar where it had not.");
-  const box = make("textarea", { id: "live-box", rows: 3, spellcheck: "false", autocapitalize: "off", autocomplete: "off", "aria-label": "Text for the network to read" });
+  const found = section(
+    "live",
+    "Try it",
+    "Type, and it guesses what comes next",
+    "The bars show which characters the network expects next. Under each typed character stands how much it was surprised by it: nothing where it had seen it coming, a long bar where it had not.",
+  );
+  const box = make("textarea", {
+    id: "live-box",
+    rows: 3,
+    spellcheck: "false",
+    autocapitalize: "off",
+    autocomplete: "off",
+    "aria-label": "Text for the network to read",
+  });
   const strip = make("div", { id: "strip", class: "strip", "aria-hidden": "true" });
   const bars = make("ol", { id: "bars", class: "bars", "aria-label": "Most likely next characters" });
-  const play = make("button", { id: "play" }, "Let it write"), temperature = make("select", { id: "temperature", "aria-label": "How it writes" },
-    [["0.4", "carefully"], ["0.8", "freely"], ["1.2", "wildly"]].map(([value, text]) => make("option", { value, selected: value === "0.8" }, text)));
+  const play = make("button", { id: "play" }, "Let it write"),
+    temperature = make(
+      "select",
+      { id: "temperature", "aria-label": "How it writes" },
+      [
+        ["0.4", "carefully"],
+        ["0.8", "freely"],
+        ["1.2", "wildly"],
+      ].map(([value, text]) => make("option", { value, selected: value === "0.8" }, text)),
+    );
   const warm = make("input", { type: "checkbox", id: "warm", checked: Boolean(app.reading) });
   const note = make("p", { class: "small", id: "live-note" });
   const live = new Live(app);
@@ -22,13 +44,23 @@ export function showLive(app) {
     const start = performance.now();
     live.read(encode(payload.vocabulary, box.value), warm.checked);
     paintStrip(app, strip, live);
-    paintBars(app, bars, live, (piece) => { box.value += piece; update(); });
+    paintBars(app, bars, live, (piece) => {
+      box.value += piece;
+      update();
+    });
     note.textContent = live.note();
     app.keystroke = performance.now() - start; // milliseconds, for whoever measures
   };
-  const write = () => { box.value += app.spell(live.draw(Number(temperature.value))); update(); };
+  const write = () => {
+    box.value += app.spell(live.draw(Number(temperature.value)));
+    update();
+  };
   let timer = null;
-  const stop = () => { clearInterval(timer); timer = null; play.textContent = "Let it write"; };
+  const stop = () => {
+    clearInterval(timer);
+    timer = null;
+    play.textContent = "Let it write";
+  };
   play.onclick = () => {
     if (timer) return stop();
     timer = setInterval(write, PLAY);
@@ -36,11 +68,53 @@ export function showLive(app) {
   };
   box.addEventListener("input", update);
   warm.addEventListener("change", update);
-  found.append(box, make("p", { class: "buttons" }, play,
-    make("button", { id: "step", onclick: () => { stop(); write(); } }, "One character"), temperature,
-    make("button", { onclick: () => { stop(); box.value = ""; update(); } }, "Clear"),
-    make("button", { id: "look", onclick: () => { stop(); if (!live.ids.length) return say("Type something first."); app.lookAt(live); } }, "Look inside what is typed"),
-    app.reading ? make("label", { class: "switch" }, warm, " it has read some of the text before") : ""), strip, bars, note);
+  found.append(
+    box,
+    make(
+      "p",
+      { class: "buttons" },
+      play,
+      make(
+        "button",
+        {
+          id: "step",
+          onclick: () => {
+            stop();
+            write();
+          },
+        },
+        "One character",
+      ),
+      temperature,
+      make(
+        "button",
+        {
+          onclick: () => {
+            stop();
+            box.value = "";
+            update();
+          },
+        },
+        "Clear",
+      ),
+      make(
+        "button",
+        {
+          id: "look",
+          onclick: () => {
+            stop();
+            if (!live.ids.length) return say("Type something first.");
+            app.lookAt(live);
+          },
+        },
+        "Look inside what is typed",
+      ),
+      app.reading ? make("label", { class: "switch" }, warm, " it has read some of the text before") : "",
+    ),
+    strip,
+    bars,
+    note,
+  );
   app.view.on(["done"], () => live.canWarm() && !live.warmed && update());
   update();
 }
@@ -58,7 +132,9 @@ class Live {
 
   /** The last end of a line among the first few hundred characters, else the last of these. */
   warmPlace() {
-    const { pieces, done, length } = this.app.read0, least = Math.min(COLD_START, length - 1), most = Math.min(300, length - 1);
+    const { pieces, done, length } = this.app.read0,
+      least = Math.min(COLD_START, length - 1),
+      most = Math.min(300, length - 1);
     if (done <= most) return null;
     for (let t = most; t > least; t--) if (pieces[t - 1].includes("\n")) return t;
     return most;
@@ -86,7 +162,8 @@ class Live {
   }
 
   one(id) {
-    const { network } = this.app, { state, output } = network.step(network.embed(id), this.states.at(-1));
+    const { network } = this.app,
+      { state, output } = network.step(network.embed(id), this.states.at(-1));
     this.states.push(state);
     this.logs.push(network.logProbabilities(output));
   }
@@ -103,7 +180,9 @@ class Live {
   /** One token at random, by probabilities sharpened (below 1) or flattened. */
   draw(temperature) {
     const even = this.app.payload.vocabulary.tokens.map(() => 0); // where it has read nothing yet
-    const weights = Array.from(this.last ?? even, (log, id) => (this.app.canType(id) ? Math.exp(log / temperature) : 0));
+    const weights = Array.from(this.last ?? even, (log, id) =>
+      this.app.canType(id) ? Math.exp(log / temperature) : 0,
+    );
     let left = Math.random() * weights.reduce((a, b) => a + b, 0);
     const found = weights.findIndex((weight) => (left -= weight) < 0);
     return found < 0 ? weights.length - 1 : found;
@@ -112,36 +191,69 @@ class Live {
   note() {
     const known = this.ids.map((_, k) => this.bits(k)).filter(Number.isFinite);
     const unseen = this.ids.filter((id) => id === this.app.payload.vocabulary.unknown).length;
-    const notes = known.length ? [`${figure(known.reduce((a, b) => a + b, 0) / known.length)} bits per character typed.`] : [];
-    if (unseen) notes.push(`${unseen} of them ${unseen === 1 ? "is" : "are"} new to the network, which never saw such a character in training (underlined).`);
-    if (this.warmed === null) notes.push("It starts knowing nothing: the first 50 characters, greyed, are not yet typical.");
+    const notes = known.length
+      ? [`${figure(known.reduce((a, b) => a + b, 0) / known.length)} bits per character typed.`]
+      : [];
+    if (unseen)
+      notes.push(
+        `${unseen} of them ${unseen === 1 ? "is" : "are"} new to the network, which never saw such a character in training (underlined).`,
+      );
+    if (this.warmed === null)
+      notes.push("It starts knowing nothing: the first 50 characters, greyed, are not yet typical.");
     return notes.join(" ");
   }
 }
 
 function paintStrip(app, strip, live) {
-  const from = Math.max(0, live.ids.length - 400), cold = live.warmed === null, { unknown } = app.payload.vocabulary;
-  strip.replaceChildren(...live.ids.slice(from).map((id, index) => {
-    const k = from + index, bits = live.bits(k), tall = Number.isFinite(bits) ? Math.min(bits / MOST_BITS, 1) : 0;
-    return make("span", { class: [cold && k < COLD_START && "cold", id === unknown && "unseen"].filter(Boolean).join(" ") || null,
-      title: Number.isFinite(bits) ? `${figure(bits, 1)} bits of surprise` : "nothing went before it" },
-    visible(live.pieces[k]), make("i", { style: `height: ${(tall * 30).toFixed(1)}px` }));
-  }));
+  const from = Math.max(0, live.ids.length - 400),
+    cold = live.warmed === null,
+    { unknown } = app.payload.vocabulary;
+  strip.replaceChildren(
+    ...live.ids.slice(from).map((id, index) => {
+      const k = from + index,
+        bits = live.bits(k),
+        tall = Number.isFinite(bits) ? Math.min(bits / MOST_BITS, 1) : 0;
+      return make(
+        "span",
+        {
+          class: [cold && k < COLD_START && "cold", id === unknown && "unseen"].filter(Boolean).join(" ") || null,
+          title: Number.isFinite(bits) ? `${figure(bits, 1)} bits of surprise` : "nothing went before it",
+        },
+        visible(live.pieces[k]),
+        make("i", { style: `height: ${(tall * 30).toFixed(1)}px` }),
+      );
+    }),
+  );
 }
 
 function paintBars(app, bars, live, type) {
-  if (!live.last) return bars.replaceChildren(make("li", { class: "small" }, "Type a character to see what it expects next."));
-  const likely = Array.from(live.last, (log, id) => [Math.exp(log), id]).sort((a, b) => b[0] - a[0]).slice(0, CHOICES);
-  bars.replaceChildren(...likely.map(([p, id]) => {
-    const piece = app.spell(id);
-    return make("li", null, make("button", { title: "type it", disabled: !app.canType(id), onclick: () => type(piece) }, visible(piece)),
-      make("span", { class: "bar-track" }, make("i", { style: `width: ${(100 * p).toFixed(1)}%` })), make("span", { class: "number" }, percent(p)));
-  }));
+  if (!live.last)
+    return bars.replaceChildren(make("li", { class: "small" }, "Type a character to see what it expects next."));
+  const likely = Array.from(live.last, (log, id) => [Math.exp(log), id])
+    .sort((a, b) => b[0] - a[0])
+    .slice(0, CHOICES);
+  bars.replaceChildren(
+    ...likely.map(([p, id]) => {
+      const piece = app.spell(id);
+      return make(
+        "li",
+        null,
+        make("button", { title: "type it", disabled: !app.canType(id), onclick: () => type(piece) }, visible(piece)),
+        make("span", { class: "bar-track" }, make("i", { style: `width: ${(100 * p).toFixed(1)}%` })),
+        make("span", { class: "number" }, percent(p)),
+      );
+    }),
+  );
 }
 
 /** Something to begin with: the longest of the first lines of the text, or nothing. */
 function opening(app) {
   if (!app.reading) return "";
-  const lines = app.reading.pieces.slice(300, 2000).join("").split("\n").slice(1, -1).map((line) => line.slice(0, 48));
+  const lines = app.reading.pieces
+    .slice(300, 2000)
+    .join("")
+    .split("\n")
+    .slice(1, -1)
+    .map((line) => line.slice(0, 48));
   return lines.reduce((best, line) => (line.length > best.length ? line : best), "");
 }

@@ -34,7 +34,8 @@ function start() {
 }
 
 function show(app) {
-  const text = app.payload.kind === "text", alive = Boolean(app.network && app.reading);
+  const text = app.payload.kind === "text",
+    alive = Boolean(app.network && app.reading);
   showAbout(app);
   if (app.network && text) showLive(app);
   if (app.network && !text) showSeries(app);
@@ -54,7 +55,8 @@ async function finish(app) {
   await app.read(app.read0, () => showCheck(app));
   showCheck(app);
   document.body.dataset.ready = "yes";
-  if (!app.payload.check) document.getElementById("check").textContent = "This page holds no stretch to check itself against Python.";
+  if (!app.payload.check)
+    document.getElementById("check").textContent = "This page holds no stretch to check itself against Python.";
   say("The whole text is read.");
 }
 
@@ -65,7 +67,9 @@ function keepAddress(app) {
     written = toHash(app.view.values);
     try {
       history.replaceState(null, "", written);
-    } catch { /* a frame without an address of its own, as in a notebook */ }
+    } catch {
+      /* a frame without an address of its own, as in a notebook */
+    }
   });
   window.addEventListener("hashchange", () => {
     if (location.hash === written || !location.hash.includes("=")) return;

@@ -14,31 +14,69 @@ const CAUTIONS = [
 export function showMethods(app) {
   const { payload } = app;
   const found = section("methods", "Methods and data", "Methods, cautions, data");
-  found.append(make("ul", null, CAUTIONS.map((text) => make("li", null, text))),
-    make("p", null, "Half-lives come from the derivative of a state's new value by its old one, taken from the equations. Gradient flow is the size of the derivative of what is predicted (of the next character its log probability) by the states before it, each place normalised."),
-    make("p", null, `This one file holds ${holds(payload)}. Whoever has the file has these. It asks nothing of any server, and runs no code but its own.`),
-    make("p", { class: "buttons" },
-      app.reading ? make("button", { id: "save-unit", onclick: () => saveUnit(app) }, `Save the chosen unit over the ${app.thing} (CSV)`) : null,
-      make("button", { id: "save-figures", onclick: () => saveFigures(app) }, "Save all figures of this page (JSON)")),
-    make("p", { class: "small" }, `Written by gatework ${payload.gatework}.`));
+  found.append(
+    make(
+      "ul",
+      null,
+      CAUTIONS.map((text) => make("li", null, text)),
+    ),
+    make(
+      "p",
+      null,
+      "Half-lives come from the derivative of a state's new value by its old one, taken from the equations. Gradient flow is the size of the derivative of what is predicted (of the next character its log probability) by the states before it, each place normalised.",
+    ),
+    make(
+      "p",
+      null,
+      `This one file holds ${holds(payload)}. Whoever has the file has these. It asks nothing of any server, and runs no code but its own.`,
+    ),
+    make(
+      "p",
+      { class: "buttons" },
+      app.reading
+        ? make(
+            "button",
+            { id: "save-unit", onclick: () => saveUnit(app) },
+            `Save the chosen unit over the ${app.thing} (CSV)`,
+          )
+        : null,
+      make("button", { id: "save-figures", onclick: () => saveFigures(app) }, "Save all figures of this page (JSON)"),
+    ),
+    make("p", { class: "small" }, `Written by gatework ${payload.gatework}.`),
+  );
 }
 
 function holds({ weights, text, series }) {
-  const parts = [weights?.length ? "the trained network, its weights included" : "the equations of the network without its weights", text ? "the text it was shown" : series ? "the series" : null];
+  const parts = [
+    weights?.length ? "the trained network, its weights included" : "the equations of the network without its weights",
+    text ? "the text it was shown" : series ? "the series" : null,
+  ];
   return parts.filter(Boolean).join(", and ");
 }
 
 function saveUnit(app) {
-  const name = unitName(app.view.values), values = traceOf(app, app.view.values);
+  const name = unitName(app.view.values),
+    values = traceOf(app, app.view.values);
   const quoted = (piece) => `"${piece.replaceAll('"', '""')}"`;
-  const lines = Array.from(values, (value, t) => [t, quoted(app.reading.pieces[t]), app.reading.at(app.view.get("layer"), app.view.get("name"), app.view.get("unit"), t), value,
-    Number.isNaN(app.reading.surprise[t]) ? "" : app.reading.surprise[t]].join(","));
+  const lines = Array.from(values, (value, t) =>
+    [
+      t,
+      quoted(app.reading.pieces[t]),
+      app.reading.at(app.view.get("layer"), app.view.get("name"), app.view.get("unit"), t),
+      value,
+      Number.isNaN(app.reading.surprise[t]) ? "" : app.reading.surprise[t],
+    ].join(","),
+  );
   save(`${name}.csv`, ["step,piece,value,shown,surprise_bits", ...lines].join("\n") + "\n", "text/csv");
 }
 
 function saveFigures(app) {
   const { units, hypotheses, gates, flow, results, findings } = app.payload;
-  save("figures.json", JSON.stringify({ results, findings, hypotheses, units, gates, flow }, null, 1), "application/json");
+  save(
+    "figures.json",
+    JSON.stringify({ results, findings, hypotheses, units, gates, flow }, null, 1),
+    "application/json",
+  );
 }
 
 function save(name, text, type) {

@@ -60,10 +60,12 @@ export class Network {
 
   /** Natural log probabilities of the next token, from the output of the last layer. */
   logProbabilities(output) {
-    const { weight, bias } = this.head, y = new Float64Array(weight.shape[0]);
+    const { weight, bias } = this.head,
+      y = new Float64Array(weight.shape[0]);
     multiply(weight.data, output, y);
-    let largest = -Infinity, total = 0;
-    for (let i = 0; i < y.length; i++) largest = Math.max(largest, y[i] += bias.data[i]);
+    let largest = -Infinity,
+      total = 0;
+    for (let i = 0; i < y.length; i++) largest = Math.max(largest, (y[i] += bias.data[i]));
     for (let i = 0; i < y.length; i++) total += Math.exp(y[i] - largest);
     const log = largest + Math.log(total);
     return y.map((value) => value - log);
@@ -73,7 +75,8 @@ export class Network {
   clamp(held) {
     for (const cell of this.cells) cell.clamps.clear();
     for (const { layer, name, unit, value } of held) {
-      const cell = this.cells[layer], node = cell.names.get(name);
+      const cell = this.cells[layer],
+        node = cell.names.get(name);
       cell.clamps.set(node, [...(cell.clamps.get(node) ?? []), [unit, value]]);
     }
   }

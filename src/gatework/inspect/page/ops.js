@@ -41,7 +41,8 @@ function softmaxRow(row, y) {
 }
 
 function normRow(row, y) {
-  const centre = mean(row), width = deviation(row);
+  const centre = mean(row),
+    width = deviation(row);
   for (let i = 0; i < y.length; i++) y[i] = (row[i] - centre) / width;
 }
 

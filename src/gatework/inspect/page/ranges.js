@@ -19,19 +19,35 @@ export const within = ([low, high], least, most) => low >= least - 1e-9 && high 
 function reach(nodes, node, found, free) {
   const [a, b] = node.args.map((arg) => found[arg]);
   switch (node.op) {
-    case "number": return [node.value, node.value];
-    case "state": return free.has(node.name) ? ALL : [-1, 1];
-    case "sigmoid": case "softmax": return [0, 1];
-    case "tanh": return [-1, 1];
-    case "cumsum": return nodes[node.args[0]].op === "softmax" ? [0, 1] : ALL;
-    case "neg": return [-a[1], -a[0]];
-    case "relu": return [Math.max(a[0], 0), Math.max(a[1], 0)];
-    case "abs": return [0, Math.max(Math.abs(a[0]), Math.abs(a[1]))];
-    case "add": return mixture(nodes, node, found) ?? [a[0] + b[0], a[1] + b[1]];
-    case "sub": return [a[0] - b[1], a[1] - b[0]];
-    case "mul": return product4(a, b);
-    case "exp": case "softplus": case "sqrt": return [0, Infinity];
-    default: return ALL;
+    case "number":
+      return [node.value, node.value];
+    case "state":
+      return free.has(node.name) ? ALL : [-1, 1];
+    case "sigmoid":
+    case "softmax":
+      return [0, 1];
+    case "tanh":
+      return [-1, 1];
+    case "cumsum":
+      return nodes[node.args[0]].op === "softmax" ? [0, 1] : ALL;
+    case "neg":
+      return [-a[1], -a[0]];
+    case "relu":
+      return [Math.max(a[0], 0), Math.max(a[1], 0)];
+    case "abs":
+      return [0, Math.max(Math.abs(a[0]), Math.abs(a[1]))];
+    case "add":
+      return mixture(nodes, node, found) ?? [a[0] + b[0], a[1] + b[1]];
+    case "sub":
+      return [a[0] - b[1], a[1] - b[0]];
+    case "mul":
+      return product4(a, b);
+    case "exp":
+    case "softplus":
+    case "sqrt":
+      return [0, Infinity];
+    default:
+      return ALL;
   }
 }
 
@@ -53,7 +69,10 @@ function mixture(nodes, node, found) {
   return null;
 }
 
-const turns = ([a, b]) => [[a, b], [b, a]];
+const turns = ([a, b]) => [
+  [a, b],
+  [b, a],
+];
 
 /** Whether node q is 1 - p. */
 function isRest(nodes, p, q) {

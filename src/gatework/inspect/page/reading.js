@@ -10,10 +10,15 @@ export class Reading {
     this.done = 0;
     this.state = first;
     this.surprise = new Float32Array(this.length).fill(NaN); // bits, of each token given those before it
-    this.rows = network.cells.map((cell) => new Map(cell.program.named.map(([name, node]) => {
-      const size = cell.rows[node].length;
-      return [name, { size, data: new Float32Array(size * this.length) }];
-    })));
+    this.rows = network.cells.map(
+      (cell) =>
+        new Map(
+          cell.program.named.map(([name, node]) => {
+            const size = cell.rows[node].length;
+            return [name, { size, data: new Float32Array(size * this.length) }];
+          }),
+        ),
+    );
     this.held = [];
   }
 
@@ -34,7 +39,8 @@ export class Reading {
   }
 
   readOne() {
-    const t = this.done, { state, output } = this.network.step(this.input(t), this.state);
+    const t = this.done,
+      { state, output } = this.network.step(this.input(t), this.state);
     this.state = state;
     this.network.cells.forEach((cell, layer) => {
       for (const [name, { size, data }] of this.rows[layer]) data.set(cell.value(name).subarray(0, size), t * size);
@@ -54,10 +60,12 @@ export class Reading {
   /** The state before step t, from what was recorded. */
   stateBefore(t) {
     if (t === 0) return this.first;
-    return this.network.cells.map((cell, layer) => cell.program.states.map((state, index) => {
-      const { size, data } = this.rows[layer].get(state.name);
-      return Float64Array.from(data.subarray((t - 1) * size, t * size)).slice(0, this.first[layer][index].length);
-    }));
+    return this.network.cells.map((cell, layer) =>
+      cell.program.states.map((state, index) => {
+        const { size, data } = this.rows[layer].get(state.name);
+        return Float64Array.from(data.subarray((t - 1) * size, t * size)).slice(0, this.first[layer][index].length);
+      }),
+    );
   }
 
   /** Runs step t once more, so that the cells hold all values of it; returns the output of the last layer. */
@@ -77,8 +85,9 @@ export class Reading {
 
   /** Mean surprise in bits over what is read. */
   bits() {
-    let total = 0, count = 0;
-    for (let t = 1; t < this.done; t++) if (Number.isFinite(this.surprise[t])) total += this.surprise[t], count++;
+    let total = 0,
+      count = 0;
+    for (let t = 1; t < this.done; t++) if (Number.isFinite(this.surprise[t])) ((total += this.surprise[t]), count++);
     return total / count;
   }
 }

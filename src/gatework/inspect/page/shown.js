@@ -25,15 +25,18 @@ export const rgbOf = (kind, share) => rgb(kind === "gate" ? "gate" : "heat", sha
 
 /** All shown values of one unit over time. */
 export function traceOf(app, { layer, name, unit }) {
-  const { reading } = app, kind = app.kinds[layer].get(name), { size, data } = reading.rows[layer].get(name);
+  const { reading } = app,
+    kind = app.kinds[layer].get(name),
+    { size, data } = reading.rows[layer].get(name);
   return Float32Array.from({ length: reading.done }, (_, t) => asShown(kind, data[t * size + unit]));
 }
 
 /** The domain of a rescaled unit: its own extremes, about 0 for signed values; null for the fixed domain. */
 export function domainOf(kind, trace, rescale) {
   if (!rescale || !trace.length) return null;
-  let low = Infinity, high = -Infinity;
-  for (const value of trace) low = Math.min(low, value), high = Math.max(high, value);
+  let low = Infinity,
+    high = -Infinity;
+  for (const value of trace) ((low = Math.min(low, value)), (high = Math.max(high, value)));
   if (kind === "gate") return [low, high];
   const far = Math.max(Math.abs(low), Math.abs(high));
   return [-far, far];

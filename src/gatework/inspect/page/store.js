@@ -47,11 +47,13 @@ export function toHash(values) {
 
 /** What an address says of the view; only what this network and text have. */
 export function fromHash(hash, app) {
-  const parts = new URLSearchParams(hash.replace(/^#/, "")), found = {};
+  const parts = new URLSearchParams(hash.replace(/^#/, "")),
+    found = {};
   const unit = parseUnit(parts.get("unit"));
   if (unit && app.has(unit)) Object.assign(found, unit);
   for (const key of ["t", "from", "to"]) {
-    const text = parts.get(key), value = Number(text);
+    const text = parts.get(key),
+      value = Number(text);
     if (text && Number.isInteger(value) && value >= 0 && value < app.length) found[key] = value;
   }
   for (const key of ["sort", "mark"]) if (parts.has(key)) found[key] = parts.get(key);

@@ -9,12 +9,23 @@ const COLD = 50; // characters until a cold start is forgotten
 
 export function showText(app) {
   const { view } = app;
-  const found = section("text", app.thing === "text" ? "Text" : "Series", `The ${app.thing}, coloured by one unit`,
+  const found = section(
+    "text",
+    app.thing === "text" ? "Text" : "Series",
+    `The ${app.thing}, coloured by one unit`,
     `Every ${app.step} is coloured by what the chosen unit holds just after the network has read it. Hover to look, click to pin a place; drag to mark a stretch.`,
-    `With the ${app.thing} in focus, ← → move in time, ↑ ↓ go to other units, space plays.`);
+    `With the ${app.thing} in focus, ← → move in time, ↑ ↓ go to other units, space plays.`,
+  );
   const turner = make("p", { class: "pages" });
-  const grid = make("div", { id: "grid", class: app.thing, tabindex: "0", "data-grid": true, role: "slider",
-    "aria-label": `Place in the ${app.thing}`, "aria-valuemin": 0 });
+  const grid = make("div", {
+    id: "grid",
+    class: app.thing,
+    tabindex: "0",
+    "data-grid": true,
+    role: "slider",
+    "aria-label": `Place in the ${app.thing}`,
+    "aria-valuemin": 0,
+  });
   const note = make("p", { class: "small", id: "text-note" });
   found.append(turner, grid, note);
   const page = { from: 0, spans: [] };
@@ -69,20 +80,37 @@ function spanOf(app, t) {
   const piece = app.reading.pieces[t];
   const unseen = app.payload.vocabulary.unknown !== null && app.reading.inputs[t] === app.payload.vocabulary.unknown;
   const cold = !app.reading.warm && t < COLD;
-  return make("span", { "data-t": t, class: [unseen && "unseen", cold && "cold", visible(piece) !== piece && "mark"].filter(Boolean).join(" ") || null,
-    title: unseen ? "the network has never seen this character" : null }, visible(piece) || "▫");
+  return make(
+    "span",
+    {
+      "data-t": t,
+      class: [unseen && "unseen", cold && "cold", visible(piece) !== piece && "mark"].filter(Boolean).join(" ") || null,
+      title: unseen ? "the network has never seen this character" : null,
+    },
+    visible(piece) || "▫",
+  );
 }
 
 /** A step of a series: as tall as its value, hollow where it is missing. */
 function columnOf({ values, times }, t) {
-  const known = values.filter((value) => value !== null), low = Math.min(...known, 0), high = Math.max(...known, 0);
+  const known = values.filter((value) => value !== null),
+    low = Math.min(...known, 0),
+    high = Math.max(...known, 0);
   const tall = values[t] === null ? 1 : (values[t] - low) / (high - low || 1);
-  return make("span", { "data-t": t, title: `${times[t]}: ${values[t] ?? "missing"}`, class: values[t] === null ? "missing" : null, style: `height: ${(12 + 108 * tall).toFixed(0)}px` });
+  return make("span", {
+    "data-t": t,
+    title: `${times[t]}: ${values[t] ?? "missing"}`,
+    class: values[t] === null ? "missing" : null,
+    style: `height: ${(12 + 108 * tall).toFixed(0)}px`,
+  });
 }
 
 function paintSpans(app, { from, spans }) {
-  const { view, reading } = app, { layer, name, unit, rescale } = view.values, kind = app.kinds[layer].get(name);
-  const domain = domainOf(kind, traceOf(app, view.values), rescale), label = app.label(view.get("mark"));
+  const { view, reading } = app,
+    { layer, name, unit, rescale } = view.values,
+    kind = app.kinds[layer].get(name);
+  const domain = domainOf(kind, traceOf(app, view.values), rescale),
+    label = app.label(view.get("mark"));
   const underlined = label && app.isYesNo(label);
   spans.forEach((span, index) => {
     const t = from + index;
@@ -95,26 +123,37 @@ function paintSpans(app, { from, spans }) {
 }
 
 function noteOf(app) {
-  const { reading, payload } = app, mark = app.view.get("mark"), label = app.label(mark), notes = [];
+  const { reading, payload } = app,
+    mark = app.view.get("mark"),
+    label = app.label(mark),
+    notes = [];
   if (label && app.isYesNo(label)) notes.push(`Underlined: ${app.meaning(mark)}.`);
   if (app.thing === "series") return ["Each column is a step, as tall as its value.", ...notes].join(" ");
-  if (!reading.warm) notes.push(`The first ${COLD} characters are greyed: the network starts knowing nothing, and what it holds there is not yet typical.`);
-  if (payload.text && reading.length < payload.text.whole) notes.push(`Shown are ${whole(reading.length)} of ${whole(payload.text.whole)} characters.`);
+  if (!reading.warm)
+    notes.push(
+      `The first ${COLD} characters are greyed: the network starts knowing nothing, and what it holds there is not yet typical.`,
+    );
+  if (payload.text && reading.length < payload.text.whole)
+    notes.push(`Shown are ${whole(reading.length)} of ${whole(payload.text.whole)} characters.`);
   notes.push("· is a space, ↵ the end of a line.");
   return notes.join(" ");
 }
 
 function pages(app, turner, from) {
-  const { length } = app.reading, to = Math.min(from + SPANS, length);
+  const { length } = app.reading,
+    to = Math.min(from + SPANS, length);
   const turn = (by) => () => app.view.set({ t: Math.min(Math.max(from + by, 0), length - 1) });
   turner.hidden = length <= SPANS;
-  turner.replaceChildren(make("button", { onclick: turn(-SPANS), disabled: from === 0 }, "◂ earlier"),
+  turner.replaceChildren(
+    make("button", { onclick: turn(-SPANS), disabled: from === 0 }, "◂ earlier"),
     ` characters ${whole(from)} to ${whole(to)} of ${whole(length)} `,
-    make("button", { onclick: turn(SPANS), disabled: to === length }, "later ▸"));
+    make("button", { onclick: turn(SPANS), disabled: to === length }, "later ▸"),
+  );
 }
 
 function listen(app, grid) {
-  const { view } = app, at = (event) => event.target.dataset?.t;
+  const { view } = app,
+    at = (event) => event.target.dataset?.t;
   let begun = null;
   grid.addEventListener("pointerover", (event) => {
     const t = at(event);
@@ -123,9 +162,12 @@ function listen(app, grid) {
     view.set({ hover: Number(t) });
   });
   grid.addEventListener("pointerleave", () => view.set({ hover: null }));
-  grid.addEventListener("pointerdown", (event) => { begun = at(event) === undefined ? null : Number(at(event)); });
+  grid.addEventListener("pointerdown", (event) => {
+    begun = at(event) === undefined ? null : Number(at(event));
+  });
   grid.addEventListener("click", (event) => {
-    const t = at(event), marked = view.get("from") !== null && begun !== Number(t);
+    const t = at(event),
+      marked = view.get("from") !== null && begun !== Number(t);
     begun = null;
     if (t !== undefined && !marked) view.set({ t: Number(t), from: null, to: null });
   });
@@ -134,7 +176,9 @@ function listen(app, grid) {
 /** Scrolls inside the box alone, never the page. */
 function scrollTo(box, span) {
   if (!span) return;
-  const top = span.offsetTop, left = span.offsetLeft;
-  if (left < box.scrollLeft || left > box.scrollLeft + box.clientWidth - 12) box.scrollLeft = left - box.clientWidth / 2;
+  const top = span.offsetTop,
+    left = span.offsetLeft;
+  if (left < box.scrollLeft || left > box.scrollLeft + box.clientWidth - 12)
+    box.scrollLeft = left - box.clientWidth / 2;
   if (top < box.scrollTop || top > box.scrollTop + box.clientHeight - 24) box.scrollTop = top - box.clientHeight / 2;
 }

@@ -14,7 +14,8 @@ export function encode(vocabulary, text) {
     const ids = [...new TextEncoder().encode(text)];
     return { ids, pieces: ids.map(spellByte) };
   }
-  const pieces = vocabulary.kind === "word" ? text.match(WORDS) ?? [] : [...text], index = indexOf(vocabulary);
+  const pieces = vocabulary.kind === "word" ? (text.match(WORDS) ?? []) : [...text],
+    index = indexOf(vocabulary);
   return { ids: pieces.map((piece) => index.get(piece) ?? vocabulary.unknown), pieces };
 }
 

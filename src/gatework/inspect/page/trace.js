@@ -3,7 +3,11 @@ import { onTheme, token } from "./colours.js";
 import { figure, make, visible } from "./dom.js";
 import { asShown, domainOf, nameShown, traceOf } from "./shown.js";
 
-const HEIGHT = 180, STEP = 9, BASE = 128, LETTERS = 146, MOST = 10; // pixels; bits of surprise that fill their strip
+const HEIGHT = 180,
+  STEP = 9,
+  BASE = 128,
+  LETTERS = 146,
+  MOST = 10; // pixels; bits of surprise that fill their strip
 
 export function showTrace(app, parent) {
   const { view } = app;
@@ -11,21 +15,24 @@ export function showTrace(app, parent) {
   const caption = make("p", { class: "small", id: "trace-note" });
   parent.append(make("h3", null, "The same unit as a curve"), canvas, caption);
   const paint = () => {
-    const width = Math.max(parent.clientWidth, 200), sharp = window.devicePixelRatio || 1;
+    const width = Math.max(parent.clientWidth, 200),
+      sharp = window.devicePixelRatio || 1;
     canvas.width = width * sharp;
     canvas.height = HEIGHT * sharp;
     canvas.style.width = `${width}px`;
     canvas.style.height = `${HEIGHT}px`;
     const pen = canvas.getContext("2d");
     pen.scale(sharp, sharp);
-    const shown = Math.floor(width / STEP), t = view.get("t");
+    const shown = Math.floor(width / STEP),
+      t = view.get("t");
     const from = Math.max(0, Math.min(t - (shown >> 1), app.reading.done - shown));
     paintTrace(app, pen, width, from, Math.min(app.reading.done, from + shown));
     canvas.setAttribute("aria-label", summary(app, from, from + shown));
     caption.textContent = captionOf(app);
   };
   canvas.addEventListener("click", (event) => {
-    const width = canvas.clientWidth, shown = Math.floor(width / STEP);
+    const width = canvas.clientWidth,
+      shown = Math.floor(width / STEP);
     const from = Math.max(0, Math.min(view.get("t") - (shown >> 1), app.reading.done - shown));
     view.set({ t: Math.min(from + Math.floor(event.offsetX / STEP), app.reading.done - 1) });
   });
@@ -36,11 +43,18 @@ export function showTrace(app, parent) {
 }
 
 function paintTrace(app, pen, width, from, to) {
-  const { view, reading } = app, { layer, name, unit, rescale, t } = view.values, kind = app.kinds[layer].get(name);
+  const { view, reading } = app,
+    { layer, name, unit, rescale, t } = view.values,
+    kind = app.kinds[layer].get(name);
   const [low, high] = domainOf(kind, traceOf(app, view.values), rescale) ?? (kind === "gate" ? [0, 1] : [-1, 1]);
-  const y = (value) => BASE - 6 - ((value - low) / (high - low || 1)) * (BASE - 12), x = (step) => (step - from + 0.5) * STEP;
-  const label = app.label(view.get("mark")), banded = label && app.isYesNo(label);
-  const fill = (colour, ...box) => { pen.fillStyle = colour; pen.fillRect(...box); };
+  const y = (value) => BASE - 6 - ((value - low) / (high - low || 1)) * (BASE - 12),
+    x = (step) => (step - from + 0.5) * STEP;
+  const label = app.label(view.get("mark")),
+    banded = label && app.isYesNo(label);
+  const fill = (colour, ...box) => {
+    pen.fillStyle = colour;
+    pen.fillRect(...box);
+  };
   for (let step = from; step < to; step++) {
     if (banded && label[step]) fill(token("--band"), x(step) - STEP / 2, 0, STEP, BASE);
     if (step === t || step === view.get("hover")) fill(token("--here"), x(step) - STEP / 2, 0, STEP, HEIGHT);
@@ -54,7 +68,8 @@ function paintTrace(app, pen, width, from, to) {
     pen.stroke();
   };
   if (label && !banded) {
-    const least = Math.min(...label), most = Math.max(...label);
+    const least = Math.min(...label),
+      most = Math.max(...label);
     stroke(token("--other"), (step) => y(low + ((label[step] - least) / (most - least || 1)) * (high - low)));
   }
   stroke(token("--curve"), (step) => y(asShown(kind, reading.at(layer, name, unit, step))));
@@ -62,10 +77,13 @@ function paintTrace(app, pen, width, from, to) {
   pen.textAlign = "center";
   for (let step = from; step < to; step++) {
     pen.fillStyle = token("--text");
-    const long = app.step === "step" || app.step === "word", every = long ? 10 : 1, piece = visible(reading.pieces[step]) || "▫";
+    const long = app.step === "step" || app.step === "word",
+      every = long ? 10 : 1,
+      piece = visible(reading.pieces[step]) || "▫";
     if ((step - from) % every === every >> 1) pen.fillText(long ? piece.slice(0, 10) : [...piece][0], x(step), LETTERS);
     const bits = Math.min(reading.surprise[step] / MOST, 1);
-    if (bits > 0) fill(token("--surprise"), x(step) - STEP / 2 + 1, LETTERS + 5, STEP - 2, bits * (HEIGHT - LETTERS - 6));
+    if (bits > 0)
+      fill(token("--surprise"), x(step) - STEP / 2 + 1, LETTERS + 5, STEP - 2, bits * (HEIGHT - LETTERS - 6));
   }
   pen.fillStyle = token("--soft");
   pen.textAlign = "left";
@@ -74,16 +92,22 @@ function paintTrace(app, pen, width, from, to) {
 }
 
 function captionOf(app) {
-  const { layer, name, mark } = app.view.values, kind = app.kinds[layer].get(name);
-  const label = app.label(mark), shown = label && app.isYesNo(label) ? "The band behind shows" : "The other curve, from its least to its most, shows";
+  const { layer, name, mark } = app.view.values,
+    kind = app.kinds[layer].get(name);
+  const label = app.label(mark),
+    shown =
+      label && app.isYesNo(label) ? "The band behind shows" : "The other curve, from its least to its most, shows";
   const band = label ? ` ${shown} ${app.meaning(mark)}.` : "";
-  const bars = app.network.head ? " Bars below the characters: how surprised the network was by each, up to 10 bits." : "";
+  const bars = app.network.head
+    ? " Bars below the characters: how surprised the network was by each, up to 10 bits."
+    : "";
   return `The curve is ${nameShown(kind, name)} of the chosen unit.${band}${bars}`;
 }
 
 function summary(app, from, to) {
   const values = traceOf(app, app.view.values).subarray(from, to);
   if (!values.length) return "nothing read yet";
-  const low = values.reduce((a, b) => Math.min(a, b)), high = values.reduce((a, b) => Math.max(a, b));
+  const low = values.reduce((a, b) => Math.min(a, b)),
+    high = values.reduce((a, b) => Math.max(a, b));
   return `Between ${from} and ${to - 1} the unit lies between ${figure(low)} and ${figure(high)}.`;
 }
