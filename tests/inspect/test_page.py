@@ -177,8 +177,10 @@ def test_a_finding_leads_to_its_unit(opened: Callable[..., Seen]) -> None:
 
 
 def test_what_a_page_did_not_find_it_says(opened: Callable[..., Seen], model: Toy) -> None:
-    missed = [model.payload["hypotheses"][0] | {"found": False}]
-    assert "2.0 minutes" in opened(changes={"hypotheses": missed, "findings": []}).page.text_content("#none-found")
+    missed = [model.payload["hypotheses"][0] | {"found": False, "enough": False, "episodes": 14, "needed": 20}]
+    page = opened(changes={"hypotheses": missed, "findings": []}).page
+    assert "2.0 minutes" in page.text_content("#none-found")
+    assert "too rare here: 14 times in a half, 20 needed" in page.text_content("#finder table")
 
 
 def test_a_valve_is_open_as_far_as_its_gate(opened: Callable[..., Seen], model: Toy) -> None:

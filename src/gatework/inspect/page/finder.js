@@ -63,7 +63,7 @@ function hypothesisTable(app, hypotheses) {
           : (best ?? "–");
     return [
       make("span", { title: each.name }, each.meaning ?? each.name),
-      make("b", { class: passed ? "yes" : "no" }, passed ? "found" : "not found"),
+      make("b", { class: passed ? "yes" : "no" }, passed ? "found" : whyNot(each)),
       pick,
       `${figure(labels?.a)} / ${figure(labels?.b)}`,
       figure(each.null95),
@@ -88,6 +88,14 @@ function hypothesisTable(app, hypotheses) {
     ],
     rows,
   );
+}
+
+/** Why nothing was found: a thing that hardly occurs cannot be told from chance. */
+function whyNot({ enough, episodes, needed, prevalence }) {
+  if (enough !== false) return "not found";
+  return episodes < needed
+    ? `too rare here: ${episodes} times in a half, ${needed} needed`
+    : `too rare here: ${(100 * prevalence).toFixed(1)} % of a half, 1 % needed`;
 }
 
 function searchBox(app) {
