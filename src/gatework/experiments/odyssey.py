@@ -20,13 +20,7 @@ SETTINGS: Mapping[str, dict[str, Any]] = {
         "quick": {"sequences": 10_000},
         "tiny": {"sequences": 64, "test": 32},
     },
-    "continual Reber": {
-        "piece": 50,
-        "sequences": 40_000,
-        "without_error": 500_000,
-        "quick": {"sequences": 15_000, "symbols": 10_000},
-        "tiny": {"batch": 4, "sequences": 16, "symbols": 2000},
-    },
+    "continual Reber": continual_reber.PLAN,
 }
 VARIANTS = {  # cell -> what it is, and the verdict
     "peephole_lstm": ("vanilla", "the measure of the others"),
@@ -53,7 +47,10 @@ EXPERIMENT = Experiment(
         "Greff et al. 2017 (verdicts read in the source; theirs are on speech, handwriting and music, with "
         "hyperparameters searched for each variant)"
     ),
-    batched="one setting for all: 16 units, Adam at .01, batches of 32, forget gates that start at b_f = 1",
+    batched=(
+        "one setting for all: 16 units, Adam at .01, batches of 32, forget gates that start at b_f = 1; for the "
+        "continual grammar that of its own experiment"
+    ),
     shows=(
         "Whether the verdicts carry over to tasks made to need a long memory. A network without a forget gate keeps "
         "what it should in adding and temporal order, and fails where something has to be forgotten."
