@@ -54,10 +54,11 @@ export class App {
     return this.reading?.length ?? 0;
   }
 
-  /** Where to begin: the first unit that was found to follow something, else the first of the memory. */
+  /** Where to begin: the unit asked for, the first that follows something, the nearest to that, or the first of the memory. */
   firstUnit() {
     if (!this.network) return {};
-    const hit = [...this.found.values()].find((each) => this.isFound(each) && this.has(parseUnit(each.best?.[0])));
+    const looked = [...this.found.values()].filter((each) => this.has(parseUnit(each.best?.[0])));
+    const hit = looked.find((each) => this.isFound(each)) ?? looked[0];
     const asked = this.parse(this.payload.unit),
       begin = { t: hit ? this.firstPlace(hit.name) : Math.min(this.length - 1, 100) };
     if (asked) return { ...asked, ...begin };

@@ -19,7 +19,11 @@ function profiles(app, { layer, name }) {
   });
 }
 
-const dot = (a, b) => a.reduce((total, value, k) => total + value * b[k], 0);
+function dot(a, b) {
+  let total = 0;
+  for (let k = 0; k < a.length; k++) total += a[k] * b[k];
+  return total;
+}
 
 /** A walk from unit to the most alike unit not yet visited, whatever the sign. */
 function byLikeness(app, values) {
