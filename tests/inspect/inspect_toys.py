@@ -28,12 +28,12 @@ def write_code(folder: Path, lines: int = 60, name: str = "code.py") -> Path:
 
 
 def trained(out: Path, text: Path, cell: str = "lstm", **options: Any) -> Path:
-    """A run that was trained for a moment; options go to its shape, "level" to the text."""
-    level = options.pop("level", "char")
+    """A run that was trained for a moment; options go to its shape, "level" and "documents" to the text."""
+    read = {name: options.pop(name) for name in ("level", "documents") if name in options}
     shape = Shape(**{"hidden": 8, "embedding": 5, **options})
     settings = Settings(steps=4, warmup=1, save_every=1000.0)
     train_text(
-        Text((str(text),), level=level, splits=(0.8, 0.1, 0.1)),
+        Text((str(text),), splits=(0.8, 0.1, 0.1), **read),
         out,
         gw.cells[cell],
         settings,

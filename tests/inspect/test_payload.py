@@ -153,3 +153,31 @@ def test_two_tokens_are_enough(place: Path) -> None:
     assert payload["flow"] is None
     assert payload["hypotheses"] == []
     assert "too little" in " ".join(payload["findings"])
+
+
+@pytest.mark.parametrize(
+    ("cell", "options"),
+    [
+        ("slstm", {}),
+        ("nested_lstm", {"residual": True, "layers": 2}),
+        ("lstm", {"projection": 3, "zoneout": {"c": 0.1}}),
+        ("rnn", {"initial": "learned", "layers": 2}),
+        ("gru", {"engine": "native"}),
+    ],
+    ids=lambda given: given if isinstance(given, str) else "-".join(given) or "plain",
+)
+def test_any_model_has_a_page(tmp_path: Path, cell: str, options: dict[str, object]) -> None:
+    text = write_code(tmp_path)
+    payload, _ = collect(trained(tmp_path / "run", text, cell, **options), str(text))
+    assert json.dumps(payload, allow_nan=False)
+    assert payload["flow"]["share"]["50"] >= 1
+    assert any(unit["half_median"] for unit in payload["units"])
+
+
+def test_documents_on_conditions_are_read_as_plain_text(tmp_path: Path) -> None:
+    lines = [json.dumps({"text": code(3), "condition": name}) for name in "ab" * 60]
+    (tmp_path / "texts.jsonl").write_text("\n".join(lines))
+    run = trained(tmp_path / "run", tmp_path / "texts.jsonl", documents=True)
+    payload, _ = collect(run, str(write_code(tmp_path)))
+    assert payload["vocabulary"]["tokens"][-1] == "<end>"
+    assert payload["text"]["measured"] == len(code())

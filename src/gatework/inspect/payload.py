@@ -92,6 +92,7 @@ def state_json(state: tuple[Tensor, ...] | None) -> list[list[list[list[float]]]
 def check(model: LanguageModel, ids: Tensor, state: Any) -> Payload:
     """What Python finds at some places of the stretch: the last layer's output [H], log p of the token that follows."""
     model = copy.deepcopy(model).double()  # as the page computes
+    model.recurrent.engine = "auto"  # one asked for by name may not
     state = None if state is None else tuple(part.double() for part in state)
     last = min(CHECKED, len(ids) - 1)
     at = sorted({round(last * (k + 1) / CHECKS) - 1 for k in range(CHECKS)} - {-1}) or [0]
