@@ -1,16 +1,22 @@
 """What the documents say is run: Python blocks, and console blocks with what they print."""
 
+import io
 import os
 import re
 import runpy
+import shlex
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
+from gatework.cli import main
+
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OF_THE_SHELL = re.compile(r"[|<>&;$`*?~\n]")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -40,26 +46,39 @@ def test_the_python_of_a_document_runs(document: Path) -> None:
     exec(compile(code, str(document), "exec"), {"__name__": "document"})
 
 
+def ended(command: str) -> tuple[int, str]:
+    """The exit status of a command and what it printed; gatework alone is called in this process, which has it."""
+    words = shlex.split(command)
+    if words[0] != "gatework" or OF_THE_SHELL.search(command):
+        done = subprocess.run(
+            ["bash", "-c", command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        )
+        return done.returncode, done.stdout
+    printed = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+    sys.argv = words
+    with redirect_stdout(printed), redirect_stderr(printed), pytest.raises(SystemExit) as end:
+        main()
+    assert isinstance(end.value.code, int)
+    return end.value.code, printed.buffer.getvalue().decode()
+
+
 @pytest.mark.parametrize("document", with_blocks("console"), ids=lambda path: path.name)
-def test_the_commands_of_a_document_print_what_it_shows(document: Path, tmp_path: Path) -> None:
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
-    environment |= {"COLUMNS": "120", "TERM": "dumb"}
+def test_the_commands_of_a_document_print_what_it_shows(
+    document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    for name, value in {"PATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "120", "TERM": "dumb"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     for block in blocks(document, "console"):
         for command, printed in commands(block):
-            done = subprocess.run(
-                ["bash", "-c", command],
-                cwd=tmp_path,
-                env=environment,
-                text=True,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
-            wrong = "error" if re.match(r"gatework.*: ", printed) else ""
-            assert (done.returncode == 2) if wrong else (done.returncode == 0), f"$ {command}\n{done.stdout}"
-            assert re.fullmatch(as_pattern(printed), done.stdout.strip(), re.DOTALL), (
-                f"$ {command}\nshown:\n{printed}\n\nprinted:\n{done.stdout}"
+            status, told = ended(command)
+            wrong = re.match(r"gatework.*: ", printed)
+            assert (status == 2) if wrong else (status == 0), f"$ {command}\n{told}"
+            assert re.fullmatch(as_pattern(printed), told.strip(), re.DOTALL), (
+                f"$ {command}\nshown:\n{printed}\n\nprinted:\n{told}"
             )
 
 
