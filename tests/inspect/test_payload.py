@@ -166,7 +166,8 @@ def test_two_tokens_are_enough(place: Path) -> None:
     ],
     ids=lambda given: given if isinstance(given, str) else "-".join(given) or "plain",
 )
-def test_any_model_has_a_page(tmp_path: Path, cell: str, options: dict[str, object]) -> None:
+def test_any_model_has_a_page(tmp_path: Path, cell: str, options: dict[str, object], monkeypatch: object) -> None:
+    monkeypatch.setattr("gatework.inspect.collect.drawn", lambda _: "")  # type: ignore[attr-defined]
     text = write_code(tmp_path)
     payload, _ = collect(trained(tmp_path / "run", text, cell, **options), str(text))
     assert json.dumps(payload, allow_nan=False)
