@@ -34,7 +34,7 @@ function between(stops, share) {
 const made = new Map();
 
 /** The colours of a scale ("text", "heat" or "gate") in the present theme: STEPS + 1 triples of red, green, blue. */
-function ladder(scale) {
+export function ladder(scale) {
   const key = `${scale} ${isDark()}`;
   if (!made.has(key)) {
     const stops = SCALES[isDark() ? "dark" : "light"][scale];
@@ -46,11 +46,13 @@ function ladder(scale) {
   return made.get(key);
 }
 
-/** Red, green, blue of a share from 0 to 1 of a scale. */
-export function rgb(scale, share) {
-  const place = Math.round(Math.min(Math.max(share, 0), 1) * STEPS);
-  return ladder(scale)[Number.isNaN(place) ? 0 : place];
+/** Where on a ladder a share from 0 to 1 stands. */
+export function rung(share) {
+  return share >= 0 ? Math.round(Math.min(share, 1) * STEPS) : 0;
 }
+
+/** Red, green, blue of a share from 0 to 1 of a scale. */
+export const rgb = (scale, share) => ladder(scale)[rung(share)];
 
 export const css = (scale, share) => `rgb(${rgb(scale, share).join(", ")})`;
 

@@ -1,8 +1,8 @@
 // Section 5: all units of one value over the text as a heat map, in a chosen order.
-import { onTheme } from "./colours.js";
+import { onTheme, rung } from "./colours.js";
 import { figure, make, section } from "./dom.js";
 import { orderOf, ordersFor } from "./order.js";
-import { asShown, domainOf, nameShown, rgbOf, shareOf, traceOf } from "./shown.js";
+import { asShown, domainOf, heatOf, nameShown, shareOf, traceOf } from "./shown.js";
 import { unitName } from "./store.js";
 
 export function showHeat(app) {
@@ -114,16 +114,18 @@ function paintMap(app, canvas, order) {
   canvas.width = width;
   canvas.height = order.length;
   const pen = canvas.getContext("2d"),
-    image = pen.createImageData(width, order.length);
+    image = pen.createImageData(width, order.length),
+    pixels = image.data,
+    colours = heatOf(kind);
   order.forEach((unit, y) => {
     const domain = rescale ? domainOf(kind, traceOf(app, { layer, name, unit }), true) : null;
     for (let t = 0; t < reading.done; t++) {
-      const [r, g, b] = rgbOf(kind, shareOf(kind, asShown(kind, data[t * size + unit]), domain)),
+      const colour = colours[rung(shareOf(kind, asShown(kind, data[t * size + unit]), domain))],
         place = 4 * (y * width + t);
-      image.data[place] = r;
-      image.data[place + 1] = g;
-      image.data[place + 2] = b;
-      image.data[place + 3] = 255;
+      pixels[place] = colour[0];
+      pixels[place + 1] = colour[1];
+      pixels[place + 2] = colour[2];
+      pixels[place + 3] = 255;
     }
   });
   pen.putImageData(image, 0, 0);

@@ -1,5 +1,5 @@
 // A value as it is shown: a gate as it is, a bounded value as it is, any other as its tanh; how it is called in words.
-import { css, gradient, rgb } from "./colours.js";
+import { css, gradient, ladder, rgb } from "./colours.js";
 import { intervals, kindOf } from "./ranges.js";
 
 /** For every layer a map from the name of a value to its kind: "gate", "signed" or "free". */
@@ -21,7 +21,7 @@ export function shareOf(kind, shown, domain) {
 }
 
 export const colourOf = (kind, share) => css(kind === "gate" ? "gate" : "text", share);
-export const rgbOf = (kind, share) => rgb(kind === "gate" ? "gate" : "heat", share);
+export const heatOf = (kind) => ladder(kind === "gate" ? "gate" : "heat");
 
 /** All shown values of one unit over time. */
 export function traceOf(app, { layer, name, unit }) {
