@@ -20,7 +20,8 @@ def main(seed: int = 0, **options: object) -> float:
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=1 / 3, stratify=y, random_state=seed)
 
     began = time.perf_counter()
-    model = gw.SequenceClassifier(random_state=seed, **options).fit(X_train, y_train)  # type: ignore[arg-type]
+    chosen = {"summary": "mean", **options}  # no row says more than another, the last no more than the first
+    model = gw.SequenceClassifier(random_state=seed, **chosen).fit(X_train, y_train)  # type: ignore[arg-type]
     print(f"{model}: {len(y_train):,} digits learnt in {time.perf_counter() - began:.1f} s")
 
     report = class_report(range(10), y_test, np.asarray(model.predict(X_test)))

@@ -69,7 +69,7 @@ def draw_one(axis: Any, series: Series, forecast: Forecast, levels: Sequence[flo
     )
     for place, level in enumerate(reversed(levels)):  # the widest first, below the others
         low, high = map(joined, forecast.band(level))
-        shade = 0.2 + 0.2 * place / max(1, len(levels) - 1)
+        shade = 0.4 * (place + 1) / len(levels)
         axis.fill_between(times, low, high, color=AHEAD, alpha=shade, linewidth=0, label=f"{level:g} % band")
     axis.plot(times, joined(forecast.median), color=AHEAD, linewidth=1.6, label="median")
     axis.set_title(series.id, fontsize=9)
