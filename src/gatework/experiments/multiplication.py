@@ -53,8 +53,8 @@ EXPERIMENT = Experiment(
     ),
     seeds=3,
     trial=trial,
-    shows="Both networks with a memory get there, the LSTM of today in fewer sequences; what is wrong afterwards, in "
-    "2560 sequences, lies near the bound itself, as in the paper. The plain RNN does not leave the error of the "
-    "constant answer.",
+    shows="The LSTM of today gets there with every seed. The network of 1997, four cells, does with one and ends near "
+    "the bound with the others: it was given 150,000 sequences, an eighth of what the paper's needed. The plain "
+    "RNN does not leave the error of the constant answer.",
     axes=("sequences", "mean absolute error"),
 )
