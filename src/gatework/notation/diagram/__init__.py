@@ -2,7 +2,8 @@
 
 elements, labels   what is shown: gates, valves, sums, functions, and what flows into each
 columns, heights   in which column, in what order, at which height
-routes, layout     the lines between them; all of it in pixels
+routes, plans      the lines between them, and which order is the best
+layout             all of it in pixels
 to_svg             as SVG
 """
 

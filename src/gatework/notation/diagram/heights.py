@@ -9,8 +9,17 @@ from gatework.notation.diagram.shapes import height
 
 GAP, LINE_GAP, FOOT_GAP, MARKED_GAP = 16.0, 13.0, 9.0, 18.0
 BUS_GAP, BUS_STEP, BUS = 22.0, 34.0, 3.0  # x and h enter below the gates that read them
-MEMORY, WIRE, MAIN, FOOT, TAP, STEM = 12.0, 4.0, 3.0, 2.0, 0.4, 0.7  # what a line's height is worth, by where it ends
+MEMORY, WIRE, MAIN, FOOT, TAP, STEM, STACK = (
+    12.0,
+    4.0,
+    3.0,
+    2.0,
+    0.4,
+    0.7,
+    0.05,
+)  # what a line's height is worth, by where it ends
 
+BENT = 20.0  # what it costs beside the way that a line has to turn
 ALONE = 99.0  # no tie is as strong
 NOWHERE: dict[int, float] = {}
 ROUNDS = 40
@@ -57,15 +66,13 @@ class Heights:
                 self.below[upper], self.over[lower] = (lower, apart), (upper, apart)
                 self.y[lower] = self.y[upper] + apart
         self.levels: dict[float, list[frozenset[int]]] = {}
-        self.ties: list[Tie] = []
-        for c, column in enumerate(rows):
-            self.tie_feet(c, column)
-            if c + 1 < len(rows):
-                self.tie_lines(c, memory, buses)
         self.held: list[list[Tie]] = [[] for _ in self.y]
-        for tie in self.ties:
-            self.held[tie.a].append(tie)
-            self.held[tie.b].append(tie)
+        for c in range(len(rows) - 1):
+            self.tie_lines(c, memory, buses)
+
+    def tie(self, tie: Tie) -> None:
+        self.held[tie.a].append(tie)
+        self.held[tie.b].append(tie)
 
     def tie_lines(self, c: int, memory: Collection[int], buses: Collection[int]) -> None:
         begin = starts(self.rows[c])
@@ -76,25 +83,30 @@ class Heights:
             if under:  # below the gates, in the order of the column
                 level = sum(other in buses for other, place in begin.items() if place < begin[net])
                 apart = height(self.rows[c + 1][gates[-1]]) / 2 + BUS_GAP + BUS_STEP * level
-                self.ties.append(Tie(self.index[c + 1, gates[-1]], start, BUS, apart, at_least=c > 0))
+                self.tie(Tie(self.index[c + 1, gates[-1]], start, BUS, apart, at_least=c > 0))
             for place in places:
                 slot = self.rows[c + 1][place]
                 if not (under and place in gates):
-                    self.ties.append(Tie(start, self.index[c + 1, place], weight_of(slot, net, memory)))
+                    self.tie(Tie(start, self.index[c + 1, place], weight_of(slot, net, memory)))
 
-    def tie_feet(self, c: int, column: Sequence[Slot]) -> None:
-        for r in range(len(column) - 1):
-            upper, lower = column[r], column[r + 1]
-            if {upper.kind, lower.kind} >= {"element", "foot"}:
-                self.ties.append(Tie(self.index[c, r], self.index[c, r + 1], STEM, separation(upper, lower)))
+    def tie_neighbours(self, *, feet: bool) -> None:
+        """Holds feet to their elements, or all other neighbours together."""
+        for c, column in enumerate(self.rows):
+            for r in range(len(column) - 1):
+                upper, lower = column[r], column[r + 1]
+                if ({upper.kind, lower.kind} >= {"element", "foot"}) == feet:
+                    weight = STEM if feet else STACK
+                    self.tie(Tie(self.index[c, r], self.index[c, r + 1], weight, separation(upper, lower)))
 
     # -- descent
 
     def settle(self) -> dict[Row, float]:
-        """The height of every row."""
-        for _ in range(ROUNDS):
-            if not sum(self.improve(number) for number in range(len(self.y))):
-                break
+        """The height of every row: first for straight lines, then close together as far as these stay."""
+        for feet in (True, False):
+            self.tie_neighbours(feet=feet)
+            for _ in range(ROUNDS):
+                if not sum(self.improve(number) for number in range(len(self.y))):
+                    break
         top = min(self.y)
         return {row: self.y[number] - top for row, number in self.index.items()}
 
@@ -102,7 +114,7 @@ class Heights:
         """Moves a row, or what lies level with it, to where one of its ties is content."""
         for group in self.groups(number):
             moves = {
-                round(self.gap(tie, member), 3)
+                round(self.gap(tie, member, exactly=True), 3)
                 for member in group
                 for tie in self.held[member]
                 if not (tie.a in group and tie.b in group)
@@ -112,10 +124,10 @@ class Heights:
                     return True
         return False
 
-    def gap(self, tie: Tie, member: int) -> float:
-        """How far `member` must move for the tie to be content."""
+    def gap(self, tie: Tie, member: int, *, exactly: bool = False) -> float:
+        """How far `member` must move for the tie to be content, or just so."""
         away = self.y[tie.b] - tie.apart - self.y[tie.a]
-        if tie.at_least and away > 0:
+        if tie.at_least and away > 0 and not exactly:
             return 0.0
         return away if member == tie.a else -away
 
@@ -189,7 +201,8 @@ class Heights:
         a = self.y[tie.a] + shift.get(tie.a, 0.0)
         b = self.y[tie.b] + shift.get(tie.b, 0.0)
         away = max(0.0, a + tie.apart - b) if tie.at_least else abs(b - a - tie.apart)
-        return tie.weight * (away + (6.0 if away > 1e-6 else 0.0))
+        bent = away > 1e-6 and not tie.apart and tie.weight > TAP
+        return tie.weight * (away + BENT * bent)
 
 
 def weight_of(slot: Slot, net: int, memory: Collection[int]) -> float:

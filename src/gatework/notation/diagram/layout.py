@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gatework.notation.diagram.columns import Columns, Slot, buses, orders, slots, starts
-from gatework.notation.diagram.elements import Element, elements, memory_nets
-from gatework.notation.diagram.heights import heights
-from gatework.notation.diagram.routes import Route, meetings, routes, strongest, wire_styles
+from gatework.notation.diagram.columns import Slot, orders, slots, starts
+from gatework.notation.diagram.elements import Element, elements
+from gatework.notation.diagram.plans import Plan, Stem
+from gatework.notation.diagram.routes import Route, strongest
 from gatework.notation.diagram.shapes import size
 from gatework.notation.program import Program
 
 MARGIN, TRACK, SIDE, NAMED, NARROWEST = 18.0, 13.0, 14.0, 28.0, 34.0
-CROSSING, BEND, FAR, WIDE = 3.0, 1.5, 1 / 120, 0.2  # what makes one plan worse than another
 TRIED = 6  # orders of the columns that are laid out to the end
 
 
@@ -83,38 +82,6 @@ def drawing(program: Program) -> Drawing:
     return Draughtsman(min(reversed(plans), key=lambda plan: plan.cost)).drawing()
 
 
-class Plan:
-    """The rows, heights and tracks that follow from one order of the columns, and what they cost."""
-
-    def __init__(self, found: Sequence[Element], columns: Columns) -> None:
-        memory = memory_nets(found)
-        self.rows, self.y = heights(columns, memory, buses(found))
-        self.styles = wire_styles(self.rows, memory)
-        self.routes = [
-            routes(self.rows[c], self.rows[c + 1], self.y, c, self.styles[c + 1], memory)
-            for c in range(len(self.rows) - 1)
-        ]
-        self.crossings = 0
-        self.cost = WIDE * len(self.rows)
-        for between in self.routes:
-            self.measure(between)
-
-    def measure(self, between: Sequence[Route]) -> None:
-        """Adds what the lines between two columns cost."""
-        for *_, paid in meetings(order(between), [route for route in between if route.track < 0]):
-            self.crossings += 1
-            self.cost += CROSSING * paid
-        for route in between:
-            low, high = route.span
-            bends = sum(not end.tap and abs(end.y - route.y) > 1 for end in route.ends)
-            self.cost += FAR * (high - low) + BEND * bends
-
-
-def order(between: Sequence[Route]) -> list[Route]:
-    """The routes that are not straight, from the left."""
-    return sorted((route for route in between if route.track >= 0), key=lambda route: route.track)
-
-
 class Draughtsman:
     """Draws a plan: places the elements, then the lines column by column."""
 
@@ -133,6 +100,8 @@ class Draughtsman:
                 self.draw_route(c, route, between)
         for c in range(len(self.rows)):
             self.draw_column(c)
+        for stem in self.plan.stems:
+            self.draw_stem(stem)
         lowest = [box.y + box.height / 2 for box in self.boxes] + [y for line in self.lines for _, y in line.points]
         return Drawing(
             width=self.right[-1] + MARGIN,
@@ -191,10 +160,14 @@ class Draughtsman:
         x, track = self.start_x(c, route.net), self.track_x(c, route)
         for end in route.ends:
             slot, its = self.rows[c + 1][end.row], self.y[c + 1, end.row]
-            middle = () if abs(its - y) < 1e-6 else ((track, y), (track, its))
-            self.lines.append(
-                Line(route.net, end.style, ((x, y), *middle, (self.end_x(c + 1, slot), its)), slot.element)
-            )
+            points = [(x, y), (track, y), (track, its)] if abs(its - y) > 1e-6 else [(x, y)]
+            points.append((self.end_x(c + 1, slot), its))
+            into = slot.element
+            for stem in self.plan.stems:
+                if (stem.column, stem.foot) == (c + 1, end.row) and self.plan.is_only(stem):
+                    points.append((self.middle[c + 1], self.tip(stem)))
+                    into = stem.element
+            self.lines.append(Line(route.net, end.style, tuple(points), into))
         if route.track >= 0:
             self.draw_dots(c, route, between, y, track)
 
@@ -212,7 +185,7 @@ class Draughtsman:
                 self.dots.append(Dot(route.net, style, x, y))
 
     def draw_column(self, c: int) -> None:
-        """Passing lines, and what enters elements from above and below, with its marks."""
+        """The passing lines, and what is written beside elements."""
         for r, slot in enumerate(self.rows[c]):
             y = self.y[c, r]
             if slot.kind == "wire":
@@ -220,29 +193,25 @@ class Draughtsman:
                 self.lines.append(Line(slot.net, style, ((self.left[c], y), (self.right[c], y))))
             if slot.element:
                 self.draw_marks(c, slot.element, y)
-                self.draw_feet(c, r, slot.element)
 
-    def draw_feet(self, c: int, r: int, element: Element) -> None:
-        """The lines into an element from the rows above and below it."""
-        sides = [entering for entering in element.inputs if entering.port == "side"]
-        x, y, column = self.middle[c], self.y[c, r], self.rows[c]
-        for beside in (r - 1, r + 1):
-            if not 0 <= beside < len(column) or column[beside].element:
-                continue
-            entering = next((its for its in sides if its.source == column[beside].net), None)
-            if entering is None:
-                continue
-            sides.remove(entering)
-            foot = self.y[c, beside]
-            towards = 1 if foot > y else -1
-            edge = 0.0 if element.kind == "valve" else size(element)[1] / 2
-            self.lines.append(Line(entering.source, "pipe", ((x, foot), (x, y + towards * edge)), element))
-            if any(slot.kind == "wire" and self.y[c, at] == foot for at, slot in enumerate(column)):
-                self.dots.append(Dot(entering.source, "pipe", x, foot))
-            if entering.mark:
-                self.marks.append(Mark("sign", entering.mark, x + 8, y + towards * (size(element)[1] / 2 + 9) + 4))
-                if element.kind == "valve":
-                    self.marks.append(Mark("bubble", "", x, y + towards * 6))
+    def draw_stem(self, stem: Stem) -> None:
+        """The line into an element from above or below, where it is no part of a route, and its mark."""
+        x, y, foot = self.middle[stem.column], self.y[stem.column, stem.row], self.y[stem.column, stem.foot]
+        towards = 1 if foot > y else -1
+        if not self.plan.is_only(stem):
+            self.lines.append(Line(stem.entering.source, "pipe", ((x, foot), (x, self.tip(stem))), stem.element))
+            self.dots.append(Dot(stem.entering.source, "pipe", x, foot))
+        if stem.entering.mark:
+            middle = y + towards * (size(stem.element)[1] / 2 + 9)
+            self.marks.append(Mark("sign", stem.entering.mark, x + 8, middle + 4))
+            if stem.element.kind == "valve":
+                self.marks.append(Mark("bubble", "", x, y + towards * 6))
+
+    def tip(self, stem: Stem) -> float:
+        """The height at which a line from above or below enters: the edge, of a valve the middle."""
+        y, foot = self.y[stem.column, stem.row], self.y[stem.column, stem.foot]
+        edge = 0.0 if stem.element.kind == "valve" else size(stem.element)[1] / 2
+        return y + edge if foot > y else y - edge
 
     def draw_marks(self, c: int, element: Element, y: float) -> None:
         for entering in element.inputs:

@@ -24,10 +24,10 @@ FORMS = """
 .cell text.sign { font-size: 12px; text-anchor: start } .cell text.before { font-size: 12px; text-anchor: end }
 .cell path { fill: none; stroke-linejoin: round }
 .cell .pipe { stroke-width: 2.2 } .cell .bus { stroke-width: 1.2 }
-.cell .peep { stroke-width: 1.2; stroke-dasharray: 4 3 } .cell .memory { stroke-width: 3.4 }
+.cell .peep { stroke-width: 1.2 } .cell path.peep { stroke-dasharray: 4 3 } .cell .memory { stroke-width: 3.4 }
 .cell rect, .cell circle, .cell .case { stroke-width: 1.4 }
 .cell .opening { opacity: .55; transform-box: fill-box; transform-origin: center }
-.cell path.head, .cell .dot, .cell path.opening, .cell .paper { stroke: none }
+.cell path.head, .cell .dot:not(.peep), .cell path.opening, .cell .paper { stroke: none }
 """
 COLOURS = """
 .cell text { fill: paint-ink }
