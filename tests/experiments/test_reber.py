@@ -5,7 +5,7 @@ import torch
 from gatework.experiments.reber import LEGAL, SYMBOLS, Stream, legal_lead, may_follow, strings
 
 # The grammar once more, as a regular expression.
-LOOP = r"(?:XT*VP)*"  # X, any number of T, V, P come back to where they began
+LOOP = r"(?:XT*VP)*"  # back from the fourth state to itself
 FROM_4 = rf"{LOOP}(?:S|XT*VV)"
 FROM_3 = rf"T*V(?:V|P{FROM_4})"
 REBER = rf"B(?:TS*X{FROM_4}|P{FROM_3})E"
