@@ -108,10 +108,10 @@ EXPERIMENT = Experiment(
     ),
     shows=(
         "With peepholes two cells keep the beat. Without them the same cells come near it and drift, and are close "
-        "enough for the criterion under some schedules of training: with the whole gradient the gates learn to read "
-        "the memory from h, so that the verdict of the paper is not as sharp here. Where h is not fed back, the gates "
-        "without peepholes see nothing that changes, and a period cannot be told at all; with them the first one is "
-        "learnt exactly, though not how to go on."
+        "enough for the criterion with some seeds: with the whole gradient the gates learn to read the memory from h, "
+        "so that the verdict of the paper is not as sharp here. Where h is not fed back, the gates without peepholes "
+        "see nothing that changes, and a period cannot be told at all; with them the first one is learnt exactly, "
+        "though not how to go on."
     ),
     arms=(
         Arm("peephole_lstm, 2 cells", "peephole_lstm", FED, "RMSE .17, .086 after longer training"),
