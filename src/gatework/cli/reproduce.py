@@ -114,7 +114,8 @@ def one(experiment: Experiment, arms: Sequence[Arm], seeds: int, size: Size, out
     try:
         fill(experiment, arms, seeds, results, path)
     except KeyboardInterrupt:
-        print(f"stopped; the seeds that have ended are in {path}: the same command goes on after them")
+        kept = f"the seeds that have ended are in {path}: the same command goes on after them"
+        print(f"stopped; {kept if path.exists() else 'no seed had ended, so nothing is kept'}")
         raise typer.Exit(INTERRUPTED) from None
     print(text(experiment, results))
     draw(experiment, results, path.with_suffix(".svg"))
