@@ -105,7 +105,7 @@ EXPERIMENT = Experiment(
     batched=(
         "32 streams at once, Adam, an update every 50 symbols, through which the gradient goes back; online in the "
         "paper. A stream with a mistake ends there, as in the paper. Training ends when 500,000 symbols in a row had "
-        "no mistake."
+        "no mistake"
     ),
     shows=(
         "With a forget gate the streams can go on: it empties the memory where a string ends. In the paper no network "

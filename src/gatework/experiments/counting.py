@@ -146,7 +146,7 @@ EXPERIMENT = Experiment(
         "Suzgun, Belinkov & Shieber 2019 (figures read in the source, the training from memory); that an LSTM counts "
         "further than a GRU: Weiss, Goldberg & Yahav 2018"
     ),
-    batched="Adam in batches of 16 and cross entropy of each output, for squared error.",
+    batched="Adam in batches of 16 and cross entropy of each output, for squared error",
     shows=(
         "The LSTM counts: a unit of its memory rises by about 1 on each a and falls by as much on each b, another does "
         "the same on b and c. The states of GRU and plain network are bounded by 1: there is no room to count in."

@@ -108,7 +108,7 @@ EXPERIMENT = Experiment(
     batched=(
         "Adam in batches of 16 (for today's LSTM with weight decay, for the plain network 32), softmax and cross "
         "entropy, for single updates and squared error. lstm_1997 has four memory cells, weights from -0.2 to 0.2 and "
-        "output gate biases -1 to -4 as published, and biases of the candidate, which the paper's network has not."
+        "output gate biases -1 to -4 as published, and biases of the candidate, which the paper's network has not"
     ),
     shows=(
         "Today's LSTM learns which symbol to keep in fewer sequences than any network of the paper. The plain network "

@@ -185,7 +185,7 @@ EXPERIMENT = Experiment(
         "counts as much as all steps before it. Training ends when of 2,000 sequences, which are counted, none was "
         "wrong and the error at the end 0.05 at most in the mean. The memory cell of 2a and 2b is that of the paper "
         "(an input gate, nothing recurrent but the memory, direct connections), but there from the start. lstm_1997 "
-        "has biases, the paper's network for 2c has none."
+        "has biases, the paper's network for 2c has none"
     ),
     arms=(
         *arms("2a", "100 % of runs, 5,040 sequences", 100),

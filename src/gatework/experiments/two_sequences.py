@@ -130,7 +130,7 @@ EXPERIMENT = Experiment(
     ),
     batched=(
         "Adam in batches of 32 for single updates. lstm_1997 has the three cells and the biases of gates of the paper: "
-        "input -1, -3, -5, output -2, -4, -6."
+        "input -1, -3, -5, output -2, -4, -6"
     ),
     shows="The memory is kept over a hundred steps of noise on the same line, in fewer sequences than in 1997.",
     arms=(
