@@ -28,7 +28,7 @@ from gatework.engines.problems import GRADIENT, Answers, Case, Problem, answer, 
 # nearly cancels reaches 40 of them in rms, and a relu that such a rounding turns 80 in peak.
 BOUNDS: Mapping[torch.dtype, Errors] = {
     torch.float64: Errors(rms=3e-14, peak=1e-13),
-    torch.float32: Errors(rms=3e-5, peak=6e-5),
+    torch.float32: Errors(rms=3e-5, peak=1e-4),  # of up to a million numbers one lies far out
     torch.bfloat16: Errors(rms=0.15, peak=0.4),
 }
 # Long sequences magnify roundings further: beyond these bounds the same ten times count, of what the reference engine
