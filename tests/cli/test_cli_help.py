@@ -1,7 +1,19 @@
 import pytest
 from cli_toys import Command
 
-COMMANDS = ["train", "train text", "train labels", "sample", "score", "predict", "inspect", "cells", "verify", "bench"]
+COMMANDS = [
+    "train",
+    "train text",
+    "train labels",
+    "sample",
+    "score",
+    "predict",
+    "inspect",
+    "reproduce",
+    "cells",
+    "verify",
+    "bench",
+]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -21,6 +33,7 @@ def test_commands_are_listed_in_the_order_of_use(gatework: Command) -> None:
         "score",
         "predict",
         "inspect",
+        "reproduce",
         "cells",
         "verify",
         "bench",
