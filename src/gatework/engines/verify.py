@@ -35,8 +35,8 @@ BOUNDS: Mapping[torch.dtype, Errors] = {
 # Long sequences magnify roundings further: beyond these bounds the same ten times count, of what the reference engine
 # is off by in the same dtype, on the same numbers.
 ALLOWED = 10
-# Among millions of numbers some lie so near a kink of these functions that a rounding turns the derivative there: in all
-# sizes their cells are held to the root mean square alone.
+# Among millions of numbers some lie so near a kink of these functions that a rounding turns the derivative there: in
+# all sizes their cells are held to the root mean square alone.
 KINKED = frozenset({"relu", "abs", "max", "min"})
 # With one unit a gradient is a single sum, which may cancel and keep the rounding of its terms: it is measured
 # against at least this part of the largest gradient of its problem.
