@@ -77,7 +77,7 @@ function findings(app) {
   if (!said.length) return [];
   const hint =
     app.reading && said.some((text) => UNIT.test(text))
-      ? `Press a unit to see the ${app.thing} in its colours. Units are called by layer, value and number: ${UNIT.exec(said.join(" "))[0]}.`
+      ? `Press a unit to see the ${app.thing} in its colours. Units are called by layer (l0 is the lowest), value (one of those in the bar above) and number: ${UNIT.exec(said.join(" "))[0]}. Some move against what they follow; the table below has the sign.`
       : null;
   return [
     make("h3", null, "What it learnt"),

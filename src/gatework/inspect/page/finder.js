@@ -32,7 +32,7 @@ export function showFinder(app) {
     make(
       "p",
       { class: "small" },
-      `r is a correlation: 0 no link, 1 or −1 moves exactly with it. The cost is what ${app.thing === "text" ? "the bits per character" : "the error of the forecast"} would rise by if the unit were held at its mean: a unit can follow something that the network does not use.`,
+      `${app.reading ? `Press a unit: the ${app.thing} above takes its colours, and the map of all units below is put in order by how they follow the same thing. ` : ""}r is a correlation: 0 no link, 1 moves exactly with it, −1 exactly against it. “All units together” is the r of the best weighted sum of all. “How often” is its share of the half where it is rarer${app.thing === "text" ? " (of a number: where it is above 0)" : ""}. The cost is what ${app.thing === "text" ? "the bits per character" : "the error of the forecast"} would rise by if the unit were held at its mean: a unit can follow something that the network does not use.`,
     ),
   );
   if (app.network && app.reading) found.append(searchBox(app), stretchBox(app));

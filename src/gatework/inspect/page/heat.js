@@ -1,6 +1,6 @@
 // Section 5: all units of one value over the text as a heat map, in a chosen order.
 import { onTheme, rung } from "./colours.js";
-import { figure, make, section } from "./dom.js";
+import { figure, make, section, whole } from "./dom.js";
 import { orderOf, ordersFor } from "./order.js";
 import { asShown, domainOf, heatOf, nameShown, shareOf, traceOf } from "./shown.js";
 import { unitName } from "./store.js";
@@ -78,7 +78,7 @@ export function showHeat(app) {
     box.setAttribute("aria-valuenow", t);
     box.setAttribute("aria-valuemax", app.reading.length - 1);
     box.setAttribute("aria-valuetext", app.spokenNow());
-    note.textContent = `${canvas.height} units, ${canvas.width} steps. Marked: ${app.spokenNow()}.`;
+    note.textContent = `${whole(canvas.height)} units, ${whole(canvas.width)} steps. Marked: ${app.spokenNow()}.`;
   };
   const point = (event) => ({
     t: Math.min(Math.floor(event.offsetX / at.step), app.reading.done - 1),

@@ -127,14 +127,17 @@ function noteOf(app) {
     mark = app.view.get("mark"),
     label = app.label(mark),
     notes = [];
-  if (label && app.isYesNo(label)) notes.push(`Underlined: ${app.meaning(mark)}.`);
+  if (label && app.isYesNo(label)) notes.push(`Underlined ${app.meaning(mark).replace(/^whether /, "where ")}.`);
   if (app.thing === "series") return ["Each column is a step, as tall as its value.", ...notes].join(" ");
   if (!reading.warm)
     notes.push(
       `The first ${COLD} characters are greyed: the network starts knowing nothing, and what it holds there is not yet typical.`,
     );
-  if (payload.text && reading.length < payload.text.whole)
-    notes.push(`Shown are ${whole(reading.length)} of ${whole(payload.text.whole)} characters.`);
+  if (app.typed) notes.push("This is what you typed; load the page again to go back to the file.");
+  else if (payload.text && reading.length < payload.text.measured)
+    notes.push(
+      `Shown are the last ${whole(reading.length)} of the ${whole(payload.text.measured)} ${app.step}s that the figures are of: a unit may follow something more closely, or less, than it does here.`,
+    );
   notes.push("· is a space, ↵ the end of a line.");
   return notes.join(" ");
 }

@@ -97,7 +97,7 @@ function captionOf(app) {
   const label = app.label(mark),
     shown =
       label && app.isYesNo(label) ? "The band behind shows" : "The other curve, from its least to its most, shows";
-  const band = label ? ` ${shown} ${app.meaning(mark)}.` : "";
+  const band = label ? ` ${shown} ${app.meaning(mark).replace(/^whether /, "where ")}.` : "";
   const bars = app.network.head
     ? " Bars below the characters: how surprised the network was by each, up to 10 bits."
     : "";
