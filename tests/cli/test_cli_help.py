@@ -33,10 +33,10 @@ def test_commands_are_listed_in_the_order_of_use(gatework: Command) -> None:
         "score",
         "predict",
         "inspect",
-        "reproduce",
         "cells",
         "verify",
         "bench",
+        "reproduce",
     ]
 
 
