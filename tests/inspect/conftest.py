@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from inspect_toys import trained, write_code
 from page_toys import Seen
 
 CHROMIUM = shutil.which("chromium")
@@ -43,3 +44,12 @@ def show(browser: Any) -> Iterator[Callable[..., Seen]]:
     yield opened
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with code.py and run, a model that was trained on it."""
+    folder = tmp_path_factory.mktemp("place")
+    write_code(folder)
+    trained(folder / "run", folder / "code.py")
+    return folder

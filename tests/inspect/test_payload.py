@@ -17,14 +17,6 @@ from gatework.inspect.payload import CHECKED
 from gatework.tasks.language_run import Run
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("place")
-    write_code(folder)
-    trained(folder / "run", folder / "code.py")
-    return folder
-
-
 def test_a_payload_is_json_and_says_what_the_run_knows(place: Path) -> None:
     payload, _ = collect(place / "run", str(place / "code.py"))
     assert json.loads(json.dumps(payload, allow_nan=False))["text"] == payload["text"]

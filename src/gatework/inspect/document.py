@@ -97,7 +97,10 @@ def inspect(
     elif (task := task_of(Path(model))) == SERIES:
         payload, tensors = of_series(Forecaster.load(model), name_of(Path(model)), file, series, unit, progress)
     elif task == LABELS:
-        raise InputError(f"{model} was trained on labels: what can be looked into is text and series so far")
+        raise InputError(
+            f"{model} was trained on labels, and pages are for runs of train text and train series: what it answers, "
+            f"and where it errs, is told by gatework predict {model} FILE"
+        )
     elif file is None:
         raise InputError(f"{model} reads text: name a file for it to read")
     else:
@@ -138,7 +141,7 @@ def leave_out_text(payload: dict[str, Any]) -> None:
     if payload["other"] is not None:
         payload["other"]["surprise"] = None
     for each in payload["hypotheses"]:
-        each["label"] = None
+        each["label"] = each["place"] = None
 
 
 def check_out(path: Path) -> None:

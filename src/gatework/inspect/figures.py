@@ -1,6 +1,7 @@
 """What was measured of units and hypotheses, as JSON values."""
 
 from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from gatework.inspect.hypotheses import Hypothesis, Labels
 from gatework.inspect.memory import HalfLife
+from gatework.inspect.places import telling_place
 from gatework.inspect.units import Units
 
 NAMED = 5  # units that a hypothesis names
@@ -40,6 +42,12 @@ def correlation(hypothesis: Hypothesis, index: int) -> dict[str, Any]:
     return {**shown, "found": bool(hypothesis.found[index])}
 
 
+def figure(value: float, digits: int = 2) -> str:
+    """A number as the page writes it (toFixed in JavaScript): halves go away from 0."""
+    text = str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
+    return text.removeprefix("-") if not float(text) else text
+
+
 def hypotheses_json(
     hypotheses: Sequence[Hypothesis],
     units: Units,
@@ -48,9 +56,9 @@ def hypotheses_json(
     labels: Labels,
 ) -> list[dict[str, Any]]:
     """Every label: its meaning, what chance and an untrained network reach, the units best on the first half,
-    those found first.
+    those found first, and the place at which the best shows it.
 
-    labels: their values where the page shows them.
+    labels: their values where the page shows them, at the end of what was measured.
     """
     return [
         {
@@ -72,9 +80,16 @@ def hypotheses_json(
             "probe_untrained": round(each.probe_untrained, 3),
             "cost_bits": None if bits is None else round(bits, 5),
             "label": {"values": [float(f"{value:.4g}") for value in labels[each.name].tolist()]},
+            "place": place_of(each, units, labels),
         }
         for each, bits in zip(hypotheses, cost, strict=True)
     ]
+
+
+def place_of(hypothesis: Hypothesis, units: Units, labels: Labels) -> int | None:
+    """The step, of those that the page shows, at which the best unit shows what it follows."""
+    label, best = labels[hypothesis.name], hypothesis.best
+    return telling_place(label, units.values[-len(label) :, best], float(hypothesis.a[best]))
 
 
 def rounded(values: Tensor) -> list[float]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from gatework.inspect.figures import correlation, figure
 from gatework.inspect.hypotheses import PREVALENCE, Hypothesis
 
 Payload = dict[str, Any]
@@ -66,14 +67,22 @@ def rarity(each: Hypothesis) -> str:
 
 
 def found(each: Hypothesis, listed: Payload, name: str, price: str) -> str:
-    """One unit and what it follows."""
-    a, b = (abs(float(half[each.best])) for half in (each.a, each.b))
-    cost = listed["cost_bits"] if listed["cost_bits"] is not None else listed.get("cost_percent")
+    """One unit and what it follows, in the figures that the page's table has."""
+    r, untrained, chance = correlation(each, each.best), listed["untrained_best"], listed["null95"]
     return (
-        f"Unit {name} follows {listed['meaning']}: correlation {a:.2f} where it was chosen, {b:.2f} on what was not "
-        f"used to choose it. An untrained network reaches {each.untrained:.2f}, chance {each.null:.2f}."
-        + ("" if cost is None else UNUSED if cost < 0.001 else f" Held still, it costs {cost:.3f}{price}.")
+        f"Unit {name} follows {listed['meaning']}: correlation {figure(r['a'])} where it was chosen, {figure(r['b'])} "
+        f"on what was not used to choose it. An untrained network reaches {figure(untrained)}, chance {figure(chance)}."
+        + use(listed, price)
     )
+
+
+def use(listed: Payload, price: str) -> str:
+    """What holding the best unit still costs, where it was measured."""
+    bits, part = listed["cost_bits"], listed.get("cost_percent")
+    if bits is None and part is None:
+        return ""
+    cost = figure(bits, 3) if part is None else figure(part, 1)
+    return UNUSED if float(cost) <= 0 else f" Held still, it costs {cost}{price}."
 
 
 def memory(payload: Payload, unit: str) -> list[str]:

@@ -2,8 +2,8 @@
 
 The page's keys beside those of `payload.py`:
 series     id, name, times [T], ahead [h], values [T], x [T,I], inputs [I names], season, horizon, probabilities [P],
-           levels, forecast [h,P] (Python's, from the last step), members, judges, hidden, and the recipe from which
-           the page makes x anew when a value is changed (see `recipe.py`)
+           levels, forecast [h,P] (Python's, from the last step), members, judges, hidden, and up to `longest` steps
+           the recipe from which the page makes x anew when a value is changed (see `recipe.py`)
 model      lift: weights that x goes through before the layer, None for most cells; head: weight [M,H,h*P], offset
            [M,h,P], and for columns known in the future `known` and `mixed`
 """
@@ -27,7 +27,7 @@ from gatework.inspect.hypotheses import Hypothesis
 from gatework.inspect.memory import lives, series_flow
 from gatework.inspect.model import Weights, drawn, layer_weights, layers_json
 from gatework.inspect.payload import Payload
-from gatework.inspect.recipe import input_names, numbers, recipe_json
+from gatework.inspect.recipe import LONGEST, input_names, numbers, recipe_json
 from gatework.inspect.seasons import MEANINGS, labels, search_series
 from gatework.inspect.units import Units, looked_at
 from gatework.notation.retention import called, retained
@@ -168,6 +168,7 @@ def series_json(forecaster: Forecaster, panel: Panel, subject: Followed, number:
         "members": subject.network.members,
         "judges": len(JUDGES),
         "hidden": subject.network.hidden,
+        "longest": LONGEST,
         "recipe": recipe_json(model.fitted, subject.plan, subject.inputs, model.lags, series.past.shape[1]),
     }
 
