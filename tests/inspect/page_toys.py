@@ -99,6 +99,7 @@ def toy(cell: str = "lstm", text: str = TEXT, hidden: int = 12, **options: Any) 
 HYPOTHESIS = {
     "name": "upper", "meaning": "whether it is a capital", "prevalence": 0.2, "episodes": 30, "null95": 0.1,
     "untrained_best": 0.2, "best": ["l0.h.3"], "found": True, "probe": 0.8, "cost_bits": 0.01,
+    "place": 130,
 }  # fmt: skip
 FLOW = {
     "lags": [0, 1, 2, 3], "median": [1.0, 0.5, 0.1, 0.01], "low": [1.0, 0.3, 0.05, 0.001], "high": [1.0, 0.7, 0.2, 0.1],

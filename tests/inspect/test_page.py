@@ -10,6 +10,7 @@ import torch
 from page_toys import SEEN, TEXT, Seen, Toy, toy
 
 from gatework.inspect.clamping import Clamp, costs
+from gatework.inspect.figures import figure
 
 Show = Callable[..., Seen]
 HEAT = [(0xB3, 0x58, 0x06), (0xF7, 0xF7, 0xF7), (0x54, 0x27, 0x88)]
@@ -102,12 +103,32 @@ def test_the_text_has_the_colours_of_a_unit(opened: Callable[..., Seen], model: 
         same_colour(found, stops, (float(model.values["l0.h"][t, 3]) + 1) / 2)
 
 
-def test_a_stretched_scale_reaches_its_ends(opened: Callable[..., Seen], model: Toy) -> None:
-    values = model.values["l0.h"][:, 3]
-    far = int(values.abs().argmax())
-    page = opened("#unit=l0.h.3&t=5&rescale=1").page
-    style = page.eval_on_selector(f"#grid [data-t='{far}']", "each => each.style.backgroundColor")
-    same_colour([int(part) for part in style[4:-1].split(",")], INK, float(values[far] > 0))
+@pytest.mark.parametrize("crosses", [True, False])
+def test_a_scale_of_its_own_goes_from_the_least_to_the_most(
+    opened: Callable[..., Seen], model: Toy, crosses: bool
+) -> None:
+    of_unit = model.values["l0.h"].unbind(1)
+    unit, values = next((u, v) for u, v in enumerate(of_unit) if bool(v.min() * v.max() < 0) == crosses)
+    low, high = float(values.min()), float(values.max())
+    page = opened(f"#unit=l0.h.{unit}&t=5&rescale=1").page
+    for t, share in ((int(values.argmin()), 0.0), (int(values.argmax()), 1.0), (60, (values[60] - low) / (high - low))):
+        style = page.eval_on_selector(f"#grid [data-t='{t}']", "each => each.style.backgroundColor")
+        same_colour([int(part) for part in style[4:-1].split(",")], INK, float(share))
+    legend = page.text_content("#bar .legend").replace("−", "-")
+    if crosses:
+        assert legend == f"{figure(low)}0{figure(high)}"
+        zero = page.eval_on_selector("#bar .legend b", "each => each.style.left")
+        assert float(zero[:-1]) == pytest.approx(100 * -low / (high - low), abs=0.1)
+    else:
+        assert legend == f"{figure(low)}{figure(high)} (0 is not on it)"
+
+
+def test_a_legend_has_the_colours_of_what_it_stands_beside(opened: Callable[..., Seen]) -> None:
+    page = opened("#unit=l0.h.3&t=5").page
+    for legend, stops in (("#bar .legend", INK), ("#heat-legend", HEAT)):
+        shown = page.eval_on_selector(f"{legend} i", "each => getComputedStyle(each).backgroundImage")
+        assert shown == f"linear-gradient(to right, {', '.join(f'rgb{stop}' for stop in stops)})"
+        assert page.text_content(legend) == "−10+1"
 
 
 def test_arrows_move_in_time_and_among_units(opened: Callable[..., Seen]) -> None:
@@ -169,11 +190,51 @@ def test_a_wrong_address_is_passed_over(opened: Callable[..., Seen]) -> None:
     assert (view(seen)["layer"], view(seen)["from"], view(seen)["held"]) == (0, None, "")
 
 
-def test_a_finding_leads_to_its_unit(opened: Callable[..., Seen]) -> None:
-    seen = opened("#unit=l0.c.4&t=20")
-    seen.page.click(".findings button")
-    assert (view(seen)["name"], view(seen)["unit"], view(seen)["mark"]) == ("h", 3, "upper")
+@pytest.mark.parametrize("button", [".findings button", "#finder td button"])
+def test_a_button_leads_to_its_unit_and_where_it_shows_something(opened: Callable[..., Seen], button: str) -> None:
+    seen = opened("#unit=l0.c.4&t=20", viewport={"width": 1280, "height": 700})
+    seen.page.click(button)
+    assert [view(seen)[key] for key in ("name", "unit", "mark", "t")] == ["h", 3, "upper", 130]
     assert seen.page.locator("#grid .labelled").count() > 0
+    top = seen.page.eval_on_selector("#grid", "each => each.getBoundingClientRect().top")
+    bar = seen.page.eval_on_selector("#bar", "each => each.getBoundingClientRect().bottom")
+    assert bar <= top < 700
+    assert seen.page.evaluate("document.activeElement.id") == "grid"
+    assert "l0.h.3 (output: what the cell says). Its correlation with “whether it is a capital” is 0.50 and 0.45" in (
+        seen.page.text_content("#text-shown")
+    )
+    assert "l0.h.3 after" in seen.page.text_content("#status")
+
+
+def test_a_pointer_that_rests_while_the_page_moves_points_at_nothing(opened: Callable[..., Seen]) -> None:
+    """A browser tells of a resting pointer, too, when something else comes to lie under it."""
+    seen = opened("#unit=l0.c.4&t=20")
+    place = "window.addEventListener('pointermove', ({ screenX, screenY }) => { window.place = { screenX, screenY }; })"
+    told = """(by) => ["pointerover", "pointermove"].forEach((kind) =>
+      document.querySelector("#grid [data-t='140']").dispatchEvent(
+        new PointerEvent(kind, { ...window.place, screenX: window.place.screenX + by, bubbles: true })))"""
+    seen.page.evaluate(place)
+    seen.page.hover("#grid [data-t='30']")
+    seen.page.evaluate("gatework.goTo({ layer: 0, name: 'h', unit: 3 }, 'upper')")
+    seen.page.evaluate(told, 0)
+    assert view(seen)["hover"] is None
+    assert "(130)" in seen.page.text_content("#readout")
+    seen.page.evaluate(told, 1)
+    assert view(seen)["hover"] == 140
+
+
+def test_the_numbers_beside_the_curve_keep_clear_of_it(opened: Callable[..., Seen]) -> None:
+    painted = """() => {
+      const trace = document.getElementById("trace"), pen = trace.getContext("2d"), sharp = devicePixelRatio;
+      const { data, width } = pen.getImageData(0, 0, trace.width, Math.round(128 * sharp));
+      const columns = new Set();
+      for (let k = 0; k < data.length / 4; k++) if (data[4 * k + 3]) columns.add(Math.floor((k % width) / sharp));
+      return [...columns];
+    }"""
+    columns = set(opened("#unit=l0.h.3&t=5").page.evaluate(painted))
+    assert columns & set(range(30))  # the numbers
+    assert not columns & set(range(38, 44))
+    assert 48 in columns
 
 
 def test_what_a_page_did_not_find_it_says(opened: Callable[..., Seen], model: Toy) -> None:
@@ -253,6 +314,20 @@ def test_it_looks_inside_what_is_typed(opened: Callable[..., Seen]) -> None:
     page.click("#look")
     page.wait_for_selector("#grid [data-t='4']")
     assert page.locator("#grid span").count() == 5
+    assert page.locator("#back").is_visible()
+
+
+def test_a_button_leads_back_from_what_is_typed_to_the_text(opened: Callable[..., Seen]) -> None:
+    seen = opened("#unit=l0.h.3&t=77&mark=upper")
+    assert seen.page.locator("#back").is_hidden()
+    for typed in ("def f", "(x)"):
+        seen.page.fill("#live-box", typed)
+        seen.page.click("#look")
+    seen.page.click("#back")
+    assert seen.page.locator("#grid span").count() == len(TEXT)
+    assert (view(seen)["t"], view(seen)["mark"]) == (77, "upper")
+    assert seen.page.locator("#back").is_hidden()
+    assert seen.page.locator("#check.good").count() == 1
 
 
 def test_text_is_shown_as_text(opened: Callable[..., Seen]) -> None:
@@ -306,6 +381,8 @@ def test_it_gives_its_data_away(opened: Callable[..., Seen], model: Toy) -> None
 def test_it_fits_the_screen(opened: Callable[..., Seen], width: int) -> None:
     page = opened(viewport={"width": width, "height": 800}).page
     assert page.evaluate("document.documentElement.scrollWidth") == width
+    wider = page.eval_on_selector("#finder .scroll", "each => each.scrollWidth > each.clientWidth")
+    assert page.locator("#finder .sideways").is_visible() == wider
 
 
 def test_it_is_still_for_those_who_want_it(opened: Callable[..., Seen]) -> None:

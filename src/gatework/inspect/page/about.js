@@ -77,7 +77,7 @@ function findings(app) {
   if (!said.length) return [];
   const hint =
     app.reading && said.some((text) => UNIT.test(text))
-      ? `Press a unit to see the ${app.thing} in its colours. Units are called by layer (l0 is the lowest), value (one of those in the bar above) and number: ${UNIT.exec(said.join(" "))[0]}. Some move against what they follow; the table below has the sign.`
+      ? `Press a unit to see the ${app.thing} in its colours. Units are called by layer (l0 is the lowest), value (one of those in the bar above) and number: ${UNIT.exec(said.join(" "))[0]}. One whose correlation is negative falls where what it follows rises.`
       : null;
   return [
     make("h3", null, "What it learnt"),
@@ -92,7 +92,7 @@ function findings(app) {
 
 /** A sentence whose units are buttons, and whose figures, behind a colon, are small. */
 function linked(app, text) {
-  const [claim, ...figures] = text.split(": ");
+  const [claim, ...figures] = text.replace(/-(?=\d)/g, "−").split(": ");
   const parts = claim.split(UNIT).map((part) => {
     const unit = app.parse(part);
     return unit ? make("button", { onclick: () => goTo(app, unit, text) }, part) : part;
@@ -104,15 +104,14 @@ function goTo(app, unit, sentence) {
   const about = [...app.found.values()].find(
     (each) => each.best?.includes(unitName(unit)) && sentence.includes(each.meaning),
   );
-  app.view.set({ ...unit, ...(about ? { mark: about.name, t: app.firstPlace(about.name) } : {}) });
-  document.getElementById("text").scrollIntoView();
+  app.goTo(unit, about?.name);
 }
 
 /** Compares what the page has read so far with the places that Python noted; null until it has read far enough. */
 export function selfCheck(app) {
   const {
     payload: { check },
-    reading,
+    own: reading,
     network,
   } = app;
   if (!check || !check.at.length || reading.done < Math.min(Math.max(...check.at) + 2, reading.length)) return null;
@@ -132,7 +131,7 @@ export function selfCheck(app) {
 }
 
 /** What the page predicts after step t, as Python noted it: the log probability of the next token, or each member's median. */
-function predicted({ payload: { kind, series, model }, reading, network, tensor }, t) {
+function predicted({ payload: { kind, series, model }, own: reading, network, tensor }, t) {
   if (kind === "text") return network.head ? [-reading.surprise[t + 1] * Math.LN2] : [];
   if (!series.recipe) return [];
   const known = series.recipe.known?.[t] ?? null,

@@ -1,6 +1,6 @@
 // What all sections share: the payload, the network, the text as it was read, the view, and how things are called.
 import { placeInWords } from "./bar.js";
-import { figure } from "./dom.js";
+import { bringIntoView, figure, say } from "./dom.js";
 import { Network } from "./network.js";
 import { Reading, readAll } from "./reading.js";
 import { asShown, kindsOf } from "./shown.js";
@@ -19,7 +19,8 @@ export class App {
     this.figures = new Map((payload.units ?? []).map((unit) => [unit.name, unit]));
     this.found = new Map((payload.hypotheses ?? []).map((each) => [each.name, each]));
     this.order = null; // of the units, as the heat map has them
-    this.read0 = this.reading = this.network ? this.firstReading() : null; // whole network; as now shown, with a unit held
+    this.own = this.network ? this.firstReading() : null; // of what the page was made of
+    this.read0 = this.reading = this.own; // by the whole network; as now shown, with a unit held
     this.view = new View({
       layer: 0,
       name: "",
@@ -60,23 +61,22 @@ export class App {
     const looked = [...this.found.values()].filter((each) => this.has(parseUnit(each.best?.[0])));
     const hit = looked.find((each) => this.isFound(each)) ?? looked[0];
     const asked = this.parse(this.payload.unit),
-      begin = { t: hit ? this.firstPlace(hit.name) : Math.min(this.length - 1, 100) };
+      begin = { t: hit ? this.placeOf(hit.name) : Math.min(this.length - 1, 100) };
     if (asked) return { ...asked, ...begin };
     if (hit) return { ...parseUnit(hit.best[0]), mark: hit.name, ...begin };
     const { states, output } = this.network.cells[0].program;
     return { name: states.find((state) => state.name !== output)?.name ?? output, ...begin };
   }
 
-  /** Reads the text while the page stays awake; it is shown, and `told` hears, when twice as much is read as before. */
-  async read(reading, told) {
+  /** Reads the text while the page stays awake; it is shown when twice as much is read as before. */
+  async read(reading) {
     let next = FIRST_SHOWN;
     await readAll(
       reading,
-      (share, ended) => {
+      (_, ended) => {
         if (!ended && reading.done < next) return;
         next = 2 * reading.done;
         this.view.set({ done: reading.done });
-        told?.(share);
       },
       () => this.read0 === reading,
     );
@@ -91,18 +91,41 @@ export class App {
 
   /** Puts what was typed in the place of the text. */
   lookAt(live) {
-    const cold = live.warmed === null;
-    this.read0 = this.reading = this.readingOf(live.ids, live.pieces, live.first, !cold);
-    this.view.set({ held: "", mark: "", from: null, to: null, hover: null, t: 0 });
-    this.read0.advance(20);
+    const { mark, t } = this.view.values,
+      cold = live.warmed === null;
+    if (!this.typed) this.before = { mark, t };
     this.typed = true;
-    this.view.set({
-      reading: this.view.get("reading") + 1,
-      done: this.read0.done,
-      t: Math.max(this.read0.done - 1, 0),
-    });
-    this.read(this.read0);
-    document.getElementById("text")?.scrollIntoView();
+    this.turnTo(this.readingOf(live.ids, live.pieces, live.first, !cold), { mark: "", t: live.ids.length - 1 });
+  }
+
+  /** Puts the text that the page was made of back in its place, as it was looked at before. */
+  lookBack() {
+    this.typed = false;
+    this.turnTo(this.own, this.before);
+  }
+
+  turnTo(reading, changes) {
+    this.view.set({ held: "", from: null, to: null, hover: null });
+    this.read0 = this.reading = reading;
+    reading.advance(20);
+    this.view.set({ ...changes, reading: this.view.get("reading") + 1, done: reading.done });
+    this.read(reading);
+    this.showText();
+  }
+
+  /** Shows a unit, and the place where it shows what it follows, if it is known to follow something. */
+  goTo(unit, mark = "", changes = {}) {
+    this.view.set({ ...unit, ...(mark ? { mark, t: this.placeOf(mark) } : {}), ...changes, hover: null });
+    this.showText();
+    say(this.spokenNow());
+  }
+
+  /** Brings the text into view and the keyboard to it. */
+  showText() {
+    const grid = document.getElementById("grid");
+    if (!grid) return;
+    bringIntoView(grid, document.getElementById("text"));
+    grid.focus({ preventScroll: true });
   }
 
   /** Puts an edited series in the place of the one that was given; `same` where nothing is changed. */
@@ -188,12 +211,10 @@ export class App {
     return values.every((value) => Number(value) === 0 || Number(value) === 1);
   }
 
-  /** Where a label first becomes true, past the first few characters and for a stretch that can be overlooked. */
-  firstPlace(name) {
-    const on = (this.label(name) ?? []).map((value) => Math.abs(value) > 0.5);
-    const begins = on.flatMap((now, t) => (t > 60 && now && !on[t - 1] ? [t] : []));
-    const short = begins.find((t) => !on.slice(t, t + 4).includes(false) && on.slice(t, t + 60).includes(false));
-    return Math.min(short ?? begins[0] ?? 100, this.length - 1);
+  /** Where the best unit shows what it follows; in another text than the page was made of, where one is already. */
+  placeOf(name) {
+    const place = this.typed ? this.view.get("t") : (this.found.get(name)?.place ?? 100);
+    return Math.min(place, this.length - 1);
   }
 
   meaning(name) {

@@ -1,6 +1,7 @@
 // The bar on top: which layer, which value, which unit, at which place of the text; shared by all sections.
 import { figure, make, visible } from "./dom.js";
-import { asShown, gradientOf, nameShown, roleOf } from "./shown.js";
+import { legend } from "./legend.js";
+import { asShown, domainOf, nameShown, roleOf, traceOf } from "./shown.js";
 import { unitName } from "./store.js";
 
 export function showBar(app) {
@@ -61,7 +62,7 @@ export function showBar(app) {
     unit.value = which;
     rescale.checked = Boolean(view.get("rescale"));
     unit.max = app.units(at, value) - 1;
-    scale.replaceChildren(...legend(kind, view.get("rescale")));
+    scale.replaceChildren(...legend(kind, view.get("rescale") ? domainOf(traceOf(app, view.values), true) : null));
     if (t >= app.reading.done) return readout.replaceChildren("reading …");
     const raw = app.reading.at(at, value, which, t),
       shown = asShown(kind, raw);
@@ -76,11 +77,6 @@ export function showBar(app) {
   view.on(["layer"], choices);
   view.on(["layer", "name", "unit", "t", "hover", "rescale", "done", "reading"], update);
   update();
-}
-
-function legend(kind, rescaled) {
-  const ends = rescaled ? ["its least", "its most"] : kind === "gate" ? ["0 shut", "1 open"] : ["−1", "+1"];
-  return [ends[0], make("i", { style: `background: ${gradientOf(kind)}` }), ends[1]];
 }
 
 /** A place of the text in words: its number and what stands there. */

@@ -43,7 +43,7 @@ export function table(caption, headings, rows) {
     make(
       "table",
       null,
-      make("caption", null, caption),
+      make("caption", null, caption, make("span", { class: "sideways" }, " (goes on to the right →)")),
       make(
         "thead",
         null,
@@ -82,6 +82,13 @@ export const percent = (part) => (part > 0 && part < 0.005 ? "< 1 %" : `${figure
 
 /** Whole numbers with thin spaces between thousands. */
 export const whole = (value) => value.toLocaleString("en-US");
+
+/** Scrolls the page to the top of `part` where `box`, in it, is not wholly in sight below the bar. */
+export function bringIntoView(box, part) {
+  const { top, bottom } = box.getBoundingClientRect(),
+    least = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0;
+  if (top < least || bottom > window.innerHeight) part.scrollIntoView();
+}
 
 /** Says something to people who listen to the page. */
 export function say(text) {

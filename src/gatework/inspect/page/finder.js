@@ -32,7 +32,7 @@ export function showFinder(app) {
     make(
       "p",
       { class: "small" },
-      `${app.reading ? `Press a unit: the ${app.thing} above takes its colours, and the map of all units below is put in order by how they follow the same thing. ` : ""}r is a correlation: 0 no link, 1 moves exactly with it, −1 exactly against it. “All units together” is the r of the best weighted sum of all. “How often” is its share of the half where it is rarer${app.thing === "text" ? " (of a number: where it is above 0)" : ""}. The cost is what ${app.thing === "text" ? "the bits per character" : "the error of the forecast"} would rise by if the unit were held at its mean: a unit can follow something that the network does not use.`,
+      `${app.reading ? `Press a unit: the ${app.thing} above takes its colours at a place where it shows what it follows, and the map of all units below is put in order by how they follow the same thing. ` : ""}r is a correlation: 0 no link, 1 moves exactly with it, −1 exactly against it. “All units together” is the r of the best weighted sum of all. “How often” is its share of the half where it is rarer${app.thing === "text" ? " (of a number: where it is above 0)" : ""}. The cost is what ${app.thing === "text" ? "the bits per character" : "the error of the forecast"} would rise by if the unit were held at its mean: a unit can follow something that the network does not use.`,
     ),
   );
   if (app.network && app.reading) found.append(searchBox(app), stretchBox(app));
@@ -56,7 +56,7 @@ function hypothesisTable(app, hypotheses) {
               "button",
               {
                 "data-hypothesis": each.name,
-                onclick: () => app.view.set({ ...unit, mark: each.name, sort: `label:${each.name}` }),
+                onclick: () => app.goTo(unit, each.name, { sort: `label:${each.name}` }),
               },
               best,
             )
@@ -115,9 +115,7 @@ function searchBox(app) {
           null,
           make(
             "button",
-            {
-              onclick: () => app.view.set({ ...unit, ...(mark ? { mark } : {}) }),
-            },
+            { onclick: () => app.goTo(unit, mark) },
             unitName(unit),
           ),
           ` ${text}`,
@@ -203,7 +201,7 @@ function stretchBox(app) {
           make(
             "li",
             null,
-            make("button", { onclick: () => view.set({ unit }) }, unitName({ layer, name, unit })),
+            make("button", { onclick: () => app.goTo({ layer, name, unit }, "", { t: a }) }, unitName({ layer, name, unit })),
             ` ${figure(z, 1)}`,
           ),
         ),

@@ -1,6 +1,7 @@
 // Section 5: all units of one value over the text as a heat map, in a chosen order.
 import { onTheme, rung } from "./colours.js";
 import { figure, make, section, whole } from "./dom.js";
+import { legend } from "./legend.js";
 import { orderOf, ordersFor } from "./order.js";
 import { asShown, domainOf, heatOf, nameShown, shareOf, traceOf } from "./shown.js";
 import { unitName } from "./store.js";
@@ -43,9 +44,10 @@ export function showHeat(app) {
     },
     make("div", { class: "layers" }, canvas, row, column),
   );
-  const note = make("p", { class: "small", id: "heat-note" });
+  const note = make("p", { class: "small", id: "heat-note" }),
+    scale = make("span", { class: "legend", id: "heat-legend" });
   found.append(
-    make("p", { class: "buttons" }, make("label", null, "Order ", sort), make("label", null, "Size ", zoom)),
+    make("p", { class: "buttons" }, make("label", null, "Order ", sort), make("label", null, "Size ", zoom), scale),
     box,
     note,
   );
@@ -60,6 +62,8 @@ export function showHeat(app) {
     orders();
     at.order = app.order = orderOf(app, { ...view.values, sort: sort.value });
     paintMap(app, canvas, at.order);
+    const kind = app.kinds[view.get("layer")].get(view.get("name"));
+    scale.replaceChildren(...legend(kind, view.get("rescale") ? "rows" : null, "heat"));
     size();
   };
   const size = () => {
@@ -118,7 +122,7 @@ function paintMap(app, canvas, order) {
     pixels = image.data,
     colours = heatOf(kind);
   order.forEach((unit, y) => {
-    const domain = rescale ? domainOf(kind, traceOf(app, { layer, name, unit }), true) : null;
+    const domain = rescale ? domainOf(traceOf(app, { layer, name, unit }), true) : null;
     for (let t = 0; t < reading.done; t++) {
       const colour = colours[rung(shareOf(kind, asShown(kind, data[t * size + unit]), domain))],
         place = 4 * (y * width + t);

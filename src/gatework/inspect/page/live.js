@@ -66,6 +66,11 @@ export function showLive(app) {
     timer = setInterval(write, PLAY);
     play.textContent = "Stop";
   };
+  const look = () => {
+    stop();
+    if (!live.ids.length) return say("Type something first.");
+    app.lookAt(live);
+  };
   box.addEventListener("input", update);
   warm.addEventListener("change", update);
   found.append(
@@ -97,18 +102,7 @@ export function showLive(app) {
         },
         "Clear",
       ),
-      make(
-        "button",
-        {
-          id: "look",
-          onclick: () => {
-            stop();
-            if (!live.ids.length) return say("Type something first.");
-            app.lookAt(live);
-          },
-        },
-        "Look inside what is typed",
-      ),
+      app.own ? make("button", { id: "look", onclick: look }, "Look inside what is typed") : "",
       app.reading ? make("label", { class: "switch" }, warm, " it has read some of the text before") : "",
     ),
     strip,
@@ -127,12 +121,12 @@ class Live {
 
   /** Whether enough of the text is read to start from there. */
   canWarm() {
-    return this.app.reading && this.warmPlace() !== null;
+    return this.app.own && this.warmPlace() !== null;
   }
 
   /** The last end of a line among the first few hundred characters, else the last of these. */
   warmPlace() {
-    const { pieces, done, length } = this.app.read0,
+    const { pieces, done, length } = this.app.own,
       least = Math.min(COLD_START, length - 1),
       most = Math.min(300, length - 1);
     if (done <= most) return null;
@@ -153,12 +147,12 @@ class Live {
   }
 
   begin(from) {
-    const { network, read0 } = this.app;
+    const { network, own } = this.app;
     this.warmed = from;
     this.ids = [];
-    this.first = from === null ? network.start() : read0.stateBefore(from);
+    this.first = from === null ? network.start() : own.stateBefore(from);
     this.states = [this.first];
-    this.logs = [from === null ? null : network.logProbabilities(read0.again(from - 1))];
+    this.logs = [from === null ? null : network.logProbabilities(own.again(from - 1))];
   }
 
   one(id) {

@@ -51,9 +51,9 @@ function show(app) {
 }
 
 async function finish(app) {
+  app.view.on(["done"], () => showCheck(app));
   showCheck(app);
-  await app.read(app.read0, () => showCheck(app));
-  showCheck(app);
+  await app.read(app.own);
   document.body.dataset.ready = "yes";
   if (!app.payload.check)
     document.getElementById("check").textContent = "This page holds no stretch to check itself against Python.";

@@ -1,6 +1,6 @@
 // Section 2 for a series: a window of it whose values can be pulled up and down, and the forecast from any step.
 import { PAD, area, axis, chart, dots, line, nearest, room } from "./charts.js";
-import { draw, figure, make, section } from "./dom.js";
+import { draw, figure, make, section, whole } from "./dom.js";
 import { forecastAt, prepared } from "./forecast.js";
 
 const WIDE = room(900),
@@ -18,7 +18,7 @@ export function showSeries(app) {
     "The line is the series, the dark line beyond it the forecast, the bands where the network expects the values to lie. " +
       (editable
         ? "Pull a point up or down and see what would have been expected then; move the origin to see what it would have said earlier."
-        : "This series is too long to be edited here."),
+        : `It has ${whole(series.values.length)} steps: only in a series of ${whole(series.longest)} at most can values be changed here.`),
   );
   const desk = new Desk(app, series, editable);
   app.desk = desk;

@@ -16,7 +16,7 @@ export const nameShown = (kind, name) => (kind === "free" ? `tanh(${name})` : na
 
 /** The share of the scale that a shown value takes, on its fixed domain or on the unit's own. */
 export function shareOf(kind, shown, domain) {
-  if (domain) return (shown - domain[0]) / (domain[1] - domain[0] || 1);
+  if (domain) return domain[1] > domain[0] ? (shown - domain[0]) / (domain[1] - domain[0]) : 0.5;
   return kind === "gate" ? shown : (shown + 1) / 2;
 }
 
@@ -31,15 +31,10 @@ export function traceOf(app, { layer, name, unit }) {
   return Float32Array.from({ length: reading.done }, (_, t) => asShown(kind, data[t * size + unit]));
 }
 
-/** The domain of a rescaled unit: its own extremes, about 0 for signed values; null for the fixed domain. */
-export function domainOf(kind, trace, rescale) {
+/** The domain of a rescaled unit, from the least to the most that it shows; null for the fixed domain. */
+export function domainOf(trace, rescale) {
   if (!rescale || !trace.length) return null;
-  let low = Infinity,
-    high = -Infinity;
-  for (const value of trace) ((low = Math.min(low, value)), (high = Math.max(high, value)));
-  if (kind === "gate") return [low, high];
-  const far = Math.max(Math.abs(low), Math.abs(high));
-  return [-far, far];
+  return [trace.reduce((a, b) => Math.min(a, b)), trace.reduce((a, b) => Math.max(a, b))];
 }
 
 /** What part a value plays, in words. */
@@ -51,5 +46,5 @@ export function roleOf(app, layer, name) {
   return carried ? "memory: carried from step to step" : "value computed within the step";
 }
 
-export const gradientOf = (kind) => gradient(kind === "gate" ? "gate" : "text");
+export const gradientOf = (kind, scale = "text") => gradient(kind === "gate" ? "gate" : scale);
 export const rgbText = (kind, share) => rgb(kind === "gate" ? "gate" : "text", share);

@@ -1,7 +1,8 @@
 // Section 3: the text, each character coloured by one unit after the network has read it.
 import { ink, onTheme } from "./colours.js";
-import { make, section, visible, whole } from "./dom.js";
-import { asShown, colourOf, domainOf, rgbText, shareOf, traceOf } from "./shown.js";
+import { figure, make, section, visible, whole } from "./dom.js";
+import { asShown, colourOf, domainOf, rgbText, roleOf, shareOf, traceOf } from "./shown.js";
+import { unitName } from "./store.js";
 import { showTrace } from "./trace.js";
 
 const SPANS = 4000; // characters on the page at once
@@ -26,8 +27,10 @@ export function showText(app) {
     "aria-label": `Place in the ${app.thing}`,
     "aria-valuemin": 0,
   });
-  const note = make("p", { class: "small", id: "text-note" });
-  found.append(turner, grid, note);
+  const note = make("p", { class: "small", id: "text-note" }),
+    shown = make("p", { id: "text-shown" });
+  const back = make("button", { id: "back", onclick: () => app.lookBack() }, "Back to the text of the file");
+  found.append(shown, turner, make("p", { class: "buttons" }, back), grid, note);
   const page = { from: 0, spans: [] };
 
   const build = () => {
@@ -45,6 +48,8 @@ export function showText(app) {
   };
   const paint = () => {
     paintSpans(app, page);
+    shown.replaceChildren(...shownOf(app));
+    back.hidden = app.thing !== "text" || !app.typed;
     note.textContent = noteOf(app);
   };
   const place = () => {
@@ -109,7 +114,7 @@ function paintSpans(app, { from, spans }) {
   const { view, reading } = app,
     { layer, name, unit, rescale } = view.values,
     kind = app.kinds[layer].get(name);
-  const domain = domainOf(kind, traceOf(app, view.values), rescale),
+  const domain = domainOf(traceOf(app, view.values), rescale),
     label = app.label(view.get("mark"));
   const underlined = label && app.isYesNo(label);
   spans.forEach((span, index) => {
@@ -120,6 +125,14 @@ function paintSpans(app, { from, spans }) {
     span.style.background = colourOf(kind, share);
     span.style.color = kind === "gate" ? ink(rgbText(kind, share)) : "";
   });
+}
+
+/** Which unit it is, and how it goes with what it is marked for. */
+function shownOf(app) {
+  const { layer, name, unit, mark } = app.view.values,
+    r = app.known(layer, name, unit)?.labels?.[mark];
+  const along = r ? ` Its correlation with ${app.spoken(mark)} is ${figure(r.a)} and ${figure(r.b)} on the two halves.` : "";
+  return [make("b", null, unitName(app.view.values)), ` (${roleOf(app, layer, name)}).${along}`];
 }
 
 function noteOf(app) {
@@ -133,7 +146,7 @@ function noteOf(app) {
     notes.push(
       `The first ${COLD} characters are greyed: the network starts knowing nothing, and what it holds there is not yet typical.`,
     );
-  if (app.typed) notes.push("This is what you typed; load the page again to go back to the file.");
+  if (app.typed) notes.push("This is what you typed.");
   else if (payload.text && reading.length < payload.text.measured)
     notes.push(
       `Shown are the last ${whole(reading.length)} of the ${whole(payload.text.measured)} ${app.step}s that the figures are of: a unit may follow something more closely, or less, than it does here.`,
@@ -156,13 +169,15 @@ function pages(app, turner, from) {
 
 function listen(app, grid) {
   const { view } = app,
-    at = (event) => event.target.dataset?.t;
+    at = (event) => event.target.dataset?.t,
+    moved = pointerMoved();
   let begun = null;
-  grid.addEventListener("pointerover", (event) => {
-    const t = at(event);
-    if (t === undefined) return;
-    if (begun !== null && event.buttons) view.set({ from: Math.min(begun, Number(t)), to: Math.max(begun, Number(t)) });
-    view.set({ hover: Number(t) });
+  grid.addEventListener("pointermove", (event) => {
+    const t = Number(at(event) ?? NaN);
+    if (Number.isNaN(t) || !moved(event)) return;
+    if (begun !== null && event.buttons && (t !== begun || view.get("from") !== null))
+      view.set({ from: Math.min(begun, t), to: Math.max(begun, t) });
+    view.set({ hover: t });
   });
   grid.addEventListener("pointerleave", () => view.set({ hover: null }));
   grid.addEventListener("pointerdown", (event) => {
@@ -174,6 +189,15 @@ function listen(app, grid) {
     begun = null;
     if (t !== undefined && !marked) view.set({ t: Number(t), from: null, to: null });
   });
+}
+
+/** A function that tells whether the pointer is elsewhere on the screen than before: a page that scrolls under it is no move. */
+function pointerMoved() {
+  let last = "";
+  const placeOf = ({ screenX, screenY }) => `${screenX} ${screenY}`;
+  for (const kind of ["pointerdown", "pointermove"])
+    window.addEventListener(kind, (event) => (last = placeOf(event)));
+  return (event) => placeOf(event) !== last;
 }
 
 /** Scrolls inside the box alone, never the page. */

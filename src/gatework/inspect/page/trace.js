@@ -4,6 +4,7 @@ import { figure, make, visible } from "./dom.js";
 import { asShown, domainOf, nameShown, traceOf } from "./shown.js";
 
 const HEIGHT = 180,
+  GUTTER = 44, // for the numbers at the left
   STEP = 9,
   BASE = 128,
   LETTERS = 146,
@@ -23,18 +24,14 @@ export function showTrace(app, parent) {
     canvas.style.height = `${HEIGHT}px`;
     const pen = canvas.getContext("2d");
     pen.scale(sharp, sharp);
-    const shown = Math.floor(width / STEP),
-      t = view.get("t");
-    const from = Math.max(0, Math.min(t - (shown >> 1), app.reading.done - shown));
-    paintTrace(app, pen, width, from, Math.min(app.reading.done, from + shown));
-    canvas.setAttribute("aria-label", summary(app, from, from + shown));
+    const [from, to] = stretchShown(app, width);
+    paintTrace(app, pen, width, from, to);
+    canvas.setAttribute("aria-label", summary(app, from, to));
     caption.textContent = captionOf(app);
   };
   canvas.addEventListener("click", (event) => {
-    const width = canvas.clientWidth,
-      shown = Math.floor(width / STEP);
-    const from = Math.max(0, Math.min(view.get("t") - (shown >> 1), app.reading.done - shown));
-    view.set({ t: Math.min(from + Math.floor(event.offsetX / STEP), app.reading.done - 1) });
+    const [from, to] = stretchShown(app, canvas.clientWidth);
+    view.set({ t: Math.min(from + Math.max(Math.floor((event.offsetX - GUTTER) / STEP), 0), to - 1) });
   });
   view.on(["layer", "name", "unit", "t", "hover", "rescale", "mark", "done", "reading"], paint);
   window.addEventListener("resize", paint);
@@ -42,13 +39,20 @@ export function showTrace(app, parent) {
   paint();
 }
 
+/** The steps around the pinned one that a width has room for: from, and to before. */
+function stretchShown({ view, reading: { done } }, width) {
+  const shown = Math.floor((width - GUTTER) / STEP),
+    from = Math.max(0, Math.min(view.get("t") - (shown >> 1), done - shown));
+  return [from, Math.min(done, from + shown)];
+}
+
 function paintTrace(app, pen, width, from, to) {
   const { view, reading } = app,
     { layer, name, unit, rescale, t } = view.values,
     kind = app.kinds[layer].get(name);
-  const [low, high] = domainOf(kind, traceOf(app, view.values), rescale) ?? (kind === "gate" ? [0, 1] : [-1, 1]);
+  const [low, high] = domainOf(traceOf(app, view.values), rescale) ?? (kind === "gate" ? [0, 1] : [-1, 1]);
   const y = (value) => BASE - 6 - ((value - low) / (high - low || 1)) * (BASE - 12),
-    x = (step) => (step - from + 0.5) * STEP;
+    x = (step) => GUTTER + (step - from + 0.5) * STEP;
   const label = app.label(view.get("mark")),
     banded = label && app.isYesNo(label);
   const fill = (colour, ...box) => {
@@ -59,7 +63,7 @@ function paintTrace(app, pen, width, from, to) {
     if (banded && label[step]) fill(token("--band"), x(step) - STEP / 2, 0, STEP, BASE);
     if (step === t || step === view.get("hover")) fill(token("--here"), x(step) - STEP / 2, 0, STEP, HEIGHT);
   }
-  fill(token("--rule"), 0, y(Math.max(low, 0)), width, 1);
+  if (low <= 0 && high >= 0) fill(token("--rule"), GUTTER, y(0), width - GUTTER, 1);
   const stroke = (colour, height) => {
     pen.strokeStyle = colour;
     pen.lineWidth = 2;
@@ -86,9 +90,9 @@ function paintTrace(app, pen, width, from, to) {
       fill(token("--surprise"), x(step) - STEP / 2 + 1, LETTERS + 5, STEP - 2, bits * (HEIGHT - LETTERS - 6));
   }
   pen.fillStyle = token("--soft");
-  pen.textAlign = "left";
-  pen.fillText(figure(high, 1), 2, 12);
-  pen.fillText(figure(low, 1), 2, BASE - 4);
+  pen.textAlign = "right";
+  for (const value of [high, low])
+    pen.fillText(figure(value, Number.isInteger(value) ? 0 : 2), GUTTER - 8, y(value) + 4);
 }
 
 function captionOf(app) {
