@@ -2,6 +2,7 @@
 
 python docs/generate.py                 the table in README.md, docs/cells.md, and the diagrams in docs/cells
 python docs/generate.py --demo LOG      docs/demo.svg from what `make demo | tee LOG` printed
+python docs/generate.py --pictures      docs/pictures, by running docs/pictures.md
 python docs/generate.py --experiments   docs/experiments.md, its pictures, and what `gatework reproduce` lists as
                                         costs, from the JSON in docs/experiments that `gatework reproduce` wrote
 """
@@ -10,6 +11,7 @@ import io
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -25,6 +27,7 @@ from gatework.training import write_json
 
 DOCS = Path(__file__).parent
 README = DOCS.parent / "README.md"
+PICTURE = re.compile(r"```python\n(.*?)```|!\[.*?\]\((pictures/.*?)\)", re.DOTALL)
 TABLE = re.compile(r"(<!-- cells -->\n).*?(<!-- /cells -->)", re.DOTALL)
 
 
@@ -81,6 +84,16 @@ def picture(log: str) -> str:
     for line in lines:
         console.print(Text.from_ansi(line), overflow="ellipsis", no_wrap=True, crop=True)
     return console.export_svg(title="gatework")
+
+
+def write_pictures() -> None:
+    """Runs the Python of docs/pictures.md from top to bottom; each picture is the `figure` drawn above it."""
+    names: dict[str, Any] = {"__name__": "pictures"}
+    for code, path in PICTURE.findall((DOCS / "pictures.md").read_text()):
+        if code:
+            exec(code, names)
+        else:
+            names["figure"].savefig(DOCS / path)
 
 
 EXPERIMENTS_INTRODUCTION = """# The published experiments, run again
@@ -160,6 +173,9 @@ def write_experiments() -> None:
 def main() -> None:
     if sys.argv[1:2] == ["--experiments"]:
         write_experiments()
+        return
+    if sys.argv[1:2] == ["--pictures"]:
+        write_pictures()
         return
     if sys.argv[1:2] == ["--demo"]:
         (DOCS / "demo.svg").write_text(picture(Path(sys.argv[2]).read_text()))
