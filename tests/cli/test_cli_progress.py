@@ -177,3 +177,14 @@ def test_seconds_as_a_clock_has_them() -> None:
         "1:00:00",
         "24:01:01",
     ]
+
+
+@pytest.mark.parametrize("seconds", [0, 11])
+def test_work_that_lasts_says_how_far_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    now = iter(range(0, 99, max(1, seconds)))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
+    with progress.bar("training") as told:
+        told(1, 1200, 0.5)
+    assert capsys.readouterr().err == ("training: 1 of 1,200\n" if seconds else "")

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from cli_toys import Command, Done, tree
 
-from gatework.cli import main, series, series_output
+from gatework.cli import main, series_output
 from gatework.tasks import forecast_backtest, forecast_rivals
 
 AIR = Path(__file__).parents[2] / "examples" / "air_passengers.csv"
@@ -208,17 +208,6 @@ def test_help_says_how_and_fits_a_terminal(gatework: Command, command: str) -> N
     assert (done.status, done.err) == (0, "")
     assert done.out.startswith(f"Usage: gatework {command}")
     assert all(len(line) <= 80 for line in done.lines)
-
-
-@pytest.mark.parametrize("seconds", [0, 11])
-def test_work_that_lasts_says_how_far_it_is(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, seconds: int
-) -> None:
-    now = iter(range(0, 99, max(1, seconds)))
-    monkeypatch.setattr(series.clock, "monotonic", lambda: next(now))
-    with series.bar("training") as told:
-        told(1, 1200, 0.5)
-    assert capsys.readouterr().err == ("training: 1 of 1,200\n" if seconds else "")
 
 
 def test_ctrl_c_leaves_nothing_behind(gatework: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from gatework.bench.machine import machine
 from gatework.bench.plot import check_plot, plot
 from gatework.bench.report import with_part
 from gatework.bench.run import Begun
-from gatework.cli.options import INTERRUPTED
+from gatework.cli.options import INTERRUPTED, split
 from gatework.data.reading import blamed
 from gatework.errors import InputError
 from gatework.layers.check import cell as find_cell
@@ -86,11 +86,6 @@ def bench(
     finish(report, files)
     if not report.finished and not saved:
         raise typer.Exit(INTERRUPTED)
-
-
-def split(given: Iterable[str] | None) -> list[str]:
-    """["a,b", "c"] as ["a", "b", "c"]."""
-    return [name.strip() for item in given or () for name in item.split(",")]
 
 
 def chosen_rows(only: Sequence[str], plotted: bool) -> list[Row]:

@@ -1,19 +1,14 @@
 """`gatework inspect`: a page that runs a trained model and shows what its units do."""
 
-import sys
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, TaskID
 
+from gatework.cli.progress import bars
 from gatework.inspect import Page
 from gatework.inspect import inspect as look
-from gatework.inspect.activity import Progress as Told
 from gatework.inspect.document import WARN, check_out
 
 RunFolder = Annotated[Path, typer.Argument(help="The folder that gatework train wrote.", metavar="RUN")]
@@ -49,7 +44,7 @@ def inspect(
     It needs no server and no network, and can be mailed: it holds the model and the text.
     """
     check_out(out)
-    with shown() as progress:
+    with bars() as progress:
         page = look(
             run,
             file,
@@ -64,20 +59,6 @@ def inspect(
     tell(page, out)
     if open_it:
         webbrowser.open(out.resolve().as_uri())
-
-
-@contextmanager
-def shown() -> Iterator[Told]:
-    """A bar for each part of the work, on a terminal."""
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def told(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done)
-
-        yield told
 
 
 def tell(page: Page, out: Path) -> None:

@@ -3,18 +3,14 @@
 import json
 import shlex
 import shutil
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
 from gatework.cli.options import CONSTANT_HELP, by_name, chosen_cell, named, shares, starts
-from gatework.cli.progress import TrainingProgress, say_next
+from gatework.cli.progress import TrainingProgress, bar, say_next
 from gatework.cli.use import Device, RunFolder
 from gatework.data.labels import NAMES, Examples, Kind, Level, read_examples
 from gatework.data.labels_batches import Encoded
@@ -240,7 +236,7 @@ def predict(
     labelled = examples.labels is not None
     encoded = Encoded.of(examples, job.inputs, job.targets if labelled else None, job.kind == "tag")
     if out is not None or each or not labelled:
-        with bar() as progress:
+        with bar("predicting") as progress:
             lines = [json.dumps(row, ensure_ascii=False) for row in predictions(job, model, encoded, progress)]
         if out is not None:
             write_atomically(out, "".join(f"{line}\n" for line in lines).encode())
@@ -248,11 +244,3 @@ def predict(
             print("\n".join(lines))
     if labelled and not each:
         print("\n".join(judged(job, model, encoded).lines(columns())))
-
-
-@contextmanager
-def bar() -> Iterator[Any]:
-    """A bar on a terminal's standard error, while sequences are read."""
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as shown:
-        task = shown.add_task("predicting", total=None)
-        yield lambda done, total: shown.update(task, completed=done, total=total)

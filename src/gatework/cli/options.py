@@ -92,6 +92,11 @@ def by_name(option: str, given: Iterable[str] | None) -> dict[str, float]:
     return found
 
 
+def split(given: Iterable[str] | None) -> list[str]:
+    """["a,b", "c"] as ["a", "b", "c"]."""
+    return [name.strip() for item in given or () for name in item.split(",")]
+
+
 def shares(given: str) -> tuple[float, float, float]:
     """ "0.9,0.05,0.05" as numbers."""
     try:

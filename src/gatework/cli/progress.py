@@ -1,13 +1,17 @@
 """What a training tells while it runs: a live line on a terminal, plain lines elsewhere."""
 
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 import typer
 from rich.console import Console
 from rich.live import Live
+from rich.progress import Progress, TaskID
 from rich.text import Text
 
 from gatework.cli.options import INTERRUPTED
@@ -133,6 +137,34 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@contextmanager
+def bars() -> Iterator[Callable[..., None]]:
+    """A bar for each part of some work on a terminal, a line now and then elsewhere, on standard error.
+
+    Yields what is to be told the part, how much of it is done, and how much there is.
+    """
+    terminal, tasks, shown = sys.stderr.isatty(), dict[str, TaskID](), time.monotonic()
+    with Progress(console=Console(stderr=True), transient=True, disable=not terminal) as progress:
+
+        def told(what: str, done: int, total: int, *_: object) -> None:
+            nonlocal shown
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total)
+            progress.update(tasks[what], completed=done, total=total)
+            if not terminal and time.monotonic() - shown > PLAIN_EVERY:
+                shown = time.monotonic()
+                print(f"{what}: {done:,} of {total:,}", file=sys.stderr)
+
+        yield told
+
+
+@contextmanager
+def bar(what: str) -> Iterator[Callable[..., None]]:
+    """The same for work in one part: yields what is to be told how much is done, and how much there is."""
+    with bars() as told:
+        yield partial(told, what)
 
 
 def say_next(result: Result, resume: str, use: str) -> None:

@@ -11,8 +11,7 @@ from rich.console import Console
 
 from gatework.bench.machine import machine
 from gatework.bench.report import table
-from gatework.cli.bench import split
-from gatework.cli.options import INTERRUPTED
+from gatework.cli.options import INTERRUPTED, split
 from gatework.cli.progress import TrainingProgress
 from gatework.errors import InputError
 from gatework.experiments import EXPERIMENTS, Arm, Experiment, Size

@@ -1,18 +1,12 @@
 """`gatework train series`, `gatework forecast`, `gatework backtest`: from a table to what comes next."""
 
 import shlex
-import sys
-import time as clock
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
-from gatework.cli.progress import PLAIN_EVERY
+from gatework.cli.progress import bar
 from gatework.cli.series_options import with_choices
 from gatework.cli.series_output import Files, forecast_lines, score_lines
 from gatework.cli.use import RunFolder
@@ -152,20 +146,3 @@ def told(before: Panel, after: Panel) -> str:
     if not new:
         return f"no new values after {last}: the forecast starts there"
     return f"{new:,} new {'step' if new == 1 else 'steps'}, up to {last}: the run goes on from its state"
-
-
-@contextmanager
-def bar(what: str) -> Iterator[Callable[..., None]]:
-    """A bar on a terminal, a line now and then elsewhere; told what is done and how much there is."""
-    terminal, shown_at = sys.stderr.isatty(), clock.monotonic()
-    with Progress(console=Console(stderr=True), transient=True, disable=not terminal) as shown:
-        task = shown.add_task(what, total=None)
-
-        def told(done: int, total: int, *_: object) -> None:
-            nonlocal shown_at
-            shown.update(task, completed=done, total=total)
-            if not terminal and clock.monotonic() - shown_at > PLAIN_EVERY:
-                shown_at = clock.monotonic()
-                print(f"{what}: {done:,} of {total:,}", file=sys.stderr)
-
-        yield told

@@ -9,8 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from gatework.cells import Cell
-from gatework.cli.bench import split
-from gatework.cli.options import CONSTANT_HELP, chosen_cell
+from gatework.cli.options import CONSTANT_HELP, chosen_cell, split
 from gatework.errors import InputError
 from gatework.tasks.forecast_training import Options
 

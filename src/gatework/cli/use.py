@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
+from gatework.cli.progress import bar
 from gatework.data import UNKNOWN, prepare
 from gatework.data.reading import STDIN
 from gatework.data.vocabulary import UNITS
@@ -90,16 +89,8 @@ def score(
                 print(f"{lost:.4f}\t{token!r}")
             return
         chosen = streams if streams is not None else 1 if condition is not None or len(tokens) <= LONG else STREAMS
-        with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-            task = bar.add_task("scoring", total=len(tokens) - 1)
-            result = scoring.score(
-                model,
-                opened.vocabulary,
-                tokens,
-                chosen,
-                name=name,
-                progress=lambda done, _: bar.update(task, completed=done),
-            )
+        with bar("scoring") as progress:
+            result = scoring.score(model, opened.vocabulary, tokens, chosen, name=name, progress=progress)
         del corpus, tokens
     print(score_line(result))
     if documents:
