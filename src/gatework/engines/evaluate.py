@@ -21,6 +21,7 @@ TORCH: dict[str, Callable[..., Tensor]] = {
     "abs": torch.abs,
     "max": lambda a, b: torch.maximum(*tensors(a, b)),
     "min": lambda a, b: torch.minimum(*tensors(a, b)),
+    "stop_gradient": torch.detach,
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
     "exp": torch.exp,

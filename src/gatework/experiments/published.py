@@ -1,11 +1,13 @@
 """What the trials of 1997 and 2000 share: a stop that is a test, and biases that start apart."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from gatework.cells import cells
 from gatework.experiments.learning import Stop
 from gatework.layers import Recurrent
 
@@ -29,3 +31,12 @@ def start_biases(layer: Recurrent, biases: Mapping[str, Sequence[float]]) -> Non
     """Starts biases of the first layer unit by unit: {"b_o": [-1, -2]} opens two memory cells one after the other."""
     for name, values in biases.items():
         layer.get_parameter(f"l0.{name}").copy_(torch.tensor(values))
+
+
+def cut(name: str) -> str:
+    """A cell's equations with the learning rule of 1997 to 2002: errors flow back along the memory alone.
+
+    What gates and candidate read of the step before, and by peepholes of the memory, passes no gradient.
+    """
+    inside = re.sub(r"@ (h\b|prev\(\w+\))", r"@ stop_gradient(\1)", cells[name].equations)
+    return re.sub(r"(p_\w+ \*) c\b", r"\1 stop_gradient(c)", inside)

@@ -97,7 +97,7 @@ class ReverseMode:
         elif node.op not in LEAVES:
             names = Operands(self, index, gradient)
             for arg, derivative in zip(node.args, OPS[node.op].derivative, strict=True):
-                if self.program.nodes[arg].op != "number":
+                if derivative and self.program.nodes[arg].op != "number":
                     self.arrive(arg, self.graph.expression(derivative, names, node.line))
 
     def transposed(self, name: str, gradient: int, size: str) -> int:
@@ -120,6 +120,8 @@ class ReverseMode:
         node = self.program.nodes[index]
         if node.op in LEAVES:
             return self.graph.add(node)
+        if node.op == "stop_gradient":  # the backward pass is not differentiated again
+            return self.values[node.args[0]]
         if redone(node):
             return self.graph.apply(node.op, *(self.values[arg] for arg in node.args), line=node.line)
         self.kept.add(index)

@@ -1,8 +1,9 @@
 """The one table of operations: for each its arity, value, derivative and spelling.
 
 A derivative is written in the notation itself, one expression per argument, of `g` (the gradient that
-arrives), `y` (the result) and the arguments `a` and `b`. Nobody writes a cell's backward pass: it is
-assembled from this column. Which results a backward pass keeps instead of redoing them is the last column.
+arrives), `y` (the result) and the arguments `a` and `b`; empty where no gradient passes. Nobody writes
+a cell's backward pass: it is assembled from this column. Which results a backward pass keeps instead of redoing
+them is the last column.
 """
 
 import math
@@ -69,6 +70,7 @@ TABLE = (
     Op("abs", 1, abs, ("g * sign(a)",), r"\left|{a}\right|"),
     Op("max", 2, max, ("0.5 * g * (1 + sign(a - b))", "0.5 * g * (1 - sign(a - b))"), r"\max({a}, {b})"),
     Op("min", 2, min, ("0.5 * g * (1 - sign(a - b))", "0.5 * g * (1 + sign(a - b))"), r"\min({a}, {b})"),
+    Op("stop_gradient", 1, lambda a: a, ("",), r"\mathrm{{sg}}({a})"),
     # transcendental: the result is kept, and the derivative written by it where that is cheaper
     Op("sigmoid", 1, sigmoid, ("g * y * (1 - y)",), r"\sigma({a})", kept=True),
     Op("tanh", 1, math.tanh, ("g * (1 - y * y)",), r"\tanh({a})", kept=True),

@@ -19,10 +19,12 @@ def retained(program: Program) -> tuple[str, ...]:
 
 
 def direct(nodes: Sequence[Node], old: int) -> set[int]:
-    """The nodes that pointwise operations alone lead to from `old`."""
+    """The nodes that pointwise operations which pass gradients alone lead to from `old`."""
     found = {old}
     for index, node in enumerate(nodes):
-        if node.op not in LEAVES and not is_wide(node) and not found.isdisjoint(node.args):
+        if node.op in LEAVES or is_wide(node) or not any(OPS[node.op].derivative):
+            continue
+        if not found.isdisjoint(node.args):
             found.add(index)
     return found
 

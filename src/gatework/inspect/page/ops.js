@@ -15,6 +15,7 @@ export const POINTWISE = {
   abs: Math.abs,
   max: (a, b) => Math.max(a, b),
   min: (a, b) => Math.min(a, b),
+  stop_gradient: (a) => a,
   sigmoid: (a) => 1 / (1 + Math.exp(-a)),
   tanh: Math.tanh,
   exp: Math.exp,

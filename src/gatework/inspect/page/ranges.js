@@ -30,6 +30,8 @@ function reach(nodes, node, found, free) {
       return [-1, 1];
     case "cumsum":
       return nodes[node.args[0]].op === "softmax" ? [0, 1] : ALL;
+    case "stop_gradient":
+      return a;
     case "neg":
       return [-a[1], -a[0]];
     case "relu":
