@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import math
+import re
 from collections.abc import Callable
 from functools import partial
 from itertools import product
@@ -32,6 +33,14 @@ def test_every_cell_passes_on_every_engine_of_this_machine(cell: Cell):
         ("derived backward", "gradients"),
     ]
     assert all(r.cell == cell.name and r.errors.within(BOUNDS[r.dtype]) for r in results)
+
+
+def test_a_cell_that_stops_gradients_passes_on_every_engine():
+    """The learning rule of 1997, and a stopped value that is named, recorded and carried on as a state."""
+    cut = re.sub(r"@ h\b", "@ stop_gradient(h)", LSTM.equations)
+    named = "s = stop_gradient(a)\na = tanh(W @ x + U @ h + V @ s)\nh = a * stop_gradient(stop_gradient(s))"
+    for cell in (Cell("cut", cut), Cell("named", named)):
+        assert [result for result in verify([cell]) if not result.passed] == []
 
 
 def test_the_errors_shown_are_those_of_rounding():
@@ -74,6 +83,20 @@ def test_a_size_that_fails_is_named(monkeypatch):
 
     *_, result, _derived = verify([LSTM], on=[Target("odd", torch.float32, "cpu", odd)], thorough=True)
     assert not result.passed and "B=2" in result.message
+
+
+def test_a_draw_that_is_ill_conditioned_is_drawn_again(monkeypatch):
+    monkeypatch.setattr(verification, "SIZES", (Case(1, 2, 5, 5, 2),))
+    calls = []
+
+    def fails_once(program, params, x, *rest, **options):
+        calls.append(x)
+        output, *others = reference.run(program, params, x, *rest, **options)
+        return output * (2 if torch.equal(x, calls[0]) else 1), *others
+
+    target = Target("odd", torch.float32, "cpu", fails_once)
+    [result] = verification.sizes_results(LSTM, [target])
+    assert result.passed and not torch.equal(calls[0], calls[-1])
 
 
 def test_sizes_hold_every_pair_of_sizes():

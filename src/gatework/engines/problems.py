@@ -16,7 +16,7 @@ LONG = 10  # steps
 
 @dataclass(frozen=True)
 class Case:
-    """Sizes of a sequence, and whether it has lengths, resets, and everything else that a layer may ask for."""
+    """Sizes of a sequence, whether it has lengths, resets, and all else that a layer may ask for; a draw of numbers."""
 
     T: int
     B: int
@@ -26,6 +26,7 @@ class Case:
     lengths: bool = False
     resets: bool = False
     extras: bool = False  # dropout, zoneout and taps on all values, and all recorded
+    seed: int = 20
 
     def __str__(self) -> str:
         flags = [name for name in ("lengths", "resets", "extras") if getattr(self, name)]
@@ -76,7 +77,7 @@ class Problem:
         return {"x": self.x, **states, **(starts if self.resets is not None else {}), **self.inputs, **self.params}
 
 
-def draw(cell: Cell, case: Case, dtype: torch.dtype = torch.float64, seed: int = 20) -> Problem:
+def draw(cell: Cell, case: Case, dtype: torch.dtype = torch.float64) -> Problem:
     """A random problem in float64, of numbers that `dtype` holds, so that no engine pays for rounding them.
 
     Matrices are scaled to keep values near 1; for LONG sequences to half of that, so that rounding errors fade from
@@ -86,8 +87,7 @@ def draw(cell: Cell, case: Case, dtype: torch.dtype = torch.float64, seed: int =
     program = with_extras(cell) if case.extras else cell.program
     T, B = case.T, case.B
     sizes = program.bind(case.H if program.tied else case.I, case.H, case.R if "R" in program.sizes else 0)
-    generator = torch.Generator().manual_seed(seed)
-
+    generator = torch.Generator().manual_seed(case.seed)
     gain = 0.5 if T > LONG else 1.0
 
     def normal(*shape: int, scale: float = 1.0) -> Tensor:

@@ -139,7 +139,8 @@ def forward(call: Call, tensors: Sequence[Tensor]) -> Result:
     kept = [allocated(kept_numbers(call.program, memory), dtype=dtype)] if how.lowered.kept else []
     place_kept(call.program, memory, kept)
     for operand, matrices, results in how.ahead:
-        memory.beside(results, ahead(held[operand], torch.cat([held[name] for name in matrices])))
+        found = products(memory.flat(held[operand]), [held[name].t() for name in matrices])
+        held |= {name: value.view(T, memory.B, -1) for name, value in zip(results, found, strict=True)}
     execute(how.lowered.core, how.lowered.plan, memory, call.lengths, call.resets, how.starts)
     return Result(
         output=held[how.output][1:] if how.output.startswith("state") else held[how.output],
@@ -150,18 +151,13 @@ def forward(call: Call, tensors: Sequence[Tensor]) -> Result:
     )
 
 
-def ahead(operand: Tensor, matrix: Tensor) -> Tensor:
-    """The product of all steps of an operand [T,B,I] with a matrix [N,I]: [T,B,N]."""
-    return product(operand.reshape(-1, operand.shape[-1]), matrix.t()).view(*operand.shape[:2], len(matrix))
-
-
 @dataclass(frozen=True)
 class Pass:
     """What forward passes of one kind have in common.
 
     states: buffer, that of what it starts from, size, dtype, whether all steps are kept. results: buffers and sizes
     of what is returned beside them. output: the buffer that is the output. starts: where resets find the start.
-    ahead: products with an input that are done as one, ahead of the steps: operand, matrices, results and their sizes.
+    ahead: products with an input that are done ahead of the steps: operand, matrices, results.
     """
 
     lowered: Forward
@@ -169,7 +165,7 @@ class Pass:
     results: tuple[tuple[str, str], ...]
     output: str
     starts: Mapping[str, str]
-    ahead: tuple[tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]], ...]
+    ahead: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
 
 
 @lru_cache(maxsize=256)
@@ -202,7 +198,7 @@ def pass_of(
             (
                 operand,
                 tuple(f"matrix {nodes[i].name}" for i in group),
-                tuple((f"ahead {i}", nodes[i].size) for i in group),
+                tuple(f"ahead {i}" for i in group),
             )
             for operand, group in products.items()
         ),
