@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from gatework.experiments.embedded_reber import judge
 from gatework.experiments.experiment import Arm, Experiment, Progress, Size, Trial
-from gatework.experiments.learning import Batch, Network, Plan, Stop, Task, learn, network
+from gatework.experiments.learning import Batch, Network, Plan, Stop, Task, learn, network, stream
 from gatework.experiments.reber import SYMBOLS, Stream, legal_lead, one_hot
 
 STREAMS, SYMBOLS_EACH = 10, 100_000  # of the test
@@ -57,19 +57,19 @@ def first_mistakes(network: Network, streams: int, symbols: int, generator: torc
 
 def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
     options = arm.at(size)
-    stream = Stream(options["batch"], torch.Generator().manual_seed(seed))
-    task = Task(lambda _, __: batch_of(stream, options["piece"]), judge, len(SYMBOLS), len(SYMBOLS), every_step=True)
+    learnt_from, piece = Stream(options["batch"], stream("streams", seed)), options["piece"]
+    task = Task(lambda _, __: batch_of(learnt_from, piece), judge, len(SYMBOLS), len(SYMBOLS), every_step=True)
     net = network(arm, task, options, seed)
-    stop = Stop(window=options["without_error"] // options["piece"])
-    learnt = learn(Endless(net, stream), task, Plan.of(options), stop, seed, progress)
+    stop = Stop(window=options["without_error"] // piece)
+    learnt = learn(Endless(net, learnt_from), task, Plan.of(options), stop, seed, progress)
     streams, symbols = options.get("streams", STREAMS), options.get("symbols", SYMBOLS_EACH)
-    right = first_mistakes(net, streams, symbols, torch.Generator().manual_seed(2**40 + seed))
+    right = first_mistakes(net, streams, symbols, stream("test streams", seed))
     figures = {
-        "symbols learnt from": float(learnt.sequences * options["piece"]),
+        "symbols learnt from": float(learnt.sequences * piece),
         f"perfect streams of {streams}": float((right == symbols).sum()),
         "symbols before the first mistake": float(right.float().mean()),
     }
-    curve = [(pieces * options["piece"], error) for pieces, error in learnt.curve]
+    curve = [(pieces * piece, error) for pieces, error in learnt.curve]
     return Trial(bool((right == symbols).all()), figures, curve)
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gatework.experiments.experiment import Arm, Experiment, Progress, Size, Trial
-from gatework.experiments.learning import Batch, Judged, Network, Plan, Task, learn, network
+from gatework.experiments.learning import Batch, Judged, Network, Plan, Task, learn, network, stream
 from gatework.experiments.published import Tested, start_biases
 from gatework.experiments.reber import SYMBOLS, legal_lead, may_follow, one_hot, strings
 
@@ -61,7 +61,7 @@ def mistaken(model: Network, batch: Batch) -> int:
 
 def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
     options = arm.at(size)
-    drawn = strings(2 * COUNT, torch.Generator().manual_seed(seed))
+    drawn = strings(2 * COUNT, stream("strings", seed))
     known, others = batch_of(drawn[:COUNT]), batch_of(drawn[COUNT:])
     task = task_of(known)
     model = network(arm, task, options, seed)

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from gatework.experiments.experiment import Arm, Experiment, Progress, Size, Trial
+from gatework.experiments.learning import stream
 from gatework.gradient_flow import GradientFlow, gradient_flow
 from gatework.layers import Recurrent
 
@@ -25,8 +26,7 @@ def network(arm: Arm, options: Mapping[str, Any], seed: int) -> Recurrent:
 
 def measured(layer: Recurrent, options: Mapping[str, Any], seed: int) -> GradientFlow:
     """The flow back from the last step of sequences of noise."""
-    generator = torch.Generator().manual_seed(seed)
-    x = torch.randn(options["lags"] + 1, options["sequences"], options["inputs"], generator=generator)
+    x = torch.randn(options["lags"] + 1, options["sequences"], options["inputs"], generator=stream("noise", seed))
     return gradient_flow(layer, options["noise"] * x)
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gatework.experiments.experiment import Arm, Experiment, Progress, Size, Trial
-from gatework.experiments.learning import Batch, Judged, Network, Plan, Stop, Task, learn, test
+from gatework.experiments.learning import Batch, Judged, Network, Plan, Stop, Task, learn, network, test
 
 SUCCESSIVE = 10_000  # sequences after training, of which none may be wrong
 
@@ -108,16 +108,11 @@ def task_of(options: Mapping[str, Any]) -> Task:
     return Task(lambda B, g: next_symbols(draw(p, B, g), p), judge, inputs=p + 1, outputs=p + 1, every_step=True)
 
 
-def network_of(arm: Arm, task: Task, options: Mapping[str, Any], seed: int) -> nn.Module:
-    torch.manual_seed(seed)
-    network = Network(arm.cell, task, options["hidden"], options.get("init"))
-    return Direct(network) if task.every_step else network
-
-
 def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
     options = arm.at(size)
     task = task_of(options)
-    model = network_of(arm, task, options, seed)
+    inner = network(arm, task, options, seed)
+    model = Direct(inner) if task.every_step else inner
     learnt = learn(model, task, Plan.of(options), Stop(error=options.get("error", 0.01)), seed, progress)
     wrong = test(model, task, seed, options.get("test", SUCCESSIVE), batch=50).wrong
     figures = {"sequences": float(learnt.sequences), f"wrong of {len(wrong):,}": float(wrong.sum())}
