@@ -1,8 +1,10 @@
 """The diagram of a cell in columns: which element stands in which, and in what order, with few lines crossing."""
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, pairwise, permutations
+from typing import NamedTuple
 
 from gatework.notation.diagram.elements import Element, memory_ways
 
@@ -10,8 +12,7 @@ ABOVE_MEMORY, BELOW_BUS, DISTANCE, BOLD = 1.5, 0.4, 0.02, 2.5  # what disorder c
 MOST_WAYS = 3  # orders of the memories that are tried
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(NamedTuple):
     """A row of a column: an element, or a line that passes ("wire") or ends at the element beside it ("foot")."""
 
     kind: str  # "element", "wire", "foot"
@@ -155,8 +156,8 @@ def crossings(begin: Mapping[int, int], end: Mapping[int, list[int]], memory: Co
         cost += DISTANCE * (bottom - top + abs(begin[nets[place]] - sum(mine) / len(mine)))
         for other, (theirs, their_top, _) in enumerate(spans[place + 1 :], place + 1):
             if bottom > their_top:
-                lower = sum(row > their_top and row not in theirs for row in mine)
-                upper = sum(row < bottom and row not in mine for row in theirs)
+                lower = len([row for row in mine if row > their_top and row not in theirs])
+                upper = len([row for row in theirs if row < bottom and row not in mine])
                 bold = nets[place] in memory and nets[other] in memory
                 cost += min(lower, upper) * (BOLD if bold else 1.0)
     return cost
@@ -186,8 +187,14 @@ class Ordering:
 
     def settle(self) -> float:
         """Takes every move that helps till none does; returns what is left to pay."""
-        while sum(self.settle_column(place) for place in range(len(self.columns))):
-            pass
+        places = range(len(self.columns))
+        waiting = set(places)  # those that changed since they were looked at, or stand beside one that did
+        while waiting:
+            for place in places:
+                if place in waiting:
+                    waiting.discard(place)
+                    if self.settle_column(place):
+                        waiting |= {place - 1, place, place + 1} & set(places)
         return self.total()
 
     def settle_column(self, place: int) -> bool:
@@ -196,19 +203,20 @@ class Ordering:
         begin = starts(slots(self.columns[place - 1])) if place else {}
         end = ends(slots(self.columns[place + 1])) if place + 1 < len(self.columns) else {}
 
-        def cost() -> float:
+        def cost(most: float) -> float:
+            """What the column costs as it is, not counted to the end where that is more than `most`."""
             rows = slots(column)
-            lines = crossings(begin, ends(rows), self.memory) + crossings(starts(rows), end, self.memory)
-            return lines + self.disorder(column)
+            paid = self.disorder(column) + crossings(begin, ends(rows), self.memory)
+            return paid if paid > most else paid + crossings(starts(rows), end, self.memory)
 
-        best = cost()
+        best = cost(math.inf)
         for unit in list(column):
             home, feet, found = column.index(unit), (unit.above, unit.below), None
             for unit.above, unit.below in (feet, feet[::-1]) if feet[0] or feet[1] else (feet,):
                 column.remove(unit)
                 for target in range(len(column) + 1):
                     column.insert(target, unit)
-                    if (paid := cost()) < best - 1e-9:
+                    if (paid := cost(best)) < best - 1e-9:
                         best, found = paid, (target, unit.above, unit.below)
                     column.pop(target)
                 column.insert(home, unit)

@@ -1,8 +1,8 @@
 """The heights at which the rows of a diagram lie: lines as straight as the order of the columns lets them be."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from gatework.notation.diagram.columns import Columns, Slot, ends, slots, starts
 from gatework.notation.diagram.shapes import height
@@ -27,8 +27,7 @@ ROUNDS = 40
 Row = tuple[int, int]  # column, place in it
 
 
-@dataclass(frozen=True)
-class Tie:
+class Tie(NamedTuple):
     """Two rows that want the same height, or b lower by `apart`, or by that `at_least`."""
 
     a: int
@@ -66,6 +65,7 @@ class Heights:
                 self.below[upper], self.over[lower] = (lower, apart), (upper, apart)
                 self.y[lower] = self.y[upper] + apart
         self.levels: dict[float, list[frozenset[int]]] = {}
+        self.refused: set[tuple[frozenset[int], float]] = set()  # moves of groups that do not pay as things stand
         self.held: list[list[Tie]] = [[] for _ in self.y]
         for c in range(len(rows) - 1):
             self.tie_lines(c, memory, buses)
@@ -104,6 +104,7 @@ class Heights:
         """The height of every row: first for straight lines, then close together as far as these stay."""
         for feet in (True, False):
             self.tie_neighbours(feet=feet)
+            self.refused.clear()
             for _ in range(ROUNDS):
                 if not sum(self.improve(number) for number in range(len(self.y))):
                     break
@@ -120,8 +121,10 @@ class Heights:
                 if not (tie.a in group and tie.b in group)
             }
             for move in sorted(moves, key=abs):
-                if move and self.try_move(group, move):
-                    return True
+                if move and (group, move) not in self.refused:
+                    if self.try_move(group, move):
+                        return True
+                    self.refused.add((group, move))
         return False
 
     def gap(self, tie: Tie, member: int, *, exactly: bool = False) -> float:
@@ -164,11 +167,13 @@ class Heights:
         for least in (ALONE, MAIN):
             shift = self.pushed(group, move, least)
             touched = {tie for member in shift for tie in self.held[member]}
-            gain = sum(self.cost(tie, NOWHERE) - self.cost(tie, shift) for tie in touched)
+            drawn = [tie for tie in touched if shift.get(tie.a, 0.0) != shift.get(tie.b, 0.0)]
+            gain = sum(self.cost(tie, NOWHERE) - self.cost(tie, shift) for tie in drawn)
             if gain > 1e-6:
                 for member, by in shift.items():
                     self.y[member] += by
                 self.levels = {}
+                self.refused.clear()
                 return True
         return False
 
@@ -177,10 +182,11 @@ class Heights:
 
         Nothing moves where making room finds no end.
         """
-        shift = dict.fromkeys(group, move)
+        y, shift = self.y, dict.fromkeys(group, move)
         waiting, sign = list(group), 1 if move > 0 else -1
         beside = self.below if move > 0 else self.over
-        for _ in range(6 * len(self.y)):
+        level = None if least == ALONE else self.level(least)
+        for _ in range(6 * len(y)):
             if not waiting:
                 return shift
             member = waiting.pop()
@@ -188,10 +194,10 @@ class Heights:
             if neighbour is None:
                 continue
             other, apart = neighbour
-            by = sign * (self.y[member] + shift[member] + sign * apart - self.y[other])
+            by = sign * (y[member] + shift[member] + sign * apart - y[other])
             if by <= 1e-9:
                 continue
-            for carried in (other,) if least == ALONE else self.level(least)[other]:
+            for carried in level[other] if level else (other,):
                 if by > sign * shift.get(carried, 0.0) + 1e-9:
                     shift[carried] = sign * by
                     waiting.append(carried)

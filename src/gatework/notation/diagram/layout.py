@@ -12,7 +12,7 @@ from gatework.notation.diagram.shapes import size
 from gatework.notation.program import Program
 
 MARGIN, TRACK, SIDE, NAMED, NARROWEST = 18.0, 13.0, 14.0, 28.0, 34.0
-TRIED = 6  # orders of the columns that are laid out to the end
+TRIED, CLOSE = 6, 1.5  # orders of the columns that are laid out to the end, and by how much the best may be better
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ def drawing(program: Program) -> Drawing:
     """Lays out the diagram of a cell; the same Program gives the same drawing."""
     found = elements(program)
     ranked = sorted((pair for early in (True, False) for pair in orders(found, early=early)), key=lambda pair: pair[0])
-    distinct = {tuple(tuple(slots(column)) for column in columns): columns for _, columns in reversed(ranked)}
+    good = [columns for cost, columns in ranked if cost <= ranked[0][0] + CLOSE]
+    distinct = {tuple(tuple(slots(column)) for column in columns): columns for columns in reversed(good)}
     plans = [Plan(found, columns) for columns in list(distinct.values())[-TRIED:]]
     return Draughtsman(min(reversed(plans), key=lambda plan: plan.cost)).drawing()
 
