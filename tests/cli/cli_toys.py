@@ -1,11 +1,18 @@
-"""The files that the tests of the command line work on."""
+"""What the tests of the command line share: the files they work on, and Ctrl-C."""
 
 import csv
 import random
 import shlex
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
+
+from gatework.cli.progress import TrainingProgress
+from gatework.training import Step
 
 MODEL = "--hidden 6 --embedding 4 --streams 3 --bptt 7 --device cpu"
 SMALL = shlex.split(f"{MODEL} --steps 8 --warmup 2 --evaluate-every 4 --save-every 1000")
@@ -66,3 +73,18 @@ def rows(run: Path) -> list[dict[str, str]]:
     with (run / "metrics.csv").open(newline="") as file:
         clocked = ("seconds", "tokens_per_second")
         return [{name: value for name, value in row.items() if name not in clocked} for row in csv.DictReader(file)]
+
+
+@contextmanager
+def interrupted(at: int) -> Iterator[None]:
+    """Presses Ctrl-C when a step is shown."""
+    former = TrainingProgress.step
+
+    def step(self: TrainingProgress, event: Step) -> None:
+        former(self, event)
+        if event.step == at:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TrainingProgress, "step", step)
+        yield

@@ -1,22 +1,18 @@
 import json
 import shlex
 import shutil
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from cli_toys import Command, rows, tree
+from cli_toys import Command, interrupted, rows, tree
 
 import gatework as gw
 from gatework.cli import main
-from gatework.cli.progress import TrainingProgress
 from gatework.tasks.classify_run import Run
-from gatework.training import Step
 
 SMALL = "--hidden 6 --steps 30 --learning-rate 0.03 --splits 0.6,0.2,0.2 --device cpu"
 NEW = f"train labels waves.jsonl --out new {SMALL}"
@@ -78,21 +74,6 @@ def place(labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     shutil.copytree(labelled, tmp_path / "place")
     monkeypatch.chdir(tmp_path / "place")
     return tmp_path / "place"
-
-
-@contextmanager
-def interrupted(at: int) -> Iterator[None]:
-    """Presses Ctrl-C when a step is shown."""
-    former = TrainingProgress.step
-
-    def step(self: TrainingProgress, event: Step) -> None:
-        former(self, event)
-        if event.step == at:
-            signal.raise_signal(signal.SIGINT)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TrainingProgress, "step", step)
-        yield
 
 
 # -- training

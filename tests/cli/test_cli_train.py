@@ -1,34 +1,16 @@
 import json
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from cli_toys import MODEL, SMALL, Command, rows, tree
+from cli_toys import MODEL, SMALL, Command, interrupted, rows, tree
 
 import gatework as gw
 from gatework.cli.options import own_cell
 from gatework.cli.progress import TrainingProgress
 from gatework.tasks.language_run import Run
-from gatework.training import Step
 
 NEW = ["train", "text", "text.txt", "--out", "new"]
-
-
-@contextmanager
-def interrupted(at: int) -> Iterator[None]:
-    """Presses Ctrl-C when a step is shown."""
-    former = TrainingProgress.step
-
-    def step(self: TrainingProgress, event: Step) -> None:
-        former(self, event)
-        if event.step == at:
-            signal.raise_signal(signal.SIGINT)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TrainingProgress, "step", step)
-        yield
 
 
 def test_training_tells_what_it_does_from_the_text_to_what_is_next(gatework: Command, place: Path) -> None:
