@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from page_toys import SEEN, TEXT, Seen, Toy, toy
+from page_toys import SEEN, TEXT, Seen, Toy, harness, toy
 
 from gatework.inspect.clamping import Clamp, costs
 from gatework.inspect.figures import figure
@@ -123,6 +123,12 @@ def test_a_scale_of_its_own_goes_from_the_least_to_the_most(
         assert legend == f"{figure(low)}{figure(high)} (0 is not on it)"
 
 
+def test_numbers_close_to_each_other_are_told_apart(show: Show, tmp_path: Path) -> None:
+    path = harness(tmp_path / "page.html", "dom.js", "window.told = pairs.map((pair) => apart(...pair));",
+                   pairs=[[-0.5, 0.25], [0.9981, 0.99834], [0.5, 0.5]])  # fmt: skip
+    assert show(path).page.evaluate("window.told") == [["−0.50", "0.25"], ["0.99810", "0.99834"], ["0.50", "0.50"]]
+
+
 def test_a_legend_has_the_colours_of_what_it_stands_beside(opened: Callable[..., Seen]) -> None:
     page = opened("#unit=l0.h.3&t=5").page
     for legend, stops in (("#bar .legend", INK), ("#heat-legend", HEAT)):
@@ -178,6 +184,7 @@ def test_a_click_pins_and_hovering_previews(opened: Callable[..., Seen]) -> None
     seen = opened("#unit=l0.c.4&t=20")
     seen.page.hover("#grid [data-t='30']")
     assert (view(seen)["t"], view(seen)["hover"]) == (20, 30)
+    assert seen.page.get_attribute("#grid .hovered", "data-t") == "30"
     seen.page.click("#grid [data-t='40']")
     assert view(seen)["t"] == 40
     seen.page.select_option("#zoom", "8")
@@ -394,6 +401,17 @@ def test_forced_colours_keep_the_colours_that_mean_something(opened: Callable[..
     page = opened("#unit=l0.h.3&t=5", forced_colors="active").page
     colours = page.eval_on_selector_all("#grid span", "all => all.map(each => getComputedStyle(each).backgroundColor)")
     assert len(set(colours)) > 5
+
+
+def test_the_bar_takes_the_focus_where_the_page_stands(opened: Callable[..., Seen]) -> None:
+    page = opened().page
+    page.evaluate("document.getElementById('heat').scrollIntoView()")
+    before = page.evaluate("scrollY")
+    page.focus("#unit")
+    page.keyboard.press("Tab")
+    assert page.evaluate("scrollY") == before > 0
+    bar = page.eval_on_selector("#bar", "each => each.getBoundingClientRect().bottom")
+    assert page.eval_on_selector("#heat h2", "each => each.getBoundingClientRect().top") >= bar
 
 
 def test_a_grid_is_one_tab_stop(opened: Callable[..., Seen]) -> None:

@@ -18,11 +18,17 @@ def steps(*there: tuple[int, int]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_it_lies_in_the_middle_of_a_stretch_in_which_label_and_unit_agree(sign: float) -> None:
+def test_label_and_unit_agree_there(sign: float) -> None:
     label = steps((100, 120), (200, 230), (300, 310))
-    unit = torch.from_numpy(sign * steps((210, 220), (300, 310)))
+    unit = torch.from_numpy(sign * steps((150, 190), (210, 220)))
     assert telling_place(label, unit, 0.6 * sign) == 215
     assert telling_place(label, -unit, 0.6 * sign) != 215
+
+
+def test_the_unit_differs_from_what_it_is_around() -> None:
+    label = steps((100, 120), (200, 230), (300, 320))
+    unit = torch.from_numpy(steps((90, 130), (202, 230), (300, 310)))
+    assert telling_place(label, unit, 0.6) == 216
 
 
 def test_it_comes_after_the_start_and_is_seen_at_a_glance() -> None:
@@ -30,10 +36,11 @@ def test_it_comes_after_the_start_and_is_seen_at_a_glance() -> None:
     assert telling_place(label, torch.from_numpy(label), 1.0) == 310
 
 
-def test_of_stretches_too_short_or_too_long_the_longest_is_taken() -> None:
-    label = steps((100, 102), (120, 220))
-    assert telling_place(label, torch.from_numpy(label), 1.0) == 170
+def test_where_no_stretch_is_seen_at_a_glance_any_is_taken() -> None:
+    label = steps((100, 300))
+    assert telling_place(label, torch.from_numpy(label), 1.0) == 200
     assert telling_place(steps((10, 20)), torch.from_numpy(steps((10, 20))), 1.0) == 15
+    assert telling_place(steps((0, T)), torch.from_numpy(steps((3, 20))), 1.0) is None  # never otherwise
 
 
 def test_what_is_never_there_has_no_place() -> None:

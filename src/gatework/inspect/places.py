@@ -6,24 +6,39 @@ from torch import Tensor
 
 LATE = 60  # steps, before which a network may still know too little
 LENGTHS = range(4, 61)  # of a stretch that is seen at a glance
-CLEAR = 0.5  # standard deviations by which a unit must leave its mean
+AROUND = 20  # steps before a stretch and after it
+NEARLY = 0.75  # of the largest contrast
 
+Values = NDArray[np.float32]
 Stretch = tuple[int, int]  # from, and to before
 
 
-def telling_place(label: NDArray[np.float32], unit: Tensor, r: float) -> int | None:
+def telling_place(label: Values, unit: Tensor, r: float) -> int | None:
     """A step at which the label [T] is there and the unit [T], correlated by r, is on the side that r says.
 
-    The middle of the first stretch of such steps that is neither short nor long; where there is none, of the longest;
-    None where the label is never there together with the unit.
+    Of the stretches with the label, those that are seen at a glance if there are any, it is taken from the first in
+    which the unit differs nearly as much as in any from what it is around; None where no stretch has such a step.
     """
     values = unit.numpy()
     away = np.sign(r) * (values - values.mean())
-    shown = (label > label.mean()) & (away > CLEAR * values.std())
-    found = stretches(shown)
-    late = [each for each in found if each[0] >= LATE] or found
-    chosen = next((each for each in late if length(each) in LENGTHS), max(late, key=length, default=None))
-    return None if chosen is None else sum(chosen) // 2
+    there = label > label.mean()
+    shown = there & (away > 0)
+    found = [(begin, end) for begin, end in stretches(there) if shown[begin:end].any()]
+    glanced = [each for each in found if each[0] >= LATE and length(each) in LENGTHS]
+    if not found:
+        return None
+    contrasts = {stretch: contrast(away, stretch) for stretch in glanced or found}
+    most = max(contrasts.values())
+    begin, end = next(stretch for stretch, its in contrasts.items() if its >= min(NEARLY * most, most))
+    longest = max(stretches(shown[begin:end]), key=length)
+    return begin + sum(longest) // 2
+
+
+def contrast(values: Values, stretch: Stretch) -> float:
+    """How much higher values lie within a stretch than on both sides of it."""
+    begin, end = stretch
+    around = np.concatenate([values[max(0, begin - AROUND) : begin], values[end : end + AROUND]])
+    return float(values[begin:end].mean() - (around.mean() if len(around) else 0.0))
 
 
 def stretches(there: NDArray[np.bool_]) -> list[Stretch]:

@@ -68,13 +68,15 @@ export class App {
     return { name: states.find((state) => state.name !== output)?.name ?? output, ...begin };
   }
 
-  /** Reads the text while the page stays awake; it is shown when twice as much is read as before. */
+  /** Reads the text while the page stays awake; it is shown when twice as much is read as before, or the pinned place is. */
   async read(reading) {
     let next = FIRST_SHOWN;
     await readAll(
       reading,
       (_, ended) => {
-        if (!ended && reading.done < next) return;
+        const { t, done } = this.view.values,
+          reached = done <= t && t < reading.done;
+        if (!ended && !reached && reading.done < next) return;
         next = 2 * reading.done;
         this.view.set({ done: reading.done });
       },

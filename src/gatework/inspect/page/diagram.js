@@ -7,7 +7,8 @@ import { unitName } from "./store.js";
 
 const THIN = 1,
   THICK = 8,
-  LARGER = 1.35; // widths of a pipe whose value is 0, and large; the drawing on the page
+  LARGER = 1.35,
+  SMALLER = 0.68; // widths of a pipe whose value is 0, and large; the drawing on the page at most, and at least
 
 export function showDiagram(app) {
   const { payload, view } = app;
@@ -20,6 +21,7 @@ export function showDiagram(app) {
   );
   const svg = imported(payload.cell_svg);
   svg.style.maxWidth = `${LARGER * svg.viewBox.baseVal.width}px`;
+  svg.style.minWidth = `${SMALLER * svg.viewBox.baseVal.width}px`;
   const label = make("p", { class: "small", id: "cell-note" });
   found.append(
     make("div", { class: "diagram scroll", tabindex: "0", role: "region", "aria-label": "Diagram of the cell" }, svg),

@@ -77,6 +77,12 @@ export function figure(value, digits = 2) {
   return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
 }
 
+/** Two numbers with as many digits as tell them apart. */
+export function apart(low, high) {
+  const digits = high > low ? Math.min(Math.max(2, 1 - Math.floor(Math.log10(high - low))), 9) : 2;
+  return [figure(low, digits), figure(high, digits)];
+}
+
 /** A share from 0 to 1 in percent. */
 export const percent = (part) => (part > 0 && part < 0.005 ? "< 1 %" : `${figure(100 * part, 0)} %`);
 
@@ -86,7 +92,7 @@ export const whole = (value) => value.toLocaleString("en-US");
 /** Scrolls the page to the top of `part` where `box`, in it, is not wholly in sight below the bar. */
 export function bringIntoView(box, part) {
   const { top, bottom } = box.getBoundingClientRect(),
-    least = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0;
+    least = parseFloat(getComputedStyle(part).scrollMarginTop) || 0;
   if (top < least || bottom > window.innerHeight) part.scrollIntoView();
 }
 

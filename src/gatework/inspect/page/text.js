@@ -77,6 +77,10 @@ export function showText(app) {
   view.on(["layer", "name", "unit", "rescale", "done", "mark"], paint);
   view.on(["layer", "name", "unit", "t"], place);
   view.on(["from", "to"], brush);
+  view.on(["hover"], () => {
+    grid.querySelector(".hovered")?.classList.remove("hovered");
+    page.spans[(view.get("hover") ?? NaN) - page.from]?.classList.add("hovered");
+  });
   onTheme(paint);
 }
 

@@ -1,6 +1,6 @@
 // The trace below the text: one unit over time around the pinned place, its characters, and how surprised the network was.
 import { onTheme, token } from "./colours.js";
-import { figure, make, visible } from "./dom.js";
+import { apart, figure, make, visible } from "./dom.js";
 import { asShown, domainOf, nameShown, traceOf } from "./shown.js";
 
 const HEIGHT = 180,
@@ -91,8 +91,8 @@ function paintTrace(app, pen, width, from, to) {
   }
   pen.fillStyle = token("--soft");
   pen.textAlign = "right";
-  for (const value of [high, low])
-    pen.fillText(figure(value, Number.isInteger(value) ? 0 : 2), GUTTER - 8, y(value) + 4);
+  const written = rescale ? apart(low, high) : [figure(low, 0), figure(high, 0)];
+  [low, high].forEach((value, index) => pen.fillText(written[index], GUTTER - 8, y(value) + 4, GUTTER - 8));
 }
 
 function captionOf(app) {
