@@ -1,5 +1,6 @@
 """The page as its reader has it: opened from disk, offline, with keys, pointer and screen."""
 
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -369,10 +370,19 @@ def test_without_text_or_weights_it_shows_what_it_has(opened: Callable[..., Seen
 def test_two_runs_stand_side_by_side(opened: Callable[..., Seen], model: Toy) -> None:
     surprise = [None, *[1.0] * (len(model.ids) - 1)]
     other = {"title": "second run", "surprise": surprise, "flow": model.payload["flow"], "results": {}}
-    page = opened(changes={"other": other}).page
+    seen = opened(changes={"other": other})
+    page = seen.page
     assert "second run, 1.00" in page.text_content("#compare-note")
     assert page.locator("#memory .line.second").count() == 2
-    assert page.locator("#differences li").count() == 8
+    places = []
+    for button in page.locator("#differences button").all():
+        button.click()
+        places.append(view(seen)["t"])
+    assert len(places) == 8
+    assert all(abs(a - b) >= 20 for a, b in itertools.combinations(places, 2))
+    page.click("#look")
+    page.click("#differences button >> nth=0")
+    assert view(seen)["t"] == places[0] and page.locator("#grid span").count() == len(TEXT)
 
 
 def test_it_gives_its_data_away(opened: Callable[..., Seen], model: Toy) -> None:

@@ -23,7 +23,8 @@ def series_findings(payload: Payload, hypotheses: Sequence[Hypothesis], names: S
     trust = payload["results"]["trust"]
     told = [
         f"The network corrects a simple forecast ({payload['results']['base']}); where it was judged, it was trusted "
-        f"by {trust:.0%}" + (": its medians do not count, only the width of its bands." if not trust else ".")
+        f"by {figure(100 * trust, 0)} %"
+        + (": its medians do not count, only the width of its bands." if not trust else ".")
     ]
     return [*told, *learned(payload, hypotheses, names, " % of the error"), *memory(payload, "steps")]
 
@@ -63,7 +64,7 @@ def rarity(each: Hypothesis) -> str:
     """Why a label says nothing of a unit."""
     if each.episodes < each.needed:
         return f"{each.episodes} times in one half of it, {each.needed} are needed"
-    return f"{each.prevalence:.1%} of one half of it, {PREVALENCE:.0%} is needed"
+    return f"{figure(100 * each.prevalence, 1)} % of one half of it, {figure(100 * PREVALENCE, 0)} % is needed"
 
 
 def found(each: Hypothesis, listed: Payload, name: str, price: str) -> str:
