@@ -362,6 +362,9 @@ def test_a_long_text_is_turned_over_in_pages(opened: Callable[..., Seen]) -> Non
 def test_without_text_or_weights_it_shows_what_it_has(opened: Callable[..., Seen]) -> None:
     page = opened(changes={"text": None, "check": None}).page
     assert page.locator("#text").count() == 0 and page.locator("#live-box").count() == 1
+    for button in ("#step", ".findings button", "#finder td button"):
+        page.click(button)
+    assert page.evaluate("gatework.view.get('unit')") == 3
     page = opened(changes={"weights": [], "check": None}).page
     assert "without the weights" in page.text_content("#check")
     assert page.locator("#live").count() == 0 and page.locator("#saturation .chart").count() == 3

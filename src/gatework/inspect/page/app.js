@@ -117,6 +117,7 @@ export class App {
 
   /** Shows a unit, and the place where it shows what it follows, if it is known to follow something. */
   goTo(unit, mark = "", changes = {}) {
+    if (!this.reading) return this.view.set(unit);
     this.view.set({ ...unit, ...(mark ? { mark, t: this.placeOf(mark) } : {}), ...changes, hover: null });
     this.showText();
     say(this.spokenNow());
@@ -216,7 +217,7 @@ export class App {
   /** Where the best unit shows what it follows; in another text than the page was made of, where one is already. */
   placeOf(name) {
     const place = this.typed ? this.view.get("t") : (this.found.get(name)?.place ?? 100);
-    return Math.min(place, this.length - 1);
+    return Math.max(Math.min(place, this.length - 1), 0);
   }
 
   meaning(name) {
