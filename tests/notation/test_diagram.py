@@ -19,6 +19,7 @@ OWN = {
     "three states": "f = sigmoid(W @ x + b)\nh = f * prev(c) + (1 - f) * prev(h) + prev(d)\nc = h + x\nd = c + h",
     "no matrix": "h = h + x",
     "old value twice": "h = h * h + W @ x",
+    "gradient cut": "f = sigmoid(W @ x + U @ stop_gradient(h) + b)\nh = stop_gradient(f) * prev(h) + tanh(V @ x)",
 }
 PROGRAMS = {name: cell.program for name, cell in cells.items()} | {name: parse(text) for name, text in OWN.items()}
 PROGRAMS["masked lstm"] = parse(cells["lstm"].equations, zoneout=("c", "h"), dropout=("g",), taps=("f", "c"))
@@ -31,6 +32,8 @@ Segment = tuple[float, float, float, float]
 def is_gate(program: Program, index: int) -> bool:
     """A sigmoid of what the step computes, or 1 minus it."""
     node = program.nodes[index]
+    if node.op == "stop_gradient":
+        return is_gate(program, node.args[0])
     if node.op == "sub" and program.nodes[node.args[0]].value == 1 and program.nodes[node.args[0]].op == "number":
         return is_gate(program, node.args[1])
     return node.op == "sigmoid" and varies(program, index)

@@ -10,13 +10,15 @@ def gates(program: Program) -> list[str]:
 
 
 def gate_nodes(program: Program) -> frozenset[int]:
-    """The nodes between 0 and 1: a sigmoid, a softmax and its cumulative sum, 1 - gate, gate * gate."""
+    """The nodes between 0 and 1: a sigmoid, a softmax and its cumulative sum, 1 - gate, gate * gate, a gate cut off."""
     found: set[int] = set()
     for index, node in enumerate(program.nodes):
         match node.op, node.args:
             case (("sigmoid" | "softmax"), _):
                 found.add(index)
             case "cumsum", (a,) if program.nodes[a].op == "softmax":
+                found.add(index)
+            case "stop_gradient", (a,) if a in found:
                 found.add(index)
             case "sub", (a, b) if is_one(program, a) and b in found:
                 found.add(index)

@@ -122,6 +122,8 @@ class Elements:
             return 0
         if node.op == "softmax":
             return 1
+        if node.op == "stop_gradient":
+            return self.gatedness(node.args[0])
         if node.op in OPENINGS:
             return 2
         varying = self.varying(index)

@@ -7,7 +7,7 @@ from gatework.notation.program import Node, Program
 from gatework.notation.spelling import GREEK, plain
 
 LETTERS = {name: letter for letter, name in GREEK.items()}
-SHORT = {"sigmoid": "σ", "logsigmoid": "log σ"}
+SHORT = {"sigmoid": "σ", "logsigmoid": "log σ", "stop_gradient": "sg"}
 BETWEEN = {"add": " + ", "sub": " − ", "mul": " ", "div": " / "}
 
 
