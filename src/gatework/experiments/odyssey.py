@@ -23,7 +23,7 @@ SETTINGS: Mapping[str, dict[str, Any]] = {
         "quick": {"sequences": 10_000},
         "tiny": {"sequences": 64, "test": 32},
     },
-    "continual Reber": continual_reber.PLAN,
+    "continual Reber": {**continual_reber.PLAN, "hidden": 16, "sequences": 40_000},
 }
 VARIANTS = {  # cell -> what it is, and the verdict
     "peephole_lstm": ("vanilla", "the measure of the others"),
