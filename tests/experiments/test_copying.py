@@ -57,7 +57,7 @@ def test_the_adding_form_has_pairs_of_the_length_asked_for() -> None:
 
 def test_networks_differ_in_nothing_but_their_start() -> None:
     chrono, plain = EXPERIMENT.arms[:2]
-    assert {**plain.options, "init": "chrono(750)", "quick": chrono.options["quick"]} == chrono.options
+    assert {**plain.options, "init": "chrono(75)", "quick": chrono.options["quick"]} == chrono.options
     assert chrono.cell == plain.cell == "lstm"
 
 

@@ -129,7 +129,7 @@ h = c
 
 COMMON = {"batch": 16, "sequences": 20_000, "learning_rate": 0.03, "others": {"betas": [0.9, 0.98]}}
 SMALL = {
-    "quick": {"sequences": 15_000, "test": 2000},
+    "quick": {"test": 2000},
     "tiny": {"p": 4, "q": 4, "batch": 4, "sequences": 40, "test": 100},
 }
 # The memory keeps all that it has from the start, 0.9997 at each step, and little is let in.

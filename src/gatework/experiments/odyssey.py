@@ -17,10 +17,10 @@ TRIALS: Mapping[str, Callable[[Arm, int, Size, Progress], Trial]] = {
 SHARED: dict[str, Any] = {"hidden": 16, "batch": 32, "learning_rate": 0.02, "init": "chrono(100)"}
 NO_FORGET_GATE: dict[str, Any] = {"init": {"b_i": -3.0}}  # where there is none to start open, inputs start shut
 SETTINGS: Mapping[str, dict[str, Any]] = {
-    "adding, T = 100": {"T": 100, "sequences": 60_000, "quick": {"sequences": 15_000}, "tiny": adding.TINY},
+    "adding, T = 100": {"T": 100, "sequences": 60_000, "quick": {"sequences": 30_000}, "tiny": adding.TINY},
     "temporal order 6a": {
         "sequences": 40_000,
-        "quick": {"sequences": 10_000},
+        "quick": {"sequences": 15_000},
         "tiny": {"sequences": 64, "test": 32},
     },
     "continual Reber": {**continual_reber.PLAN, "hidden": 16, "sequences": 40_000},

@@ -96,7 +96,7 @@ def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
 
 
 COMMON = {"T": 100, "N": 3, "batch": 32, "sequences": 40_000, "learning_rate": 0.01}
-SMALL = {"quick": {"sequences": 20_000}, "tiny": {"T": 10, "batch": 8, "sequences": 80, "test": 100}}
+SMALL = {"quick": {"sequences": 30_000}, "tiny": {"T": 10, "batch": 8, "sequences": 80, "test": 100}}
 START_1997 = {"b_i": [-1.0, -3.0, -5.0], "b_o": [-2.0, -4.0, -6.0]}
 
 
