@@ -89,7 +89,7 @@ TODAY = {
     "hidden": 24,
     "init": {"W_*": "uniform(-1, 1)", "b_f": 2.0},
     "optimizer": "adamw",
-    "others": {"betas": [0.9, 0.98], "weight_decay": 0.01},
+    "others": {"betas": [0.9, 0.98], "weight_decay": 0.03},
 }
 
 EXPERIMENT = Experiment(

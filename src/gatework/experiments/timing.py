@@ -109,7 +109,7 @@ EXPERIMENT = Experiment(
         "named: that one cuts it off at h and at the peepholes, so that errors flow back along the memory alone"
     ),
     shows=(
-        "By the paper's rule a network with peepholes finds the beat with some seeds, and none without, as published. "
+        "By the paper's rule some network with peepholes finds the beat and none without does, as published. "
         "With the whole gradient two cells with peepholes keep the beat; without them the same cells come near it and "
         "drift, and are close enough for the criterion with some seeds, as the gates learn to read the memory from h. "
         "Where h is not fed back, the gates without peepholes see nothing that changes, and a period cannot be told at "
