@@ -150,6 +150,13 @@ def test_results_come_back_from_their_file(tmp_path: Path) -> None:
     assert load(tmp_path / "signs.json", toy()) == results
 
 
+def test_results_come_back_in_the_order_of_the_experiment(tmp_path: Path) -> None:
+    results = ran(toy())
+    results.arms.reverse()
+    save(results, tmp_path / "toy.json")
+    assert load(tmp_path / "toy.json", toy()).arms == list(toy().arms)
+
+
 def test_what_would_now_run_otherwise_is_left_out(tmp_path: Path) -> None:
     save(ran(toy()), tmp_path / "signs.json")
     changed = replace(toy().arms[0], options=OPTIONS | {"hidden": 5})

@@ -56,7 +56,7 @@ class Results:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], experiment: Experiment) -> Self:
-        """What `to_dict` wrote, without the arms that the experiment would now run otherwise."""
+        """What `to_dict` wrote, in the experiment's order, without the arms that it would now run otherwise."""
         if values.get("format") != FORMAT:
             raise InputError(f"format {values.get('format')!r}; expected {FORMAT!r}, as gatework reproduce writes it")
         if values.get("experiment") != experiment.name:
@@ -70,6 +70,8 @@ class Results:
                     found.trials[arm.label] = {int(k): Trial.from_dict(v) for k, v in each["trials"].items()}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"damaged: {error!r}; gatework reproduce writes it whole") from error
+        order = [arm.label for arm in experiment.arms]
+        found.arms.sort(key=lambda arm: order.index(arm.label) if arm.label in order else len(order))
         return found
 
 
