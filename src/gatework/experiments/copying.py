@@ -115,8 +115,8 @@ EXPERIMENT = Experiment(
     ),
     shows=(
         "The number of sequences until the loss falls below. Over 750 steps gates that start for memories that long "
-        "have learnt to add early, where gates at b_f = 1 had not learnt it in all that was tried. Over 50 steps either "
-        "start learns to copy after about as many sequences: the gap is too short to tell them apart."
+        "have learnt to add early, where gates at b_f = 1 had not learnt it in all that was tried. Over 50 steps "
+        "either start learns to copy after about as many sequences: the gap is too short to tell them apart."
     ),
     arms=(
         Arm(
