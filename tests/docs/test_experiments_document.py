@@ -23,7 +23,9 @@ def test_every_result_is_of_an_experiment_as_it_is_now_and_has_its_picture() -> 
     for path in RESULTS.glob("*.json"):
         name, size = names[path.name]
         kept = [arm["name"] for arm in json.loads(path.read_text())["arms"]]
-        assert sorted(arm.name for arm in load(path, EXPERIMENTS[name]).arms) == sorted(kept), f"{path.name}: run it again"
+        assert sorted(arm.name for arm in load(path, EXPERIMENTS[name]).arms) == sorted(kept), (
+            f"{path.name}: run it again"
+        )
         assert size is not Size.FULL or path.with_suffix(".svg").exists(), REMEDY
 
 
