@@ -140,7 +140,7 @@ def forward(call: Call, tensors: Sequence[Tensor]) -> Result:
     place_kept(call.program, memory, kept)
     for operand, matrices, results in how.ahead:
         found = products(memory.flat(held[operand]), [held[name].t() for name in matrices])
-        held |= {name: value.view(T, memory.B, -1) for name, value in zip(results, found, strict=True)}
+        held |= {name: value.view(T, memory.B, value.shape[1]) for name, value in zip(results, found, strict=True)}
     execute(how.lowered.core, how.lowered.plan, memory, call.lengths, call.resets, how.starts)
     return Result(
         output=held[how.output][1:] if how.output.startswith("state") else held[how.output],
