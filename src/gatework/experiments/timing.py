@@ -110,8 +110,8 @@ EXPERIMENT = Experiment(
     ),
     shows=(
         "By the paper's rule some network with peepholes finds the beat and none without does, as published. "
-        "With the whole gradient two cells with peepholes keep the beat; without them the same cells come near it and "
-        "drift, and are close enough for the criterion with some seeds, as the gates learn to read the memory from h. "
+        "With the whole gradient two cells with peepholes keep the beat with most seeds; without them the same cells "
+        "drift with most, but with some the gates learn to read the memory from h. "
         "Where h is not fed back, the gates without peepholes see nothing that changes, and a period cannot be told at "
         "all; with them the first one is learnt exactly, though not how to go on."
     ),
