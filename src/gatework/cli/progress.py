@@ -1,4 +1,4 @@
-"""What a training tells while it runs: a live line on a terminal, plain lines elsewhere."""
+"""What a training, or other work that lasts, tells meanwhile: live on a terminal, plain lines elsewhere."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""What the trials of 1997 and 2000 share: a stop that is a test, and biases that start apart."""
+"""What the trials of 1997 to 2002 share: a stop that is a test, biases that start apart, and a learning rule."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence

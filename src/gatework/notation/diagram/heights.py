@@ -9,16 +9,9 @@ from gatework.notation.diagram.shapes import height
 
 GAP, LINE_GAP, FOOT_GAP, MARKED_GAP = 16.0, 13.0, 9.0, 18.0
 BUS_GAP, BUS_STEP, BUS = 22.0, 34.0, 3.0  # x and h enter below the gates that read them
-MEMORY, WIRE, MAIN, FOOT, TAP, STEM, STACK = (
-    12.0,
-    4.0,
-    3.0,
-    2.0,
-    0.4,
-    0.7,
-    0.05,
-)  # what a line's height is worth, by where it ends
-
+# What a line's height is worth, by where it ends; what holds neighbours of a column together.
+MEMORY, WIRE, MAIN, FOOT, TAP = 12.0, 4.0, 3.0, 2.0, 0.4
+STEM, STACK = 0.7, 0.05
 BENT = 20.0  # what it costs beside the way that a line has to turn
 ALONE = 99.0  # no tie is as strong
 NOWHERE: dict[int, float] = {}
