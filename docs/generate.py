@@ -1,6 +1,7 @@
 """Writes the generated parts of the documents: the table of cells, the picture of the demo, the experiments.
 
-python docs/generate.py                 the table in README.md, docs/cells.md, and the diagrams in docs/cells
+python docs/generate.py                 the table in README.md, docs/cells.md, the diagrams in docs/cells, and the
+                                        table of tools in docs/layers.md
 python docs/generate.py --demo LOG      docs/demo.svg from what `make demo | tee LOG` printed
 python docs/generate.py --pictures      docs/pictures, by running docs/pictures.md
 python docs/generate.py --experiments   docs/experiments.md, its pictures, and what `gatework reproduce` lists as
@@ -28,7 +29,9 @@ from gatework.training import write_json
 DOCS = Path(__file__).parent
 README = DOCS.parent / "README.md"
 PICTURE = re.compile(r"```python\n(.*?)```|!\[.*?\]\((pictures/.*?)\)", re.DOTALL)
+TESTS = DOCS.parent / "tests"
 TABLE = re.compile(r"(<!-- cells -->\n).*?(<!-- /cells -->)", re.DOTALL)
+WORKS_WITH = re.compile(r"(<!-- tools -->\n).*?(<!-- /tools -->)", re.DOTALL)
 
 
 INTRODUCTION = """# The cells
@@ -75,6 +78,18 @@ def reference() -> str:
 
 def with_table(readme: str) -> str:
     return TABLE.sub(lambda match: match[1] + table() + match[2], readme)
+
+
+def tools() -> str:
+    """The tools that the tests hold every layer to, in a Markdown table, a line each."""
+    sys.path.insert(0, str(TESTS))
+    from torch_tools.table import TOOLS  # noqa: PLC0415, where tests find it
+
+    return table_of(["tool", "gatework", "torch.nn", ""], [row.cells() for row in TOOLS.values()]) + "\n"
+
+
+def with_tools(layers: str) -> str:
+    return WORKS_WITH.sub(lambda match: match[1] + tools() + match[2], layers)
 
 
 def picture(log: str) -> str:
@@ -182,6 +197,7 @@ def main() -> None:
         return
     README.write_text(with_table(README.read_text()))
     (DOCS / "cells.md").write_text(reference())
+    (DOCS / "layers.md").write_text(with_tools((DOCS / "layers.md").read_text()))
     (DOCS / "cells").mkdir(exist_ok=True)
     for cell in cells.values():
         (DOCS / "cells" / f"{cell.name}.svg").write_text(diagram.svg(cell.program, cell.name))

@@ -94,3 +94,5 @@ def test_the_generated_parts_are_what_the_registry_says() -> None:
     readme = (ROOT / "README.md").read_text()
     assert generate["with_table"](readme) == readme, remedy
     assert (ROOT / "docs" / "cells.md").read_text() == generate["reference"](), remedy
+    layers = (ROOT / "docs" / "layers.md").read_text()
+    assert generate["with_tools"](layers) == layers, remedy
