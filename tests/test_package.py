@@ -22,6 +22,7 @@ PUBLIC = [
     "convert",
     "gradient_flow",
     "inspect",
+    "load",
     "record",
 ]
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gatework.inspect import inspect
     from gatework.tasks.classify_estimators import SequenceClassifier, SequenceRegressor, Tagger
     from gatework.tasks.forecast import Forecaster
+    from gatework.tasks.loading import load
 
 __version__ = version("gatework")
 
@@ -34,6 +35,7 @@ __all__ = [
     "convert",
     "gradient_flow",
     "inspect",
+    "load",
     "record",
 ]
 
@@ -43,6 +45,7 @@ _WHEN_ASKED_FOR = {  # whoever wants layers alone does not wait for what trains 
     "SequenceRegressor": "gatework.tasks.classify_estimators",
     "Tagger": "gatework.tasks.classify_estimators",
     "inspect": "gatework.inspect",
+    "load": "gatework.tasks.loading",
 }
 
 

@@ -99,6 +99,12 @@ def test_top_p_keeps_the_fewest_that_reach_p(p: float, kept: list[int]) -> None:
     assert drawn(Draw(top_p=p)) == pytest.approx(share(kept))
 
 
+@pytest.mark.parametrize(("p", "kept"), [(0.25, 1), (0.5, 2), (0.75, 3), (0.76, 4)])
+def test_top_p_that_is_reached_exactly_needs_no_further_token(p: float, kept: int) -> None:
+    chances = Draw(top_p=p).probabilities(torch.zeros(4)).tolist()  # a quarter each, to the last bit
+    assert chances == [1 / kept] * kept + [0.0] * (4 - kept)
+
+
 def share(kept: list[int]) -> list[float]:
     """The chances of those kept, as shares of their sum."""
     total = sum(CHANCES[k].item() for k in kept)

@@ -2,11 +2,13 @@ import errno
 import json
 import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
+from safetensors import safe_open
 from torch import nn
 
 from gatework.errors import InputError
@@ -81,6 +83,31 @@ def test_a_changed_weight_is_told_by_the_digest(path: Path) -> None:
     whole = bytearray(path.read_bytes())
     whole[-1] ^= 1
     path.write_bytes(whole)
+    with pytest.raises(InputError, match=r"damaged: its content does not match its digest"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "name", "view"),
+    [
+        ("model.weight", "model.height", lambda tensor: tensor),
+        ("model.weight", "model.weight", lambda tensor: tensor.reshape(3, 2)),
+        ("model.weight", "model.weight", lambda tensor: tensor.view(torch.int32)),
+        ("state.1", "state.1", lambda tensor: tensor.view(torch.bool)),
+        ("empty", "empty", lambda tensor: tensor.reshape(4, 0)),
+    ],
+    ids=["name", "shape", "type", "type of one byte", "shape of nothing"],
+)
+def test_the_same_bytes_under_another_name_type_or_shape_are_told_by_the_digest(
+    path: Path, old: str, name: str, view: Callable[[torch.Tensor], torch.Tensor]
+) -> None:
+    with safe_open(path, framework="pt") as file:
+        header = file.metadata()
+    tensors = safetensors.torch.load_file(path)
+    safetensors.torch.save_file(tensors, path, header)
+    load_checkpoint(path)  # written so by another program it is the same checkpoint
+    tensors[name] = view(tensors.pop(old))
+    safetensors.torch.save_file(tensors, path, header)
     with pytest.raises(InputError, match=r"damaged: its content does not match its digest"):
         load_checkpoint(path)
 

@@ -18,6 +18,7 @@ from gatework.tasks.classify_model import SequenceModel
 from gatework.tasks.classify_parts import Parts, class_weights
 from gatework.tasks.classify_report import ClassReport, NumberReport, class_report, number_report
 from gatework.tasks.classify_run import Job
+from gatework.tasks.overflow import check_answer
 from gatework.training import Event, Report, Result, load_weights, train
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def scores(
         for rows in in_order_of_length(encoded, AT_ONCE):
             (x, lengths), _ = encoded.padded(rows)
             batch = model.scores((x.to(device), lengths.to(device))).double().cpu()  # [B,K] or [T,B,K]
+            check_answer(batch, model)
             for column, row in enumerate(rows.tolist()):
                 one = batch[: int(lengths[column]), column] if encoded.tagged else batch[column]
                 found[row] = one.numpy()

@@ -1,5 +1,6 @@
 """Labelled sequences cut into parts, to learn from, to choose by, held out; and kept to go on with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +11,12 @@ from torch import Tensor
 
 from gatework.data.labels import Examples, split
 from gatework.data.labels_batches import Encoded
-from gatework.data.labels_encoding import Classes, inputs_of, targets_of
+from gatework.data.labels_encoding import Classes, Tokens, inputs_of, targets_of
 from gatework.errors import InputError
 from gatework.tasks.classify_options import Options
 from gatework.tasks.classify_run import Job
 from gatework.training import Progress, load_checkpoint, save_checkpoint
+from gatework.training.checkpoint import check_tensors
 
 JUDGES = 10  # sequences at least, to choose the best weights by
 
@@ -63,20 +65,39 @@ def save_parts(path: Path, parts: Parts) -> None:
 
 
 def load_parts(path: Path, job: Job) -> Parts:
-    """What `save_parts` wrote; InputError, naming the file, where it is damaged."""
+    """What `save_parts` wrote; InputError, naming the file, where it is not what a run of this job was given."""
     held = load_checkpoint(path)
+    found = {name: held.part(name) for name in ("training", "validation", "test")}
+    if not found["training"]:
+        raise InputError(f"{path} holds no sequences to train on: train anew")
+    for name, tensors in found.items():
+        if tensors:
+            check_part(path, name, tensors, job)
+    tagged = job.kind == "tag"
+    return Parts(**{name: Encoded(**tensors, tagged=tagged) if tensors else None for name, tensors in found.items()})  # type: ignore[arg-type]
 
-    def part(name: str) -> Encoded | None:
-        found = held.part(name)
-        return Encoded(**found, tagged=job.kind == "tag") if found else None
 
-    try:
-        training = part("training")
-        if training is None:
-            raise InputError(f"{path} holds no sequences to train on: train anew")
-        return Parts(training, part("validation"), part("test"))
-    except TypeError as error:
-        raise InputError(f"{path} is damaged: {error}") from error
+def check_part(path: Path, part: str, found: Mapping[str, Tensor], job: Job) -> None:
+    """Raises InputError, naming the tensor, unless a part has the types, sizes and numbers of such a job."""
+    lengths = found.get("lengths", torch.empty(0))
+    N, steps = len(lengths), int(lengths.clamp(min=0).sum())
+    classes = len(job.targets.values) if isinstance(job.targets, Classes) else None
+    tokens = job.inputs.width if isinstance(job.inputs, Tokens) else None
+    below = {"lengths": 1 << 62, "values": tokens, "targets": classes}  # None for real numbers
+    shapes = {
+        "lengths": (N,),
+        "values": (steps,) if tokens else (steps, job.inputs.width),
+        "targets": (steps,) if job.kind == "tag" else (N,),
+    }
+    wanted = {
+        f"{part}.{name}": torch.empty(shape, dtype=torch.float32 if below[name] is None else torch.int64, device="meta")
+        for name, shape in shapes.items()
+    }
+    check_tensors(path, {f"{part}.{name}": tensor for name, tensor in found.items()}, wanted)
+    for name, end in below.items():
+        least, tensor = int(name == "lengths"), found[name]
+        if end is not None and bool(((tensor < least) | (tensor >= end)).any()):
+            raise InputError(f"{path} is damaged: {part}.{name} holds numbers that are not from {least} to {end - 1}")
 
 
 def counts(parts: Parts) -> dict[str, int]:

@@ -16,11 +16,12 @@ from gatework.notation import EquationError
 from gatework.tasks.forecast_inputs import Beside
 from gatework.tasks.forecast_linear import Linear
 from gatework.tasks.forecast_plan import Plan
+from gatework.tasks.forecast_tensors import check_history, check_learned, states
 from gatework.tasks.forecast_training import Fitted, Options, untrained
 from gatework.tasks.forecast_use import Model
 from gatework.tasks.run import DESCRIPTION, cell_from_json, cell_to_json, describe, description, new_run
 from gatework.training import BEST, Checkpoint, Progress, load_checkpoint, save_checkpoint
-from gatework.training.checkpoint import check_tensors
+from gatework.training.checkpoint import put_weights
 
 if TYPE_CHECKING:
     from gatework.tasks.forecast import Forecaster
@@ -92,6 +93,7 @@ def load(path: Path) -> "Forecaster":
 def model(values: dict[str, Any], checkpoint: Checkpoint, forecaster: "Forecaster") -> Model:
     """What was learned, put together again."""
     names = [each["id"] for each in values["series"]]
+    check_history(checkpoint, len(names), forecaster.columns)
     panel = Panel(
         tuple(series(names, checkpoint.part("history"), values["spacing"]["unit"])),
         Spacing(**values["spacing"]),
@@ -103,14 +105,14 @@ def model(values: dict[str, Any], checkpoint: Checkpoint, forecaster: "Forecaste
     if len(learned["offsets"]) != forecaster.horizon:
         raise ValueError(f"a horizon of {forecaster.horizon}, where {len(learned['offsets'])} steps were learned")
     network = untrained(forecaster.options, learned["offsets"], **values["network"])
-    check_tensors(checkpoint.path, checkpoint.part("model"), network.state_dict())
-    network.load_state_dict(checkpoint.part("model"))
+    put_weights(checkpoint, network)
+    P = len(forecaster.probabilities)
+    check_learned(checkpoint, network, forecaster.horizon, P, values["lags"], forecaster.columns)
     fitted = Fitted(
         Linear(learned["linear"]), network.eval(), learned["offsets"], factors=learned["factors"], **values["scores"]
     )
-    state = checkpoint.part("state")
-    states = tuple(state[str(index)] for index in range(len(state)))
-    return Model(panel, plans, Beside.from_json(values["beside"]), values["lags"], fitted, states, values["kind"])
+    state = states(checkpoint, network, len(plans))
+    return Model(panel, plans, Beside.from_json(values["beside"]), values["lags"], fitted, state, values["kind"])
 
 
 def series(names: Sequence[str], held: Mapping[str, Tensor], unit: str) -> Iterator[Series]:

@@ -15,6 +15,7 @@ from gatework.tasks.forecast_batches import known_of, padded
 from gatework.tasks.forecast_inputs import LARGEST, Beside, Inputs, prepare
 from gatework.tasks.forecast_plan import PLACES, Plan
 from gatework.tasks.forecast_training import JUDGES, Fitted
+from gatework.tasks.overflow import check_answer
 
 States = tuple[Tensor, ...]  # of the networks after the last step of each series, [1,B,M*H] each
 
@@ -136,7 +137,9 @@ def residuals(fitted: Fitted, inputs: Inputs, output: Tensor) -> Numbers:
     known = torch.from_numpy(known_of(inputs, PLACES)[-1].astype(np.float32))
     with torch.no_grad():
         learned = slice(len(JUDGES), None)
-        q = fitted.network.quantiles(output, known if known.shape[1] else None, learned).mean(0).double().numpy()
+        answer = fitted.network.quantiles(output, known if known.shape[1] else None, learned)
+    check_answer(answer, fitted.network)
+    q = answer.mean(0).double().numpy()
     rest = fitted.offsets + fitted.trust * (q - fitted.offsets)
     median = rest[:, [rest.shape[1] // 2]]
     linear = np.clip(fitted.linear(inputs)[-1], -LARGEST, LARGEST)

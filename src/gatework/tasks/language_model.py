@@ -105,6 +105,11 @@ class LanguageModel(nn.Module):
         mask: Tensor = self.dropout(torch.ones_like(output[:1] if self.variational else output))
         return output * mask
 
+    def carried(self, streams: int) -> tuple[Tensor, ...]:
+        """A state [L,B,H] for so many streams, of the shapes and types of every state."""
+        layers = [self.recurrent.start(layer, "", streams) for layer in range(self.recurrent.num_layers)]
+        return tuple(torch.stack(parts) for parts in zip(*layers, strict=True))
+
     def forward(self, inputs: Tensor, targets: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         logits, state = self.logits(inputs, state)
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten()), state

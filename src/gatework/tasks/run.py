@@ -131,6 +131,14 @@ def amend(run: Path, **values: Any) -> None:
 
 def description(run: Path, task: str) -> dict[str, Any]:
     """Reads run.json; raises InputError, naming the file, where it is not of this task."""
+    values = read_description(run)
+    if values.get("task") != task:
+        raise InputError(f"{run} is a run of task {values.get('task')!r}; expected {task!r}")
+    return values
+
+
+def read_description(run: Path) -> dict[str, Any]:
+    """Reads run.json of any task; raises InputError, naming the folder or the file, where it is none."""
     path = run / DESCRIPTION
     if not run.is_dir():
         what = "is no folder" if run.exists() else "does not exist"
@@ -138,8 +146,6 @@ def description(run: Path, task: str) -> dict[str, Any]:
     values = read_json(path)
     if values.get("format") != FORMAT:
         raise InputError(f"{path} is no run that this gatework reads: expected format {FORMAT!r}")
-    if values.get("task") != task:
-        raise InputError(f"{run} is a run of task {values.get('task')!r}; expected {task!r}")
     return values
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from gatework.data import Vocabulary
 from gatework.data.vocabulary import pieces
 from gatework.errors import InputError
+from gatework.tasks.overflow import check_answer
 from gatework.tasks.scoring import Predictor
 
 
@@ -63,7 +64,8 @@ def sample(
 
     An empty prompt stands for a new line, or the commonest token where the vocabulary has none. One seed gives one
     text. A character whose bytes are not all written at the end comes as "\ufffd". Raises InputError, before
-    anything is drawn, for a negative length or seed, a prompt that is not text, and a condition that is not there.
+    anything is drawn, for a negative length or seed, a prompt that is not text, and a condition that is not there;
+    and where the weights overflow.
     """
     if length < 0:
         raise InputError(f"length is {length}; expected 0 or more tokens")
@@ -93,6 +95,7 @@ def written(
         last = logits[-1, 0].double().cpu()  # [V]
         if vocabulary.unknown is not None:
             last[vocabulary.unknown] = -torch.inf
+        check_answer(last.max(), model)  # -inf is a probability of 0, unless all are
         token = int(torch.multinomial(draw.probabilities(last), 1, generator=generator))
         if token == vocabulary.end:
             break

@@ -1,6 +1,7 @@
 """How well a model knows a text: surprise of every token, bits per character, perplexity."""
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -11,8 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gatework.data import IGNORED, Level, ScoringBatches, Vocabulary
+from gatework.tasks.overflow import check_answer
 
 SCORING_STEPS = 64  # between two hand-overs of the state; changes the memory needed and nothing else
+LARGEST_LOG = math.log(sys.float_info.max)
 CODE_POINTS = 0x110000  # of Unicode: what an unknown character may be
 
 
@@ -22,6 +25,8 @@ class Predictor(Protocol):
     def logits(self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]: ...
 
     def parameters(self) -> Iterator[Tensor]: ...
+
+    def named_parameters(self) -> Iterator[tuple[str, Tensor]]: ...
 
 
 @dataclass(frozen=True)
@@ -51,12 +56,13 @@ class Score:
 
     @property
     def perplexity(self) -> float:
-        """exp(mean surprise of a token)."""
-        return math.exp(self.nats / self.tokens)
+        """exp(mean surprise of a token); inf where that is beyond all floating point numbers."""
+        mean = self.nats / self.tokens
+        return math.exp(mean) if mean < LARGEST_LOG else math.inf
 
     def to_json(self) -> dict[str, Any]:
         figures = {name: getattr(self, name) for name in ("bits_per_token", "bits_per_character", "perplexity")}
-        return asdict(self) | figures
+        return asdict(self) | {name: value if value != math.inf else None for name, value in figures.items()}
 
 
 def surprises(model: Predictor, batches: Iterable[tuple[Tensor, Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
@@ -94,6 +100,7 @@ def score(
     nats, count, characters, unknown = 0.0, 0, 0, 0
     batches = ScoringBatches(tokens, streams, SCORING_STEPS, name=name, unit=vocabulary.unit, end=vocabulary.end)
     for lost, targets in surprises(model, batches):
+        check_answer(lost, model)
         real = targets[targets != IGNORED]
         nats += lost.double().sum().item()
         count += len(real)
@@ -119,5 +126,6 @@ def each(
     """Yields every token but the first, as text, with its surprise in bits; one stream, the state carried."""
     batches = ScoringBatches(tokens, 1, SCORING_STEPS, name=name, unit=vocabulary.unit, end=vocabulary.end)
     for nats, targets in surprises(model, batches):
+        check_answer(nats, model)
         for token, lost in zip(targets[:, 0].tolist(), nats[:, 0].tolist(), strict=True):
             yield vocabulary.shown(token), lost / math.log(2)

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self, get_type_hints
@@ -75,7 +76,7 @@ def _fits(value: Any, hint: str) -> bool:
         return isinstance(value, list) and all(isinstance(name, str) and _is_field(name) for name in value)
     if "dict" in hint:
         return isinstance(value, dict)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return False
     return "float" in hint or (isinstance(value, int) and value >= 0)
 
@@ -162,26 +163,44 @@ def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
 def load_weights(path: Path, model: torch.nn.Module) -> Progress:
     """Put a checkpoint's weights into `model` and return its progress: all that using a trained model needs.
 
-    Errors: InputError naming the file and the tensors that are missing, surplus or of another shape.
+    Errors: InputError naming the file and what `check_tensors` refuses.
     """
     checkpoint = load_checkpoint(path)
-    check_tensors(path, checkpoint.part("model"), model.state_dict())
-    model.load_state_dict(checkpoint.part("model"))
+    put_weights(checkpoint, model)
     return checkpoint.progress
 
 
-def check_tensors(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
-    """Refuse tensors that are not exactly those wanted, by name and shape."""
+def put_weights(checkpoint: Checkpoint, model: torch.nn.Module) -> None:
+    """The same of a checkpoint that was read."""
+    weights = checkpoint.part("model")
+    check_tensors(checkpoint.path, weights, model.state_dict(), free=dict(model.named_buffers()))
+    model.load_state_dict(weights)
+
+
+def check_tensors(
+    path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], free: Container[str] = ()
+) -> None:
+    """Refuse tensors that are not exactly those wanted, by name, shape and type, or that hold a nan or inf.
+
+    free: names of those that may hold any value: a buffer may have its reasons for an inf.
+    """
     if missing := wanted.keys() - found.keys():
         raise InputError(f"{path} does not fit this model: it lacks {_few(missing)}")
     if surplus := found.keys() - wanted.keys():
         raise InputError(f"{path} does not fit this model: it holds {_few(surplus)}, which the model has not")
     for name, tensor in found.items():
-        if tensor.shape != wanted[name].shape:
-            raise InputError(
-                f"{path} does not fit this model: {name} has shape {list(tensor.shape)}, "
-                f"and the model needs {list(wanted[name].shape)}"
-            )
+        for what, given, needed in (
+            ("has shape", list(tensor.shape), list(wanted[name].shape)),
+            ("is of type", _type(tensor), _type(wanted[name])),
+        ):
+            if given != needed:
+                raise InputError(f"{path} does not fit this model: {name} {what} {given}, and the model needs {needed}")
+        if name not in free and not bool((finite := torch.isfinite(tensor)).all()):
+            raise InputError(f"{path} is damaged: {name} holds {tensor[~finite][0].item()}; use another checkpoint")
+
+
+def _type(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _few(names: Iterable[str]) -> str:

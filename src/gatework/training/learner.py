@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gatework.errors import InputError
-from gatework.training.checkpoint import Checkpoint, check_tensors
+from gatework.training.checkpoint import Checkpoint, check_tensors, put_weights
 from gatework.training.processes import from_first, gather, mean, same_everywhere
 from gatework.training.settings import Settings
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from lightning_fabric import Fabric
 
+_COMPUTED_IN = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what Adam keeps of a parameter
 
 
@@ -137,14 +138,23 @@ class Learner:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Take up what `snapshot` saved; InputError if it is not of this model or cannot be shared out."""
-        path = checkpoint.path
-        check_tensors(path, checkpoint.part("model"), self.model.state_dict())
-        self.model.load_state_dict(checkpoint.part("model"))
+        put_weights(checkpoint, self.model)
         self._restore_moments(checkpoint)
-        parts = checkpoint.part("state")
-        check_tensors(path, parts, {str(k): parts.get(str(k), torch.empty(0)) for k in range(len(parts))})
-        state = [self._share(checkpoint, parts[str(k)]) for k in range(len(parts))]
-        self.state = _named_tuple(checkpoint.progress.fields)(state) if state else None
+        self.state = self._restored_state(checkpoint)
+
+    def _restored_state(self, checkpoint: Checkpoint) -> tuple[Tensor, ...] | None:
+        """The carried state, held against that of a model which can say what it carries."""
+        parts, fields = checkpoint.part("state"), checkpoint.progress.fields
+        if not parts:
+            return None
+        wanted = {str(k): _like_a_state(parts.get(str(k), torch.empty(0))) for k in range(len(parts))}
+        if (carried := getattr(self.model, "carried", None)) is not None:
+            streams = max(part.shape[1] if part.dim() > 1 else 0 for part in parts.values())
+            wanted = {str(k): part for k, part in enumerate(carried(streams))}
+        check_tensors(checkpoint.path, parts, wanted)
+        if fields and len(fields) != len(parts):
+            raise InputError(f"{checkpoint.path} is damaged: it names {len(fields)} states and holds {len(parts)}")
+        return _named_tuple(fields)([self._share(checkpoint, parts[str(k)]) for k in range(len(parts))])
 
     def _share(self, checkpoint: Checkpoint, whole: Tensor) -> Tensor:
         """This process's streams of a carried state."""
@@ -192,6 +202,11 @@ def _cut(state: Any) -> tuple[Tensor, ...] | None:
         raise TypeError("a model's state must be None or a tuple of tensors with the batch on dim 1")
     parts = [part.detach() for part in state]
     return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
+
+
+def _like_a_state(part: Tensor) -> Tensor:
+    """What a model carries that does not say so itself: numbers of a type that it computes in."""
+    return part if part.dtype in _COMPUTED_IN else torch.empty(part.shape)
 
 
 def _named_tuple(names: list[str]) -> Callable[[list[Tensor]], tuple[Tensor, ...]]:

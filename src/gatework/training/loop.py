@@ -46,7 +46,8 @@ def train(
 
     model: `forward(inputs, targets, state)` returns the mean loss in nats and the new state, a (named) tuple of
         tensors with the batch on dim 1, or None. `state` is None at the start of an epoch; after resuming it is a
-        named tuple of the same fields, though not of the same class.
+        named tuple of the same fields, though not of the same class. If there is a method `carried(streams)`, the
+        state of a checkpoint must have the shapes and types of what it returns.
     batches: this process's share: with N streams over W processes, rank r has the r-th N/W of them, in order.
     evaluate: the validation loss in nats. It gets the model in evaluation mode, before the first step, after every
         `settings.evaluate_every` and after the last, and cannot disturb the training's random numbers. With several
@@ -115,6 +116,8 @@ def _take_up(learner: Learner, fresh: Progress, run: Path) -> Progress:
             raise InputError(
                 f"{checkpoint.path} was made with {name} = {was}, not {now}: resume with the same data and settings"
             )
+    if progress.batch >= progress.batches:
+        raise InputError(f"{checkpoint.path} is damaged: it stands before batch {progress.batch} of {progress.batches}")
     learner.restore(checkpoint)
     return progress
 
