@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 import gatework as gw
 from numerics import all_same, random, randomise, weighed
@@ -45,6 +46,7 @@ class Case:
     """A layer in both directions with random weights, an input with lengths, and the layer once more, untouched.
 
     layer: for the tool. bare: an equal one that the tool never sees. x: [T,B,I], a leaf. lengths: None for torch.nn's.
+    places: the modules that hold weights. matrices: each as the module that holds it and its name there.
     """
 
     def __init__(self, layer: nn.Module) -> None:
@@ -52,19 +54,13 @@ class Case:
         self.bare = copy.deepcopy(layer)
         self.x = random(T, B, I, dtype=torch.float32, requires_grad=True)
         self.lengths = None if isinstance(layer, nn.RNNBase) else torch.tensor(LENGTHS)
+        self.places = list(self.layer.children()) or [self.layer]
+        self.matrices = [(place, n) for place in self.places for n, p in place.named_parameters() if p.dim() == 2]
 
     @property
     def options(self) -> dict[str, Any]:
         """The keywords of a call."""
         return {} if self.lengths is None else {"lengths": self.lengths}
-
-    def places(self) -> list[nn.Module]:
-        """The modules that hold weights."""
-        return list(self.layer.children()) or [self.layer]
-
-    def matrices(self) -> list[tuple[nn.Module, str]]:
-        """Each matrix as the module that holds it and its name there."""
-        return [(place, name) for place in self.places() for name, p in place.named_parameters() if p.dim() == 2]
 
     def answers(self, call: Callable[..., Any], parameters: Mapping[str, Tensor], x: Tensor | None = None) -> Answers:
         """Output and states of a call, and what a loss on them gives by x and the parameters."""
@@ -90,6 +86,25 @@ class Case:
         expected = self.expected()
         found = self.answers(call, parameters)
         all_same({name: found[name] for name in expected}, expected)
+
+    def holds_made(self, make: Callable[[nn.Module, str], Tensor]) -> None:
+        """The layer, whose matrices a tool makes of other tensors, answers as the bare one does with what `make` makes.
+
+        All parameters are moved first, so that a value from before shows; gradients are by those the tool has left.
+        """
+        with torch.no_grad():
+            for parameter in self.layer.parameters():
+                parameter.mul_(0.9)
+        names = dict(self.bare.named_parameters())
+        paths = {place: f"{path}." if path else "" for path, place in self.layer.named_modules()}
+
+        def bare(x: Tensor, **options: Any) -> Any:
+            values = {name: p for name, p in self.layer.named_parameters() if name in names}
+            made = {paths[place] + name: make(place, name) for place, name in self.matrices}
+            return functional_call(self.bare, values | made, (x,), options)
+
+        parameters = dict(self.layer.named_parameters())
+        all_same(self.answers(self.layer, parameters), self.answers(bare, parameters))
 
 
 def plain(name: str) -> str:

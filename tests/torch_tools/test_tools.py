@@ -10,7 +10,10 @@ from gatework.errors import InputError
 from torch_tools.frame import LAYERS, Case, H, I
 from torch_tools.table import TOOLS
 
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script.*:DeprecationWarning")  # torch's own
+pytestmark = [  # torch's own
+    pytest.mark.filterwarnings("ignore:`torch.jit.script.*:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated"),
+]
 
 EVERY_TOOL = pytest.mark.parametrize("tool", TOOLS)
 

@@ -69,7 +69,7 @@ def held_layer(
     recurrent: Recurrent, layer: int, x: Tensor, held: dict[str, list[tuple[int, Clamp]]], streams: int
 ) -> Tensor:
     """One layer forwards, with units of the named values held in some of the variants."""
-    plain, params, inputs = recurrent.outside_training(layer, x)
+    plain, inputs = recurrent.outside_training(layer, x)
     cell = recurrent.cell
     program = parse(
         recurrent.equations,
@@ -90,5 +90,7 @@ def held_layer(
         masks |= {f"dropout {name}": keep, f"tap {name}": add}
     start = recurrent.start(layer, "", x.shape[1])
     run = choose(recurrent.engine, x.device, x.dtype).run
-    output: Tensor = run(program, params, x, start, start=start, inputs=inputs | masks)[0]
+    output: Tensor = recurrent.weights(layer, "")(
+        lambda weights: run(program, weights, x, start, start=start, inputs=inputs | masks)[0]
+    )
     return output

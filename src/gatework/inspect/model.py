@@ -41,7 +41,7 @@ def direction_json(recurrent: Recurrent, layer: int, place: str) -> dict[str, An
     """One layer in one direction: Program, sizes, start, further inputs (one number each), prefix of its weights."""
     sizes = recurrent.sizes[layer]
     x = recurrent.anchor.new_zeros(1, 1, sizes[recurrent.program.nodes[0].size])
-    program, _, inputs = recurrent.outside_training(layer, x)
+    program, inputs = recurrent.outside_training(layer, x)
     prefix = f"l{layer}{place}"
     learned = {name: tensor.detach() for name, tensor in getattr(recurrent, prefix).named_parameters()}
     return {
@@ -103,5 +103,5 @@ def packed(weights: Weights) -> tuple[list[dict[str, Any]], bytes]:
 
 def drawn(recurrent: Recurrent) -> str:
     """The diagram of the cell as the page runs it."""
-    program, _, _ = recurrent.outside_training(0, recurrent.anchor.new_zeros(1, 1, recurrent.input_size))
+    program, _ = recurrent.outside_training(0, recurrent.anchor.new_zeros(1, 1, recurrent.input_size))
     return diagram.svg(program, recurrent.cell.name)

@@ -67,7 +67,7 @@ def can_stand_still(zoneout: Mapping[str, float], states: Sequence[State]) -> No
 
 
 def sequence(x: Tensor, layer: "Recurrent") -> None:
-    """x is [T,B,I] or [T,I], of the parameters' dtype and device."""
+    """x is [T,B,I] or [T,I]."""
     order = "[B,T,I]" if layer.batch_first else "[T,B,I]"
     if not isinstance(x, Tensor):
         raise InputError(f"x is {type(x).__name__}; expected a tensor {order}")
@@ -77,7 +77,6 @@ def sequence(x: Tensor, layer: "Recurrent") -> None:
         raise InputError(
             f"x has shape {list(x.shape)}; expected {order} with I = input_size = {layer.input_size} as the last"
         )
-    like(x, "x", layer.anchor)
 
 
 def like(given: Tensor, name: str, anchor: Tensor) -> None:
@@ -86,6 +85,12 @@ def like(given: Tensor, name: str, anchor: Tensor) -> None:
         raise InputError(f"{name} is on {given.device}, the layer on {anchor.device}; move one with .to(...)")
     if given.dtype != anchor.dtype and not (given.dtype.is_floating_point and autocast_dtype(anchor)):
         raise InputError(f"{name} is {given.dtype}, the layer {anchor.dtype}; convert one with .to(...)")
+
+
+def states(given: Sequence[Tensor] | None, names: Sequence[str], anchor: Tensor) -> None:
+    """Each state has the layer's device and dtype."""
+    for name, value in zip(names, () if given is None else given, strict=given is not None):
+        like(value, f"state {name}", anchor)
 
 
 def autocast_dtype(anchor: Tensor) -> torch.dtype | None:
@@ -142,5 +147,4 @@ def state(
         expected = [slots, B, units] if batched else [slots, units]
         if list(value.shape) != expected:
             raise InputError(f"state {s.name} has shape {list(value.shape)}; expected {expected} for x of this batch")
-        like(value, f"state {s.name}", layer.anchor)
     return values if batched else tuple(value[:, None] for value in values)

@@ -62,7 +62,7 @@ def packed(layer: "DropIn") -> dict[str, Tensor]:
 
 def unpack_state_dict(layer: "DropIn", state_dict: dict[str, Tensor], prefix: str, *more: Any) -> None:
     """Lets a torch.nn state_dict load: its packed entries are replaced by those of the equations."""
-    *_, errors = more
+    metadata, *_, errors = more
     starts = tuple(f"{prefix}{kind}_l" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"))
     theirs = {key: state_dict.pop(key) for key in list(state_dict) if key.startswith(starts)}
     for key in [key for key in theirs if key.startswith(f"{prefix}bias_hh")]:
@@ -71,4 +71,5 @@ def unpack_state_dict(layer: "DropIn", state_dict: dict[str, Tensor], prefix: st
             errors.append(f"size mismatch for {key}: {list(theirs[key].shape)} beside bias_ih of {list(twin.shape)}")
             del theirs[key]
     ours = unpacked({key.removeprefix(prefix): tensor for key, tensor in theirs.items()}, layer)
-    state_dict.update({prefix + name: tensor for name, tensor in ours.items()})
+    assigned = metadata.get("assign_to_params_buffers", False)  # what becomes a parameter needs memory of its own
+    state_dict.update({prefix + name: tensor.clone() if assigned else tensor for name, tensor in ours.items()})

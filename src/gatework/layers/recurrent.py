@@ -1,7 +1,7 @@
 """Recurrent: any cell as a torch module; stacking, directions, masks, state."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from gatework.initial import initialise
 from gatework.layers import check, time
 from gatework.layers.states import state_of, state_type
 from gatework.layers.streaming import Stream
+from gatework.layers.weights import Weights, first
 from gatework.notation import Program, parse, projected
 from gatework.recording import Watcher
 
@@ -34,28 +35,6 @@ USUAL = {
 }
 
 Init = str | float | Mapping[str, str | float]
-
-
-class Weights(nn.Module):
-    """The parameters of one layer in one direction, named as in the equations; with a learned start, also that."""
-
-    def __init__(self, program: Program, sizes: Mapping[str, int], learned: bool, **options: Any) -> None:
-        super().__init__()
-        self.names = tuple(parameter.name for parameter in program.parameters)
-        self.starts = tuple(f"initial_{state.name}" for state in program.states) if learned else ()
-        shapes = {p.name: [sizes[dim] for dim in p.shape] for p in program.parameters}
-        shapes |= {name: [sizes[s.size]] for name, s in zip(self.starts, program.states, strict=bool(self.starts))}
-        for name, shape in shapes.items():
-            if hasattr(self, name):
-                raise InputError(f"a parameter cannot be called {name!r}: torch modules use that name; rename it")
-            self.register_parameter(name, nn.Parameter(torch.empty(shape, **options)))
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {name: self.tensor(name) for name in self.names}
-
-    def tensor(self, name: str) -> Tensor:
-        found = self._parameters.get(name)  # getattr, for what a parametrisation has moved, searches at length
-        return getattr(self, name) if found is None else found
 
 
 class Recurrent(nn.Module):
@@ -130,7 +109,6 @@ class Recurrent(nn.Module):
         self.residual, self.initial, self.init = residual, initial, init
         self.recompute, self.engine = recompute, engine
         self.watcher: Watcher | None = None
-        self.anchor: Tensor
 
         self.equations = self.cell.equations
         if proj_size and "R" not in self.cell.program.sizes:
@@ -154,8 +132,6 @@ class Recurrent(nn.Module):
             for direction in self.directions:
                 weights = Weights(self.program, self.sizes[layer], initial == "learned", device=device, dtype=dtype)
                 self.add_module(f"l{layer}{direction}", weights)
-        # Tells device and dtype, also of a cell without parameters.
-        self.register_buffer("anchor", torch.empty(0, device=device, dtype=dtype), persistent=False)
         choose(engine, self.anchor.device, self.anchor.dtype)
         self.reset_parameters()
 
@@ -164,15 +140,25 @@ class Recurrent(nn.Module):
         """D*H, the width of the output; D*R with a projection."""
         return len(self.directions) * self.sizes[0][self.program.output_size]
 
+    @property
+    def anchor(self) -> Tensor:
+        """A tensor of the layer's device and dtype; of a cell without parameters torch's default."""
+        return cast(Tensor, self.weights(0, "")(first, torch.empty(0)))
+
+    def weights(self, layer: int, direction: str) -> nn.Module:
+        """What holds the weights of one layer in one direction: see gatework.layers.weights.Weights."""
+        return cast(nn.Module, self._modules[f"l{layer}{direction}"])
+
     def reset_parameters(self) -> None:
         """Draws all parameters anew, by the cell's `init` and the layer's."""
+
+        def fill(tensors: Mapping[str, Tensor]) -> None:
+            initialise(self.program, tensors, self.hidden_size, cell_init=self.cell.init, layer_init=self.init)
+            for state in self.program.states if self.initial == "learned" else ():
+                nn.init.constant_(tensors[f"initial_{state.name}"], state.start)
+
         for weights in self.children():
-            assert isinstance(weights, Weights)
-            initialise(
-                self.program, weights.tensors(), self.hidden_size, cell_init=self.cell.init, layer_init=self.init
-            )
-            for name, state in zip(weights.starts, self.program.states, strict=bool(weights.starts)):
-                nn.init.constant_(getattr(weights, name), state.start)
+            cast(Weights, weights).draw(fill)
 
     def forward(
         self,
@@ -184,8 +170,7 @@ class Recurrent(nn.Module):
     ) -> tuple[Tensor, Any]:
         """Runs the layers over x; see the class for shapes."""
         check.sequence(x, self)
-        resets = check.resets(resets, x)
-        batched, autocast = x.dim() == 3, check.autocast_dtype(self.anchor)
+        resets, batched = check.resets(resets, x), x.dim() == 3
         if not batched:
             x = x[:, None]
             resets = None if resets is None else resets[:, None]
@@ -195,23 +180,9 @@ class Recurrent(nn.Module):
         T, B = x.shape[:2]
         lengths = check.lengths(lengths, T, B, x.device)
         given = check.state(state, self, B, batched)
-        if autocast is not None:
-            x = x.to(self._dtype())
-            given = None if given is None else tuple(value.to(x.dtype) for value in given)
-        final: list[tuple[Tensor, ...]] = []
-        for layer in range(self.num_layers):
-            outputs = []
-            for direction in self.directions:
-                old = None if given is None else tuple(value[len(final)] for value in given)
-                output, new = self._run(layer, direction, x, old, lengths, resets)
-                outputs.append(output)
-                final.append(new)
-            y = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]  # [T,B,D*H]
-            y = y + x if self.residual and layer > 0 else y
-            x = self._dropped(y) if layer < self.num_layers - 1 else y
-        states = [torch.stack(v) if len(v) > 1 else v[0][None] for v in zip(*final, strict=True)]  # [L*D,B,H] each
-        if autocast is not None:
-            x, states = x.to(autocast), [value.to(self.anchor.dtype) for value in states]
+        x, states = self._stacked(x, given, lengths, resets)
+        if (autocast := check.autocast_dtype(states[0])) is not None:
+            x = x.to(autocast)
         if not batched:
             x, states = x[:, 0], [value[:, 0] for value in states]
         elif self.batch_first:
@@ -228,24 +199,62 @@ class Recurrent(nn.Module):
             return tuple(states)
         return state_of(self.state_names, states)
 
+    def _stacked(
+        self, x: Tensor, given: tuple[Tensor, ...] | None, lengths: Tensor | None, resets: Tensor | None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """x [T,B,I] through all layers and directions: output [T,B,D*H] and states [L*D,B,H] each."""
+        final: list[tuple[Tensor, ...]] = []
+        for layer in range(self.num_layers):
+            outputs = []
+            for direction in self.directions:
+                old = None if given is None else tuple(value[len(final)] for value in given)
+                output, new = self.weights(layer, direction)(self._run, x, old, lengths, resets, layer, direction)
+                outputs.append(output)
+                final.append(new)
+            y = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]  # [T,B,D*H]
+            y = y + x if self.residual and layer > 0 else y
+            x = self._dropped(y) if layer < self.num_layers - 1 else y
+        return x, [torch.stack(v) if len(v) > 1 else v[0][None] for v in zip(*final, strict=True)]
+
     # -- one layer, one direction
 
     def _run(
         self,
-        layer: int,
-        direction: str,
+        weights: Mapping[str, Tensor],
         x: Tensor,
         state: tuple[Tensor, ...] | None,
         lengths: Tensor | None,
         resets: Tensor | None,
+        layer: int,
+        direction: str,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """x [T,B,I] -> output [T,B,H] and the new state, through the engine; the reverse direction on x reversed."""
-        place, sizes, watcher = f"l{layer}{direction}", self.units[layer], self.watcher
-        weights = getattr(self, place)
-        params, start = weights.tensors(), self.start(layer, direction, x.shape[1])
-        if x.dtype != self.anchor.dtype:  # under autocast
-            params = {name: value.to(x.dtype) for name, value in params.items()}
-            start = tuple(value.to(x.dtype) for value in start)
+        """x [T,B,I] -> output [T,B,H] and the new state, under autocast in what that asks for."""
+        anchor = first(weights, x)
+        check.like(x, "x", anchor)
+        check.states(state, self.state_names, anchor)
+        start = self._start(weights, anchor, layer, x.shape[1])
+        state = start if state is None else state
+        if check.autocast_dtype(anchor) is None:
+            return self._scan(weights, x, state, start, lengths, resets, layer, direction)
+        dtype = self._dtype(anchor)
+        weights = {name: value.to(dtype) for name, value in weights.items()}
+        state, start = (tuple(value.to(dtype) for value in values) for values in (state, start))
+        output, new = self._scan(weights, x.to(dtype), state, start, lengths, resets, layer, direction)
+        return output, tuple(value.to(anchor.dtype) for value in new)
+
+    def _scan(
+        self,
+        weights: Mapping[str, Tensor],
+        x: Tensor,
+        state: tuple[Tensor, ...],
+        start: tuple[Tensor, ...],
+        lengths: Tensor | None,
+        resets: Tensor | None,
+        layer: int,
+        direction: str,
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """As `_run`, through the engine; the reverse direction on x reversed."""
+        sizes, watcher = self.units[layer], self.watcher
         taps = {} if watcher is None else watcher.taps(sizes | {"x": x.shape[2]}, x.shape[:2], start[0])
         x = x + taps["x"] if "x" in taps else x
         inputs = self._masks(x, sizes, self.training)
@@ -262,9 +271,9 @@ class Recurrent(nn.Module):
                 taps=tuple(name for name in taps if name != "x"),
                 retention=() if watcher is None else watcher.retained,
             ),
-            params,
+            weights,
             x,
-            start if state is None else state,
+            state,
             start=start,
             lengths=lengths,
             resets=resets,
@@ -276,16 +285,16 @@ class Recurrent(nn.Module):
             output = time.reverse(output, lengths)
             values = {name: time.reverse(value, lengths) for name, value in values.items()}
         if watcher is not None:
-            watcher.add(place, {**values, "x": read}, taps)
+            watcher.add(f"l{layer}{direction}", {**values, "x": read}, taps)
         return output, new
 
-    def _dtype(self) -> torch.dtype:
+    def _dtype(self, anchor: Tensor) -> torch.dtype:
         """What an engine is given: the layer's dtype, or autocast's where the native engine runs it.
 
         The reference engine's products are cast by autocast itself.
         """
-        own, asked = self.anchor.dtype, check.autocast_dtype(self.anchor)
-        fused = asked is not None and self.engine != "reference" and runs("native", self.anchor.device, asked)
+        own, asked = anchor.dtype, check.autocast_dtype(anchor)
+        fused = asked is not None and self.engine != "reference" and runs("native", anchor.device, asked)
         return asked if fused and asked is not None else own
 
     def _compiled(
@@ -307,22 +316,29 @@ class Recurrent(nn.Module):
             prepare(program)
         return self._programs[key]
 
-    def start(self, layer: int, direction: str, B: int) -> tuple[Tensor, ...]:
-        """The state before the first step, [B,size] each: learned, or the numbers the cell starts at."""
-        weights, sizes = getattr(self, f"l{layer}{direction}"), self.sizes[layer]
-        if weights.starts:
-            return tuple(getattr(weights, name).expand(B, -1) for name in weights.starts)
+    def start(self, layer: int, direction: str, B: int, like: Tensor | None = None) -> tuple[Tensor, ...]:
+        """The state before the first step, [B,size] each: learned, or the numbers the cell starts at.
+
+        like: has the device and dtype, where the cell has no parameters to say them.
+        """
+        like = torch.empty(0) if like is None else like
+        return cast(tuple[Tensor, ...], self.weights(layer, direction)(self._start, like, layer, B))
+
+    def _start(self, weights: Mapping[str, Tensor], like: Tensor, layer: int, B: int) -> tuple[Tensor, ...]:
+        if self.initial == "learned":
+            return tuple(weights[f"initial_{name}"].expand(B, -1) for name in self.state_names)
+        anchor, sizes = first(weights, like), self.sizes[layer]
         made: dict[tuple[int, float], Tensor] = {}  # states that start alike share one tensor: nobody writes on it
         for state in self.program.states:
             kind = sizes[state.size], state.start
             if kind not in made:
-                made[kind] = self.anchor.new_full((B, kind[0]), state.start)
+                made[kind] = anchor.new_full((B, kind[0]), state.start)
         return tuple(made[sizes[state.size], state.start] for state in self.program.states)
 
-    def outside_training(self, layer: int, x: Tensor) -> tuple[Program, dict[str, Tensor], dict[str, Tensor]]:
-        """What runs a layer forwards outside training: Program, weights, and its inputs beside x [T,B,I]."""
+    def outside_training(self, layer: int, x: Tensor) -> tuple[Program, dict[str, Tensor]]:
+        """What runs a layer forwards outside training, with its weights: Program, and inputs beside x [T,B,I]."""
         program = self._compiled(zoneout=above_0(self.zoneout))
-        return program, getattr(self, f"l{layer}").tensors(), self._masks(x, self.units[layer], training=False)
+        return program, self._masks(x, self.units[layer], training=False)
 
     def _masks(self, x: Tensor, sizes: Mapping[str, int], training: bool) -> dict[str, Tensor]:
         """The inputs that dropout and zoneout read, drawn from torch's generator; dropout has none outside training."""
@@ -361,7 +377,8 @@ class Recurrent(nn.Module):
     def _engine(self) -> str:
         """The engine that runs and why, or why none does."""
         try:
-            choice = choose(self.engine, self.anchor.device, self._dtype())
+            anchor = self.anchor
+            choice = choose(self.engine, anchor.device, self._dtype(anchor))
         except InputError as error:
             return f"none ({error})"
         return f"{choice.name} ({choice.reason})"

@@ -1,7 +1,6 @@
 """Layers one step at a time, with the state carried: for input that comes as it happens."""
 
-import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor
 from gatework.engines import Stepper, choose
 from gatework.errors import InputError
 from gatework.layers import check
+from gatework.layers.weights import first
 
 if TYPE_CHECKING:
     from gatework.layers.recurrent import Recurrent
@@ -31,11 +31,14 @@ class Stream:
             raise InputError("a stream records nothing; make it outside gw.record, or call the layer")
         self.layer, self.batch_size = layer, batch_size
         self.shape = (batch_size, layer.input_size)
-        self.dtype, self.device = layer.anchor.dtype, layer.anchor.device
+        given = check.state(state, layer, batch_size, batched=True)
+        anchor: Tensor = layer.weights(0, "")(first, torch.empty(0) if given is None else given[0])
+        self.anchor, self.dtype, self.device = anchor.new_empty(0), anchor.dtype, anchor.device
+        check.states(given, layer.state_names, anchor)
         with torch.inference_mode(False), torch.no_grad():
-            self.start = starts(layer, batch_size)
-            given = check.state(state, layer, batch_size, batched=True) or self.start
-            stepper = choose(layer.engine, layer.anchor.device, layer.anchor.dtype).stepper
+            self.start = starts(layer, batch_size, self.anchor)
+            given = self.start if given is None else given
+            stepper = choose(layer.engine, self.device, self.dtype).stepper
             self.steps: Steps = Whole(layer, given) if stepper is None else Packed(layer, given, stepper)
         self.step = self.steps.step
 
@@ -52,7 +55,7 @@ class Stream:
             raise InputError(f"x is {type(x).__name__}; expected a tensor [B,I]")
         if x.shape != self.shape:
             raise InputError(f"x has shape {list(x.shape)}; expected one step [B,I], {list(self.shape)}")
-        check.like(x, "x", self.layer.anchor)
+        check.like(x, "x", self.anchor)
         return x.to(self.dtype).contiguous()
 
     @property
@@ -60,9 +63,14 @@ class Stream:
         """The state as the layer returns it after as many steps: a copy, [L,B,H] each."""
         return self.layer.named(self.steps.state())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy is made anew of a copy of the layer, from the state."""
+        return Stream, (self.layer, self.batch_size, self.state)
+
     def reset(self, state: Sequence[Tensor] | Tensor | None = None) -> None:
         """Goes back to the start state, or on from another."""
         given = check.state(state, self.layer, self.batch_size, batched=True)
+        check.states(given, self.layer.state_names, self.anchor)
         with torch.inference_mode(False), torch.no_grad():
             self.steps.reset(self.start if given is None else given)
 
@@ -71,9 +79,9 @@ States = tuple[Tensor, ...]  # [L,B,size] each
 Outputs = tuple[Tensor, Tensor]  # [B,H] each, used in turn
 
 
-def starts(layer: "Recurrent", B: int) -> States:
+def starts(layer: "Recurrent", B: int, like: Tensor) -> States:
     """The states before the first step."""
-    each = [layer.start(number, "", B) for number in range(layer.num_layers)]
+    each = [layer.start(number, "", B, like) for number in range(layer.num_layers)]
     return tuple(torch.stack(values) for values in zip(*each, strict=True))
 
 
@@ -91,13 +99,12 @@ class Packed:
     """On an engine that takes steps: each layer reads where the one before it writes, one of two buffers in turn."""
 
     def __init__(self, layer: "Recurrent", state: States, stepper: Callable[..., Stepper]) -> None:
-        x = layer.anchor.new_zeros(state[0].shape[1], layer.input_size)
+        x = state[0].new_zeros(state[0].shape[1], layer.input_size)
         self.layers: list[Stepper] = []
         self.outputs: Outputs
         self.links: list[tuple[Callable[[int], None], tuple[int, int]]] = []
         for number in range(layer.num_layers):
-            program, params, inputs = layer.outside_training(number, x[None])
-            made = stepper(program, params, x, tuple(value[number] for value in state), inputs)
+            made = packed(layer, number, x, tuple(value[number] for value in state), stepper)
             last = Residual(made, self.outputs) if layer.residual and number else made
             self.layers.append(made)
             self.outputs, x = last.outputs, last.outputs[0]
@@ -121,6 +128,13 @@ class Packed:
             made.reset(tuple(value[number] for value in state), self.slot)
 
 
+def packed(layer: "Recurrent", number: int, x: Tensor, state: States, stepper: Callable[..., Stepper]) -> Stepper:
+    """One layer, its weights packed, for inputs like x [B,I]."""
+    program, inputs = layer.outside_training(number, x[None])
+    made: Stepper = layer.weights(number, "")(lambda weights: stepper(program, weights, x, state, inputs))
+    return made
+
+
 class Residual:
     """A layer whose output has its input added."""
 
@@ -135,21 +149,38 @@ class Residual:
 
 
 class Whole:
-    """On any other engine: a copy of the layer, called on sequences of one step."""
+    """On any other engine: sequences of one step, with copies of the weights."""
 
     def __init__(self, layer: "Recurrent", state: States) -> None:
-        self.layer, self.now = copy.deepcopy(layer).eval(), state
-        self.layer.batch_first = False
+        B = state[0].shape[1]
+        self.run, self.residual, self.now = (
+            choose(layer.engine, state[0].device, state[0].dtype).run,
+            layer.residual,
+            state,
+        )
+        self.layers = []
+        for number, sizes in enumerate(layer.sizes):
+            program, inputs = layer.outside_training(number, state[0].new_zeros(1, B, sizes["I"]))
+            self.layers.append((program, layer.weights(number, "")(cloned), inputs))
 
     @torch.no_grad()
     def step(self, x: Tensor) -> Tensor:
-        output: Tensor
-        output, state = self.layer(x[None], self.now)
-        self.now = (state,) if isinstance(state, Tensor) else tuple(state)
-        return output[0]
+        new = []
+        for number, (program, weights, inputs) in enumerate(self.layers):
+            state = tuple(value[number] for value in self.now)
+            y, after, _ = self.run(program, weights, x[None], state, inputs=inputs)
+            x = y[0] + x if self.residual and number else y[0]
+            new.append(after)
+        self.now = tuple(torch.stack(values) for values in zip(*new, strict=True))
+        return x
 
     def state(self) -> States:
         return tuple(value.clone() for value in self.now)
 
     def reset(self, state: States) -> None:
         self.now = state
+
+
+def cloned(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies of a layer's weights."""
+    return {name: tensor.detach().clone() for name, tensor in weights.items()}
