@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize, prune
 
 import gatework as gw
 from gatework.errors import InputError
@@ -207,6 +208,134 @@ def test_convert_of_a_model_without_recurrent_layers_changes_nothing():
 def test_convert_gives_its_options_to_each_layer():
     model = gw.convert(Model(), engine="reference")
     assert {m.engine for m in model.modules() if isinstance(m, gw.Recurrent)} == {"reference"}
+
+
+# -- all or nothing
+
+
+class Scaled(nn.Module):
+    def forward(self, weight: Tensor) -> Tensor:
+        return 2 * weight
+
+
+def tied_to_another(model: Model) -> None:
+    model.inner["list"][1].weight = nn.Parameter(torch.randn(18, 6))
+    model.inner["list"][0].weight_hh_l0 = model.inner["list"][1].weight
+
+
+def tied_to_itself(model: Model) -> None:
+    layer = model.stack[0]
+    layer.bias_hh_l0 = layer.bias_ih_l0
+
+
+def with_a_parameter_more(model: Model) -> None:
+    model.stack[0].scale = nn.Parameter(torch.ones(()))
+
+
+def with_another_forward(model: Model) -> None:
+    layer = model.stack[0]
+    layer.forward = layer.forward
+
+
+OBSTACLES = {
+    "pruned": (
+        lambda m: prune.l1_unstructured(m.stack[0], "weight_hh_l0", 0.5),
+        r"stack.0: weight_hh_l0 is pruned: torch.nn.utils.prune.remove\(layer, 'weight_hh_l0'\) first$",
+    ),
+    "weight norm": (
+        lambda m: nn.utils.weight_norm(m.stack[0], "weight_hh_l0"),
+        r"stack.0: weight_hh_l0 is made of other tensors: remove what normalises it first \(torch.nn.utils.remove_sp",
+    ),
+    "spectral norm": (
+        lambda m: nn.utils.spectral_norm(m.inner["list"][0], "weight_ih_l0"),
+        r"inner.list.0: weight_ih_l0 is made of other tensors: remove what normalises it first",
+    ),
+    "parametrised": (
+        lambda m: parametrize.register_parametrization(m.stack[0], "weight_hh_l0", Scaled()),
+        r"stack.0: weight_hh_l0 is parametrised: torch.nn.utils.parametrize.remove_parametrizations\(layer, 'weight_hh",
+    ),
+    "tied": (tied_to_another, r"inner.list.0: weight_hh_l0 is also inner.list.1.weight: convert before they are tied$"),
+    "tied to itself": (tied_to_itself, r"stack.0: its weights are tied among themselves: convert before that$"),
+    "a parameter more": (with_a_parameter_more, r"stack.0: it holds scale beside its own weights: move that elsewhere"),
+    "another forward": (with_another_forward, r"stack.0: its forward was replaced: convert before that$"),
+    "state_dict hooks": (
+        lambda m: m.stack[0].register_state_dict_pre_hook(print),
+        r"stack.0: hooks on its state_dict know names that change: remove them$",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
+@pytest.mark.parametrize("obstacle", OBSTACLES)
+def test_a_layer_that_cannot_be_converted_is_named_and_the_model_stays_as_it_was(obstacle):
+    change, message = OBSTACLES[obstacle]
+    model = Model()
+    change(model)
+    modules, parameters = dict(model.named_modules(remove_duplicate=False)), dict(model.named_parameters())
+    with pytest.raises(InputError, match=f"^{message}"):
+        gw.convert(model)
+    assert dict(model.named_modules(remove_duplicate=False)) == modules
+    assert all(value is parameters[name] for name, value in model.named_parameters())
+
+
+@pytest.mark.parametrize("wrong", [{"engine": "warp"}, {"zoneout": {"c": 0.1}}, {"no_such": 1}], ids=str)
+def test_an_option_that_does_not_fit_leaves_the_model_as_it_was(wrong):
+    model = Model()
+    modules = dict(model.named_modules())
+    with pytest.raises((InputError, TypeError)):
+        gw.convert(model, **wrong)
+    assert dict(model.named_modules()) == modules
+
+
+def test_the_remedies_that_are_named_lead_on():
+    model, x = Model(), torch.randn(4, 3, 5)
+    layer = model.inner["list"][0]
+    prune.l1_unstructured(layer, "weight_hh_l0", 0.5)
+    parametrize.register_parametrization(layer, "weight_ih_l0", Scaled())
+    expected = model(x)
+    prune.remove(layer, "weight_hh_l0")
+    parametrize.remove_parametrizations(layer, "weight_ih_l0")
+    gw.convert(model)
+    assert type(model.inner["list"][0]) is gw.GRU
+    all_same(model(x), expected)
+
+
+def test_a_parametrised_subclass_of_somebodys_own_is_left_as_it_is():
+    model = nn.Sequential(Special(5, 7))
+    parametrize.register_parametrization(model[0], "weight_hh_l0", Scaled())
+    assert isinstance(gw.convert(model)[0], Special)
+
+
+def test_hooks_of_calls_go_along_and_their_handles_still_remove_them():
+    model, seen = nn.Sequential(nn.LSTM(5, 7)), []
+    handles = [
+        model[0].register_forward_pre_hook(lambda module, *_: seen.append(("before", type(module)))),
+        model[0].register_forward_hook(lambda module, *_: seen.append(("after", type(module)))),
+        model[0].register_full_backward_hook(lambda module, *_: seen.append(("back", type(module)))),
+    ]
+    x = torch.randn(4, 3, 5, requires_grad=True)
+    gw.convert(model)(x)[0].sum().backward()
+    assert seen == [("before", gw.LSTM), ("after", gw.LSTM), ("back", gw.LSTM)]
+    for handle in handles:
+        handle.remove()
+    model(x)
+    assert len(seen) == 3
+
+
+@EVERY_LAYER
+def test_to_torch_gives_the_weights_that_are_used(cls, options):
+    ours = randomise(cls(5, 7, dtype=torch.float64, **options))
+    for place in ours.children():
+        for name in [name for name, shape in place.shapes.items() if name.startswith("U_")]:
+            prune.l1_unstructured(place, name, 0.5)
+        for name in [name for name, shape in place.shapes.items() if name.startswith("W_")]:
+            parametrize.register_parametrization(place, name, Scaled())
+    with torch.no_grad():
+        for parameter in ours.parameters():
+            parameter.mul_(0.7)
+        theirs = ours.to_torch()
+    same_function(ours, theirs)
+    assert all(parameter.requires_grad for parameter in theirs.parameters())
 
 
 # -- torch's state_dicts

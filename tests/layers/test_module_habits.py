@@ -3,11 +3,14 @@
 import copy
 import io
 import pickle
+import subprocess
+import sys
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 import gatework as gw
 from numerics import all_same, gradients, random, randomise, same, weighed
@@ -70,6 +73,38 @@ def test_a_state_can_be_copied_and_pickled(copied):
     again = copied(state)
     assert type(again) is type(state) and again._fields == ("h", "c")
     assert torch.equal(again.h, state.h) and again.h is not state.h
+
+
+@pytest.mark.parametrize("cell", ["lstm", "slstm", "gru"])
+def test_a_state_loads_as_torch_loads_by_default(cell):
+    layer, file = gw.Recurrent(cell, 4, 5), io.BytesIO()
+    x = torch.randn(3, 2, 4)
+    state = layer(x)[1]
+    torch.save({"state": state, "step": 3}, file)
+    for again in (io.BytesIO(file.getvalue()), io.BytesIO(file.getvalue())):
+        loaded = torch.load(again, weights_only=True)["state"]
+        assert type(loaded) is type(state) and loaded._fields == layer.state_names
+        assert torch.equal(layer(x, loaded)[0], layer(x, state)[0])
+
+
+def test_a_state_loads_in_a_process_where_no_such_layer_was_made(tmp_path):
+    layer = gw.Recurrent("slstm", 4, 5)
+    torch.save(layer(torch.randn(3, 2, 4))[1], tmp_path / "state.pt")
+    code = f"""
+import torch, gatework
+state = torch.load({str(tmp_path / "state.pt")!r})
+assert state._fields == {layer.state_names!r} and state.n.shape == (1, 2, 5)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_state_is_a_tree_of_tensors():
+    state = made("lstm")(random(3, 2, 4))[1]
+    leaves, shape = tree_flatten(state)
+    assert len(leaves) == 2 and all(a is b for a, b in zip(leaves, state, strict=True))
+    detached = tree_map(Tensor.detach, state)
+    assert type(detached) is type(state) and not detached.c.requires_grad
+    assert type(tree_unflatten(leaves, shape)) is type(state)
 
 
 def test_a_state_dict_holds_the_parameters_and_nothing_else():

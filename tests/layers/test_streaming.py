@@ -1,5 +1,9 @@
 """A stream takes the steps that the layer takes over a whole sequence, one call each."""
 
+import copy
+import io
+import pickle
+
 import pytest
 import torch
 from torch import Tensor
@@ -154,6 +158,41 @@ def test_a_stream_made_in_inference_mode_runs_outside_it():
         stream(torch.randn(1, 6))
     stream(torch.randn(1, 6))
     stream.reset()
+
+
+def saved(stream):
+    torch.save(stream, file := io.BytesIO())
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+COPIES = {
+    "deepcopy": copy.deepcopy,
+    "copy": copy.copy,
+    "pickle": lambda s: pickle.loads(pickle.dumps(s)),
+    "file": saved,
+}
+
+
+@ENGINES
+@KINDS
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+def test_a_copy_goes_on_from_the_same_state_by_itself(kind, engine, copied):
+    layer, x = randomise(LAYERS[kind](engine=engine)), torch.randn(T, 2, 6)
+    stream, expected = layer.stream(2), whole(layer, x)[0]
+    same(steps(stream, x[:3]), expected[:3])
+    twin = copied(stream)
+    same(steps(twin, x[3:]), expected[3:])
+    same(steps(stream, x[3:]), expected[3:])
+    twin.reset()
+    same(steps(twin, x), expected)
+
+
+def test_the_copy_of_a_model_with_a_stream_has_a_layer_of_its_own():
+    model = {"layer": gw.LSTM(6, 7)}
+    model["stream"] = model["layer"].stream()
+    twin = copy.deepcopy(model)
+    assert twin["stream"].layer is twin["layer"] is not model["layer"]
 
 
 @pytest.mark.parametrize(

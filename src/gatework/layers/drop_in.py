@@ -1,4 +1,4 @@
-"""gw.LSTM, gw.GRU, gw.RNN: what torch.nn's layers take and return, over gatework's cells; and conversion."""
+"""gw.LSTM, gw.GRU, gw.RNN: what torch.nn's layers take and return, over gatework's cells."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,8 +11,9 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from gatework.cells import TORCH_LAYERS, Cell, TorchLayer, cells
 from gatework.errors import InputError
 from gatework.layers import check
-from gatework.layers.packing import origins, packed, unpack_state_dict, unpacked
+from gatework.layers.packing import effective, origins, packed, unpack_state_dict, unpacked
 from gatework.layers.recurrent import USUAL, Recurrent
+from gatework.layers.torch_modules import kind, obstacle
 
 
 class DropIn(Recurrent):
@@ -64,12 +65,15 @@ class DropIn(Recurrent):
     def from_torch(cls, module: nn.RNNBase, **options: Any) -> Self:
         """The same function with torch's weights copied; `options` are gw.Recurrent's own, such as engine.
 
-        A torch layer adds two biases where this one has their sum. Raises InputError for another kind of layer.
+        A torch layer adds two biases where this one has their sum. Raises InputError for another kind of layer, and
+        for one whose weights are pruned, normalised or parametrised.
         """
-        if type(module) is not cls.counterpart:
+        if kind(module) is not cls.counterpart:
             raise InputError(
                 f"{type(module).__name__} given; {cls.__name__}.from_torch expects torch.nn.{cls.__name__}"
             )
+        if reason := obstacle(module):
+            raise InputError(reason)
         names = ("input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout", "bidirectional")
         arguments = {name: getattr(module, name) for name in names}
         if module.proj_size:
@@ -85,11 +89,15 @@ class DropIn(Recurrent):
         return made
 
     def to_torch(self) -> nn.RNNBase:
-        """The torch.nn layer with the same function; raises InputError where torch has none."""
+        """The torch.nn layer with the same function, of pruned, normalised and parametrised weights as they are used.
+
+        Raises InputError where torch has none.
+        """
         for name in ("variational", "recurrent_dropout", "zoneout", "residual", "initial"):
             if getattr(self, name) != USUAL[name]:
                 raise InputError(f"{name}={getattr(self, name)!r} has no counterpart in torch.nn.{type(self).__name__}")
-        weight = next(self.parameters())
+        weights = effective(self)
+        weight = next(iter(weights.values()))
         made = self.counterpart(
             self.input_size,
             self.hidden_size,
@@ -102,9 +110,9 @@ class DropIn(Recurrent):
             dtype=weight.dtype,
             **self._torch_options(),
         ).train(self.training)
-        made.load_state_dict(packed(self))
+        made.load_state_dict(packed(self, weights))
         for key, names in origins(self).items():
-            made.get_parameter(key).requires_grad_(any(self.get_parameter(name).requires_grad for name in names))
+            made.get_parameter(key).requires_grad_(any(weights[name].requires_grad for name in names))
         return made
 
     def _torch_options(self) -> dict[str, Any]:
@@ -220,26 +228,3 @@ def without_bias(cell: Cell) -> Cell:
         constants={**cell.constants, **dict.fromkeys(biases, 0.0)},
         init={key: rule for key, rule in cell.init.items() if key not in biases},
     )
-
-
-def convert(module: nn.Module, **options: Any) -> nn.Module:
-    """Replaces every torch.nn.LSTM, GRU and RNN inside a module, weights kept, and returns the module.
-
-    Convert before an optimizer is made: it must be given the new parameters. Each layer's `to_torch()` leads back.
-    A recurrent layer given itself is returned converted; one used in two places stays shared. Subclasses of
-    torch's layers and single-step cells such as nn.LSTMCell are left as they are. `options` go to each new
-    layer, such as engine="reference".
-    """
-    classes: dict[type[nn.Module], type[DropIn]] = {cls.counterpart: cls for cls in (LSTM, GRU, RNN)}
-    made: dict[nn.Module, nn.Module] = {}
-
-    def replaced(old: nn.Module) -> nn.Module:
-        if isinstance(old, nn.RNNBase) and type(old) in classes and old not in made:
-            made[old] = classes[type(old)].from_torch(old, **options)
-        return made.get(old, old)
-
-    for path, child in list(module.named_modules(remove_duplicate=False)):
-        if path and replaced(child) is not child:
-            parent, _, name = path.rpartition(".")
-            setattr(module.get_submodule(parent), name, replaced(child))
-    return replaced(module)

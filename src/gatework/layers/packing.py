@@ -48,13 +48,20 @@ def origins(layer: "DropIn") -> dict[str, list[str]]:
     return found
 
 
-def packed(layer: "DropIn") -> dict[str, Tensor]:
-    """The layer's parameters as torch packs them; bias_hh is 0 but where it is a parameter of its own."""
+def effective(layer: "DropIn") -> dict[str, Tensor]:
+    """The layer's weights as it uses them, by their names (l0.W_i): pruned, normalised, parametrised."""
+    with torch.enable_grad():  # whether they learn is told too
+        places = {place: weights(dict) for place, weights in layer.named_children()}
+    return {f"{place}.{name}": tensor for place, tensors in places.items() for name, tensor in tensors.items()}
+
+
+def packed(layer: "DropIn", weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The layer's weights as torch packs them; bias_hh is 0 but where it is a parameter of its own."""
     sources = origins(layer)
     once = {name for key, names in sources.items() if not key.startswith("bias_hh") for name in names}
 
     def value(key: str, name: str) -> Tensor:
-        own = layer.get_parameter(name).detach()
+        own = weights[name].detach()
         return torch.zeros_like(own) if key.startswith("bias_hh") and name in once else own
 
     return {key: torch.cat([value(key, name) for name in names]) for key, names in sources.items()}
