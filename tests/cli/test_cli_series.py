@@ -26,6 +26,10 @@ BAD = {
     "odd.csv": "ds,y\n1961-01-15,450\n1961-02-15,420\n",
     "other.csv": "unique_id,ds,y\nb,2,1\n",
     "future.csv": "unique_id,ds,price\n" + "".join(f"{id},{ds},1\n" for id in "ab" for ds in (61, 62)),
+    "odd_panel.csv": "unique_id,ds,y\n"
+    + "".join(f"{id},{t},{t % 7 + t / 90:.2f}\n" for id in ("a", "b") for t in range(1, 61))
+    + "short,58,3\nshort,59,4\nempty,60,\n",
+    "shorts.csv": "unique_id,ds,y\na,1,2\na,2,3\nb,1,5\n",
     "near.csv": "unique_id,ds,price\na,61,1\nb,61,1\n",
 }
 
@@ -183,6 +187,21 @@ def test_columns_of_other_names(gatework: Command, folder: Path) -> None:
     assert list(written(folder / "new/forecast.csv")[0])[:3] == ["unique_id", "month", "forecast"]
 
 
+def test_short_and_empty_series_are_named_and_the_others_forecast(gatework: Command, folder: Path) -> None:
+    command = f"train series odd_panel.csv --horizon 2 --out new {SMALL}"
+    done = good(gatework(*command.split()))
+    assert "1 of 4 series ('empty') has no value of y: not forecast until one comes" in done.lines
+    said = "1 of 4 series ('short') is too short to learn from: forecast by last value"
+    assert said in done.lines
+    done = good(gatework("forecast", "new"))
+    assert said in done.lines
+    rows = written(folder / "new/forecast.csv")
+    assert [(row["unique_id"], row["ds"]) for row in rows][-2:] == [("short", "60"), ("short", "61")]
+    assert {row["unique_id"] for row in rows} == {"a", "b", "short"}
+    done = good(gatework(*f"backtest odd_panel.csv --horizon 2 --windows 1 --naive-only {SMALL}".split()))
+    assert any(line.startswith("1 of 3 series ('short') is left out, with fewer than the 12") for line in done.lines)
+
+
 def test_a_backtest_stands_beside_seasonal_naive(gatework: Command, folder: Path) -> None:
     done = good(gatework("backtest", "air.csv", "--horizon", 6, "--windows", 2, "--naive-only", *SMALL.split()))
     assert done.lines[0].startswith("1 series of 144 values")
@@ -241,6 +260,10 @@ REFUSED = {
     f"train series air.csv {TRAIN} --season 100": "a season of 100",
     f"train series air.csv {TRAIN} --levels high": "--levels high: expected percents",
     f"train series air.csv {TRAIN} --levels 120": "levels holds 120",
+    f"train series air.csv {TRAIN} --levels 0.8": "levels holds 0.8, less than 1 %; expected percents: 80 for 0.8?",
+    f"train series odd_panel.csv {TRAIN} --strict": "the series 'empty' has no value of y",
+    f"train series shorts.csv {TRAIN}": "the series 'a' has 2 values of y: a horizon of 6 needs 14 at least",
+    "backtest odd_panel.csv --horizon 6 --windows 1 --strict": "the series 'short' has 2 rows",
     f"train series air.csv {TRAIN} --cell lsmt": "unknown cell 'lsmt'",
     f"train series air.csv {TRAIN} --cell gru --equations mine.txt": "--cell gru and --equations mine.txt: give one",
     f"train series air.csv {TRAIN} --equations mine.txt": "cannot read mine.txt",

@@ -113,6 +113,14 @@ def test_rows_given_twice_count_once(tmp_path: Path) -> None:
     assert panel.notes == ("1 row is given twice, first at line 4: counted once",)
 
 
+def test_a_series_without_any_value_is_named_and_left_out() -> None:
+    frame = pl.DataFrame({"unique_id": list("aabbcc"), "ds": [1, 2] * 3, "y": [1.0, 2, NAN, NAN, 5, 6]})
+    panel = read_panel(frame)
+    assert [each.id for each in panel.series] == ["a", "c"]
+    assert panel.empty == ("b",)
+    assert panel.notes == ("1 of 3 series ('b') has no value of y: not forecast until one comes",)
+
+
 def test_a_series_ends_with_its_last_value() -> None:
     panel = read_panel(monthly(y=[NAN, 1, NAN, 3, NAN, NAN], price=[9, 1, 2, 3, 4, 5]), Columns(known=("price",)))
     (series,) = panel.series
@@ -207,7 +215,7 @@ BAD = {
     ),
     "no name": ("unique_id,ds,y\na,2020-01,1\n,2020-01,1", Columns(), "line 3: unique_id is missing"),
     "one time": ("ds,y\n2020-01,1", Columns(), "one time for each series: expected several"),
-    "no value": ("unique_id,ds,y\na,1,1\na,2,2\nb,1,\nb,2,", Columns(), "the series 'b' has no value of y"),
+    "no value": ("unique_id,ds,y\na,1,\na,2,\nb,1,\nb,2,", Columns(), "the series 'a' has no value of y"),
     "static changes": (
         "unique_id,ds,y,size\na,1,1,7\na,2,2,8",
         Columns(static=("size",)),

@@ -78,11 +78,11 @@ def forecast(
     shown = levels_of(forecaster, levels)
     panel = forecaster.fitted.panel
     if file is not None:
-        new = going_on(file, panel)
-        panel = merged(panel, new)
-        say(*new.notes, told(forecaster.fitted.panel, panel))
+        before, panel = panel, merged(panel, going_on(file, panel))
+        say(*panel.notes[len(before.notes) :], told(before, panel))
     made = forecaster.forecasts_of(panel)
-    say(*forecast_lines(panel, made, shown))
+    exceptions = forecaster.notes[len(panel.notes) : -len(forecaster.fitted.choices())]
+    say(*exceptions, *forecast_lines(panel, made, shown))
     print(f"written: {', '.join(map(str, files.write(panel, made, shown)))}")
     if files.picture is None:
         print("no picture, as matplotlib is not installed: pip install 'gatework[plot]'")
@@ -107,7 +107,7 @@ def backtest(
     with bar("windows") as report:
         beside = {NAIVE: seasonal_naive} if naive_only else None
         found = rolled(forecaster, panel, windows, beside=beside, report=report)
-    say(*(f"last window: {note}" for note in found.notes[-1][len(panel.notes) :]))
+    say(*found.told()[len(panel.notes) :])
     say(*score_lines(found, windows, forecaster.horizon))
 
 

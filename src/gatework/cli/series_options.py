@@ -51,6 +51,10 @@ def choices(
         float, typer.Option(help="The highest; it rises, then falls to 0.")
     ] = Options.learning_rate,
     seed: Annotated[int, typer.Option(help="Of weights and dropout.")] = Options.seed,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Refuse series that are empty, too short or constant; else: a naive forecast."),
+    ] = False,
     engine: Annotated[str, typer.Option(help="What executes the cell.")] = Options.engine,
 ) -> dict[str, Any]:
     """The options as arguments of Forecaster."""
@@ -70,6 +74,7 @@ def choices(
         "steps": steps,
         "learning_rate": learning_rate,
         "seed": seed,
+        "strict": strict,
         "engine": engine,
     }
 

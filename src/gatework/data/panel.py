@@ -78,12 +78,16 @@ class Series:
 
 @dataclass(frozen=True)
 class Panel:
-    """Series with one spacing of times and the same columns; notes: what was mended while reading, in words."""
+    """Series with one spacing of times and the same columns.
+
+    notes: what was mended while reading, in words. empty: the ids of series that have rows, and no value.
+    """
 
     series: tuple[Series, ...]
     spacing: Spacing
     columns: Columns
     notes: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.series)

@@ -18,6 +18,7 @@ from gatework.errors import InputError
 __all__ = ["Columns", "Panel", "Series", "Spacing", "read_panel"]
 
 MOST_TEXTS = 100  # that a column of categories may hold
+NAMED = 3  # series that a note lists
 KINDS = ("known", "past", "static")
 DEFAULTS = Columns()
 
@@ -65,16 +66,22 @@ def read_panel(
     groups = np.split(np.arange(len(rows)), np.flatnonzero(np.diff(rows.series)) + 1)
     if spacing is None:
         spacing = found_spacing(table, columns, rows, groups)
-    series = []
+    series, empty = [], list[str]()
     for group in groups:
         one = rows.take(group)
         name = names[one.series[0]]
         check_grid(table, columns.time, name, one.times, one.row, spacing)
         check_static(table, columns, name, one)
-        series.append(filled(name, one, spacing) if going_on else trimmed(filled(name, one, spacing), columns))
+        if going_on or not np.isnan(one.y).all():
+            series.append(filled(name, one, spacing) if going_on else trimmed(filled(name, one, spacing)))
+        else:
+            empty.append(name)
+    if not series:
+        raise InputError(f"the series {empty[0]!r} has no value of {columns.target}: expected some, or leave it out")
     notes += missing_times(spacing, names, [rows.times[group] for group in groups])
     notes += [] if going_on else missing_values(columns, [rows.take(group) for group in groups])
-    return Panel(tuple(series), spacing, columns, tuple(notes))
+    notes += without_values(columns, empty, len(groups))
+    return Panel(tuple(series), spacing, columns, tuple(notes), tuple(empty))
 
 
 def resolved(table: Table, columns: Columns, spacing: Spacing | None, going_on: bool) -> tuple[Columns, list[str]]:
@@ -256,11 +263,9 @@ def filled(name: str, rows: Rows, spacing: Spacing) -> Series:
     return Series(name, times, spread(rows.y), spread(rows.known), spread(rows.past), rows.static[0])
 
 
-def trimmed(series: Series, columns: Columns) -> Series:
-    """The series from its first value to its last, with the future of its known columns."""
+def trimmed(series: Series) -> Series:
+    """The series from its first value, of which it must have one, to its last, with the future of its known columns."""
     there = np.flatnonzero(~np.isnan(series.y))
-    if not there.size:
-        raise InputError(f"the series {series.id!r} has no value of {columns.target}: expected some, or leave it out")
     first, end = int(there[0]), int(there[-1]) + 1
     part = slice(first, end)
     return replace(
@@ -270,9 +275,19 @@ def trimmed(series: Series, columns: Columns) -> Series:
 
 def missing_values(columns: Columns, rows: list[Rows]) -> list[str]:
     """What to say about rows between the first and the last value of their series that have none."""
-    there = [np.flatnonzero(~np.isnan(one.y)) for one in rows]
+    there = [places for one in rows if (places := np.flatnonzero(~np.isnan(one.y))).size]
     total = sum(int(places[-1] - places[0]) + 1 for places in there)
     missing = total - sum(map(len, there))
     if not missing:
         return []
     return [f"{missing:,} of {total:,} values of {columns.target} are missing: they are left out, not invented"]
+
+
+def without_values(columns: Columns, empty: list[str], total: int) -> list[str]:
+    """What to say about series that have rows, and no value."""
+    if not empty:
+        return []
+    some = ", ".join(map(repr, empty[:NAMED])) + (", ..." if len(empty) > NAMED else "")
+    have = "has" if len(empty) == 1 else "have"
+    which = f"{len(empty):,} of {total:,} series ({some})"
+    return [f"{which} {have} no value of {columns.target}: not forecast until one comes"]

@@ -8,7 +8,7 @@ model      lift: weights that x goes through before the layer, None for most cel
            [M,h,P], and for columns known in the future `known` and `mixed`
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,7 +65,7 @@ def collect_series(
 ) -> tuple[Payload, Weights]:
     """Runs a forecaster's network along one series of a panel, and measures what its units do."""
     model = forecaster.fitted
-    series, number = chosen(panel, name)
+    series, number = chosen(panel, name, model.plans)
     plan = model.plans[series.id]
     inputs = prepare(series, plan, forecaster.horizon, model.lags, model.beside, panel.spacing)
     network = model.fitted.network
@@ -101,13 +101,13 @@ def collect_series(
     return payload, series_weights(network)
 
 
-def chosen(panel: Panel, name: str | None) -> tuple[Series, int]:
-    """The series of this id and its number, the first unless told; raises InputError where it is not there."""
-    names = [each.id for each in panel.series]
-    if name is not None and name not in names:
-        there = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+def chosen(panel: Panel, name: str | None, plans: Mapping[str, Plan]) -> tuple[Series, int]:
+    """The series of this id and its number, the first that was learned from unless told; InputError for any other."""
+    learned = list(plans)
+    if name is not None and name not in plans:
+        there = ", ".join(learned[:10]) + (f" and {len(learned) - 10} more" if len(learned) > 10 else "")
         raise InputError(f"series {name!r} is not one of those that the model learned from: {there}")
-    number = 0 if name is None else names.index(name)
+    number = [each.id for each in panel.series].index(learned[0] if name is None else name)
     return panel.series[number], number
 
 

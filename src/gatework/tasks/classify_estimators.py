@@ -4,7 +4,6 @@ scikit-learn itself is not needed: an estimator is whatever has get_params, set_
 its meta-estimators, __sklearn_tags__, which only scikit-learn calls.
 """
 
-import importlib
 import secrets
 import tempfile
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from gatework.tasks.classify_model import SequenceModel, check_model
 from gatework.tasks.classify_options import Options
 from gatework.tasks.classify_parts import prepared
 from gatework.tasks.classify_run import TASK, Job, Run
+from gatework.tasks.parameters import check_known, tags
 from gatework.tasks.run import check_free, describe, new_run
 from gatework.training import (
     BEST,
@@ -169,24 +169,15 @@ class SequenceEstimator:
 
     def set_params(self, **params: Any) -> Self:
         """Changes arguments by name; returns itself."""
-        known = [field.name for field in fields(self)]
+        check_known(self, params, [field.name for field in fields(self)])
         for name, value in params.items():
-            if name not in known:
-                raise InputError(f"a {type(self).__name__} has no argument {name!r}; there are {', '.join(known)}")
             setattr(self, name, value)
         return self
 
     def __sklearn_tags__(self) -> Any:
         """What scikit-learn (1.6 and later) wants to know, in its own words."""
-        utils = importlib.import_module("sklearn.utils")
         kinds = {"class": "classifier", "number": "regressor"}
-        return utils.Tags(
-            estimator_type=kinds.get(self.kind),
-            target_tags=utils.TargetTags(required=True),
-            classifier_tags=utils.ClassifierTags() if self.kind == "class" else None,
-            regressor_tags=utils.RegressorTags() if self.kind == "number" else None,
-            input_tags=utils.InputTags(three_d_array=True, string=True),
-        )
+        return tags(kinds.get(self.kind), required=True, three_d_array=True, string=True)
 
     def __repr__(self) -> str:
         usual = {field.name: field.default for field in fields(self) if field.default is not MISSING}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -13,14 +14,17 @@ from gatework.data.series import read_panel
 from gatework.errors import InputError
 from gatework.layers import check
 from gatework.tasks import forecast_checks as checks
-from gatework.tasks.forecast_backtest import DECILES, backtest
+from gatework.tasks.forecast_backtest import DECILES, backtest, mase_ahead
 from gatework.tasks.forecast_inputs import LAGS, Beside, prepare
+from gatework.tasks.forecast_naive import apart, naive, usual_season
 from gatework.tasks.forecast_plan import PLACES, Plan, plan
 from gatework.tasks.forecast_plot import draw
 from gatework.tasks.forecast_run import load, save
 from gatework.tasks.forecast_table import frame, going_on, installed_kind, kind_of, merged, table
 from gatework.tasks.forecast_training import Options, fit
 from gatework.tasks.forecast_use import Forecast, Model, final_states, forecasts
+from gatework.tasks.given import above_zero, names, one_name, share, whole
+from gatework.tasks.parameters import Parameters, tags
 
 Report = Callable[[int, int, float], None]
 
@@ -31,21 +35,24 @@ def silent(step: int, steps: int, loss: float) -> None:
     """Reports to nobody."""
 
 
-class Forecaster:
+class Forecaster(Parameters):
     """Forecasts series: a small recurrent network corrects the simple forecast that suits each of them best.
 
     horizon h: steps to forecast. cell: a name of `gw.cells`, a `gw.Cell` or equations.
     season: its length in steps, 1 for none, or "auto": those of the calendar and of the autocorrelation are tried.
-    levels: bands, in percent.
+    levels: bands, in percent: 80, or (80, 95).
     target, time, id: the columns of the values, their times and the series they belong to; a table without the last two
         is one series whose rows are counted. known, past, static: columns known in the future as well, in the past
-        alone, and fixed for each series; numbers or texts.
+        alone, and fixed for each series; numbers or texts; one name or several.
+    strict: a series that nothing can be learned from, as it is empty, too short or constant, is refused; otherwise it
+        is answered by a naive forecast (none for an empty one), and the others are learned from.
     members: networks whose quantiles are averaged, each from a seed of its own; hidden units H of each; dropout of
         their output; steps of training at least, with AdamW and one cycle up to learning_rate.
     seed: the same gives the same numbers. engine: as in `gw.Recurrent`.
     report: called with step, steps and loss as the training goes on.
 
-    After `fit`: `notes` says in words what was found and chosen, `plans` holds it for each series.
+    After `fit`: `notes` says in words what was found and chosen, `plans` holds it for each series learned from.
+    `get_params`, `set_params` and `score` are those that scikit-learn's `clone` and `GridSearchCV` ask for.
 
     The model, at every step t of a series, for k = 1 ... h: y_(t+k) = base_k + scale_k (linear_k + network_k). The
     base is a simple forecast chosen by a rolling check (gatework.tasks.forecast_base); scale_k is its error of late, at
@@ -61,13 +68,14 @@ class Forecaster:
         cell: str | Cell = "lstm",
         *,
         season: int | Literal["auto"] = "auto",
-        levels: Sequence[float] = (80,),
+        levels: float | Sequence[float] = (80,),
         target: str = "y",
         time: str | None = "ds",
         id: str | None = "unique_id",
-        known: Sequence[str] = (),
-        past: Sequence[str] = (),
-        static: Sequence[str] = (),
+        known: str | Sequence[str] = (),
+        past: str | Sequence[str] = (),
+        static: str | Sequence[str] = (),
+        strict: bool = False,
         members: int = 3,
         hidden: int = 16,
         dropout: float = 0.3,
@@ -77,21 +85,37 @@ class Forecaster:
         engine: str = "auto",
         report: Report = silent,
     ) -> None:
-        for name, value in (("horizon", horizon), ("members", members), ("hidden", hidden), ("steps", steps)):
-            check.size(name, value, least=1)
-        check.size("seed", seed, least=0)
-        self.horizon, self.season, self.levels = horizon, checks.season(season), checks.levels(levels)
-        self.columns = Columns(target, time, id, tuple(known), tuple(past), tuple(static))
-        rate = checks.rate(learning_rate)
-        dropped = check.probability("dropout", dropout)
-        self.options = Options(check.cell(cell), hidden, members, dropped, steps, rate, seed=seed, engine=engine)
+        self.given = {name: value for name, value in locals().items() if name != "self"}
+        self.horizon = whole("horizon", horizon, least=1)
+        self.season, self.levels = checks.season(season), checks.levels(levels)
+        check.flag("strict", strict)
+        self.strict = strict
+        self.columns = Columns(
+            one_name("target", target, optional=False) or "",
+            one_name("time", time),
+            one_name("id", id),
+            names("known", known),
+            names("past", past),
+            names("static", static),
+        )
+        self.options = Options(
+            check.cell(cell),
+            whole("hidden", hidden, least=1),
+            whole("members", members, least=1),
+            share("dropout", dropout),
+            whole("steps", steps, least=1),
+            above_zero("learning_rate", learning_rate),
+            seed=whole("seed", seed, least=0),
+            engine=engine,
+        )
         self.report = report
         self.model: Model | None = None
+        self.said: tuple[str, ...] | None = None
 
     def anew(self) -> Self:
         """The same choices, with nothing learned."""
         made = copy(self)
-        made.model = None
+        made.model = made.said = None
         return made
 
     @property
@@ -100,23 +124,30 @@ class Forecaster:
         borders = {round(0.5 + sign * level / 200, 6) for level in self.levels for sign in (-1, 1)}
         return tuple(sorted(borders | set(DECILES)))
 
-    def fit(self, df: Any) -> Self:
+    def fit(self, df: Any, y: None = None) -> Self:
         """Learns from a table: a frame of pandas, polars or pyarrow, or the path of a CSV or Parquet file.
 
-        Raises InputError for a table that cannot be used, and for series that are constant or too short.
+        y: nothing, as the target is a column of the table; scikit-learn's tools give it.
+        Raises InputError for a table that cannot be used, where all series are constant or too short, and with `strict`
+        where one is.
         """
+        if y is not None:
+            raise InputError(f"fit was given y; expected the target as the column {self.columns.target!r} of the table")
         return self.fit_panel(read_panel(df, self.columns), kind_of(df))
 
     def fit_panel(self, panel: Panel, kind: str | None = None) -> Self:
         """Learns from series that were read; kind: of the frames to return."""
-        checks.learnable(panel, self.horizon, self.season)
+        (checks.strict if self.strict else checks.learnable)(panel, self.horizon, self.season)
         h, usual = self.horizon, panel.spacing.seasons()
-        plans = {each.id: plan(each.y, h, self.season, usual) for each in panel.series}
-        lags = max(1, min(LAGS, max(map(len, panel.series)) // 20))
-        beside = Beside.of(panel)
-        inputs = [prepare(each, plans[each.id], h, lags, beside, panel.spacing) for each in panel.series]
+        learned, others = apart(panel, h, self.season)
+        plans = {each.id: plan(each.y, h, self.season, usual) for each in learned}
+        lags = max(1, min(LAGS, max(map(len, learned)) // 20))
+        beside = Beside.of(replace(panel, series=tuple(learned)))
+        inputs = [prepare(each, plans[each.id], h, lags, beside, panel.spacing) for each in learned]
         fitted = fit(inputs, lags, PLACES, self.probabilities, self.options, self.report)
-        self.model = Model(panel, plans, beside, lags, fitted, final_states(fitted, inputs), kind)
+        answered = {each.id: naive(each, usual_season(plans.values()), h, self.season) for each in others}
+        self.model = Model(panel, plans, answered, beside, lags, fitted, final_states(fitted, inputs), kind)
+        self.said = None
         return self
 
     @property
@@ -127,19 +158,20 @@ class Forecaster:
 
     @property
     def plans(self) -> dict[str, Plan]:
-        """What was chosen for each series: season, scale, base forecast, and what each base scores alone."""
+        """What was chosen for each series that was learned from: season, base forecast, what each base scores alone."""
         return self.fitted.plans
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was mended, found and chosen, a line each."""
-        return self.fitted.notes()
+        """What was mended, found and chosen by the last fit, predict or backtest, a line each."""
+        return self.fitted.notes(self.fitted.panel) if self.said is None else self.said
 
     def predict(self, df: Any = None) -> Any:
         """The forecast of every series, as a frame of the kind that was given to `fit`.
 
         df: rows that came after those of `fit`, and the future of the known columns; the network goes on from its saved
-        state, which stays as it is. Series without new rows are forecast too.
+        state, which stays as it is. Series without new rows are forecast too, each from its own last value; those
+        without any value are not.
 
         Columns: the series' id, the time, "forecast" (the median) and "lo-80", "hi-80" for each level.
         Raises InputError for unknown series, and where known columns lack a step of the horizon.
@@ -163,19 +195,37 @@ class Forecaster:
 
     def forecasts_of(self, panel: Panel) -> list[Forecast]:
         """The forecasts of a panel that begins with the rows of `fit`."""
-        checks.future(panel, self.horizon)
-        return forecasts(self.fitted, panel, self.horizon, self.probabilities)
+        lacking = checks.future(panel, self.horizon, self.plans)
+        self.said = self.fitted.notes(panel, lacking)
+        return forecasts(self.fitted, panel, self.horizon, self.probabilities, lacking)
 
     def backtest(self, df: Any, windows: int = 5) -> Any:
         """How well it would have forecast the last `windows` stretches of h steps, each from what came before.
 
         Returns a frame with a row for each model, this one first, then seasonal naive, and AutoETS and AutoARIMA where
         statsforecast is installed: the means of MASE, the same over seasonal naive's, sMAPE, RMSE, the scaled quantile
-        loss, the coverage of the 80 % band (gatework.tasks.forecast_metrics), and seconds for each series.
+        loss, the coverage of the 80 % band (gatework.tasks.forecast_metrics), and seconds for each series. Series that
+        are too short for it are left out; `notes` names them, and says what the last window chose.
         """
-        found = backtest(self, read_panel(df, self.columns), windows).means()
+        done = backtest(self, read_panel(df, self.columns), windows)
+        self.said, found = done.told(), done.means()
         columns = {name: np.array([row[name] for row in found]) for name in found[0]}
         return frame(columns, kind_of(df) or installed_kind())
+
+    def score(self, df: Any, y: None = None) -> float:  # noqa: ARG002, scikit-learn's tools give it
+        """Minus the mean MASE of the forecast of the h values that come after those of `fit`, as `df` has them.
+
+        The more the better, as scikit-learn's `GridSearchCV` and `cross_val_score` ask; split rows by time for them
+        (`TimeSeriesSplit`). A table with fewer than h steps is scored on those.
+        """
+        return -mase_ahead(self, self.gone_on(df))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self.model is not None
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn wants to know."""
+        return tags(None, required=False)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Writes all that `predict` needs to a new folder: JSON and safetensors. Raises InputError where it exists."""

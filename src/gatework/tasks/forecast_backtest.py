@@ -12,10 +12,13 @@ from gatework.errors import InputError
 from gatework.tasks.forecast_base import Numbers
 from gatework.tasks.forecast_checks import named, needed
 from gatework.tasks.forecast_metrics import coverage, mase, rmse, scaled_quantile_loss, smape
+from gatework.tasks.forecast_naive import counted
 from gatework.tasks.forecast_rivals import Rival, rivals
+from gatework.tasks.given import whole
 
 if TYPE_CHECKING:
     from gatework.tasks.forecast import Forecaster
+    from gatework.tasks.forecast_use import Model
 
 DECILES = tuple(round(p / 10, 1) for p in range(1, 10))
 BAND = (DECILES.index(0.1), DECILES.index(0.9))  # of 80 %
@@ -43,11 +46,20 @@ MEASURES = ("mase", "smape", "rmse", "scaled_quantile_loss", "coverage_80", "sec
 
 @dataclass(frozen=True)
 class Backtest:
-    """All scores, the season by which errors are scaled for each series, and what each fit chose."""
+    """All scores, the season by which errors are scaled for each series, and what each fit chose.
+
+    read: what was mended in the table, and which series were left out.
+    """
 
     scores: tuple[Score, ...]
     seasons: Mapping[str, int]
     notes: tuple[tuple[str, ...], ...]
+    read: tuple[str, ...] = ()
+
+    def told(self) -> tuple[str, ...]:
+        """What was mended and left out, and what the last window chose, a line each."""
+        last = (note for note in self.notes[-1] if note not in self.read)
+        return (*self.read, *(f"last window: {note}" for note in last))
 
     def means(self) -> list[dict[str, Any]]:
         """For each model the mean of each measure over windows and series, MASE also over seasonal naive's."""
@@ -83,10 +95,12 @@ def backtest(
 
     beside: models to compare with, by default all of `rivals`. scaled_by: the season of the errors that MASE divides
         by, and of the models beside, for all series or for each; by default the one found before the first window.
-    The forecaster given is not changed. Raises InputError where the history before the first window is too short.
+    The forecaster given is not changed. Series whose history before the first window is too short are left out; raises
+    InputError where all are, or one is and the forecaster is strict.
     """
     h = forecaster.horizon
-    check_windows(panel, windows, h, forecaster.season)
+    windows = whole("windows", windows, least=1)
+    panel = long_enough(panel, windows, h, forecaster.season, strict=forecaster.strict)
     beside = rivals() if beside is None else beside
     scores: list[Score] = []
     notes: list[tuple[str, ...]] = []
@@ -99,7 +113,7 @@ def backtest(
         fitted = forecaster.anew().fit_panel(before)
         made = fitted.forecasts_of(before)
         seconds = (time.perf_counter() - began) / len(panel)
-        seasons = seasons or {name: plan.season for name, plan in fitted.plans.items()}
+        seasons = seasons or seasons_of(fitted.fitted)
         notes.append(fitted.notes)
         for series, past, forecast in zip(panel.series, before.series, made, strict=True):
             truth = series.y[len(past) : len(past) + h]
@@ -108,7 +122,13 @@ def backtest(
             scores.append(score(forecaster.options.cell.name, series.id, window, truth, own, past.y, m, seconds))
             scores += [judge(name, rival, series.id, window, truth, past.y, m) for name, rival in beside.items()]
     report(windows, windows, "done")
-    return Backtest(tuple(scores), seasons, tuple(notes))
+    return Backtest(tuple(scores), seasons, tuple(notes), panel.notes)
+
+
+def seasons_of(model: "Model") -> dict[str, int]:
+    """The season of each series, learned from or not."""
+    answered = {name: naive.base.season for name, naive in model.answered.items()}
+    return answered | {name: plan.season for name, plan in model.plans.items()}
 
 
 def judge(name: str, rival: Rival, id: str, window: int, truth: Numbers, past: Numbers, m: int) -> Score:
@@ -138,22 +158,50 @@ def score(
 
 def until(panel: Panel, left_out: int, horizon: int) -> Panel:
     """A panel without its last values; what is known of the horizon after them stays."""
-
-    def shorter(each: Series) -> Series:
-        T = len(each) - left_out
-        return replace(each, times=each.times[:T], y=each.y[:T], known=each.known[: T + horizon], past=each.past[:T])
-
-    return replace(panel, series=tuple(shorter(each) for each in panel.series))
+    return replace(panel, series=tuple(first(each, len(each) - left_out, horizon) for each in panel.series))
 
 
-def check_windows(panel: Panel, windows: int, horizon: int, season: Any) -> None:
-    """Every series is long enough for all windows."""
-    if isinstance(windows, bool) or not isinstance(windows, int) or windows < 1:
-        raise InputError(f"windows is {windows!r}; expected a whole number of at least 1")
+def first(series: Series, T: int, horizon: int) -> Series:
+    """The first T steps of a series, with what is known of the horizon after them."""
+    return replace(
+        series,
+        times=series.times[:T],
+        y=series.y[:T],
+        known=series.known[: T + horizon],
+        past=series.past[:T],
+    )
+
+
+def long_enough(panel: Panel, windows: int, horizon: int, season: Any, *, strict: bool) -> Panel:
+    """The series that are long enough for all windows, and a note of those that are not."""
     least = needed(horizon, season) + windows * horizon
-    for each in panel.series:
-        if len(each) < least:
-            raise InputError(
-                f"{named(panel, each)} has {len(each):,} rows: {windows} windows of {horizon} steps and the history "
-                f"before them need {least:,}; ask for fewer windows, or a smaller horizon"
-            )
+    short = [each for each in panel.series if len(each) < least]
+    if short and (strict or len(short) == len(panel)):
+        blamed = short[0] if strict else max(short, key=len)
+        raise InputError(
+            f"{named(panel, blamed)} has {len(blamed):,} rows: {windows} windows of {horizon} steps and the history "
+            f"before them need {least:,}; ask for fewer windows, or a smaller horizon"
+        )
+    if not short:
+        return panel
+    which = counted([each.id for each in short], len(panel))
+    note = f"{which} left out, with fewer than the {least:,} rows that {windows} windows of {horizon} steps need"
+    gone = {each.id for each in short}
+    kept = tuple(each for each in panel.series if each.id not in gone)
+    return replace(panel, series=kept, notes=(*panel.notes, note))
+
+
+def mase_ahead(forecaster: "Forecaster", panel: Panel) -> float:
+    """The mean MASE of forecasts from the end of what was learned, for the values that a panel has after it."""
+    model, h = forecaster.fitted, forecaster.horizon
+    begun = {each.id: len(each) for each in model.panel.series}
+    known = [each for each in panel.series if each.id in begun]
+    before = replace(panel, series=tuple(first(each, begun[each.id], h) for each in known))
+    seasons, scores = seasons_of(model), []
+    for series, past, made in zip(known, before.series, forecaster.forecasts_of(before), strict=True):
+        truth = series.y[len(past) : len(past) + h]
+        scores.append(mase(truth, made.median[: len(truth)], past.y, seasons[series.id]))
+    found = mean(scores)
+    if np.isnan(found):
+        raise InputError(f"there is no value to score by after those of fit: give rows with {panel.columns.target}")
+    return found

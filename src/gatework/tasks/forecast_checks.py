@@ -1,37 +1,38 @@
 """What a Forecaster may be given: each check raises InputError and says what was expected."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Container, Iterable
 from typing import Literal
 
 import numpy as np
 
 from gatework.data.panel import Panel, Series
 from gatework.errors import InputError
+from gatework.tasks.given import real, whole
 
 LEAST = 8  # rows that are needed beyond the horizon
+WIDEST_LEVEL = 99.999  # percent of a band
 
 
 def season(given: object) -> int | Literal["auto"]:
-    if given == "auto":
+    if isinstance(given, str) and given == "auto":
         return "auto"
-    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
-        raise InputError(f'season is {given!r}; expected its length in steps (1 for none), or "auto"')
-    return given
+    return whole("season", given, 1, 'its length in steps (1 for none), or "auto"')
 
 
-def levels(given: Sequence[float]) -> tuple[float, ...]:
-    values = tuple(given)
-    for level in values:
-        if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 100:
-            raise InputError(f"levels holds {level!r}; expected percents between 0 and 100, such as 80 and 95")
-    return tuple(sorted(set(values)))
+def levels(given: object) -> tuple[float, ...]:
+    """Percents, one or several, each once, from the least."""
+    several = given if isinstance(given, Iterable) and not isinstance(given, str) else (given,)
+    return tuple(sorted({level(each) for each in several}))
 
 
-def rate(given: float) -> float:
-    if isinstance(given, bool) or not isinstance(given, int | float) or not (given > 0 and math.isfinite(given)):
-        raise InputError(f"learning_rate is {given!r}; expected a number above 0")
-    return float(given)
+def level(given: object) -> float:
+    """The percent of values that a band holds."""
+    number = real(given)
+    if number is None or not 0 < number <= WIDEST_LEVEL:
+        raise InputError(f"levels holds {given!r}; expected percents between 0 and 100, such as 80 and 95")
+    if number < 1:
+        raise InputError(f"levels holds {given!r}, less than 1 %; expected percents: {100 * number:g} for {number:g}?")
+    return int(number) if number.is_integer() else number
 
 
 def needed(horizon: int, season: int | Literal["auto"]) -> int:
@@ -39,45 +40,82 @@ def needed(horizon: int, season: int | Literal["auto"]) -> int:
     return horizon + LEAST + (season + season // 2 if isinstance(season, int) and season > 1 else 0)
 
 
+def enough(series: Series, horizon: int, season: int | Literal["auto"]) -> bool:
+    """Whether a series has as many values as are needed to learn from it."""
+    return values(series) >= needed(horizon, season)
+
+
+def values(series: Series) -> int:
+    """How many there are that are not missing."""
+    return int((~np.isnan(series.y)).sum())
+
+
+def constant(series: Series) -> bool:
+    """Whether all values are the same."""
+    return bool(np.nanmin(series.y) == np.nanmax(series.y))
+
+
 def learnable(panel: Panel, horizon: int, season: int | Literal["auto"]) -> None:
-    """Every series is long enough, and one at least is not constant."""
+    """A series at least is long enough, and not constant."""
     if not panel.series:
         raise InputError("the table holds no series: expected rows to learn from")
-    least = needed(horizon, season)
-    for each in panel.series:
-        there = int((~np.isnan(each.y)).sum())
-        if there < least:
-            of = "" if season in ("auto", 1) else f" and a season of {season}"
-            raise InputError(
-                f"{named(panel, each)} has {there:,} values of {panel.columns.target}: a horizon of {horizon}{of} "
-                f"needs {least:,} at least; give more rows, or a smaller horizon"
-            )
-    spans = [(float(np.nanmin(each.y)), float(np.nanmax(each.y))) for each in panel.series]
-    if all(low == high for low, high in spans):
-        low = spans[0][0]
+    long = [each for each in panel.series if enough(each, horizon, season)]
+    if not long:
+        raise InputError(too_short(panel, max(panel.series, key=values), horizon, season))
+    if all(constant(each) for each in long):
         raise InputError(
-            f"{named(panel, panel.series[0])} is constant, {panel.columns.target} = {low:g} in all "
-            f"{len(panel.series[0]):,} rows: there is nothing to learn; is it the right column?"
+            f"{named(panel, long[0])} is constant, {panel.columns.target} = {np.nanmax(long[0].y):g} in all "
+            f"{len(long[0]):,} rows: there is nothing to learn; is it the right column?"
         )
 
 
-def future(panel: Panel, horizon: int) -> None:
-    """The columns known in the future are there for the whole horizon of every series."""
-    names = panel.columns.features("known")
-    if not names:
-        return
+def strict(panel: Panel, horizon: int, season: int | Literal["auto"]) -> None:
+    """Every series can be learned from: none is empty, too short, or constant."""
+    if panel.empty:
+        raise InputError(
+            f"the series {panel.empty[0]!r} has no value of {panel.columns.target}: expected some, or leave it out"
+        )
     for each in panel.series:
-        T = len(each)
-        ahead = each.known[T : T + horizon]
-        rows = np.concatenate([ahead, np.full((horizon - len(ahead), len(names)), np.nan)])
-        if np.isnan(rows).any():
-            step, column = (int(index) for index in np.argwhere(np.isnan(rows))[0])
-            name = names[column].partition("=")[0]
+        if not enough(each, horizon, season):
+            raise InputError(too_short(panel, each, horizon, season))
+        if constant(each):
+            raise InputError(
+                f"{named(panel, each)} is constant, {panel.columns.target} = {np.nanmax(each.y):g} in all "
+                f"{len(each):,} rows: expected values that change, or leave it out"
+            )
+
+
+def too_short(panel: Panel, series: Series, horizon: int, season: int | Literal["auto"]) -> str:
+    """What is wrong with a series that is too short, the longest where none is long enough."""
+    of = "" if season in ("auto", 1) else f" and a season of {season}"
+    return (
+        f"{named(panel, series)} has {values(series):,} values of {panel.columns.target}: a horizon of {horizon}{of} "
+        f"needs {needed(horizon, season):,} at least; give more rows, or a smaller horizon"
+    )
+
+
+def future(panel: Panel, horizon: int, learned: Container[str]) -> list[str]:
+    """The columns known in the future are there for the whole horizon of every series that was learned from.
+
+    Returns those that lack them, as they ended before the others did, whose future they are given for.
+    """
+    lacking = []
+    last = max(each.times[-1] for each in panel.series)
+    for each in panel.series:
+        rows = each.known[len(each) : len(each) + horizon]
+        gaps = np.concatenate([np.isnan(rows), np.full((horizon - len(rows), rows.shape[1]), True)])
+        if each.id not in learned or not gaps.any():
+            continue
+        if each.times[-1] == last:
+            step, column = (int(index) for index in np.argwhere(gaps)[0])
+            name = panel.columns.features("known")[column].partition("=")[0]
             when = panel.spacing.show(panel.spacing.after(each.times[-1], step + 1)[-1])
             raise InputError(
                 f"{name} of {named(panel, each)} is missing at {when}, step {step + 1} of the "
                 f"horizon of {horizon}: give rows with the known columns, and no {panel.columns.target}, for all of it"
             )
+        lacking.append(each.id)
+    return lacking
 
 
 def named(panel: Panel, series: Series) -> str:

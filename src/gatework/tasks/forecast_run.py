@@ -9,12 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gatework.cells import Cell, cells
 from gatework.data.panel import Columns, Panel, Series
 from gatework.data.spacing import Spacing
 from gatework.errors import InputError
 from gatework.notation import EquationError
 from gatework.tasks.forecast_inputs import Beside
 from gatework.tasks.forecast_linear import Linear
+from gatework.tasks.forecast_naive import Naive
 from gatework.tasks.forecast_plan import Plan
 from gatework.tasks.forecast_tensors import check_history, check_learned, states
 from gatework.tasks.forecast_training import Fitted, Options, untrained
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from gatework.tasks.forecast import Forecaster
 
 TASK = "series"
+TRAINED = ("cell", "hidden", "members", "dropout", "steps", "learning_rate", "seed", "engine")
+ROLES = ("target", "time", "id", "known", "past", "static")
 ARRAYS = ("y", "known", "past", "static")  # of a series, beside its times
 
 
@@ -49,7 +53,8 @@ def save(forecaster: "Forecaster", out: Path, *, overwrite: bool = False) -> Non
             lags=model.lags,
             network={"inputs": fitted.network.inputs, "known": fitted.network.known_inputs},
             beside=asdict(model.beside),
-            series=[{"id": each.id, "plan": model.plans[each.id].to_json()} for each in model.panel.series],
+            series=[series_json(model, each.id) for each in model.panel.series],
+            empty=list(model.panel.empty),
             scores={name: getattr(fitted, name) for name in ("trust", "linear_score", "network_score")},
         )
         tensors = {f"model.{name}": tensor for name, tensor in fitted.network.state_dict().items()}
@@ -59,6 +64,13 @@ def save(forecaster: "Forecaster", out: Path, *, overwrite: bool = False) -> Non
         tensors |= histories(model.panel)
         save_checkpoint(new.folder / BEST, tensors, Progress(step=forecaster.options.steps))
         new.place()
+
+
+def series_json(model: Model, name: str) -> dict[str, Any]:
+    """One series by name: its plan, or what answers it where it was not learned from."""
+    if name in model.plans:
+        return {"id": name, "plan": model.plans[name].to_json()}
+    return {"id": name, "naive": model.answered[name].to_json()}
 
 
 def histories(panel: Panel) -> dict[str, Tensor]:
@@ -79,7 +91,13 @@ def load(path: Path) -> "Forecaster":
     try:
         options = {**values["options"], "cell": cell_from_json(values["options"]["cell"])}
         columns = Columns.from_json(values["columns"])
-        forecaster = Forecaster(values["horizon"], options["cell"], season=values["season"], levels=values["levels"])
+        cell: Cell = options["cell"]
+        named = cell.name if cells.get(cell.name) == cell else cell
+        shared = {name: options[name] for name in TRAINED} | {"cell": named}
+        roles = {name: getattr(columns, name) for name in ROLES}
+        forecaster = Forecaster(
+            values["horizon"], season=values["season"], levels=tuple(values["levels"]), **roles, **shared
+        )
         forecaster.options, forecaster.columns = Options(**options), columns
         forecaster.model = model(values, checkpoint, forecaster)
     except KeyError as error:
@@ -99,8 +117,10 @@ def model(values: dict[str, Any], checkpoint: Checkpoint, forecaster: "Forecaste
         Spacing(**values["spacing"]),
         forecaster.columns,
         tuple(values["notes"]),
+        tuple(values.get("empty", ())),
     )
-    plans = {each["id"]: Plan.from_json(each["plan"]) for each in values["series"]}
+    plans = {each["id"]: Plan.from_json(each["plan"]) for each in values["series"] if "naive" not in each}
+    answered = {each["id"]: Naive.from_json(each["naive"]) for each in values["series"] if "naive" in each}
     learned = {name: tensor.numpy() for name, tensor in checkpoint.part("learned").items()}
     if len(learned["offsets"]) != forecaster.horizon:
         raise ValueError(f"a horizon of {forecaster.horizon}, where {len(learned['offsets'])} steps were learned")
@@ -111,8 +131,8 @@ def model(values: dict[str, Any], checkpoint: Checkpoint, forecaster: "Forecaste
     fitted = Fitted(
         Linear(learned["linear"]), network.eval(), learned["offsets"], factors=learned["factors"], **values["scores"]
     )
-    state = states(checkpoint, network, len(plans))
-    return Model(panel, plans, Beside.from_json(values["beside"]), values["lags"], fitted, state, values["kind"])
+    state, beside = states(checkpoint, network, len(plans)), Beside.from_json(values["beside"])
+    return Model(panel, plans, answered, beside, values["lags"], fitted, state, values["kind"])
 
 
 def series(names: Sequence[str], held: Mapping[str, Tensor], unit: str) -> Iterator[Series]:

@@ -10,7 +10,7 @@ import numpy as np
 from narwhals import Implementation
 
 from gatework.data.panel import Columns, Panel, Series
-from gatework.data.series import read_panel
+from gatework.data.series import read_panel, trimmed
 from gatework.errors import InputError
 from gatework.tasks.forecast_base import Numbers
 from gatework.tasks.forecast_use import Forecast
@@ -63,7 +63,7 @@ def as_column(values: Any) -> Any:
 def going_on(df: Any, panel: Panel) -> Panel:
     """Reads rows that come after those of a panel; InputError for series that it has not."""
     new = read_panel(df, panel.columns, spacing=panel.spacing, going_on=True)
-    known = {each.id for each in panel.series}
+    known = {each.id for each in panel.series} | set(panel.empty)
     if unknown := [each.id for each in new.series if each.id not in known]:
         few = ", ".join(repr(each.id) for each in panel.series[:3]) + (", ..." if len(panel) > 3 else "")
         raise InputError(
@@ -76,13 +76,22 @@ def going_on(df: Any, panel: Panel) -> Panel:
 def counted_on(new: Panel, panel: Panel) -> Panel:
     """Rows without times, counted on from those before: all of them are new."""
     last = {each.id: each.times[-1] for each in panel.series}
-    return replace(new, series=tuple(replace(each, times=each.times + last[each.id]) for each in new.series))
+    return replace(new, series=tuple(replace(each, times=each.times + last.get(each.id, 0)) for each in new.series))
 
 
 def merged(panel: Panel, new: Panel) -> Panel:
-    """A panel with the rows that come after it; rows at times that it has already change nothing."""
+    """A panel with the rows that come after it; rows at times that it has already change nothing.
+
+    A series that had no value is there from its first one on.
+    """
     rows = {each.id: each for each in new.series}
-    return replace(panel, series=tuple(joined(each, rows.get(each.id), panel) for each in panel.series))
+    begun = [trimmed(rows[name]) for name in panel.empty if name in rows and not np.isnan(rows[name].y).all()]
+    return replace(
+        panel,
+        series=(*(joined(each, rows.get(each.id), panel) for each in panel.series), *begun),
+        notes=(*panel.notes, *new.notes),
+        empty=tuple(name for name in panel.empty if name not in {each.id for each in begun}),
+    )
 
 
 def joined(old: Series, new: Series | None, panel: Panel) -> Series:

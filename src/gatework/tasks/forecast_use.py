@@ -1,18 +1,30 @@
 """From what was learned to the forecast of a series: the network's state, its quantiles, the scale of the series."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gatework.data.panel import Panel
+from gatework.data.panel import Panel, Series
+from gatework.data.spacing import Spacing
+from gatework.errors import InputError
 from gatework.tasks.forecast_base import Numbers
 from gatework.tasks.forecast_batches import known_of, padded
 from gatework.tasks.forecast_inputs import LARGEST, Beside, Inputs, prepare
+from gatework.tasks.forecast_naive import (
+    Naive,
+    ended,
+    fitting,
+    told,
+    unsteadiness,
+    usual_season,
+    without_future,
+)
 from gatework.tasks.forecast_plan import PLACES, Plan
 from gatework.tasks.forecast_training import JUDGES, Fitted
 from gatework.tasks.overflow import check_answer
@@ -30,7 +42,9 @@ class Forecast:
     probabilities: tuple[float, ...]
 
     def at(self, p: float) -> Numbers:
-        """One quantile [h]."""
+        """One quantile [h] of those that were learned."""
+        if round(p, 6) not in self.probabilities:
+            raise InputError(f"the quantile {p:.6g} was not learned; there are {', '.join(map(str, self.probabilities))}")
         return np.asarray(self.quantiles[:, self.probabilities.index(round(p, 6))])
 
     @property
@@ -44,28 +58,43 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Model:
-    """All that a fit found: the series it learned from, the plan of each, what was learned from all of them together.
+    """All that a fit found: the series, the plan of each that was learned from, what was learned from all of them.
 
+    answered: what a naive forecast answers the others by. states: of the series with a plan, in the order of `plans`.
     kind: of the frames that were given.
     """
 
     panel: Panel
     plans: dict[str, Plan]
+    answered: dict[str, Naive]
     beside: Beside
     lags: int
     fitted: Fitted
     states: States
     kind: str | None = None
 
-    def inputs(self, panel: Panel, horizon: int) -> list[Inputs]:
-        """The series of a panel, prepared."""
-        return [
-            prepare(each, self.plans[each.id], horizon, self.lags, self.beside, panel.spacing) for each in panel.series
-        ]
+    def learned(self, panel: Panel) -> list[Series]:
+        """The series of a panel that were learned from, in the order of `plans`."""
+        return [each for each in panel.series if each.id in self.plans]
 
-    def notes(self) -> tuple[str, ...]:
-        """What was mended while reading, and what was chosen, a line each."""
-        return (*self.panel.notes, *chosen(list(self.plans.values())), *trusted(self.fitted))
+    def answers(self, panel: Panel) -> dict[str, Naive]:
+        """The naive forecasts of the series of a panel that were not learned from, those that began since as well."""
+        begun = [each for each in panel.series if each.id not in self.plans and each.id not in self.answered]
+        season = usual_season(self.plans.values())
+        return self.answered | {each.id: Naive(fitting(each.y, season), "short") for each in begun}
+
+    def exceptions(self, panel: Panel, lacking: Sequence[str] = ()) -> list[str]:
+        """What to say about the series of a panel that are not forecast as the others are."""
+        naive = told(self.answers(panel), len(panel) + len(panel.empty))
+        return [*naive, *ended(panel, len(self.fitted.offsets)), *without_future(panel, lacking)]
+
+    def notes(self, panel: Panel, lacking: Sequence[str] = ()) -> tuple[str, ...]:
+        """What was mended while reading a panel, and what was chosen, a line each."""
+        return (*panel.notes, *self.exceptions(panel, lacking), *self.choices())
+
+    def choices(self) -> list[str]:
+        """What was chosen, and what the learned parts brought."""
+        return [*chosen(list(self.plans.values())), *trusted(self.fitted)]
 
 
 def chosen(plans: Sequence[Plan]) -> list[str]:
@@ -107,19 +136,40 @@ def final_states(fitted: Fitted, inputs: Sequence[Inputs]) -> States:
     return tuple(torch.cat(parts, 1) for parts in zip(*each, strict=True))
 
 
-def forecasts(model: Model, panel: Panel, horizon: int, probabilities: tuple[float, ...]) -> list[Forecast]:
-    """The forecast of each series of a panel, which begins with the rows of the model's own."""
+def forecasts(
+    model: Model, panel: Panel, horizon: int, probabilities: tuple[float, ...], lacking: Container[str] = ()
+) -> list[Forecast]:
+    """The forecast of each series of a panel, which begins with the rows of the model's own.
+
+    lacking: series without the future of columns known in the future, which a naive forecast answers too.
+    """
+    number = {name: place for place, name in enumerate(model.plans)}
+    begun = {each.id: len(each) for each in model.panel.series}
+    answers, season = model.answers(panel), usual_season(model.plans.values())
+    unsteady = cache(lambda: unsteadiness(model.learned(model.panel)))
     found = []
-    for number, (series, inputs) in enumerate(zip(panel.series, model.inputs(panel, horizon), strict=True)):
-        state = tuple(part[:, number : number + 1] for part in model.states)
-        output = last_output(model, inputs, state, begin=len(model.panel.series[number]))
-        plan = model.plans[series.id]
-        values = inputs.base[-1][:, None] + inputs.scale[-1][:, None] * residuals(model.fitted, inputs, output)
-        values = np.exp(values) if plan.log else values
-        values = values if plan.floor is None else np.maximum(values, plan.floor)
+    for series in panel.series:
+        if series.id in number and series.id not in lacking:
+            state = tuple(part[:, number[series.id], None] for part in model.states)
+            values = learned_quantiles(model, series, panel.spacing, horizon, state, begun[series.id])
+        else:
+            by = answers.get(series.id) or Naive(fitting(series.y, season), "short")
+            values = by.quantiles(series.y, horizon, probabilities, unsteady())
         times = panel.spacing.after(series.times[-1], horizon)
         found.append(Forecast(series.id, times, np.sort(values, 1), probabilities))
     return found
+
+
+def learned_quantiles(
+    model: Model, series: Series, spacing: Spacing, horizon: int, state: States, begin: int
+) -> Numbers:
+    """Quantiles [h,P] of what comes after a series that was learned from, from the state before step `begin`."""
+    plan = model.plans[series.id]
+    inputs = prepare(series, plan, horizon, model.lags, model.beside, spacing)
+    output = last_output(model, inputs, state, begin)
+    values = inputs.base[-1][:, None] + inputs.scale[-1][:, None] * residuals(model.fitted, inputs, output)
+    values = np.exp(values) if plan.log else values
+    return np.asarray(values if plan.floor is None else np.maximum(values, plan.floor))
 
 
 def last_output(model: Model, inputs: Inputs, state: States, begin: int) -> Tensor:
