@@ -44,7 +44,8 @@ class Forecast:
     def at(self, p: float) -> Numbers:
         """One quantile [h] of those that were learned."""
         if round(p, 6) not in self.probabilities:
-            raise InputError(f"the quantile {p:.6g} was not learned; there are {', '.join(map(str, self.probabilities))}")
+            there = ", ".join(f"{each:g}" for each in self.probabilities)
+            raise InputError(f"the quantile {p:.6g} was not learned; there are {there}")
         return np.asarray(self.quantiles[:, self.probabilities.index(round(p, 6))])
 
     @property
