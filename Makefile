@@ -5,8 +5,11 @@ TOOLS := .venv/.tools
 MODULES := .venv/.modules
 READY := .venv/.ready
 RUN ?= runs/demo
+ROOM ?= notation
+COUNT ?= 60
+SEED ?= 1
 
-.PHONY: demo test check format sanitize clean FORCE
+.PHONY: demo test mutants check format sanitize clean FORCE
 
 # The source of the running Python's own standard library, about 11 MB, without its tests.
 demo: $(READY)
@@ -30,6 +33,10 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/pytest -n 2
+
+# What the tests of a room notice of COUNT small changes of its source, drawn with SEED; 0 is all of them.
+mutants: $(READY)
+	@$(BIN)/python tests/mutants.py $(ROOM) --count $(COUNT) --seed $(SEED)
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -11,6 +11,18 @@ settings.load_profile("gatework")
 torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what opens a page, by the fixture that starts the browser."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("cuda") and not torch.cuda.is_available():
+        pytest.skip("no CUDA device on this machine")
+
+
 @pytest.fixture(autouse=True)
 def seed() -> int:
     """Starts torch's generator anew for each test, so that none depends on those before it."""

@@ -10,7 +10,7 @@ from gatework.errors import InputError
 from numerics import all_same, gradients, random, weighed
 from recurrents import flat, made
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+pytestmark = pytest.mark.cuda
 
 
 @pytest.mark.parametrize("cell", cells.values(), ids=lambda cell: cell.name)

@@ -37,10 +37,10 @@ def test_the_first_and_the_last_pair_have_the_marker_minus_1_and_only_they(drawn
 
 def test_two_pairs_are_marked_one_of_the_first_ten_and_one_of_the_first_half(drawn: tuple[int, Batch]) -> None:
     T, batch = drawn
+    assert set(batch.x[..., 1].unique().tolist()) == {-1.0, 0.0, 1.0}
     for marked in places(batch):
         assert len(marked) in (1, 2)  # 1 where the first pair, whose marker is -1, is one of them
         assert marked[-1] < T // 2 and (marked[0] < 10 or len(marked) == 1)
-        assert set(batch.x[..., 1].unique().tolist()) == {-1.0, 0.0, 1.0}
 
 
 def test_every_place_is_as_likely_as_the_definition_says() -> None:

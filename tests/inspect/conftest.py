@@ -2,12 +2,14 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 from inspect_toys import trained, write_code
-from page_toys import Seen
+from page_toys import Seen, absent
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -15,10 +17,12 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """Debian's Chromium; without it, or without Playwright, the tests of pages are skipped."""
+    """Debian's Chromium; without it, or without Playwright, `absent` says what becomes of the tests of pages."""
     if CHROMIUM is None:
-        pytest.skip("Chromium is not installed: apt-get install chromium")
-    sync = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
+        absent("Chromium is not installed: apt-get install chromium")
+    if find_spec("playwright") is None:
+        absent("Playwright is not installed: pip install playwright")
+    sync = import_module("playwright.sync_api")
     with sync.sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield started
