@@ -1,8 +1,8 @@
 """Changes the source of a room in small ways, one at a time, and counts how many the room's tests notice.
 
-`make mutants ROOM=notation` draws COUNT of the room's mutants with SEED, has mutmut run the tests that reach each, prints
-the share killed and writes the survivors as diffs. Rooms are listed in pyproject.toml, under tool.mutants; mutants that no
-test can kill, since they change nothing that can be seen, in mutants_equivalent.toml, each with its reason.
+`make mutants ROOM=notation` draws COUNT of the room's mutants with SEED, has mutmut run the tests that reach each,
+prints the share killed and writes the survivors as diffs. Rooms are listed in pyproject.toml, under tool.mutants;
+mutants that no test can kill, since they change nothing that can be seen, in mutants_equivalent.toml with the reason.
 """
 
 import argparse
@@ -107,9 +107,9 @@ def mutmut_in(folder: Path) -> ModuleType:
     os.chdir(folder)
     import mutmut.__main__ as tool  # noqa: PLC0415
 
-    tool.print_status = lambda *said, **how: None
-    tool.run_forced_fail_test = lambda runner: None
-    tool.tests_for_mutant_names = lambda names: {"--version"}
+    tool.print_status = lambda *_, **__: None
+    tool.run_forced_fail_test = lambda _: None
+    tool.tests_for_mutant_names = lambda _: {"--version"}
     return tool
 
 

@@ -49,7 +49,7 @@ def test_what_would_broadcast_fails() -> None:
 def test_one_wrong_value_of_several_is_named() -> None:
     right = (random(3), random(4))
     all_same(right, tuple(value.clone() for value in right))
-    with pytest.raises(Mismatch, match="^value 1: "):
+    with pytest.raises(Mismatch, match=r"^value 1: "):
         all_same((right[0], right[1] + 1e-6), right)
 
 
