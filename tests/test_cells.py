@@ -14,6 +14,7 @@ from gatework.engines.reference import run
 from gatework.errors import InputError
 from gatework.initial import initialise
 from gatework.notation import EquationError
+from numerics import all_same, same
 
 
 def expand(text: str) -> list[str]:
@@ -207,8 +208,7 @@ def test_the_torch_table_packs_a_cell_as_torch_does(name):
     given = state[0][None] if len(state) == 1 else tuple(value[None] for value in state)
     expected, final = layer(x, given)
     output, new, _ = run(cells[name].program, p, x, state)
-    torch.testing.assert_close(output, expected)
-    torch.testing.assert_close(new, (final[0],) if len(state) == 1 else tuple(value[0] for value in final))
+    all_same((output, *new), (expected, *((final[0],) if len(state) == 1 else (value[0] for value in final))))
 
 
 # -- the same numbers as an independent step, from the papers
@@ -457,8 +457,8 @@ def test_a_cell_computes_what_its_paper_says(name):
     values = {s.name: value for s, value in zip(program.states, state, strict=True)}
     for t in range(T):
         values = STEPS[name](p, x[t], values)
-        torch.testing.assert_close(output[t], values[program.output])
-    torch.testing.assert_close(final, tuple(values[s.name] for s in program.states))
+        same(output[t], values[program.output], f"step {t}")
+    all_same(final, tuple(values[s.name] for s in program.states))
 
 
 @pytest.mark.parametrize("scale", [1, 1000])
@@ -474,9 +474,9 @@ def test_slstm_computes_the_quotient_of_the_paper_without_its_overflow(scale):
         weights = torch.cat([weights + logsigmoid(affine(p, "f", x[t], h)), affine(p, "i", x[t], h)[None]])
         candidates = torch.cat([candidates, tanh(affine(p, "g", x[t], h))[None]])
         h = sigmoid(affine(p, "o", x[t], h)) * (torch.softmax(weights, 0) * candidates).sum(0)
-        torch.testing.assert_close(output[t], h)
-    torch.testing.assert_close(n.log() + m, weights.logsumexp(0))
-    torch.testing.assert_close(c / n, (torch.softmax(weights, 0) * candidates).sum(0))
+        same(output[t], h, f"step {t}")
+    same(n.log() + m, weights.logsumexp(0))
+    same(c / n, (torch.softmax(weights, 0) * candidates).sum(0))
 
 
 def test_every_cell_is_compared_with_something():

@@ -10,6 +10,7 @@ from gatework.data.labels import Kind
 from gatework.errors import InputError
 from gatework.tasks.classify_model import SequenceModel, check_model
 from gatework.tasks.classify_options import Options
+from numerics import same
 
 
 def model(
@@ -29,7 +30,7 @@ def test_what_lies_past_a_length_counts_nowhere(cell: str, summary: str, bidirec
     together = net.scores((x, lengths))
     for b, T in enumerate(lengths.tolist()):
         alone = net.scores((x[:T, b : b + 1], torch.tensor([T])))
-        assert torch.allclose(alone[0], together[b], atol=1e-6)
+        same(alone[0], together[b])
 
 
 def test_the_last_summary_is_each_directions_last_state() -> None:
@@ -42,7 +43,7 @@ def test_the_mean_summary_is_over_the_steps_that_are_there() -> None:
     net, x = model(summary="mean"), torch.randn(6, 2, 3)
     output, _ = net.recurrent(x, lengths=[6, 4])
     summary = net.summarised(output, torch.tensor([6, 4]))
-    assert torch.allclose(summary[1], output[:4, 1].mean(0))
+    same(summary[1], output[:4, 1].mean(0))
 
 
 def test_attention_is_a_mean_with_shares_that_add_up_to_one() -> None:
@@ -50,9 +51,9 @@ def test_attention_is_a_mean_with_shares_that_add_up_to_one() -> None:
     assert net.attention is not None
     output, _ = net.recurrent(x, lengths=lengths)
     shares = net.attention.weights(output, lengths)
-    assert torch.allclose(shares.sum(0), torch.ones(2))
+    same(shares.sum(0), torch.ones(2))
     assert shares[4:, 1].eq(0).all()
-    assert torch.allclose(net.summarised(output, lengths), (shares[..., None] * output).sum(0))
+    same(net.summarised(output, lengths), (shares[..., None] * output).sum(0))
 
 
 def test_tags_are_scored_at_every_step() -> None:
@@ -86,13 +87,13 @@ def test_the_loss_of_tags_leaves_out_what_is_past_a_length() -> None:
     targets = torch.tensor([[0, 1], [2, -100], [1, -100]])
     scores = net.scores(given)
     each = torch.cat([scores[:, 0], scores[:1, 1]])
-    assert torch.allclose(net(given, targets)[0], F.cross_entropy(each, torch.tensor([0, 2, 1, 1])))
+    same(net(given, targets)[0], F.cross_entropy(each, torch.tensor([0, 2, 1, 1])))
 
 
 def test_the_loss_of_numbers_is_the_mean_square_error() -> None:
     net, given = model("number", outputs=1), (torch.randn(3, 2, 3), torch.tensor([3, 3]))
     loss, _ = net(given, torch.tensor([1.0, -1.0]))
-    assert torch.allclose(loss, (net.scores(given)[:, 0] - torch.tensor([1.0, -1.0])).square().mean())
+    same(loss, (net.scores(given)[:, 0] - torch.tensor([1.0, -1.0])).square().mean())
 
 
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "projected_lstm", "slstm", "rhn_3"])

@@ -22,6 +22,7 @@ from gatework.tasks.language_run import Batching, Run
 from gatework.tasks.sampling import Draw, sample
 from gatework.tasks.scoring import each, score
 from gatework.training import Step
+from numerics import all_same
 
 V, K = 5, 3
 SMALL = Shape(hidden=7, embedding=4)
@@ -87,8 +88,7 @@ def test_streams_of_documents_are_the_loop_over_steps(cell: str, shape: str, car
     assert new._fields == net.recurrent.state_names
     for b in range(4):
         expected, last = by_steps(net, inputs[:, b], None if state is None else [part[:, b : b + 1] for part in state])
-        assert torch.allclose(logits[:, b], expected, atol=1e-5)
-        assert all(torch.allclose(part[:, b : b + 1], old, atol=1e-5) for part, old in zip(new, last, strict=True))
+        all_same((logits[:, b], *(part[:, b : b + 1] for part in new)), (expected, *last))
 
 
 def test_batches_of_any_length_give_the_same_documents() -> None:
@@ -98,9 +98,8 @@ def test_batches_of_any_length_give_the_same_documents() -> None:
     for part in inputs.split(5):
         logits, state = net.logits(part, state)
         parts.append(logits)
-    assert torch.allclose(torch.cat(parts), whole, atol=1e-6)
     assert state is not None
-    assert all(torch.allclose(one, other, atol=1e-6) for one, other in zip(state, last, strict=True))
+    all_same((torch.cat(parts), *state), (whole, *last))
 
 
 def test_a_stream_that_has_ended_keeps_its_state() -> None:
@@ -110,8 +109,7 @@ def test_a_stream_that_has_ended_keeps_its_state() -> None:
     for b, T in enumerate(lengths.tolist()):
         before = [part[:, b : b + 1] for part in state]
         expected, last = by_steps(net, inputs[:T, b], before) if T else (logits[:0, b], before)
-        assert torch.allclose(logits[:T, b], expected, atol=1e-5)
-        assert all(torch.allclose(part[:, b : b + 1], old, atol=1e-5) for part, old in zip(new, last, strict=True))
+        all_same((logits[:T, b], *(part[:, b : b + 1] for part in new)), (expected, *last))
 
 
 @pytest.mark.parametrize("cell", list(gw.cells))

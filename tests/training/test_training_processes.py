@@ -10,6 +10,7 @@ import torch
 from training_toys import H, Learned, Streams, Told, rows, run_toy
 
 from gatework.training import load_checkpoint
+from numerics import same
 
 PATH = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
 
@@ -149,7 +150,7 @@ def test_two_processes_write_the_files_of_one(tmp_path: Path, folder: Path, pair
     assert two.tensors.keys() == one.tensors.keys()
     assert two.tensors["state.0"].shape == (1, 4, H)
     for name, tensor in one.tensors.items():
-        assert torch.allclose(two.tensors[name], tensor, rtol=1e-4, atol=1e-6), name
+        same(two.tensors[name], tensor, name)
     assert two.progress.written_by["processes"] == 2
     assert [row[0] for row in rows(folder / "plain")] == [row[0] for row in rows(tmp_path)]
 
