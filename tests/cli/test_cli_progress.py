@@ -7,7 +7,7 @@ from rich.console import Console
 
 from gatework.cli import progress
 from gatework.cli.progress import TrainingProgress, clock
-from gatework.training import Notice, Plan, Resumed, Saved, Step, Stopped, Validation
+from gatework.training import Evaluating, Notice, Plan, Resumed, Saved, Step, Stopped, Validation
 
 STEP = Step(
     step=1,
@@ -25,6 +25,17 @@ STEP = Step(
 EVENTS = [
     (Validation(40, 1, 1.0, True, 0.1, 9.0), "step 40: validation 1.443 bits, the best so far"),
     (Validation(1000, 2, 1.0, False, 0.1, 9.0), "step 1,000: validation 1.443 bits"),
+    (Validation(40, 1, 1.0, True, 0.1, 9.0, untrained=2.0), "step 40: validation 1.443 bits, the best so far"),
+    (
+        Validation(40, 1, 1.0, True, 0.1, 9.0, untrained=1.0),
+        "step 40: validation 1.443 bits, no better than the 1.443 bits before the first step",
+    ),
+    (Validation(40, 1, 1.0, False, 0.1, 9.0, untrained=0.5), "step 40: validation 1.443 bits"),
+    (
+        Validation(40, 1, 1.0, True, 0.1, 9.0, None, "on 8 pieces of 12 bytes"),
+        "step 40: validation 1.443 bits on 8 pieces of 12 bytes, the best so far",
+    ),
+    (Evaluating("held-out text", 500, 2000), "held-out text: 25% of 2,000 bytes"),
     (Plan(20, 3000, 0.0251, 0.1), "planned 3,000 steps at 25.1 ms a step"),
     (Resumed(1000, None, Path("run/last.safetensors")), "going on after step 1,000 of run/last.safetensors"),
     (Notice("something [red]to[/red] see"), "something [red]to[/red] see"),
@@ -140,6 +151,17 @@ def test_a_narrow_terminal_cuts_the_line_and_does_not_wrap_it(watch: Clock) -> N
     assert "epoch 1  step 1/1,200  2.885 …" in text
     assert "gradient" not in text
     assert text.count("\x1b[1A") == 1, "one line to go over, and that at the end"
+
+
+@pytest.mark.parametrize(("terminal", "lines"), [(True, 100), (False, 1)])
+def test_an_evaluation_that_lasts_says_how_far_it_is(watch: Clock, terminal: bool, lines: int) -> None:
+    screen = console(terminal)
+    with TrainingProgress("bytes", screen) as shown:
+        shown(STEP)
+        for done in range(100):
+            watch.seconds += 0.11
+            shown(Evaluating("validation", done, 100))
+    assert abs(printed(screen).count("validation: ") - lines) <= 1
 
 
 def test_reading_is_shown_on_a_terminal_only(watch: Clock) -> None:

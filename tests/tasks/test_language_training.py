@@ -7,20 +7,22 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from language_toys import BATCHING, SMALL, At, go_on, rows, start, tree, write_text
 from torch import nn
 
 import gatework as gw
-from gatework.data import prepare
+from gatework.data import Corpus, Counts, Vocabulary, prepare
 from gatework.errors import InputError
-from gatework.tasks import language
-from gatework.tasks.language import evaluation, held_out, training_batches
+from gatework.tasks import language, language_evaluation
+from gatework.tasks.language import training_batches
+from gatework.tasks.language_evaluation import Evaluation, Telling, evaluation, held_out
 from gatework.tasks.language_model import Shape
 from gatework.tasks.language_run import Batching, Run
 from gatework.tasks.scoring import score
-from gatework.training import Plan, Resumed, Saved, Step, Validation, bits, load_checkpoint, train
+from gatework.training import Evaluating, Plan, Resumed, Saved, Step, Validation, bits, load_checkpoint, train
 
 FILES = {"run.json", "tokens.bin", "last.safetensors", "best.safetensors", "metrics.csv", "results.json"}
 OWN = gw.Cell("mine", "z = sigmoid(W_z @ x + U_z @ h + b_z)\nh = z * h + (1 - z) * tanh(W @ x + U @ h + b)")
@@ -62,7 +64,9 @@ def test_a_run_folder_holds_all_that_is_needed_and_nothing_else(tmp_path: Path, 
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["one"], "nothing is left beside it"
     results = json.loads((tmp_path / "runs" / "one" / "results.json").read_text())
     assert outcome.test is not None
-    assert results == {"why": "finished", "step": 12, "test": outcome.test.to_json()}
+    assert outcome.validation is not None
+    parts = {"validation": outcome.validation.to_json(), "test": outcome.test.to_json()}
+    assert results == {"why": "finished", "step": 12, **parts}
     values = json.loads((tmp_path / "runs" / "one" / "run.json").read_text())
     assert values["text"]["paths"] == [str(text)]
     assert values["versions"]["torch"] == torch.__version__
@@ -146,7 +150,7 @@ def test_the_shares_of_the_validation_have_one_mean(tmp_path: Path, text: Path) 
 def test_no_more_than_was_said_is_validated_on(tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     start(tmp_path / "run", text, steps=1)
     run, asked = Run.open(tmp_path / "run"), []
-    monkeypatch.setattr(language, "mean_loss", lambda _model, batches: asked.append(batches) or 0.0)
+    monkeypatch.setattr(language_evaluation, "mean_loss", lambda _model, batches, _: asked.append(batches) or 0.0)
     for validate_on in (10, 1000):
         judge = evaluation(run.corpus(), Batching(3, 7, validate_on), 0, 1)
         assert judge is not None
@@ -181,9 +185,90 @@ def test_the_test_part_is_read_as_streams_that_are_not_short(
     corpus = prepare(
         [write_text(tmp_path, characters, name="long.txt")], tmp_path / "tokens", vocabulary=run.vocabulary
     )
-    monkeypatch.setattr(language, "score", lambda *given: asked.append(given[3]))
+    monkeypatch.setattr(language_evaluation, "score", lambda *given, **_: asked.append(given[3]))
     held_out(run, corpus)
     assert asked == [streams]
+
+
+def long_part(n: int, streams: int, validate_on: int, world: int = 1) -> list[Evaluation]:
+    """How each process judges a validation part of n tokens that are numbered."""
+    vocabulary = Vocabulary("char", ("<unk>", *map(chr, range(1 << 16, (1 << 16) + 2 * n))))
+    tokens = np.arange(2 * n, dtype=vocabulary.dtype)
+    corpus = Corpus(Path("x"), vocabulary, tokens, (0.5, 0.5, 0.0), Counts(1, 1, 1, len(tokens), 0))
+    found = [evaluation(corpus, Batching(streams, 7, validate_on), rank, world) for rank in range(world)]
+    return [each for each in found if each is not None]
+
+
+@pytest.mark.parametrize(
+    ("n", "streams", "validate_on", "pieces", "length"),
+    [
+        (9_001, 2, 6_000, 6, 1_000),
+        (9_001, 2, 5_999, 4, 1_499),
+        (9_001, 4, 8_999, 8, 1_124),
+        (5_001, 5, 500, 5, 100),
+        (401, 128, 200, 128, 1),
+        (30_001, 1, 29_999, 29, 1_034),
+    ],
+)
+def test_a_long_validation_part_is_judged_by_pieces_spread_evenly_over_it(
+    n: int, streams: int, validate_on: int, pieces: int, length: int
+) -> None:
+    (judge,) = long_part(n, streams, validate_on)
+    assert (judge.pieces, judge.length) == (pieces, length)
+    targets = torch.cat([targets for _, targets, _ in judge.batches]).T - n  # [B,T], numbered from the part's start
+    assert targets.shape == (pieces, length)
+    steps = targets[:, 1:] - targets[:, :-1]
+    assert bool((steps == 1).all()), "each piece is read from its beginning on"
+    apart = targets[1:, 0] - targets[:-1, 0]
+    assert pieces * int(apart.min()) > n - 2 * pieces, "they are as far from each other as can be"
+    assert int(apart.max() - apart.min()) <= 1
+    assert judge.on == f"on {pieces} pieces of {length:,} characters"
+
+
+def test_a_part_that_is_read_whole_is_said_to_be_no_pieces() -> None:
+    (judge,) = long_part(901, 3, 900)
+    assert (judge.pieces, judge.length, judge.on, judge.batches.count) == (3, None, "", 900)
+
+
+def test_processes_share_the_pieces() -> None:
+    (whole,), halves = long_part(9_001, 2, 5_000), long_part(9_001, 2, 5_000, world=2)
+    for ours, *theirs in zip(whole.batches, *(half.batches for half in halves), strict=True):
+        assert torch.equal(ours[1], torch.cat([their[1] for their in theirs], dim=1))
+    assert sum(half.batches.share for half in halves) == whole.batches.share == whole.batches.count
+
+
+def test_more_is_validated_on_where_more_is_learnt_from_meanwhile(tmp_path: Path, text: Path) -> None:
+    shape = Batching(streams=3, steps=7, validate_on=50)
+    start(tmp_path / "run", text, steps=1, batching=shape, evaluate_every=100, accumulate=2)
+    assert Run.open(tmp_path / "run").batching.validate_on == 3 * 7 * 100 * 2 // 10
+    start(tmp_path / "other", text, steps=1, batching=shape, evaluate_every=4)
+    assert Run.open(tmp_path / "other").batching == shape
+
+
+def test_events_say_what_validation_was_measured_on_and_count_the_scoring_at_the_end() -> None:
+    (judge,) = long_part(9_001, 2, 6_000)
+    told = At(Step, 9, lambda: None)
+    telling = Telling(told, judge, rest=30_000)
+    step = Step(1, 9, 1, 2.0, 1.0, False, 0.0, 0.1, tokens_per_second=1000.0, elapsed=1.0, left=4.0)
+    for event in (step, replace(step, left=None), Validation(1, 1, 2.0, True, seconds=3.0, elapsed=4.0), step):
+        telling(event)
+    before, unknown, validation, after = told.events
+    assert isinstance(validation, Validation)
+    assert validation.on == "on 6 pieces of 1,000 characters"
+    lefts = [event.left for event in (before, unknown, after) if isinstance(event, Step)]
+    assert lefts == [4.0 + 30_000 / (3 * 1000.0), None, 4.0 + 30_000 / (6_000 / 3.0)]
+
+
+def test_the_whole_validation_part_is_scored_at_the_end_and_evaluations_tell_how_far_they_are(
+    tmp_path: Path, text: Path
+) -> None:
+    told = At(Evaluating, 1, lambda: None)
+    outcome = start(tmp_path / "run", text, steps=2, batching=Batching(3, 7, validate_on=12), report=told)
+    run = Run.open(tmp_path / "run")
+    assert outcome.validation == score(run.model(), run.vocabulary, run.corpus().validation)
+    assert outcome.validation.tokens == len(run.corpus().validation) - 1
+    found = {event.what: (event.done, event.total) for event in told.events if isinstance(event, Evaluating)}
+    assert found == {"validation": (12, 12), "validation text": (44, 44), "held-out text": (44, 44)}
 
 
 # -- resuming

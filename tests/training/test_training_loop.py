@@ -12,6 +12,7 @@ from training_toys import Points, State, Stateless, Streams, Told, Toy, rows, ru
 
 from gatework.errors import InputError
 from gatework.training import (
+    Notice,
     Plan,
     Saved,
     Settings,
@@ -310,6 +311,53 @@ def test_weights_that_are_not_finite_never_reach_the_disk(tmp_path: Path) -> Non
     with pytest.raises(TrainingError, match=r"model\.output\.bias is not finite after step 5: .*\(step 4\)"):
         run_toy(tmp_path, Told(5, spoil), model=model, evaluate=None, save_every=0)
     assert load_checkpoint(tmp_path / "last.safetensors").progress.step == 4
+
+
+NO_BETTER = (
+    "the validation loss never came below that of the untrained weights: lower the learning rate of 50, or train"
+)
+
+
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [([2.0, 3.0, 2.0, 4.0], True), ([2.0, 3.0, 1.9, 4.0], False), ([2.0, 1.0, 3.0, 3.0], False)],
+)
+def test_a_training_that_never_was_better_than_none_says_so(tmp_path: Path, losses: list[float], said: bool) -> None:
+    told, values = Told(), iter(losses)
+    run_toy(tmp_path, told, evaluate=lambda _: next(values), learning_rate=50.0)
+    assert [notice.message.startswith(NO_BETTER) for notice in told.of(Notice)] == [True] * said
+    assert [judged.untrained for judged in told.of(Validation)] == [2.0] * 4
+    assert any(judged.improved for judged in told.of(Validation)) != said
+
+
+def test_a_run_that_goes_on_remembers_how_it_began(tmp_path: Path) -> None:
+    first, second = iter([2.0, 3.0, 3.0, 3.0]), iter([2.5, 2.5])
+    run_toy(tmp_path, evaluate=lambda _: next(first))
+    told = Told()
+    run_toy(tmp_path, told, evaluate=lambda _: next(second), steps=16, resume=True)
+    assert [(judged.best, judged.improved, judged.untrained) for judged in told.of(Validation)] == [(True, False, 2.0)]
+    assert [notice.message.split(":")[0] for notice in told.of(Notice)] == [NO_BETTER.split(":", maxsplit=1)[0]]
+
+
+@pytest.mark.parametrize(("steps", "rate", "said"), [(60, 50.0, True), (60, 0.05, False), (49, 50.0, False)])
+def test_without_a_validation_the_losses_of_many_steps_are_held_against_the_first(
+    tmp_path: Path, steps: int, rate: float, said: bool
+) -> None:
+    told = Told()
+    run_toy(tmp_path, told, evaluate=None, steps=steps, learning_rate=rate)
+    expected = "the loss of the last 50 steps never came below that of the untrained weights: lower the learning rate"
+    assert [notice.message.startswith(expected) for notice in told.of(Notice)] == [True] * said
+
+
+@pytest.mark.parametrize(
+    ("clip", "remedy"),
+    [(None, "lower the learning rate of 0.05, or clip the gradient;"), (0.5, "clip the gradient at less than 0.5;")],
+)
+def test_numbers_that_are_not_finite_name_the_settings_that_may_mend_them(
+    tmp_path: Path, clip: float | None, remedy: str
+) -> None:
+    with pytest.raises(TrainingError, match=remedy):
+        run_toy(tmp_path, model=Doomed(), evaluate=None, clip=clip)
 
 
 def test_a_buffer_may_be_infinite(tmp_path: Path) -> None:

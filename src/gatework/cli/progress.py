@@ -15,7 +15,7 @@ from rich.progress import Progress, TaskID
 from rich.text import Text
 
 from gatework.cli.options import INTERRUPTED
-from gatework.training import Event, Notice, Plan, Result, Resumed, Saved, Step, Stopped, Validation, bits
+from gatework.training import Evaluating, Event, Notice, Plan, Result, Resumed, Saved, Step, Stopped, Validation, bits
 
 LIVE_EVERY = 0.1  # seconds between two pictures of the live line
 PLAIN_EVERY = 10.0  # seconds between two plain lines
@@ -54,6 +54,8 @@ class TrainingProgress:
                 self.step(event)
             case Saved():
                 pass  # every half minute; the end says where it is
+            case Evaluating():
+                self.line(f"{event.what}: {event.done / event.total:.0%} of {event.total:,} {self.unit}")
             case _:
                 self.say(described(event, self.figure))
 
@@ -111,8 +113,11 @@ def described(event: Event, figure: Callable[[float], str] = in_bits) -> str:
     """An event that is no step, in one line."""
     match event:
         case Validation():
-            best = ", the best so far" if event.best else ""
-            return f"step {event.step:,}: validation {figure(event.loss)}{best}"
+            on = f" {event.on}" if event.on else ""
+            best = ", the best so far" if event.improved else ""
+            if event.best and not event.improved and event.untrained is not None:
+                best = f", no better than the {figure(event.untrained)} before the first step"
+            return f"step {event.step:,}: validation {figure(event.loss)}{on}{best}"
         case Plan():
             return f"planned {event.total:,} steps at {event.step_seconds * 1000:.1f} ms a step"
         case Resumed():

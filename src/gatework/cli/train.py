@@ -236,8 +236,9 @@ def conclude(outcome: Outcome, out: Path) -> None:
     conditions = Run.open(out).vocabulary.conditions
     if result.best is not None:
         print(f"best validation {bits(result.best):.3f} bits, at step {result.best_step:,}: {result.best_path}")
-    if outcome.test is not None:
-        print(f"held-out text: {score_line(outcome.test)}")
+    for name, score in (("validation text", outcome.validation), ("held-out text", outcome.test)):
+        if score is not None:
+            print(f"{name}: {score_line(score)}")
     sample = f"gatework sample {folder}" + (f" --condition {shlex.quote(conditions[0])}" if conditions else "")
     say_next(result, f"gatework train text --resume --out {folder}", sample)
 

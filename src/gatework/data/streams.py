@@ -102,8 +102,10 @@ class ScoringBatches:
     short as its longest stream, and a stream without anything left has length 0. After the length, inputs are
     0 and targets `IGNORED`, which cross_entropy leaves out.
     starts: [B], so that target t of stream b in batch k is token `starts[b] + k steps + t + 1`.
+    length: so many predictions at most of each stream, from its beginning; default all.
     first, count, name, unit, end: as in `LanguageBatches`; all processes get equally many batches of equal T.
-    share: of the predictions, as many as this process would make if all streams were equally long.
+    share: of the predictions, as many as this process would make if all streams were equally long; `count`: as many as
+    it makes.
 
     Raises InputError for fewer than 2 tokens.
     """
@@ -119,6 +121,7 @@ class ScoringBatches:
         name: str = "the text",
         unit: str = "tokens",
         end: int | None = None,
+        length: int | None = None,
     ) -> None:
         self._tokens = _check_tokens(tokens)
         _check_sizes(streams, steps)
@@ -134,9 +137,12 @@ class ScoringBatches:
         cuts = s * even + np.minimum(s, longer)
         if end is not None:
             cuts[1:-1] = _nearest(cuts[1:-1], beginnings(self._tokens[:-1], end))
-        self.starts, self._ends = cuts[:-1][mine], cuts[1:][mine]
-        self._longest = int(np.diff(cuts).max())
-        self.share = (len(tokens) - 1) * len(self.starts) / streams
+        lengths = np.diff(cuts) if length is None else np.diff(cuts).clip(max=length)
+        self.starts = cuts[:-1][mine]
+        self._ends = self.starts + lengths[mine]
+        self._longest = int(lengths.max())
+        self.count = int(lengths[mine].sum())
+        self.share = int(lengths.sum()) * len(self.starts) / streams
 
     def __len__(self) -> int:
         return math.ceil(self._longest / self.steps)

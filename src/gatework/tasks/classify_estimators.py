@@ -287,7 +287,9 @@ def told(event: Event) -> None:
     """Prints what matters of a training."""
     match event:
         case Validation():
-            print(f"step {event.step:,}: validation loss {event.loss:.4f}{', the best so far' if event.best else ''}")
+            print(
+                f"step {event.step:,}: validation loss {event.loss:.4f}{', the best so far' if event.improved else ''}"
+            )
         case Stopped():
             print(f"{event.why} at step {event.step:,}, after {event.elapsed:.1f} s")
         case Notice():

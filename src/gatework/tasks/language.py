@@ -5,37 +5,35 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
 
 from gatework.cells import Cell
-from gatework.data import Corpus, LanguageBatches, ScoringBatches, prepare, share
+from gatework.data import Corpus, LanguageBatches, prepare, share
 from gatework.engines import choose
+from gatework.tasks.language_evaluation import Telling, enough, evaluation, held_out, silent, validated
 from gatework.tasks.language_model import LanguageModel, Shape, check_model
 from gatework.tasks.language_run import TASK, TOKENS, Batching, Run, Text, language_model
 from gatework.tasks.run import RESULTS, NewRun, amend, cell_to_json, check_free, describe, first_alone, new_run
-from gatework.tasks.scoring import SCORING_STEPS, Score, mean_loss, score
+from gatework.tasks.scoring import Score
 from gatework.training import Event, Notice, Report, Result, Resumed, Saved, Settings, launch, train, write_json
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-TEST_STREAMS = 128  # at most, that the test part is cut into
-TEST_LENGTH = 500  # tokens at least of each of them, if there are several
 EVALUATE_EVERY = 500  # steps at most between two validations, where nothing else is said
-
-
-def silent(event: Event) -> None:
-    """Reports to nobody."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a training ended, and what its best weights score on the test part (None if it was stopped)."""
+    """How a training ended, and what its best weights score on the whole validation part and on the test part.
+
+    None for a part that is not there, and for both if the training was stopped.
+    """
 
     result: Result
+    validation: Score | None
     test: Score | None
 
 
@@ -108,6 +106,7 @@ def write_run(
     if settings.evaluate_every is None:
         epoch = math.ceil(len(batches) / settings.accumulate)
         settings = replace(settings, evaluate_every=min(epoch, EVALUATE_EVERY))
+    batching = enough(batching, settings)
     describe(
         folder,
         TASK,
@@ -157,23 +156,27 @@ def resume_text(
 def _go(run: Run, fabric: "Fabric", report: Report, *, resume: bool = False, further: float | None = None) -> Outcome:
     """Trains the run in this process's share, evaluates, and scores the test part in the first process."""
     corpus = run.corpus()
+    judge = evaluation(corpus, run.batching, fabric.global_rank, fabric.world_size, report)
     result = train(
         run.untrained(),
         training_batches(corpus, run.batching, fabric.global_rank, fabric.world_size),
         run.settings,
         run.path,
-        evaluate=evaluation(corpus, run.batching, fabric.global_rank, fabric.world_size),
-        report=report,
+        evaluate=judge,
+        report=Telling(report, judge, len(corpus.validation) + len(corpus.test)),
         resume=resume,
         further_minutes=further,
         fabric=fabric,
     )
     if result.why == "interrupted" or not fabric.is_global_zero:
-        return Outcome(result, None)
-    test = held_out(run, corpus, str(fabric.device))
-    if test is not None:
-        write_json(run.path / RESULTS, {"why": result.why, "step": result.step, "test": test.to_json()})
-    return Outcome(result, test)
+        return Outcome(result, None, None)
+    scores = {
+        name: part(run, corpus, str(fabric.device), report)
+        for name, part in (("validation", validated), ("test", held_out))
+    }
+    if found := {name: part.to_json() for name, part in scores.items() if part is not None}:
+        write_json(run.path / RESULTS, {"why": result.why, "step": result.step, **found})
+    return Outcome(result, **scores)
 
 
 def training_batches(corpus: Corpus, batching: Batching, rank: int, world: int) -> LanguageBatches:
@@ -189,30 +192,3 @@ def training_batches(corpus: Corpus, batching: Batching, rank: int, world: int) 
         unit=corpus.vocabulary.unit,
         end=corpus.vocabulary.end,
     )
-
-
-def evaluation(corpus: Corpus, batching: Batching, rank: int, world: int) -> Callable[[nn.Module], float] | None:
-    """The loss on the validation part, this process's share of it; None where it has not a token for each stream.
-
-    All streams get equally many tokens, or as the documents come: the mean over processes is the mean over tokens.
-    """
-    predictions = min(len(corpus.validation) - 1, batching.validate_on) // batching.streams * batching.streams
-    if predictions < 1:
-        return None
-    tokens = corpus.validation[: predictions + 1]
-    first, count = share(batching.streams, rank, world)
-    batches = ScoringBatches(
-        tokens, batching.streams, SCORING_STEPS, first=first, count=count, end=corpus.vocabulary.end
-    )
-    return lambda model: mean_loss(cast(LanguageModel, model), batches)
-
-
-def held_out(run: Run, corpus: Corpus, device: str = "cpu") -> Score | None:
-    """What the best weights score on the test part; None where there is no such part.
-
-    It is read as many streams at once, for speed, but none so short that its start without a past would count.
-    """
-    if len(corpus.test) < 2:
-        return None
-    streams = min(max(1, len(corpus.test) // TEST_LENGTH), TEST_STREAMS)
-    return score(run.model(device=device), run.vocabulary, corpus.test, streams)

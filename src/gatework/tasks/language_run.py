@@ -24,7 +24,7 @@ TOKENS = "tokens.bin"
 class Batching:
     """Streams N read side by side, and steps M of each between two updates (truncated backpropagation).
 
-    validate_on: at most so many tokens of the validation part are used while training.
+    validate_on: at most so many tokens of the validation part are used while training, in pieces spread over it.
     """
 
     streams: int = 32

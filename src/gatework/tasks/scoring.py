@@ -15,6 +15,7 @@ from gatework.data import IGNORED, Level, ScoringBatches, Vocabulary
 from gatework.tasks.overflow import check_answer
 
 SCORING_STEPS = 64  # between two hand-overs of the state; changes the memory needed and nothing else
+Progress = Callable[[int, int], None]  # told tokens done, and tokens in all
 LARGEST_LOG = math.log(sys.float_info.max)
 CODE_POINTS = 0x110000  # of Unicode: what an unknown character may be
 
@@ -78,9 +79,15 @@ def surprises(model: Predictor, batches: Iterable[tuple[Tensor, Tensor, Tensor]]
             yield flat.reshape(targets.shape), targets
 
 
-def mean_loss(model: Predictor, batches: ScoringBatches) -> float:
+def mean_loss(model: Predictor, batches: ScoringBatches, progress: Progress | None = None) -> float:
     """The mean surprise in nats over all targets; of a process's share, what the mean over processes makes that."""
-    return sum(nats.double().sum().item() for nats, _ in surprises(model, batches)) / batches.share
+    lost, done = 0.0, 0
+    for nats, targets in surprises(model, batches):
+        lost += nats.double().sum().item()
+        done += int((targets != IGNORED).sum())
+        if progress is not None:
+            progress(done, batches.count)
+    return lost / batches.share
 
 
 def score(
@@ -90,7 +97,7 @@ def score(
     streams: int = 1,
     *,
     name: str = "the text",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Score:
     """Scores tokens [n] cut into so many streams, each of which starts without a past: documents are not cut.
 

@@ -10,6 +10,7 @@ from gatework.training.checkpoint import (
     save_checkpoint,
 )
 from gatework.training.events import (
+    Evaluating,
     Event,
     Notice,
     Plan,
@@ -35,6 +36,7 @@ __all__ = [
     "Batches",
     "Checkpoint",
     "Evaluate",
+    "Evaluating",
     "Event",
     "Notice",
     "Plan",

@@ -28,8 +28,8 @@ class Progress:
     """Where a run stands: everything a resumed run needs beside the tensors.
 
     step: updates made; epoch, batch: the position in the data, the next batch to read; batches, accumulate: what
-    that position was counted with. best, best_step, waited: the least validation loss, its step, and the
-    evaluations since. planned: the steps that a budget in minutes was found to allow, plan_at: the step after which
+    that position was counted with. untrained: the validation loss before the first step; without validation, the loss
+    of that step. best, best_step, waited: the least validation loss, its step, and the evaluations since. planned: the steps that a budget in minutes was found to allow, plan_at: the step after which
     they are to be found. budget: that budget's end, in seconds of the run. elapsed: seconds spent so far.
     clipped: steps clipped so far. step_seconds, evaluation_seconds, save_seconds: what one took, for the plan.
     fields: names of the carried state's parts. written_by: versions, threads and processes, which decide the last
@@ -41,6 +41,7 @@ class Progress:
     batch: int = 0
     batches: int = 0
     accumulate: int = 1
+    untrained: float | None = None
     best: float | None = None
     best_step: int | None = None
     waited: int = 0
@@ -58,6 +59,7 @@ class Progress:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The progress that `asdict` made; ValueError for missing, unknown or mistyped values."""
+        values = {"untrained": None, **values}  # not in the checkpoints of older versions
         hints = get_type_hints(cls)
         names = {each.name for each in fields(cls)}
         if names != set(values):

@@ -74,11 +74,16 @@ class Clock:
         each = [seconds / steps for seconds, steps, _ in self._speeds]
         return statistics.median(each[_COLD:] or each or [0.0])
 
-    def left(self, progress: Progress, total: int | None) -> float | None:
-        """Seconds until the run has all its steps or this part's time is over, None if neither is known."""
-        ends = [] if self.limit is None else [max(0.0, self.limit - self.elapsed)]
+    def left(self, progress: Progress, total: int | None, every: int | None = None) -> float | None:
+        """Seconds until the run has all its steps or this part's time is over, None if neither is known.
+
+        every: steps from one evaluation to the next, None where there is none; they take their time, too.
+        """
+        evaluation = 0.0 if every is None else progress.evaluation_seconds
+        ends = [] if self.limit is None else [max(0.0, self.limit - self.elapsed) + evaluation]
         if total is not None and self._speeds:
-            ends.append((total - progress.step) * self.step_seconds)
+            steps = total - progress.step
+            ends.append(steps * self.step_seconds + evaluations(progress.step, total, every) * evaluation)
         return min(ends, default=None)
 
     def plan(self, progress: Progress, settings: Settings, steps_per_epoch: int) -> int:
@@ -93,3 +98,10 @@ class Clock:
             save=progress.save_seconds,
             save_every=settings.save_every,
         )
+
+
+def evaluations(step: int, total: int, every: int | None) -> int:
+    """How many evaluations come after a step: one every so many steps, and one after the last."""
+    if every is None or step >= total:
+        return 0
+    return total // every - step // every + (total % every > 0)

@@ -43,7 +43,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Validation:
-    """One evaluation: the loss in nats, whether it is the best of the trained weights so far, and its time."""
+    """One evaluation: the loss in nats, whether it is the best of the trained weights so far, and its time.
+
+    untrained: the loss before the first step, None if unknown. on: what it is measured on, "" for all there is.
+    """
 
     step: int
     epoch: int
@@ -51,6 +54,22 @@ class Validation:
     best: bool
     seconds: float
     elapsed: float
+    untrained: float | None = None
+    on: str = ""
+
+    @property
+    def improved(self) -> bool:
+        """Whether it is the best so far, and better than before the first step."""
+        return self.best and (self.untrained is None or self.loss < self.untrained)
+
+
+@dataclass(frozen=True)
+class Evaluating:
+    """So many tokens of an evaluation are done, of so many in all; what: the text that is read."""
+
+    what: str
+    done: int
+    total: int
 
 
 @dataclass(frozen=True)
@@ -96,7 +115,7 @@ class Stopped:
     elapsed: float
 
 
-Event = Step | Validation | Plan | Saved | Resumed | Notice | Stopped
+Event = Step | Validation | Evaluating | Plan | Saved | Resumed | Notice | Stopped
 Report = Callable[[Event], None]
 
 

@@ -1,6 +1,7 @@
 """One part of a run, from its start or a checkpoint to its end or a stop: steps, evaluations, checkpoints."""
 
 import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from gatework.training.events import (
 from gatework.training.learner import Learner
 from gatework.training.metrics import Metrics
 from gatework.training.processes import circumstances, mean
+from gatework.training.remedies import RECENT, for_overflow, no_better
 from gatework.training.settings import learning_rate
 
 #: Steps that a device may run ahead before the host reads their losses: 1 on a CPU, which has nothing to wait for.
@@ -81,10 +83,12 @@ class Session:
         self.report, self.metrics, self.interrupted = report, metrics, interrupted
         self.progress, self.clock = progress, clock
         self.per_epoch = math.ceil(len(batches) / self.settings.accumulate)  # steps
+        self.every = self.settings.evaluate_every or self.per_epoch
         self.ahead = _AHEAD.get(self.fabric.device.type, _AHEAD_ELSEWHERE)
         self.pending: list[_Pending] = []
         self.agreed = [0.0, 0.0, 0.0]  # the wishes of all processes, see _wishes
         self.loss: float | None = None
+        self.recent: deque[float] = deque(maxlen=RECENT)
         self.validation: Validation | None = None
         self.saved_step, self.saved_at = -1, 0.0
 
@@ -133,7 +137,7 @@ class Session:
 
     def _step(self) -> None:
         """Update the weights once and, when it is time, look at the numbers."""
-        now, every = self.progress, self.settings.evaluate_every or self.per_epoch
+        now = self.progress
         end = min(now.batch + self.settings.accumulate, now.batches)
         group = [self.batches[index] for index in range(now.batch, end)]
         total = self.settings.total(self.per_epoch)
@@ -145,7 +149,7 @@ class Session:
         if end == now.batches:
             now.epoch, now.batch = now.epoch + 1, 0
             self._open_epoch()
-        judge = self.evaluate is not None and (now.step % every == 0 or now.step == self.total)
+        judge = self.evaluate is not None and (now.step % self.every == 0 or now.step == self.total)
         if judge or len(self.pending) >= self.ahead or now.plan_at is not None or now.step == self.total:
             self._read(judge)
 
@@ -180,6 +184,9 @@ class Session:
         clipped = self.settings.clip is not None and norm > self.settings.clip
         self.progress.clipped += clipped
         self.loss = loss
+        self.recent.append(loss)
+        if step.step == 1 and self.evaluate is None:
+            self.progress.untrained = loss
         return Step(
             step=step.step,
             total=self.total,
@@ -191,12 +198,12 @@ class Session:
             learning_rate=step.rate,
             tokens_per_second=self.clock.tokens_per_second,
             elapsed=self.clock.elapsed,
-            left=self.clock.left(self.progress, self.total),
+            left=self.clock.left(self.progress, self.total, None if self.evaluate is None else self.every),
         )
 
     def _not_finite(self, what: str) -> TrainingError:
         good = f"{self.run / LAST} (step {self.saved_step})"
-        return TrainingError(f"{what}: lower the learning rate or clip; the last good checkpoint is {good}")
+        return TrainingError(f"{what}: {for_overflow(self.settings)}; the last good checkpoint is {good}")
 
     def _epoch(self, step: int) -> int:
         """The epoch that a step belongs to, from 1."""
@@ -211,6 +218,8 @@ class Session:
             loss = float(mean(self.fabric, torch.tensor(loss, device=self.fabric.device)))
         if not math.isfinite(loss):
             raise self._not_finite(f"the validation loss is {loss} at step {now.step}")
+        if now.step == 0:
+            now.untrained = loss
         best = now.step > 0 and (now.best is None or loss < now.best)
         if best:
             now.best, now.best_step, now.waited = loss, now.step, 0
@@ -219,7 +228,7 @@ class Session:
             now.waited += 1
         now.evaluation_seconds = self.clock.elapsed - began
         self.validation = Validation(
-            now.step, self._epoch(now.step), loss, best, now.evaluation_seconds, self.clock.elapsed
+            now.step, self._epoch(now.step), loss, best, now.evaluation_seconds, self.clock.elapsed, now.untrained
         )
         self.report(self.validation)
         self.clock.pause()
@@ -272,6 +281,9 @@ class Session:
         if why == "time" and self.evaluate is not None and not judged:
             # After the checkpoint, which knows nothing of it: a resumed run judges when an unstopped one would.
             self._write(None, self._judge(self.evaluate))
+        poor = no_better(now, self.evaluate is not None, self.recent, self.settings)
+        if poor is not None and why != "interrupted":
+            self.report(Notice(poor))
         self.report(Stopped(now.step, why, self.clock.elapsed))
         self.fabric.barrier()
         return Result(

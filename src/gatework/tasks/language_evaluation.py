@@ -1,0 +1,124 @@
+"""How well a language model knows the text it does not learn from: while it trains, and at the end."""
+
+from dataclasses import dataclass, replace
+from typing import cast
+
+from torch import nn
+
+from gatework.data import Corpus, ScoringBatches, share
+from gatework.data.vocabulary import Ids
+from gatework.tasks.language_model import LanguageModel
+from gatework.tasks.language_run import Batching, Run
+from gatework.tasks.scoring import SCORING_STEPS, Score, mean_loss, score
+from gatework.training import Evaluating, Event, Report, Settings, Step, Validation
+
+PIECE = 1000  # tokens at least of a piece of the validation part, if there are several for each stream
+AT_ONCE = 128  # pieces at most, where there are not more streams
+OFTEN = 10  # times as many tokens are learnt from as are validated on: evaluation takes some 3 % of the time
+TEST_STREAMS = 128  # at most, that a part is cut into at the end
+TEST_LENGTH = 500  # tokens at least of each of them, if there are several
+LEARNING = 3  # times as long as scoring a token takes learning from it, about
+
+
+def silent(event: Event) -> None:
+    """Reports to nobody."""
+
+
+def enough(batching: Batching, settings: Settings) -> Batching:
+    """The same, validated on as many tokens as the time allows: a tenth of those learnt from meanwhile, or more."""
+    between = (settings.evaluate_every or 1) * settings.accumulate * batching.streams * batching.steps
+    return replace(batching, validate_on=max(batching.validate_on, between // OFTEN))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The loss on the validation part, this process's share of it; called with the model.
+
+    pieces, length: so many pieces of so many tokens each, spread evenly over the part; length None: all of it.
+    """
+
+    batches: ScoringBatches
+    pieces: int
+    length: int | None
+    unit: str
+    report: Report = silent
+
+    def __call__(self, model: nn.Module) -> float:
+        return mean_loss(cast(LanguageModel, model), self.batches, self._told)
+
+    def _told(self, done: int, total: int) -> None:
+        self.report(Evaluating("validation", done, total))
+
+    @property
+    def on(self) -> str:
+        """What it is measured on, in words; "" for the whole part."""
+        return "" if self.length is None else f"on {self.pieces:,} pieces of {self.length:,} {self.unit}"
+
+
+def evaluation(corpus: Corpus, batching: Batching, rank: int, world: int, report: Report = silent) -> Evaluation | None:
+    """How the validation part is judged while training; None where it has not a token for each stream.
+
+    The whole part, or pieces that begin evenly spread over it. All get equally many tokens, or as the documents come:
+    the mean over processes is the mean over tokens.
+    """
+    N = batching.streams
+    predictions = (len(corpus.validation) - 1) // N * N
+    if min(predictions, batching.validate_on) < N:
+        return None
+    pieces, length = N, None
+    if predictions > batching.validate_on:
+        pieces = N * max(1, min(batching.validate_on // (N * PIECE), AT_ONCE // N))
+        length = batching.validate_on // pieces
+    first, count = share(pieces, rank, world)
+    batches = ScoringBatches(
+        corpus.validation[: predictions + 1],
+        pieces,
+        SCORING_STEPS,
+        first=first,
+        count=count,
+        end=corpus.vocabulary.end,
+        length=length,
+    )
+    return Evaluation(batches, pieces, length, corpus.vocabulary.unit, report)
+
+
+class Telling:
+    """Adds to the events of a training what only the task knows.
+
+    To validations what they are measured on, to the time left that of scoring `rest` tokens at the end.
+    """
+
+    def __init__(self, report: Report, judge: Evaluation | None, rest: int) -> None:
+        self.report, self.judge, self.rest = report, judge, rest
+        self.speed = 0.0  # tokens scored in a second, once known
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Validation) and self.judge is not None:
+            self.speed = self.judge.batches.share / max(event.seconds, 1e-9)
+            event = replace(event, on=self.judge.on)
+        elif isinstance(event, Step) and event.left is not None:
+            speed = self.speed or LEARNING * event.tokens_per_second
+            event = replace(event, left=event.left + (self.rest / speed if speed else 0.0))
+        self.report(event)
+
+
+def validated(run: Run, corpus: Corpus, device: str = "cpu", report: Report = silent) -> Score | None:
+    """What the best weights score on the whole validation part; None where there is no such part."""
+    return _whole(run, corpus.validation, "validation text", device, report)
+
+
+def held_out(run: Run, corpus: Corpus, device: str = "cpu", report: Report = silent) -> Score | None:
+    """What the best weights score on the test part; None where there is no such part."""
+    return _whole(run, corpus.test, "held-out text", device, report)
+
+
+def _whole(run: Run, tokens: Ids, what: str, device: str, report: Report) -> Score | None:
+    """A part is read as many streams at once, for speed, but none so short that its start without a past would count."""
+    if len(tokens) < 2:
+        return None
+    streams = min(max(1, len(tokens) // TEST_LENGTH), TEST_STREAMS)
+
+    def told(done: int, total: int) -> None:
+        report(Evaluating(what, done, total))
+
+    return score(run.model(device=device), run.vocabulary, tokens, streams, progress=told)
