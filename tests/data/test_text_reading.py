@@ -1,5 +1,6 @@
 """What is read from files, directories and standard input, and what is said when it cannot be."""
 
+import codecs
 import io
 import os
 import sys
@@ -117,10 +118,46 @@ def test_a_pipe_can_be_read_again(tree):
     writer.join()
 
 
-def test_newlines_and_a_byte_order_mark_are_kept(tmp_path):
-    text = "\ufeffa\r\nb\rc\n\n\x85\u2028"
+def test_newlines_are_kept(tmp_path):
+    text = "a\r\nb\rc\n\n\x85\u2028"
     (tmp_path / "a").write_bytes(text.encode())
     assert read(tmp_path / "a", 1 << 20) == text
+
+
+MARKED = ["utf-8-sig", "utf-16", "utf-32"]
+MARKED_BY_HAND = [("utf-16-be", codecs.BOM_UTF16_BE), ("utf-32-be", codecs.BOM_UTF32_BE)]
+WITH_MARKS = [*(pytest.param(name, b"", id=name) for name in MARKED), *MARKED_BY_HAND]
+
+
+@pytest.mark.parametrize("block", [1, 3, 1 << 20])
+@pytest.mark.parametrize(("encoding", "mark"), WITH_MARKS)
+def test_a_byte_order_mark_is_no_character_and_says_how_a_file_is_to_be_read(tmp_path, encoding, mark, block):
+    text, heard = "é☃\ufeff😀 a\r\n", []
+    (tmp_path / "a").write_bytes(mark + text.encode(encoding))
+    assert read(tmp_path / "a", block) == text, "only the first is a mark"
+    with sources(tmp_path / "a") as [source]:
+        assert b"".join(source.utf8(block, heard.append)) == text.encode()
+    assert sum(heard) == (tmp_path / "a").stat().st_size
+
+
+@pytest.mark.parametrize(
+    "data", [b"\xff\xfe\x00\xd8", b"\xef\xbb\xbf\xff", b"\xff\xfea", b"\xff\xfe\x00\x00a", b"", b"\xff"]
+)
+def test_bytes_that_are_no_text_are_read_as_they_stand_whatever_they_begin_with(tmp_path, data):
+    (tmp_path / "a").write_bytes(data)
+    with sources(tmp_path / "a") as [source]:
+        assert b"".join(source.utf8()) == data
+
+
+def test_where_a_marked_file_is_wrong_is_told_by_its_own_encoding_and_offset(tmp_path):
+    for data, said in (
+        (codecs.BOM_UTF8 + b"ab\xff", "is not UTF-8: bytes ff at offset 5"),
+        ("ab".encode("utf-16") + b"\x00\xd8", "is not UTF-16-LE: bytes 00 d8 at offset 6"),
+    ):
+        (tmp_path / "a").write_bytes(data)
+        for block in (1, 4, 1 << 20):
+            with pytest.raises(InputError, match=said):
+                read(tmp_path / "a", block)
 
 
 @given(st.text(), st.integers(1, 5))
@@ -128,7 +165,7 @@ def test_the_block_size_changes_nothing(text, block):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "a")
         path.write_bytes(text.encode())
-        assert read(path, block) == text
+        assert read(path, block) == text.removeprefix("\ufeff")
 
 
 def test_advance_hears_of_every_byte(tmp_path):
@@ -146,7 +183,7 @@ def test_advance_hears_of_every_byte(tmp_path):
         (b"abc\xffdef", "bytes ff at offset 3 are"),
         ("é€".encode() + b"\xe2\x82x", "bytes e2 82 at offset 5 are"),
         ("é€".encode() + b"\xe2\x82", "bytes e2 82 at offset 5 are"),
-        ("é".encode("utf-16"), "bytes ff at offset 0 are"),
+        ("é".encode("utf-16-le"), "bytes e9 at offset 0 are"),
         (b"\xed\xa0\x80", "bytes ed at offset 0 are"),
     ],
 )

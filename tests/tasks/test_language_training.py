@@ -1,5 +1,6 @@
 import json
 import math
+import re
 import signal
 from dataclasses import asdict, replace
 from functools import partial
@@ -14,6 +15,7 @@ from language_toys import BATCHING, SMALL, At, go_on, rows, start, tree, write_t
 from torch import nn
 
 import gatework as gw
+from gatework.cli.use import score_line
 from gatework.data import Corpus, Counts, Vocabulary, prepare
 from gatework.errors import InputError
 from gatework.tasks import language, language_evaluation
@@ -269,6 +271,31 @@ def test_the_whole_validation_part_is_scored_at_the_end_and_evaluations_tell_how
     assert outcome.validation.tokens == len(run.corpus().validation) - 1
     found = {event.what: (event.done, event.total) for event in told.events if isinstance(event, Evaluating)}
     assert found == {"validation": (12, 12), "validation text": (44, 44), "held-out text": (44, 44)}
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8", "utf-8-sig", "utf-16"])
+def test_bytes_that_spell_no_characters_are_counted_as_bytes(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "text.txt"
+    path.write_bytes(("né" * 200 + "plain " * 100).encode(encoding))
+    told: list[str] = []
+    outcome = start(
+        tmp_path / "run", path, level="byte", steps=1, told=lambda corpus, *_: told.append(corpus.describe())
+    )
+    assert outcome.validation is not None and outcome.test is not None
+    spelled = encoding != "latin-1"
+    assert ("1,000 characters" in told[0], "not UTF-8" in told[0]) == (spelled, not spelled)
+    for part in (outcome.validation, outcome.test):  # all of it ASCII, where it is cut from
+        assert (part.bits_per_character is not None) == spelled
+        assert re.match("[0-9.]+ bits per byte, perplexity" if not spelled else "[0-9.]+ bits per ch", score_line(part))
+    held = Run.open(tmp_path / "run").corpus().tokens.tobytes()
+    assert held == path.read_bytes() if not spelled else held.decode() == "né" * 200 + "plain " * 100
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_byte_order_mark_is_no_character_of_the_vocabulary(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "text.txt").write_bytes(("abé\n" * 200).encode(encoding))
+    start(tmp_path / "run", tmp_path / "text.txt", steps=1)
+    assert sorted(Run.open(tmp_path / "run").vocabulary.tokens) == ["\n", "<unk>", "a", "b", "é"]
 
 
 # -- resuming

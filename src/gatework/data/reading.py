@@ -17,6 +17,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO, Any
 
+from gatework.data.encoding import LONGEST, encoding_of, is_text
 from gatework.errors import InputError
 
 BLOCK = 1 << 20  # bytes read at a time
@@ -35,10 +36,13 @@ class Source:
     name: str
     size: int
 
-    def blocks(self, size: int = BLOCK, advance: Advance | None = None) -> Iterator[bytes]:
-        """Yield the bytes, at most `size` at a time; `advance` is told the length of each block."""
+    def blocks(self, size: int = BLOCK, advance: Advance | None = None, begin: int = 0) -> Iterator[bytes]:
+        """Yield the bytes from `begin` on, at most `size` at a time; `advance` is told the length of each block."""
         with blamed("read", self.name):
             file = self.path.open("rb")
+            file.seek(begin)
+        if advance is not None and begin:
+            advance(begin)
         with file:
             while True:
                 with blamed("read", self.name):
@@ -50,11 +54,14 @@ class Source:
                     advance(len(block))
 
     def text(self, size: int = BLOCK, advance: Advance | None = None, remedy: str = RECODE_OR_LEAVE) -> Iterator[str]:
-        """Yield the characters, newlines as they are; InputError, with a remedy, at the first byte not UTF-8."""
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        done = 0
+        """Yield the characters, newlines as they are; InputError, with a remedy, at the first byte not UTF-8.
+
+        A byte order mark is no character: it says that the file is UTF-8, UTF-16 or UTF-32.
+        """
+        encoding, done = self.encoding
+        decoder = codecs.getincrementaldecoder(encoding)()
         try:
-            for block in self.blocks(size, advance):
+            for block in self.blocks(size, advance, done):
                 pending = len(decoder.getstate()[0])  # a character cut by the block before
                 yield decoder.decode(block)
                 done += len(block)
@@ -62,9 +69,24 @@ class Source:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
             shown = error.object[error.start : error.end].hex(" ")
+            offset = done - pending + error.start
             raise InputError(
-                f"{self.name} is not UTF-8: bytes {shown} at offset {done - pending + error.start}; {remedy}"
+                f"{self.name} is not {encoding.upper()}: bytes {shown} at offset {offset}; {remedy}"
             ) from None
+
+    @property
+    def encoding(self) -> tuple[str, int]:
+        """The codec that its byte order mark asks for, UTF-8 without one, and the length of the mark."""
+        return encoding_of(next(self.blocks(LONGEST), b""))
+
+    def utf8(self, size: int = BLOCK, advance: Advance | None = None) -> Iterator[bytes]:
+        """Yield the bytes as they are, but for a byte order mark; what one says to be UTF-16 or UTF-32, as UTF-8."""
+        encoding, mark = self.encoding
+        marked = bool(mark) and is_text(self.blocks(size, begin=mark), encoding)
+        if marked and encoding != "utf-8":
+            yield from (text.encode() for text in self.text(size, advance))
+        else:
+            yield from self.blocks(size, advance, begin=mark if marked else 0)
 
     def lines(self, size: int = BLOCK, advance: Advance | None = None, remedy: str = RECODE_OR_LEAVE) -> Iterator[str]:
         """Yield the lines without their ends; a line cut by a block's end comes whole."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gatework.data.documents import counted, encoded, in_any_order
+from gatework.data.encoding import is_text
 from gatework.data.reading import BLOCK, Advance, Source, blamed, sources
 from gatework.data.vocabulary import (
     Ids,
@@ -32,7 +33,10 @@ SPLITS: Splits = (0.9, 0.05, 0.05)
 
 @dataclass(frozen=True)
 class Counts:
-    """What was read: files, bytes, characters, tokens, how many of these are unknown, and documents, if it is those."""
+    """What was read: files, bytes, characters, tokens, how many of these are unknown, and documents, if it is those.
+
+    characters: 0 for bytes that are not UTF-8, which spell none.
+    """
 
     files: int
     bytes: int
@@ -103,8 +107,9 @@ class Corpus:
         counts, V, K = self.counts, len(self.vocabulary), len(self.vocabulary.conditions)
         files = "1 file" if counts.files == 1 else f"{counts.files:,} files"
         documents = f"{counts.documents:,} documents on {K:,} condition{'s' * (K != 1)}, " if counts.documents else ""
+        spelled = f"{counts.characters:,} characters" if counts.characters else "not UTF-8"
         return (
-            f"{files}, {documents}{counts.bytes:,} bytes, {counts.characters:,} characters; "
+            f"{files}, {documents}{counts.bytes:,} bytes, {spelled}; "
             f"{counts.tokens:,} tokens ({counts.unknown:,} unknown), "
             f"vocabulary {V:,} ({self.vocabulary.level} level); train {len(self.train):,}, "
             f"validation {len(self.validation):,}, test {len(self.test):,}"
@@ -145,7 +150,8 @@ def prepare(
     block: bytes read at a time; changes nothing else.
 
     `out` appears when it is complete, or not at all. Raises InputError for text that is missing, empty or
-    not UTF-8 (byte level reads anything), for options that make no sense, and if `out` cannot be written.
+    not UTF-8 (byte level reads anything; a byte order mark, which is left out, may say UTF-16 or UTF-32), for options
+    that make no sense, and if `out` cannot be written.
     """
     checked = check_splits(splits)
     check_level(level)
@@ -226,19 +232,24 @@ def _encode(
             names = ", ".join(source.name for source in found[:3]) + (", ..." if len(found) > 3 else "")
             raise InputError(f"the text is empty: {names} holds no character; give one with text in it")
         write(np.array(closing, vocabulary.dtype).tobytes())
-    return counts
+    spelled = vocabulary.level != "byte" or documents or all(is_text(source.utf8(block)) for source in found)
+    return counts if spelled else replace(counts, characters=0)
 
 
 def _encoded(source: Source, vocabulary: Vocabulary, block: int, advance: Advance) -> Iterator[tuple[Ids, int]]:
     """Yield the ids of one file and the number of characters they came from, block by block."""
     if vocabulary.level == "byte":
-        for data in source.blocks(block, advance):
+        for data in source.utf8(block, advance):
             ids = np.frombuffer(data, np.uint8)
-            characters = int(np.count_nonzero((ids & 0xC0) != 0x80))  # bytes that begin a character
-            yield ids.astype(vocabulary.dtype, copy=False), characters
+            yield ids.astype(vocabulary.dtype, copy=False), _begun(ids)
         return
     for part in pieces(vocabulary.level, source.text(block, advance)):
         yield vocabulary.ids(part), sum(map(len, part))
+
+
+def _begun(ids: Ids) -> int:
+    """How many characters begin among bytes that are UTF-8."""
+    return int(np.count_nonzero((ids & 0xC0) != 0x80))
 
 
 def _rearrange(path: Path, vocabulary: Vocabulary, counts: Counts) -> None:

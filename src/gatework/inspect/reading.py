@@ -67,7 +67,7 @@ def read_text(source: Source, vocabulary: Vocabulary, limit: int) -> Reading:
 
 def read_bytes(source: Source, vocabulary: Vocabulary, limit: int) -> Reading:
     kept = bytearray()
-    for block in source.blocks(BLOCK):
+    for block in source.utf8(BLOCK):
         kept += block[: max(0, limit - len(kept))]
     decoder: Decoder = vocabulary.decoder()
     pieces = [decoder.decode(value) for value in kept]

@@ -113,7 +113,7 @@ def held_out(run: Run, corpus: Corpus, device: str = "cpu", report: Report = sil
 
 
 def _whole(run: Run, tokens: Ids, what: str, device: str, report: Report) -> Score | None:
-    """A part is read as many streams at once, for speed, but none so short that its start without a past would count."""
+    """A part is read as many streams, for speed, but none so short that its start without a past would count."""
     if len(tokens) < 2:
         return None
     streams = min(max(1, len(tokens) // TEST_LENGTH), TEST_STREAMS)
@@ -121,4 +121,7 @@ def _whole(run: Run, tokens: Ids, what: str, device: str, report: Report) -> Sco
     def told(done: int, total: int) -> None:
         report(Evaluating(what, done, total))
 
-    return score(run.model(device=device), run.vocabulary, tokens, streams, progress=told)
+    found = score(run.model(device=device), run.vocabulary, tokens, streams, progress=told)
+    return (
+        found if run.counts.characters else replace(found, characters=0)
+    )  # a part may be UTF-8 where the whole is not

@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gatework.data import IGNORED, Level, ScoringBatches, Vocabulary
+from gatework.data.encoding import is_text
+from gatework.data.reading import BLOCK
 from gatework.tasks.overflow import check_answer
 
 SCORING_STEPS = 64  # between two hand-overs of the state; changes the memory needed and nothing else
@@ -34,7 +36,8 @@ class Predictor(Protocol):
 class Score:
     """The surprise of a text whose first token is given.
 
-    nats: the sum of -log p over `tokens` predictions; characters: what these tokens spell; unknown: how many are
+    nats: the sum of -log p over `tokens` predictions; characters: what these tokens spell, 0 for bytes that are not
+    UTF-8; unknown: how many are
     not in the vocabulary; level: "byte", "char" or "word".
     """
 
@@ -50,7 +53,10 @@ class Score:
 
     @property
     def bits_per_character(self) -> float | None:
-        """An unknown character costs log2(1,114,112) = 20.1 bits more, to say which; None for unknown words."""
+        """None for unknown words, and for bytes that are not UTF-8.
+
+        An unknown character costs log2(1,114,112) = 20.1 bits more, to say which.
+        """
         if self.characters == 0 or (self.level == "word" and self.unknown):
             return None
         return (self.nats / math.log(2) + self.unknown * math.log2(CODE_POINTS)) / self.characters
@@ -115,7 +121,15 @@ def score(
         unknown += 0 if vocabulary.unknown is None else int((real == vocabulary.unknown).sum())
         if progress is not None:
             progress(count, len(tokens) - 1)
-    return Score(vocabulary.level, nats, count, characters, unknown)
+    return Score(vocabulary.level, nats, count, characters if spells(vocabulary, tokens) else 0, unknown)
+
+
+def spells(vocabulary: Vocabulary, tokens: "np.typing.NDArray[Any]") -> bool:
+    """Whether tokens are characters, not bytes that are something else; they may be cut out of a text anywhere."""
+    if vocabulary.level != "byte":
+        return True
+    blocks = (tokens[start : start + BLOCK] for start in range(0, len(tokens), BLOCK))
+    return is_text((block[block < len(vocabulary)].astype(np.uint8).tobytes() for block in blocks), cut=True)
 
 
 def token_width(vocabulary: Vocabulary, token: int) -> int:
