@@ -35,7 +35,6 @@ EVENTS = [
         Validation(40, 1, 1.0, True, 0.1, 9.0, None, "on 8 pieces of 12 bytes"),
         "step 40: validation 1.443 bits on 8 pieces of 12 bytes, the best so far",
     ),
-    (Evaluating("held-out text", 500, 2000), "held-out text: 25% of 2,000 bytes"),
     (Plan(20, 3000, 0.0251, 0.1), "planned 3,000 steps at 25.1 ms a step"),
     (Resumed(1000, None, Path("run/last.safetensors")), "going on after step 1,000 of run/last.safetensors"),
     (Notice("something [red]to[/red] see"), "something [red]to[/red] see"),
@@ -153,15 +152,18 @@ def test_a_narrow_terminal_cuts_the_line_and_does_not_wrap_it(watch: Clock) -> N
     assert text.count("\x1b[1A") == 1, "one line to go over, and that at the end"
 
 
-@pytest.mark.parametrize(("terminal", "lines"), [(True, 100), (False, 1)])
-def test_an_evaluation_that_lasts_says_how_far_it_is(watch: Clock, terminal: bool, lines: int) -> None:
+@pytest.mark.parametrize(("terminal", "seconds", "lines"), [(True, 11, 100), (False, 9, 0), (False, 35, 3)])
+def test_an_evaluation_says_how_far_it_is_where_lines_stay_only_one_that_lasts(
+    watch: Clock, terminal: bool, seconds: int, lines: int
+) -> None:
     screen = console(terminal)
     with TrainingProgress("bytes", screen) as shown:
-        shown(STEP)
-        for done in range(100):
-            watch.seconds += 0.11
-            shown(Evaluating("validation", done, 100))
-    assert abs(printed(screen).count("validation: ") - lines) <= 1
+        for what in ("validation text", "held-out text"):
+            for done in range(20, 2001, 20):
+                watch.seconds += seconds / 100
+                shown(Evaluating(what, done, 2000))
+            assert abs(printed(screen).count(f"{what}: ") - lines) <= terminal
+    assert ("held-out text: 59% of 2,000 bytes" in printed(screen)) == bool(lines)
 
 
 def test_reading_is_shown_on_a_terminal_only(watch: Clock) -> None:

@@ -25,9 +25,10 @@ def test_training_tells_what_it_does_from_the_text_to_what_is_next(gatework: Com
     assert steps[0].startswith("step 0: validation ")
     assert steps[1].startswith("epoch 1  step 1/8  ")
     assert "bits" in steps[1] and "characters/s" in steps[1] and "clipped)" in steps[1]
-    assert steps[-5].startswith("step 8: validation ")
-    assert steps[-4].startswith("finished at step 8, after 0:0")
-    assert steps[-3].startswith("best validation ") and steps[-3].endswith("new/best.safetensors")
+    assert steps[-6].startswith("step 8: validation ")
+    assert steps[-5].startswith("finished at step 8, after 0:0")
+    assert steps[-4].startswith("best validation ") and steps[-4].endswith("new/best.safetensors")
+    assert steps[-3].startswith("validation text: ") and "bits per character, perplexity" in steps[-3]
     assert steps[-2].startswith("held-out text: ") and "bits per character, perplexity" in steps[-2]
     assert steps[-1] == "next: gatework sample new"
 

@@ -36,6 +36,7 @@ class TrainingProgress:
         self.shown = -PLAIN_EVERY
         self.loss: float | None = None
         self.steps = 0
+        self.began: float | None = None  # when the evaluation under way began
 
     def __enter__(self) -> Self:
         if self.live is not None:
@@ -55,7 +56,7 @@ class TrainingProgress:
             case Saved():
                 pass  # every half minute; the end says where it is
             case Evaluating():
-                self.line(f"{event.what}: {event.done / event.total:.0%} of {event.total:,} {self.unit}")
+                self.evaluating(event)
             case _:
                 self.say(described(event, self.figure))
 
@@ -72,6 +73,13 @@ class TrainingProgress:
         """Shows how much of the text is read, of `total` bytes."""
         if self.live is not None and self.due(LIVE_EVERY):
             self.draw(f"reading the text: {done / max(1, total):.0%} of {total / 1e6:,.1f} MB")
+
+    def evaluating(self, event: Evaluating) -> None:
+        """Shows how far an evaluation is; where lines stay, only one that lasts."""
+        now = time.monotonic()
+        began, self.began = self.began or now, None if event.done == event.total else self.began or now
+        if self.live is not None or (self.began is not None and now - began >= PLAIN_EVERY):
+            self.line(f"{event.what}: {event.done / event.total:.0%} of {event.total:,} {self.unit}")
 
     def step(self, event: Step) -> None:
         """Shows a step, unless the last one shown is too fresh."""
