@@ -1,8 +1,11 @@
 // What Python sees: Plan, run, and which instruction set was chosen.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/array.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
+
+#include <array>
 
 #include "dispatch.h"
 #include "memory.h"
@@ -42,33 +45,45 @@ void run(const Plan& plan, std::vector<int64_t> sizes, int64_t T, int64_t B, Tab
     chosen().prepare(job, grid)->run(0, parallel);
 }
 
-// A matrix as torch shares it with numpy, bfloat16 as whole numbers of 16 bits: it has `rows` and `columns`.
-using Given = nb::ndarray<nb::ro, nb::ndim<2>, nb::device::cpu>;
+// A matrix as Python describes it: address, rows, columns, numbers from row to row and from column to column, element.
+// An address, since what numpy shares of a tensor could never be resized again.
+using Described = std::array<int64_t, 6>;
 
-Matrix matrix_of(const Given& given) {
-    const bool half = given.dtype() == nb::dtype<int16_t>();
-    if (!half && given.dtype() != nb::dtype<float>()) throw std::invalid_argument("native product: expected float32, or bfloat16 as int16");
-    const bool empty = given.size() == 0;  // strides mean something only where there is a second row or column
-    const int64_t row = given.shape(0) > 1 && !empty ? given.stride(0) : 1;
-    const int64_t column = given.shape(1) > 1 && !empty ? given.stride(1) : 1;
-    if ((row != 1 && column != 1) || row < 0 || column < 0) throw std::invalid_argument("native product: expected rows or columns without gaps");
-    return {given.data(), row, column, half ? Element::bfloat16 : Element::float32};
+struct Given {
+    int64_t rows, columns, row, column;
+    Element element;
+    void* data;
+    bool empty() const { return rows == 0 || columns == 0; }
+};
+
+Given given_of(const Described& one) {
+    const auto [address, rows, columns, row, column, element] = one;
+    if (rows < 0 || columns < 0) throw std::invalid_argument("native product: a matrix of negative size");
+    if (element != 0 && element != 1) throw std::invalid_argument("native product: expected float32 or bfloat16");
+    const Element kind = element ? Element::bfloat16 : Element::float32;
+    Given given{rows, columns, 1, 1, kind, reinterpret_cast<void*>(address)};
+    if (given.empty()) return given;
+    if (!address || address % (element ? 2 : 4)) throw std::invalid_argument("native product: a matrix out of alignment");
+    if (rows > 1) given.row = row;  // strides mean something only where there is a second row or column
+    if (columns > 1) given.column = column;
+    if ((given.row != 1 && given.column != 1) || given.row < 0 || given.column < 0) throw std::invalid_argument("native product: expected rows or columns without gaps");
+    return given;
 }
 
-using Result = nb::ndarray<float, nb::ndim<2>, nb::device::cpu>;
+Matrix matrix_of(const Given& given) { return {given.data, given.row, given.column, given.element}; }
 
-void multiply(Given a, std::vector<Given> right, std::vector<Result> results, bool add, int rows, int columns) {
-    struct Work { Product product; Grid grid; } work{{static_cast<int64_t>(a.shape(0)), static_cast<int64_t>(a.shape(1)), matrix_of(a), {}, add}, grid_of(rows, columns)};
+void multiply(const Described& left, const std::vector<Described>& right, const std::vector<Described>& results, bool add, int rows, int columns) {
+    const Given a = given_of(left);
+    struct Work { Product product; Grid grid; } work{{a.rows, a.columns, matrix_of(a), {}, add}, grid_of(rows, columns)};
     if (right.size() != results.size()) throw std::invalid_argument("native product: expected as many results as matrices");
     for (size_t i = 0; i < right.size(); ++i) {
-        const Given& b = right[i];
-        const Result& to = results[i];
-        if (a.shape(0) != to.shape(0) || a.shape(1) != b.shape(0) || b.shape(1) != to.shape(1)) throw std::invalid_argument("native product: shapes do not fit");
-        const int64_t N = to.shape(1), row = to.stride(0);
-        if (to.size() == 0) continue;
-        if (N > 1 && to.stride(1) != 1) throw std::invalid_argument("native product: expected a result with its columns next to one another");
-        if (to.shape(0) > 1 && row < N) throw std::invalid_argument("native product: the rows of the result overlap");
-        work.product.right.push_back({N, matrix_of(b), to.data(), row});
+        const Given b = given_of(right[i]), to = given_of(results[i]);
+        if (a.rows != to.rows || a.columns != b.rows || b.columns != to.columns) throw std::invalid_argument("native product: shapes do not fit");
+        if (to.element != Element::float32) throw std::invalid_argument("native product: expected a result in float32");
+        if (to.empty()) continue;
+        if (to.columns > 1 && to.column != 1) throw std::invalid_argument("native product: expected a result with its columns next to one another");
+        if (to.rows > 1 && to.row < to.columns) throw std::invalid_argument("native product: the rows of the result overlap");
+        work.product.right.push_back({to.columns, matrix_of(b), static_cast<float*>(to.data), to.row});
     }
     nb::gil_scoped_release released;
     parallel(rows * columns, [](int thread, void* context) { auto* own = static_cast<Work*>(context); chosen().multiply(own->product, own->grid, thread); }, &work);

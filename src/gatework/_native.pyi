@@ -1,10 +1,11 @@
 """The native core: verifies plans and runs them."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+_Matrix = tuple[int, int, int, int, int, int]
 
 class Plan:
     """What to run at every step, read from a stream of integers; raises ValueError where it is none."""
@@ -33,17 +34,12 @@ def run(
     """
 
 def multiply(
-    a: npt.NDArray[Any],
-    right: Sequence[npt.NDArray[Any]],
-    results: Sequence[npt.NDArray[np.float32]],
-    add: bool,
-    rows: int,
-    columns: int,
-    /,
+    a: _Matrix, right: Sequence[_Matrix], results: Sequence[_Matrix], add: bool, rows: int, columns: int, /
 ) -> None:
     """results [M,N] (+)= a [M,K] . right [K,N], by threads that take bands of rows and of columns of the results.
 
-    a, right: float32, or bfloat16 as int16, their rows or their columns without gaps. Raises ValueError for others.
+    A matrix is six numbers: address, rows, columns, numbers from row to row and from column to column, and 0 for
+    float32 or 1 for bfloat16; its rows or its columns are without gaps. Raises ValueError for others.
     """
 
 class Stream:

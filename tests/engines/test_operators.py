@@ -11,7 +11,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 import gatework as gw
 from gatework.cells import cells
-from gatework.engines import native
+from gatework.engines import native, reference
 from gatework.engines.native import operators
 from gatework.engines.native.scan import Call, outline
 from gatework.engines.problems import Case, draw
@@ -153,49 +153,109 @@ def test_lengths_and_resets_that_do_not_fit_are_refused(name, value, message):
         operators.scan(*changed(arguments("rnn", Case(4, 3, 4, 9, 5)), **{name: value}))
 
 
-def test_saved_values_of_another_dtype_are_refused():
+BACK = ("recipe", "tensors", "saved", "gradients", "wanted", "lengths", "resets", "recompute")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("saved", lambda values: [v.half() for v in values], r"what was saved is \[5, 3, 9\] torch.float16; .* torch.float32"),
+        ("saved", lambda values: [v[..., :-1] for v in values], r"what was saved is .*; expected \[5, 3, 9\]"),
+        ("saved", lambda values: [*values[:-1], values[-1][:-1]], r"what was saved is .*; expected \[108\]"),
+        ("saved", lambda values: values[:-1], "gatework::scan_backward: 1 tensors saved; expected 2"),
+        ("gradients", lambda values: [v if v is None else v[:, :-1] for v in values], r"a gradient is \[3, 8\]"),
+        ("gradients", lambda values: [v if v is None else v.double() for v in values], "a gradient is .* torch.float64"),
+        ("gradients", lambda values: values[:-1], "gatework::scan_backward: 1 gradients given; expected 2"),
+    ],
+)
+def test_saved_values_and_gradients_that_do_not_fit_are_refused(name, change, message):
     given = arguments("rnn", Case(4, 3, 4, 9, 5))
-    recipe, tensors, saved, *rest = gradients(given, operators.scan(*given))
-    with pytest.raises(gw.InputError, match="in float32"):
-        operators.scan_backward(recipe, tensors, [value.half() for value in saved], *rest)
+    values = dict(zip(BACK, gradients(given, operators.scan(*given)), strict=True))
+    with pytest.raises(gw.InputError, match=message):
+        operators.scan_backward(*(values | {name: change(values[name])}).values())
 
 
-# -- what the engine does not differentiate
+def test_operators_read_strided_lengths_and_resets():
+    case = Case(4, 3, 4, 9, 5, lengths=True, resets=True)
+    given = arguments("lstm", case, train=False)
+    lengths, resets = given[3], given[4]
+    strided = torch.stack([lengths, -lengths], 1)[:, 0], resets.t().contiguous().t()
+    assert not strided[0].is_contiguous() and not strided[1].is_contiguous()
+    expected = operators.scan(*given)
+    all_same(tuple(operators.scan(*changed(given, lengths=strided[0], resets=strided[1]))), tuple(expected))
 
-LACKS = "gradients of gradients, forward mode and torch.func build the layer with engine='reference'"
+
+# -- further derivatives
 
 
-def test_a_second_derivative_names_the_reference_engine():
-    layer, x = gw.LSTM(4, 5), torch.randn(3, 2, 4, requires_grad=True)
-    (once,) = torch.autograd.grad(layer(x)[0].square().sum(), x)
-    (first,) = torch.autograd.grad(layer(x)[0].square().sum(), x, create_graph=True)
-    assert torch.equal(first, once)
-    with pytest.raises(gw.InputError, match=LACKS):
+@pytest.mark.parametrize("extras", [False, True])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rhn_3", "slstm"])
+def test_second_derivatives_are_the_references(cell, extras):
+    problem = draw(cells[cell], Case(4, 3, 4, 5, 3, lengths=True, resets=True, extras=extras), torch.float32)
+    problem = problem.to(torch.float32)
+    found = []
+    for run in (native.run, reference.run):
+        leaves = [value.clone().requires_grad_() for value in (problem.x, *problem.params.values())]
+        output, final, _ = run(
+            problem.program,
+            dict(zip(problem.params, leaves[1:], strict=True)),
+            leaves[0],
+            problem.state,
+            start=problem.start,
+            lengths=problem.lengths,
+            resets=problem.resets,
+            inputs=problem.inputs,
+        )
+        first = torch.autograd.grad(weighed(output, *final), leaves, create_graph=True)
+        found.append((*first, *torch.autograd.grad(weighed(*first), leaves, materialize_grads=True)))
+    all_same(*found)
+
+
+def test_a_compiled_second_derivative_names_the_reference_engine():
+    given = arguments("lstm", CASES[0])
+    results = operators.scan(*given)
+    (first,) = torch.autograd.grad(results[0].square().sum(), given[1][0], create_graph=True)
+    with pytest.raises(gw.InputError, match="gradients of gradients .* build the layer with engine='reference'"):
         first.sum().backward()
 
 
 @pytest.mark.parametrize("grad", [True, False])
-def test_forward_mode_names_the_reference_engine(grad):
-    layer, x = gw.LSTM(4, 5), torch.randn(3, 2, 4)
+def test_forward_mode_is_refused_by_name(grad):
+    layer, x = gw.LSTM(4, 5, engine="native"), torch.randn(3, 2, 4)
     with torch.set_grad_enabled(grad), forward_ad.dual_level(), pytest.raises(gw.InputError, match=LACKS):
         layer(forward_ad.make_dual(x, x))
 
 
-@pytest.mark.parametrize(
-    "transform",
-    [
-        torch.vmap,
-        torch.func.grad,
-        torch.func.jacrev,
-        torch.func.hessian,
-        lambda f: lambda x: torch.func.jvp(f, (x,), (x,)),
-    ],
-    ids=["vmap", "grad", "jacrev", "hessian", "jvp"],
-)
-def test_transformed_functions_name_the_reference_engine(transform):
+LACKS = "for torch.func and forward mode build the layer with engine='auto' or 'reference'"
+TRANSFORMS = {
+    "vmap": torch.vmap,
+    "grad": torch.func.grad,
+    "jacrev": torch.func.jacrev,
+    "hessian": torch.func.hessian,
+    "jvp": lambda f: lambda x: torch.func.jvp(f, (x,), (x,))[1],
+}
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS.values(), ids=TRANSFORMS)
+def test_transformed_functions_run_on_the_reference_engine(transform):
     layer = gw.LSTM(4, 5)
+    slow = gw.LSTM(4, 5, engine="reference")
+    slow.load_state_dict(layer.state_dict())
+    by_name = gw.LSTM(4, 5, engine="native")
+    x = torch.randn(3, 2, 4)
+    found, expected = (transform(lambda x, made=made: made(x)[0].square().sum())(x) for made in (layer, slow))
+    all_same((found,), (expected,))
     with pytest.raises(gw.InputError, match=LACKS):
-        transform(lambda x: layer(x)[0].sum())(torch.randn(3, 2, 4))
+        transform(lambda x: by_name(x)[0].sum())(x)
+
+
+def test_gradients_of_many_losses_at_once():
+    layer, x = gw.LSTM(4, 5), torch.randn(3, 2, 4, requires_grad=True)
+    output = layer(x)[0]
+    by = torch.randn(6, *output.shape)
+    (found,) = torch.autograd.grad(output, x, by, is_grads_batched=True, retain_graph=True)
+    expected = torch.stack([torch.autograd.grad(output, x, one, retain_graph=True)[0] for one in by])
+    all_same((found,), (expected,))
 
 
 def test_the_default_dtype_changes_no_float32_layer():

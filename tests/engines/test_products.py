@@ -1,6 +1,5 @@
 """Large products in the core: every instruction set, order of memory, dtype and grid of threads; wrong ones raise."""
 
-import numpy as np
 import pytest
 import torch
 
@@ -56,7 +55,18 @@ def test_many_threads_take_bands_of_the_longer_side(monkeypatch):
     assert products.grid(10, 10, 10) == (1, 1)  # not worth waking anybody
 
 
-SQUARE = np.zeros((4, 4), np.float32)
+SQUARE = torch.zeros(4, 4)
+
+
+def changed(place: int, value: int) -> tuple[int, ...]:
+    """A square matrix described with one number wrong."""
+    numbers = list(products.described(SQUARE))
+    numbers[place] = value
+    return tuple(numbers)
+
+
+def by_torch(matrix: torch.Tensor | tuple[int, ...]) -> tuple[int, ...]:
+    return products.described(matrix) if isinstance(matrix, torch.Tensor) else matrix
 
 
 @pytest.mark.parametrize(
@@ -66,14 +76,28 @@ SQUARE = np.zeros((4, 4), np.float32)
         (SQUARE, [SQUARE[:3]], [SQUARE]),
         (SQUARE, [SQUARE[:, :3]], [SQUARE]),
         (SQUARE[:3], [SQUARE], [SQUARE]),
-        (np.zeros((8, 8), np.float32)[::2, ::2], [SQUARE], [SQUARE]),
-        (SQUARE[::-1], [SQUARE], [SQUARE]),
-        (SQUARE, [SQUARE], [SQUARE.T]),
-        (SQUARE.astype(np.float64), [SQUARE], [SQUARE]),
-        (SQUARE, [SQUARE.astype(np.int32)], [SQUARE]),
+        (torch.zeros(8, 8)[::2, ::2], [SQUARE], [SQUARE]),
+        (changed(3, -4), [SQUARE], [SQUARE]),
+        (SQUARE, [SQUARE], [SQUARE.t()]),
+        (SQUARE, [SQUARE], [SQUARE[:1].expand(4, 4)]),
+        (SQUARE, [SQUARE], [SQUARE.bfloat16()]),
+        (changed(5, 2), [SQUARE], [SQUARE]),
+        (SQUARE, [changed(5, -1)], [SQUARE]),
+        (changed(0, 0), [SQUARE], [SQUARE]),
+        (changed(0, SQUARE.data_ptr() + 2), [SQUARE], [SQUARE]),
+        (changed(1, -4), [SQUARE], [SQUARE]),
     ],
-    ids=["results", "depth", "width", "height", "gaps", "backwards", "by columns", "float64", "int32"],
+    ids=[
+        *("results", "depth", "width", "height", "gaps", "backwards", "by columns", "rows overlap", "half a result"),
+        *("no element", "no such element", "no memory", "between two numbers", "negative"),
+    ],
 )
 def test_what_does_not_fit_is_refused(a, right, results):
     with pytest.raises(ValueError, match=r"^native product: "):
-        _native.multiply(a, right, results, False, 1, 1)
+        _native.multiply(by_torch(a), [*map(by_torch, right)], [*map(by_torch, results)], False, 1, 1)
+
+
+def test_a_product_leaves_no_trace_on_its_operands():
+    a, b = torch.ones(2, 3), torch.ones(3, 2)
+    product(a, b)
+    assert a.resize_(4, 4).shape == b.resize_(4, 4).shape  # what numpy has shared can never be resized

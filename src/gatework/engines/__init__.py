@@ -21,7 +21,9 @@ import torch
 from torch import Tensor
 
 from gatework import _native
-from gatework.engines import native, reference
+from gatework.engines import native, reference, traced
+from gatework.engines.eager import is_eager as is_eager
+from gatework.engines.eager import is_transformed
 from gatework.engines.native.stream import Stepper as Stepper
 from gatework.errors import InputError
 from gatework.notation import Program
@@ -43,7 +45,8 @@ class Choice:
 
 
 def chosen(name: str, reason: str) -> Choice:
-    return Choice(name, reason, ENGINES[name], STEPPERS.get(name))
+    run = traced.run if name == "reference" and torch.jit.is_tracing() else ENGINES[name]
+    return Choice(name, reason, run, STEPPERS.get(name))
 
 
 def runs(engine: str, device: torch.device, dtype: torch.dtype) -> bool:
@@ -57,6 +60,8 @@ def choose(engine: str, device: torch.device, dtype: torch.dtype) -> Choice:
         raise InputError(f"engine={engine!r} is not here; there are 'auto', {', '.join(map(repr, ENGINES))}")
     if engine == "auto" and not native.runs(device, dtype):
         return chosen("reference", f"native {native.limits(device, dtype)}")
+    if engine == "auto" and is_transformed():
+        return chosen("reference", "torch.func and forward mode need torch's own operations")
     if engine != "reference" and not torch.compiler.is_compiling():
         check_instructions()
     if engine == "auto":

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from gatework.engines.derivatives import arranged
 from gatework.engines.native.memory import NAMES
 from gatework.engines.native.operators import apply
 from gatework.engines.native.scan import Call
@@ -55,15 +56,16 @@ def run(
     start = state if start is None else start
     if lengths is not None:
         lengths = lengths.to(torch.int64).contiguous()
+        alive = torch.arange(x.shape[0], device=x.device)[:, None] < lengths  # [T,B]
+        resets = None if resets is None else resets & alive
+        # what lies past a length is never read: not even times 0, in a sum over all steps
+        x, shared = torch.where(alive[:, :, None], x, 0), len(x) != 1
+        inputs = {n: v if shared and len(v) == 1 else torch.where(alive[:, :, None], v, 0) for n, v in (inputs or {}).items()}
     if resets is not None:
-        T = x.shape[0]
-        resets = resets if lengths is None else resets & (torch.arange(T, device=x.device)[:, None] < lengths)
-        if T:
-            state = tuple(torch.where(resets[0, :, None], s, v) for s, v in zip(start, state, strict=True))
+        at_first = resets[:1].any(0)[:, None]  # [B,1]
+        state = tuple(torch.where(at_first, s, v) for s, v in zip(start, state, strict=True))
         resets = resets.to(torch.uint8).contiguous()
-    further = {} if inputs is None else inputs
-    tensors = [x, *(further[name] for name in program.inputs[1:]), *state, *start]
-    tensors += [params[parameter.name] for parameter in program.parameters]
+    tensors = arranged(program, params, x, state, start, inputs)
     check(x.device, x.dtype)
     for tensor in tensors:
         if tensor.dtype is not x.dtype or not tensor.is_cpu:
@@ -73,7 +75,7 @@ def run(
                 f"engine='native' takes one dtype, not {both}: convert input, state or weights with .to(...)"
             )
     wanted = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    train = wanted and not torch.compiler.is_exporting()  # what is exported is for inference
+    train = wanted and not (torch.compiler.is_exporting() or torch.jit.is_tracing())  # those are for inference
     call = Call(program, tuple(record), lengths, resets, train, recompute)
     output, states, recorded = apply(call, tensors)
     return output, tuple(states), dict(zip(record, recorded, strict=True))

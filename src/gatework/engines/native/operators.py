@@ -1,35 +1,34 @@
 """What torch sees of a scan: a differentiable function, in eager code and where programs are traced or transformed.
 
-torch.compile, torch.export and torch.func look on before there is memory behind a tensor. To them a scan is one node,
+torch.compile, torch.export and torch.jit look on before there is memory behind a tensor. To them a scan is one node,
 `gatework::scan`, and its gradients are another, `gatework::scan_backward`.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
-from torch.nn import Parameter
-from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
-from gatework.engines.native.memory import DTYPES
-from gatework.engines.native.scan import Call, backward, forward, kept_numbers, outline, state_dtypes
+from gatework.engines.derivatives import derivatives
+from gatework.engines.eager import is_eager, is_transformed
+from gatework.engines.native.memory import DTYPES, Memory
+from gatework.engines.native.scan import Call, Result, backward, forward, kept_numbers, outline, state_dtypes
 from gatework.errors import InputError
 from gatework.notation.recipe import read
 
-ONCE = (
-    "the native engine gives first derivatives, by backward(); for gradients of gradients, forward mode and torch.func "
-    "build the layer with engine='reference'"
-)
+BACKWARD = "the native engine gives derivatives by backward()"
+TRANSFORMED = f"{BACKWARD}; for torch.func and forward mode build the layer with engine='auto' or 'reference'"
+TWICE = f"{BACKWARD}; for gradients of gradients in a compiled function build the layer with engine='reference'"
 
 
 def apply(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:
     """Output, final states and recorded values, differentiable in the tensors, which come as `outline` names them."""
-    if torch._C._are_functorch_transforms_active():
-        raise InputError(ONCE)
-    if plain(tensors[0]):
-        if not call.train and forward_ad._current_level < 0:  # nobody differentiates
+    if is_transformed():
+        raise InputError(TRANSFORMED)
+    if is_eager(*tensors, call.lengths, call.resets):
+        if not call.train:
             result = forward(call, tensors)
             return result.output, result.finals, result.recorded
         output, *rest = Scan.apply(call, *tensors)  # type: ignore[no-untyped-call]
@@ -40,40 +39,63 @@ def apply(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tenso
     return output, rest[:states], rest[states : states + len(call.record)]
 
 
-def plain(x: Tensor) -> bool:
-    """Whether a tensor is memory, and nobody looks on."""
-    return not (torch.compiler.is_compiling() or type(x) not in (Tensor, Parameter) or is_in_torch_dispatch_mode())
-
-
 class Scan(torch.autograd.Function):
-    """A scan in eager code, with as little as possible around it."""
+    """A scan in eager code, with as little as possible around it.
+
+    The output may lie in the memory of the states that the backward pass reads. It has an edit count of its own, so
+    that it may be edited in place as torch's may; where it was, the backward pass runs the forward pass again.
+    """
 
     @staticmethod
     def forward(ctx: Any, call: Call, *tensors: Tensor) -> tuple[Tensor, ...]:
         result = forward(call, tensors)
-        ctx.call = call
         ctx.set_materialize_grads(False)
-        if call.train:
-            ctx.save_for_backward(*tensors, *result.states, *result.kept)
-        ctx.mark_non_differentiable(*result.recorded)
-        return (result.output, *result.finals, *result.recorded)
+        output, *recorded = map(separate, (result.output, *result.recorded))
+        ctx.call, ctx.edits = replace(call, lengths=None, resets=None), edits(output)
+        ctx.edited = ctx.edits._version
+        distinct = {id(tensor): tensor for tensor in tensors}  # states that start alike are one tensor
+        ctx.places = [list(distinct).index(id(tensor)) for tensor in tensors]
+        ctx.save_for_backward(call.lengths, call.resets, *distinct.values(), *result.states, *result.kept)
+        ctx.mark_non_differentiable(*recorded)
+        return (output, *result.finals, *recorded)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        call: Call = ctx.call
-        many, states = len(outline(call.program).shapes), len(call.program.states)
-        tensors, saved = ctx.saved_tensors[:many], ctx.saved_tensors[many:]
+        lengths, resets, *saved = ctx.saved_tensors
+        many, states = max(ctx.places) + 1, len(ctx.call.program.states)
+        tensors, saved = [saved[place] for place in ctx.places], saved[many:]
+        call: Call = replace(ctx.call, lengths=lengths, resets=resets)
         wanted, gradients = ctx.needs_input_grad[1:], gradients[: 1 + states]
-        if torch.is_grad_enabled():  # so that who differentiates once more is told
-            found = scan_backward(
-                call.program.recipe, tensors, saved, gradients, wanted, call.lengths, call.resets, call.recompute
-            )
+        if torch.is_grad_enabled() or is_transformed():
+            return None, *derivatives(call.program, tensors, gradients, wanted, lengths, resets)
+        if not is_eager(*tensors, *saved, *gradients):
+            recipe = call.program.recipe
+            found = scan_backward(recipe, tensors, saved, gradients, wanted, lengths, resets, call.recompute)
             return None, *spread(found, wanted)
+        if ctx.edits._version != ctx.edited:
+            saved = saved_by(forward(call, tensors))
         return None, *backward(call, tensors, saved[:states], saved[states:], gradients, wanted)
 
     @staticmethod
     def jvp(_ctx: Any, *_tangents: Any) -> Any:
-        raise InputError(ONCE)
+        raise InputError(TRANSFORMED)
+
+
+def separate(value: Tensor) -> Tensor:
+    """The same memory as a tensor that is no view: torch lets nobody edit the views that a function returns."""
+    return value.new_empty(0).set_(value.untyped_storage(), value.storage_offset(), value.shape, value.stride())  # type: ignore[no-any-return, no-untyped-call]
+
+
+def edits(value: Tensor) -> Tensor:
+    """A tensor without numbers whose `_version` counts the edits of another."""
+    counter = value.detach()
+    counter.data = value.new_empty(0)
+    return counter
+
+
+def saved_by(result: Result) -> list[Tensor]:
+    """What a forward pass leaves for the backward pass."""
+    return [*result.states, *result.kept]
 
 
 def spread(found: Sequence[Tensor], wanted: Sequence[bool]) -> list[Tensor | None]:
@@ -99,7 +121,7 @@ def scan(
     call = call_of(recipe, record, lengths, resets, train, recompute)
     check(call, tensors)
     result = forward(call, tensors)
-    return [own(value) for value in (result.output, *result.finals, *result.recorded)] + result.states + result.kept
+    return [*map(own, (result.output, *result.finals, *result.recorded)), *saved_by(result)]
 
 
 @scan.register_fake
@@ -108,31 +130,41 @@ def scan_shapes(recipe: str, tensors: Sequence[Tensor], *options: Any) -> list[T
     program, memory, new = call.program, call.memory(tensors), tensors[0].new_empty
     T, B, units = memory.T, memory.B, memory.units
     widths = [units[state.size] for state in program.states]
-    kinds = state_dtypes(program, memory)
     recorded = [units[program.nodes[program.names[name]].size] for name in call.record]
     return [
         new(T, B, units[program.output_size]),
         *(new(B, width) for width in widths),
         *(new(T, B, width) for width in recorded),
-        *(new(T + 1, B, width, dtype=kind) for width, kind in zip(widths, kinds, strict=True) if call.train),
-        *(new(kept_numbers(program, memory)) for _ in range(call.train and not call.recompute)),
+        *(new(shape, dtype=dtype) for shape, dtype in saved_shapes(call, memory) if call.train),
     ]
+
+
+def saved_shapes(call: Call, memory: Memory) -> list[tuple[list[int], torch.dtype]]:
+    """Shape and dtype of what a forward pass leaves for the backward pass."""
+    program = call.program
+    shapes = [[memory.T + 1, memory.B, memory.units[state.size]] for state in program.states]
+    saved = list(zip(shapes, state_dtypes(program, memory), strict=True))
+    return saved if call.recompute else [*saved, ([kept_numbers(program, memory)], memory.dtype)]
 
 
 def call_of(
     recipe: str, record: str, lengths: Tensor | None, resets: Tensor | None, train: bool, recompute: bool
 ) -> Call:
+    lengths, resets = (None if given is None else given.contiguous() for given in (lengths, resets))
     return Call(read(recipe), tuple(record.split()), lengths, resets, train, recompute)
 
 
 def own(value: Tensor) -> Tensor:
-    """The value in memory that is all its own."""
-    return value if value.untyped_storage().nbytes() == value.numel() * value.element_size() else value.clone()
+    """The value in memory that is all its own; what is empty shows by no size whether it is."""
+    whole = 0 < value.untyped_storage().nbytes() == value.numel() * value.element_size()
+    return value if whole else value.clone()
 
 
 def check(call: Call, tensors: Sequence[Tensor]) -> None:
     """Raises InputError where the tensors of a call do not fit its Program or one another."""
     shapes = outline(call.program).shapes
+    if tensors and tensors[0].dim() != 3:
+        raise InputError(f"gatework::scan: x is {list(tensors[0].shape)}; expected [T,B,I]")
     if len(tensors) != len(shapes):
         raise InputError(f"gatework::scan: {len(tensors)} tensors given; expected {len(shapes)}: {', '.join(shapes)}")
     memory = call.memory(tensors)
@@ -146,8 +178,10 @@ def check(call: Call, tensors: Sequence[Tensor]) -> None:
         fit("resets", call.resets, [memory.T, memory.B], torch.uint8)
 
 
-def fit(name: str, tensor: Tensor, shape: list[int], dtype: torch.dtype) -> None:
+def fit(name: str, tensor: Tensor | None, shape: list[int], dtype: torch.dtype) -> None:
     """The tensor has this shape, but perhaps one step for all, and this dtype."""
+    if tensor is None:
+        return
     fits = list(tensor.shape) == shape or (len(shape) == 3 and list(tensor.shape) == [1, *shape[1:]])
     if not fits or tensor.dtype != dtype:
         raise InputError(f"gatework::scan: {name} is {list(tensor.shape)} {tensor.dtype}; expected {shape} {dtype}")
@@ -170,14 +204,20 @@ def scan_backward(
     """
     call = call_of(recipe, "", lengths, resets, True, recompute)
     check(call, tensors)
-    memory = call.memory(tensors)
-    kinds = (*state_dtypes(call.program, memory), memory.dtype)
-    same = all(value.dtype == kind for value, kind in zip(saved, kinds, strict=False))
-    if not same or any(value is not None and value.dtype != memory.dtype for value in gradients):
-        raise InputError(f"gatework::scan_backward: expected what was saved, and the gradients, in {memory.element}")
+    memory, program = call.memory(tensors), call.program
+    T, B, units = memory.T, memory.B, memory.units
+    results = [[T, B, units[program.output_size]], *([B, units[state.size]] for state in program.states)]
+    if len(gradients) != len(results):
+        raise InputError(f"gatework::scan_backward: {len(gradients)} gradients given; expected {len(results)}")
+    for value, shape in zip(gradients, results, strict=True):
+        fit("a gradient", value, shape, memory.dtype)
+    expected = saved_shapes(call, memory) if saved else []
+    if len(saved) != len(expected):
+        raise InputError(f"gatework::scan_backward: {len(saved)} tensors saved; expected {len(expected)}")
+    for value, (shape, dtype) in zip(saved, expected, strict=True):
+        fit("what was saved", value, shape, dtype)
     if not saved:
-        result = forward(call, tensors)
-        saved = result.states + result.kept
+        saved = saved_by(forward(call, tensors))
     states = len(call.program.states)
     found = backward(call, tensors, saved[:states], saved[states:], gradients, wanted)
     return [own(value) for value in found if value is not None]
@@ -201,23 +241,22 @@ def scan_backward_shapes(
 def save(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
     recipe, tensors, record, lengths, resets, _, recompute = inputs
     states, shown = len(read(recipe).states), len(record.split())
-    ctx.recipe, ctx.lengths, ctx.resets, ctx.recompute = recipe, lengths, resets, recompute
-    ctx.many, ctx.states = len(tensors), states
+    ctx.recipe, ctx.recompute, ctx.many, ctx.states = recipe, recompute, len(tensors), states
     ctx.set_materialize_grads(False)
-    ctx.save_for_backward(*tensors, *output[1 + states + shown :])
+    ctx.save_for_backward(lengths, resets, *tensors, *output[1 + states + shown :])
 
 
 def scan_gradients(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:
-    tensors, saved = list(ctx.saved_tensors[: ctx.many]), list(ctx.saved_tensors[ctx.many :])
-    wanted = ctx.needs_input_grad[1]
+    lengths, resets, *saved = ctx.saved_tensors
+    tensors, saved, wanted = saved[: ctx.many], saved[ctx.many :], ctx.needs_input_grad[1]
     found = scan_backward(
-        ctx.recipe, tensors, saved, gradients[: 1 + ctx.states], wanted, ctx.lengths, ctx.resets, ctx.recompute
+        ctx.recipe, tensors, saved, gradients[: 1 + ctx.states], wanted, lengths, resets, ctx.recompute
     )
     return None, spread(found, wanted), None, None, None, None, None
 
 
 def refuse(_ctx: Any, *_gradients: Any) -> Any:
-    raise InputError(ONCE)
+    raise InputError(TWICE)
 
 
 torch.library.register_autograd(scan._qualname, scan_gradients, setup_context=save)

@@ -1,14 +1,15 @@
 """Large products of matrices, those that no step of a scan waits for, in the core."""
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from gatework import _native
 from gatework.engines.native.memory import ARITHMETIC, WAKING, allocated
+
+Matrix = tuple[int, int, int, int, int, int]  # as the core takes it, see _native.multiply
+ELEMENTS = {torch.float32: 0, torch.bfloat16: 1}
 
 
 def product(a: Tensor, b: Tensor, out: Tensor | None = None, add: bool = False) -> Tensor:
@@ -23,14 +24,15 @@ def products(
     """The product of a matrix with each of several: it is read once."""
     (M, K), columns = a.shape, [b.shape[1] for b in right]
     out = [allocated(M, N, dtype=torch.float32) for N in columns] if out is None else out
-    _native.multiply(shared(a), [*map(shared, right)], [*map(shared, out)], add, *grid(M, sum(columns), K))
+    _native.multiply(described(a), [*map(described, right)], [*map(described, out)], add, *grid(M, sum(columns), K))
     return out
 
 
-def shared(tensor: Tensor) -> npt.NDArray[Any]:
-    """The tensor's memory; numpy has no bfloat16."""
-    tensor = tensor.detach()
-    return (tensor.view(torch.int16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
+def described(matrix: Tensor) -> Matrix:
+    """Where a matrix lies, for the core."""
+    rows, columns = matrix.shape
+    row, column = matrix.stride()
+    return matrix.data_ptr(), rows, columns, row, column, ELEMENTS[matrix.dtype]
 
 
 def grid(M: int, N: int, K: int) -> tuple[int, int]:

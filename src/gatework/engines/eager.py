@@ -1,0 +1,48 @@
+"""Which tensors an engine may read by their address: one rule, asked before any address is taken.
+
+torch's tools look at an operation in two ways. A mode (tracing by torch.jit, FakeTensor, functionalisation, torch.func)
+changes what every call means; a tensor may be something else than numbers in memory (a subclass, a wrapper of
+torch.func, meta, sparse, negated or zero by name alone). Both show in torch's dispatch keys, of the thread and of the
+tensor: a real eager tensor has those of arithmetic on CPU and no other.
+"""
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+from torch.nn import Parameter
+
+
+def _keys(*names: str) -> int:
+    found = 0
+    for name in names:
+        found |= torch._C.DispatchKeySet(torch._C._parse_dispatch_key(name)).raw_repr()
+    return found
+
+
+_OTHER_MODES = ~_keys("BackendSelect", "ADInplaceOrView")
+_OTHER_TENSORS = ~_keys("CPU", "ADInplaceOrView", "AutogradCPU", "AutocastCPU")
+_VMAP = _keys("VmapMode")  # of gradients for many losses at once; torch.func's own vmap is in its stack
+_FUNCTIONALIZE = torch._C._functorch.TransformType.Functionalize
+
+
+def is_eager(*tensors: Tensor | None) -> bool:
+    """Whether the tensors are numbers in CPU memory and no mode of torch looks on."""
+    if torch.compiler.is_compiling() or torch._C._dispatch_tls_local_include_set().raw_repr() & _OTHER_MODES:
+        return False
+    return all(tensor is None or _in_memory(tensor) for tensor in tensors)
+
+
+def _in_memory(tensor: Tensor) -> bool:
+    kind = type(tensor)
+    return (kind is Tensor or kind is Parameter) and not torch._C._dispatch_keys(tensor).raw_repr() & _OTHER_TENSORS
+
+
+def is_transformed() -> bool:
+    """Whether torch.func, vmap or forward mode asks for batches or derivatives that only torch's own operations have."""
+    if torch.compiler.is_compiling():
+        return False
+    return (
+        forward_ad._current_level >= 0
+        or bool(torch._C._dispatch_tls_local_include_set().raw_repr() & _VMAP)
+        or any(layer.key() != _FUNCTIONALIZE for layer in torch._C._functorch.get_interpreter_stack() or ())
+    )
