@@ -159,12 +159,20 @@ BACK = ("recipe", "tensors", "saved", "gradients", "wanted", "lengths", "resets"
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("saved", lambda values: [v.half() for v in values], r"what was saved is \[5, 3, 9\] torch.float16; .* torch.float32"),
+        (
+            "saved",
+            lambda values: [v.half() for v in values],
+            r"what was saved is \[5, 3, 9\] torch.float16; .* torch.float32",
+        ),
         ("saved", lambda values: [v[..., :-1] for v in values], r"what was saved is .*; expected \[5, 3, 9\]"),
         ("saved", lambda values: [*values[:-1], values[-1][:-1]], r"what was saved is .*; expected \[108\]"),
         ("saved", lambda values: values[:-1], "gatework::scan_backward: 1 tensors saved; expected 2"),
         ("gradients", lambda values: [v if v is None else v[:, :-1] for v in values], r"a gradient is \[3, 8\]"),
-        ("gradients", lambda values: [v if v is None else v.double() for v in values], "a gradient is .* torch.float64"),
+        (
+            "gradients",
+            lambda values: [v if v is None else v.double() for v in values],
+            "a gradient is .* torch.float64",
+        ),
         ("gradients", lambda values: values[:-1], "gatework::scan_backward: 1 gradients given; expected 2"),
     ],
 )
@@ -215,7 +223,7 @@ def test_a_compiled_second_derivative_names_the_reference_engine():
     given = arguments("lstm", CASES[0])
     results = operators.scan(*given)
     (first,) = torch.autograd.grad(results[0].square().sum(), given[1][0], create_graph=True)
-    with pytest.raises(gw.InputError, match="gradients of gradients .* build the layer with engine='reference'"):
+    with pytest.raises(gw.InputError, match=r"gradients of gradients .* build the layer with engine='reference'"):
         first.sum().backward()
 
 

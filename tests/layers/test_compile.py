@@ -172,3 +172,10 @@ def test_an_exported_layer_returns_a_plain_state_and_can_be_trained(strict):
     all_same((output, *state), (expected, *final))
     found = torch.autograd.grad(weighed(output, *state), tuple(module.parameters()))
     all_same(found, torch.autograd.grad(weighed(expected, *final), tuple(layer.parameters())))
+
+
+@pytest.mark.parametrize(("T", "B"), [(6, 0), (0, 3), (0, 0)])
+@pytest.mark.parametrize("options", [{}, {"bidirectional": True}, {"recompute": True}])
+def test_training_on_nothing_is_compiled(options, T, B):
+    layer, x = gw.LSTM(4, 5, 2, **options), torch.randn(T, B, 4)
+    all_same(answers(whole(layer), x), answers(layer, x))

@@ -11,7 +11,10 @@ from torch_tools.frame import LAYERS, Case, H, I
 from torch_tools.table import TOOLS
 
 pytestmark = [  # torch's own
-    pytest.mark.filterwarnings("ignore:`torch.jit.script.*:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:`torch.jit..*:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning"),
+    pytest.mark.filterwarnings("ignore:Anomaly Detection"),
+    pytest.mark.filterwarnings("ignore:The tensor attributes self.module._flat_weights"),
     pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated"),
 ]
 

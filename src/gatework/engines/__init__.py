@@ -23,7 +23,7 @@ from torch import Tensor
 from gatework import _native
 from gatework.engines import native, reference, traced
 from gatework.engines.eager import is_eager as is_eager
-from gatework.engines.eager import is_transformed
+from gatework.engines.eager import is_tracing, is_transformed
 from gatework.engines.native.stream import Stepper as Stepper
 from gatework.errors import InputError
 from gatework.notation import Program
@@ -45,7 +45,7 @@ class Choice:
 
 
 def chosen(name: str, reason: str) -> Choice:
-    run = traced.run if name == "reference" and torch.jit.is_tracing() else ENGINES[name]
+    run = traced.run if name == "reference" and is_tracing() else ENGINES[name]
     return Choice(name, reason, run, STEPPERS.get(name))
 
 

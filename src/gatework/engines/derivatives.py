@@ -27,9 +27,17 @@ def derivatives(
         results = evaluated(program, given, lengths, resets)
         pairs = [(r, g) for r, g in zip(results, gradients, strict=True) if g is not None and r.requires_grad]
         by = [value for value, wants in zip(given, wanted, strict=True) if wants]
-        reached = torch.autograd.grad(
-            [result for result, _ in pairs], by, [gradient for _, gradient in pairs], create_graph=again, allow_unused=True
-        ) if pairs else [None] * len(by)
+        reached = (
+            torch.autograd.grad(
+                [result for result, _ in pairs],
+                by,
+                [gradient for _, gradient in pairs],
+                create_graph=again,
+                allow_unused=True,
+            )
+            if pairs
+            else [None] * len(by)
+        )
     found = iter(reached)
     return [next(found) if wants else None for wants in wanted]
 

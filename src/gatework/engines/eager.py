@@ -15,7 +15,9 @@ from torch.nn import Parameter
 def _keys(*names: str) -> int:
     found = 0
     for name in names:
-        found |= torch._C.DispatchKeySet(torch._C._parse_dispatch_key(name)).raw_repr()
+        key = torch._C._parse_dispatch_key(name)
+        assert key is not None, f"torch has no dispatch key {name}"
+        found |= torch._C.DispatchKeySet(key).raw_repr()
     return found
 
 
@@ -38,7 +40,7 @@ def _in_memory(tensor: Tensor) -> bool:
 
 
 def is_transformed() -> bool:
-    """Whether torch.func, vmap or forward mode asks for batches or derivatives that only torch's own operations have."""
+    """Whether torch.func, vmap or forward mode asks for what only torch's own operations have."""
     if torch.compiler.is_compiling():
         return False
     return (
@@ -46,3 +48,8 @@ def is_transformed() -> bool:
         or bool(torch._C._dispatch_tls_local_include_set().raw_repr() & _VMAP)
         or any(layer.key() != _FUNCTIONALIZE for layer in torch._C._functorch.get_interpreter_stack() or ())
     )
+
+
+def is_tracing() -> bool:
+    """Whether torch.jit.trace writes down what is done."""
+    return torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call, no-any-return]

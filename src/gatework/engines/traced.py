@@ -38,7 +38,9 @@ def loop(
 ) -> list[Tensor]:
     """Output, final states and recorded values of the reference engine."""
     found = evaluated(read(recipe), tensors, lengths, resets, record.split())
-    return [value.clone() for value in found]  # an operator's results share no memory, with one another or its arguments
+    return [
+        value.clone() for value in found
+    ]  # an operator's results share no memory, with one another or its arguments
 
 
 def save(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gatework.cells import Cell, cells
+from gatework.engines import is_eager
 from gatework.errors import InputError
 from gatework.notation import State
 
@@ -111,7 +112,7 @@ def lengths(given: Tensor | Sequence[int] | None, T: int, B: int, device: torch.
         raise InputError(f"lengths is {given!r}; expected [{B}] whole numbers") from None
     if found.shape != (B,) or found.is_floating_point() or found.dtype == torch.bool:
         raise InputError(f"lengths has shape {list(found.shape)} and {found.dtype}; expected [{B}] whole numbers")
-    if not torch.compiler.is_compiling() and bool(((found < 0) | (found > T)).any()):
+    if is_eager(found) and bool(((found < 0) | (found > T)).any()):
         bad = found[(found < 0) | (found > T)][0].item()
         raise InputError(f"lengths holds {bad}; expected 0 to T = {T}")
     return found

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gatework.engines.derivatives import arranged
+from gatework.engines.eager import is_tracing
 from gatework.engines.native.memory import NAMES
 from gatework.engines.native.operators import apply
 from gatework.engines.native.scan import Call
@@ -58,9 +59,7 @@ def run(
         lengths = lengths.to(torch.int64).contiguous()
         alive = torch.arange(x.shape[0], device=x.device)[:, None] < lengths  # [T,B]
         resets = None if resets is None else resets & alive
-        # what lies past a length is never read: not even times 0, in a sum over all steps
-        x, shared = torch.where(alive[:, :, None], x, 0), len(x) != 1
-        inputs = {n: v if shared and len(v) == 1 else torch.where(alive[:, :, None], v, 0) for n, v in (inputs or {}).items()}
+        x = torch.where(alive[:, :, None], x, 0)  # what lies past a length is never read, not even times 0 in a sum
     if resets is not None:
         at_first = resets[:1].any(0)[:, None]  # [B,1]
         state = tuple(torch.where(at_first, s, v) for s, v in zip(start, state, strict=True))
@@ -75,7 +74,7 @@ def run(
                 f"engine='native' takes one dtype, not {both}: convert input, state or weights with .to(...)"
             )
     wanted = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    train = wanted and not (torch.compiler.is_exporting() or torch.jit.is_tracing())  # those are for inference
+    train = wanted and not (torch.compiler.is_exporting() or is_tracing())  # those are for inference
     call = Call(program, tuple(record), lengths, resets, train, recompute)
     output, states, recorded = apply(call, tensors)
     return output, tuple(states), dict(zip(record, recorded, strict=True))
