@@ -83,6 +83,22 @@ def traced(case: Case) -> None:
     case.holds_call(by_position(module), dict(module.named_parameters()))
 
 
+@tool("`torch.fx.symbolic_trace`", says="one call of a module")
+def symbolically_traced(case: Case) -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.module = case.layer
+
+        def forward(self, x: Tensor) -> tuple:
+            output, state = self.module(x, **case.options)
+            return output, state
+
+    graph = torch.fx.symbolic_trace(Model())
+    assert [node.target for node in graph.graph.nodes if node.op == "call_module"] == ["module"]
+    case.holds_call(lambda x, **_options: graph(x), dict(graph.named_parameters()))
+
+
 @tool("`make_fx`")
 def made_fx(case: Case) -> None:
     lengths = () if case.lengths is None else (case.lengths,)

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.fx import Proxy
 from torch.nn import functional as F
 
 from gatework.cells import Cell
@@ -14,6 +15,7 @@ from gatework.initial import initialise
 from gatework.layers import check, time
 from gatework.layers.states import state_of, state_type
 from gatework.layers.streaming import Stream
+from gatework.layers.symbolic import call_of
 from gatework.layers.weights import Weights, first
 from gatework.notation import Program, parse, projected
 from gatework.recording import Watcher
@@ -169,6 +171,8 @@ class Recurrent(nn.Module):
         resets: Tensor | None = None,
     ) -> tuple[Tensor, Any]:
         """Runs the layers over x; see the class for shapes."""
+        if isinstance(x, Proxy):
+            return call_of(self, x, state, lengths=lengths, resets=resets)
         check.sequence(x, self)
         resets, batched = check.resets(resets, x), x.dim() == 3
         if not batched:
