@@ -251,6 +251,11 @@ def test_lengths_that_do_not_fit_are_refused(given, message):
         lstm()(x(), lengths=given)
 
 
+@pytest.mark.parametrize("lengths", [[], (), torch.zeros(0, dtype=torch.int64)], ids=str)
+def test_no_sequences_have_no_lengths(lengths):
+    assert lstm()(x(T, 0, I), lengths=lengths)[0].shape == (T, 0, H)
+
+
 @pytest.mark.parametrize("batch_first", [False, True])
 @pytest.mark.parametrize(
     ("given", "what"),

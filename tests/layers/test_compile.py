@@ -9,6 +9,7 @@ import sys
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.testing import CompileCounter
 
 import gatework as gw
 from numerics import all_same, gradients, weighed
@@ -75,6 +76,42 @@ def test_other_lengths_and_batches_need_no_other_graph():
         with torch.compiler.set_stance("default" if T == 7 else "fail_on_recompile"):
             found = compiled(x, lengths=lengths)[0]
         all_same((found,), (layer(x, lengths=lengths)[0],))
+
+
+LISTS = {  # of lengths up to 7, with zeros and ones, which torch.compile is wont to take for constants
+    "drawn": [[k * (3 * b + 1) % 8 for b in range(4)] for k in range(12)],
+    "one more at a time": [[6] * k + [7] * (12 - k) for k in range(12)],
+}
+
+
+@pytest.mark.parametrize("fullgraph", [True, False])
+@pytest.mark.parametrize("lists", LISTS.values(), ids=LISTS)
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_lists_of_lengths_share_one_compiled_program(fullgraph, lists, kind):
+    layer, x, counter = gw.LSTM(4, 5), torch.randn(7, len(lists[0]), 4), CompileCounter()
+    compiled = torch.compile(layer, fullgraph=fullgraph, backend=counter)
+    for lengths in lists:
+        all_same((compiled(x, lengths=kind(lengths))[0],), (layer(x, lengths=lengths)[0],))
+    assert counter.frame_count == 1
+
+
+def test_lists_of_lengths_are_trained_with_and_held_to_the_steps():
+    layer, x = gw.LSTM(4, 5, bidirectional=True), torch.randn(7, 4, 4)
+    compiled = whole(layer)
+    answers(compiled, x, lengths=[7, 7, 7, 7])
+    with torch.compiler.set_stance("fail_on_recompile"):
+        all_same(answers(compiled, x, lengths=[7, 1, 0, 3]), answers(layer, x, lengths=[7, 1, 0, 3]))
+    with pytest.raises(gw.InputError, match=r"^lengths holds 8; expected 0 to T = 7$"):
+        compiled(x, lengths=[7, 8, 0, 3])
+
+
+def test_lists_that_are_constants_of_the_program_compile_too():
+    layer, x = gw.LSTM(4, 5), torch.randn(7, 3, 4)
+
+    def fixed(x: Tensor, n: list[int]) -> tuple[Tensor, Tensor]:
+        return layer(x, lengths=[7, 2, 0])[0], layer(x[: max(n)], lengths=n)[0]
+
+    all_same(torch.compile(fixed, fullgraph=True, backend="aot_eager")(x, [3, 2, 5]), fixed(x, [3, 2, 5]))
 
 
 def test_a_carried_state_keeps_its_names():

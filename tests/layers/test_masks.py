@@ -1,6 +1,7 @@
 """Dropout between layers, dropout inside the cell, zoneout: what is dropped, when, how often."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -59,11 +60,21 @@ def test_variational_dropout_drops_another_mask_each_call():
     assert not torch.equal(layer(x)[0], layer(x)[0])
 
 
+@pytest.mark.filterwarnings("ignore:dropout=0.5 acts between layers")
 @pytest.mark.parametrize("variational", [False, True])
 def test_dropout_spares_the_output_and_acts_in_training_only(variational):
     x = random(T, B, H)
     assert torch.equal(passing(1, dropout=0.5, variational=variational)(x)[0], x)
     assert torch.equal(passing(3, dropout=0.5, variational=variational).eval()(x)[0], x)
+
+
+@pytest.mark.parametrize("layer", [gw.LSTM, gw.GRU, gw.RNN, partial(gw.Recurrent, "peephole_lstm")])
+def test_dropout_with_nothing_between_layers_warns_at_the_line_that_asks_for_it(layer):
+    with pytest.warns(UserWarning, match=r"^dropout=0.2 acts between layers, and num_layers=1 leaves nothing") as found:
+        layer(4, 5, dropout=0.2)
+    assert [warning.filename for warning in found] == [__file__]
+    layer(4, 5, 2, dropout=0.2)
+    layer(4, 5, dropout=0.0)
 
 
 def test_dropout_0_drops_nothing_and_dropout_1_everything():

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor, multiprocessing, nn
 from torch.func import functional_call
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
@@ -218,6 +218,27 @@ def test_training_moves_every_parameter():
     weighed(*flat(layer(random(4, 3, 4)))).backward()
     optimiser.step()
     assert all(not torch.equal(before[name], value) for name, value in layer.named_parameters())
+
+
+@EVERY_KIND
+@pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
+def test_scripting_is_refused_in_a_line_that_names_what_works(layer):
+    for module in (layer(), nn.Sequential(nn.Linear(4, 4), layer())):
+        with pytest.raises(
+            gw.InputError, match=r"^torch.jit.script reads Python's source, and \w+ is made of .* use torch"
+        ):
+            torch.jit.script(module)
+
+
+def test_layers_in_shared_memory_go_to_another_process():
+    layers = [gw.LSTM(4, 5, 2, bidirectional=True), gw.Recurrent("slstm", 4, 5, initial="learned")]
+    x = torch.randn(3, 2, 4)
+    for layer in layers:
+        layer.requires_grad_(False).share_memory()
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        found = pool.starmap(outputs, [(layer, x) for layer in layers])
+    for layer, values in zip(layers, found, strict=True):
+        all_same(values, outputs(layer, x))
 
 
 # -- how it shows itself

@@ -1,6 +1,7 @@
 """gw.LSTM, gw.GRU and gw.RNN are torch's layers: the same call, outputs, states and gradients."""
 
 import inspect
+import re
 
 import pytest
 import torch
@@ -197,6 +198,29 @@ def test_the_state_of_an_lstm_has_names():
     assert state.h is state[0] and state.c is state[1] and state.h.shape == (1, 2, 3) and state.c.shape == (1, 2, 7)
 
 
+@EVERY_KIND
+def test_what_torchs_layers_are_asked_for_is_there(kind):
+    ours, theirs = pair(kind, num_layers=2, bidirectional=True, batch_first=True, dropout=0.25)
+    for name in ("input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout", "bidirectional"):
+        assert getattr(ours, name) == getattr(theirs, name)
+    assert (ours.proj_size, ours.mode) == (theirs.proj_size, theirs.mode)
+
+
+@EVERY_KIND
+def test_torchs_weights_are_not_there_and_an_error_says_where_they_are(kind):
+    ours, theirs = pair(kind, num_layers=2, bidirectional=True)
+    for name, weight in theirs.named_parameters():
+        assert not hasattr(ours, name)
+        with pytest.raises(AttributeError, match=rf"^{name} stands here gate by gate: l[01]\S*\.\w+") as error:
+            getattr(ours, name)
+        names = re.findall(r"l\d\w*\.\w+", str(error.value))
+        assert sum(ours.get_parameter(own).numel() for own in names) == weight.numel()
+    with pytest.raises(AttributeError, match=r"^all_weights stands here gate by gate: l0"):
+        _ = ours.all_weights
+    with pytest.raises(AttributeError, match="object has no attribute 'speed'"):
+        _ = ours.speed
+
+
 @pytest.mark.parametrize("cls", GATES)
 def test_input_and_state_can_be_given_by_torchs_names(cls):
     layer, x = cls(5, 7), torch.randn(3, 2, 5)
@@ -211,6 +235,18 @@ def test_parameters_start_as_torch_starts_them(cls):
     together = torch.cat([p.detach().flatten() for p in layer.parameters()])
     assert together.abs().max() <= 0.1 and abs(together.std() - 0.1 / 3**0.5) < 1e-3
     assert all(p.unique().numel() > 1 for p in layer.parameters())
+
+
+@pytest.mark.parametrize("cls", GATES)
+def test_no_sequences_and_a_state_that_does_not_fit(cls):
+    ours, theirs = cls(5, 7), cls.counterpart(5, 7)
+    output, state = ours(torch.zeros(3, 0, 5))
+    wanted, final = theirs(torch.zeros(3, 0, 5))
+    assert output.shape == wanted.shape and [v.shape for v in parts(state)] == [v.shape for v in parts(final)]
+    wrong = tuple(torch.zeros(1, 4, 7) for _ in parts(state))
+    for layer in (ours, theirs):  # ours a ValueError that names the state, torch's a RuntimeError
+        with pytest.raises((gw.InputError, RuntimeError), match=r"\[1, 4, 7\]"):
+            layer(torch.zeros(3, 2, 5), wrong if len(wrong) > 1 else wrong[0])
 
 
 def test_flatten_parameters_may_be_called():

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ from gatework.layers.drop_in import DropIn
 Contests = Callable[[Settings], list[Contest]]
 Prepare = Callable[[Shape, Settings], tuple[Side, Side]]  # ours first
 
-DROP_IN: Mapping[str, type[DropIn]] = {"lstm": LSTM, "gru_reset_after": GRU, "rnn": RNN}
+DROP_IN: Mapping[str, type[DropIn[Any]]] = {"lstm": LSTM, "gru_reset_after": GRU, "rnn": RNN}
 TORCH = {"lstm": nn.LSTM, "gru_reset_after": nn.GRU, "gru": nn.GRU, "rnn": nn.RNN}
 CEILING_SECONDS = 0.1  # of the FMA loop, each round
 STREAM_SHAPE = Shape(1000, 1, 128, 128)

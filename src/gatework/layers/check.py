@@ -2,6 +2,8 @@
 
 import difflib
 import math
+import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -59,6 +61,14 @@ def probabilities(name: str, given: Mapping[str, float] | None) -> dict[str, flo
     return {key: probability(f"{name}[{key!r}]", value) for key, value in (given or {}).items()}
 
 
+def warn(message: str) -> None:
+    """A UserWarning at the line outside gatework that led to it."""
+    frame, depth = sys._getframe(), 1
+    while (caller := frame.f_back) is not None and caller.f_globals.get("__name__", "").startswith("gatework."):
+        frame, depth = caller, depth + 1
+    warnings.warn(message, UserWarning, stacklevel=depth + 1)
+
+
 def can_stand_still(zoneout: Mapping[str, float], states: Sequence[State]) -> None:
     """No state under zoneout starts at infinity: between that and a number lies nothing."""
     finite = [state.name for state in states if not math.isinf(state.start)]
@@ -107,7 +117,9 @@ def lengths(given: Tensor | Sequence[int] | None, T: int, B: int, device: torch.
     if given is None:
         return None
     try:
-        found = torch.as_tensor(given, device=device)
+        found = tensor(given, T, device)
+    except InputError:
+        raise
     except (TypeError, ValueError, RuntimeError):
         raise InputError(f"lengths is {given!r}; expected [{B}] whole numbers") from None
     if found.shape != (B,) or found.is_floating_point() or found.dtype == torch.bool:
@@ -116,6 +128,22 @@ def lengths(given: Tensor | Sequence[int] | None, T: int, B: int, device: torch.
         bad = found[(found < 0) | (found > T)][0].item()
         raise InputError(f"lengths holds {bad}; expected 0 to T = {T}")
     return found
+
+
+def tensor(given: Tensor | Sequence[int], T: int, device: torch.device) -> Tensor:
+    """As a tensor; a list also where torch.compile reads, without being a constant there."""
+    if isinstance(given, list | tuple):
+        compiled = torch.compiler.is_compiling() and not torch.compiler.is_exporting()
+        if compiled:
+            from gatework.layers import listed  # noqa: PLC0415, torch.compile takes long to import
+
+            listed.as_inputs(given)
+        if all(isinstance(number, int) and not isinstance(number, bool) for number in given):
+            given = list(given)
+            return (
+                listed.lengths(given, T, device) if compiled else torch.tensor(given, dtype=torch.int64, device=device)
+            )
+    return torch.as_tensor(given, device=device)
 
 
 def resets(given: Tensor | None, x: Tensor) -> Tensor | None:

@@ -10,7 +10,7 @@ from gatework.layers.drop_in import GRU, LSTM, RNN, DropIn
 from gatework.layers.torch_modules import carry_hooks, kind, shared
 from gatework.notation import EquationError
 
-OURS: Mapping[type[nn.RNNBase], type[DropIn]] = {cls.counterpart: cls for cls in (LSTM, GRU, RNN)}
+OURS: Mapping[type[nn.RNNBase], type[DropIn[Any]]] = {cls.counterpart: cls for cls in (LSTM, GRU, RNN)}
 
 
 def convert(module: nn.Module, **options: Any) -> nn.Module:
@@ -23,7 +23,7 @@ def convert(module: nn.Module, **options: Any) -> nn.Module:
     shares weights with another), InputError names it and the remedy, and the model is as it was.
     """
     found = {path: old for path, old in module.named_modules(remove_duplicate=False) if kind(old)}
-    made: dict[nn.Module, DropIn] = {}
+    made: dict[nn.Module, DropIn[Any]] = {}
     for path, old in found.items():
         if old not in made:
             made[old] = replacement(module, path, old, options)
@@ -35,7 +35,7 @@ def convert(module: nn.Module, **options: Any) -> nn.Module:
     return made.get(module, module)
 
 
-def replacement(module: nn.Module, path: str, old: nn.Module, options: Mapping[str, Any]) -> DropIn:
+def replacement(module: nn.Module, path: str, old: nn.Module, options: Mapping[str, Any]) -> DropIn[Any]:
     """The new layer for one of a module's; an error names its path."""
     cls, place = kind(old), path or type(old).__name__
     assert isinstance(old, nn.RNNBase) and cls is not None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast, overload
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +13,13 @@ from gatework.errors import InputError
 from gatework.layers import check
 from gatework.layers.packing import effective, origins, packed, unpack_state_dict, unpacked
 from gatework.layers.recurrent import USUAL, Recurrent
+from gatework.layers.states import LSTMState
 from gatework.layers.torch_modules import kind, obstacle
 
+S = TypeVar("S")
 
-class DropIn(Recurrent):
+
+class DropIn(Recurrent, Generic[S]):
     """A Recurrent with torch.nn's arguments, inputs, states and weights."""
 
     counterpart: ClassVar[type[nn.LSTM] | type[nn.GRU] | type[nn.RNN]]
@@ -32,24 +35,42 @@ class DropIn(Recurrent):
         self.layout: TorchLayer = TORCH_LAYERS["projected_lstm" if self.proj_size else cell]
         self.register_load_state_dict_pre_hook(unpack_state_dict)  # type: ignore[no-untyped-call]
 
+    @overload  # type: ignore[override] # the state is torch.nn's: a single one by itself
     def forward(
         self,
-        input: Tensor | PackedSequence,
-        hx: Any = None,
+        input: Tensor,
+        hx: Sequence[Tensor] | Tensor | None = None,
         *,
         lengths: Tensor | Sequence[int] | None = None,
         resets: Tensor | None = None,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Tensor, S]: ...
+
+    @overload
+    def forward(
+        self, input: PackedSequence, hx: Sequence[Tensor] | Tensor | None = None
+    ) -> tuple[PackedSequence, S]: ...
+
+    def forward(
+        self,
+        input: Tensor | PackedSequence,
+        hx: Sequence[Tensor] | Tensor | None = None,
+        *,
+        lengths: Tensor | Sequence[int] | None = None,
+        resets: Tensor | None = None,
+    ) -> tuple[Tensor | PackedSequence, S]:
         """As torch.nn's: (output, state); further `lengths` and `resets` as in gw.Recurrent."""
         if isinstance(input, PackedSequence):
             return self._packed(input, hx)
-        return super().forward(input, hx, lengths=lengths, resets=resets)
+        return cast(tuple[Tensor, S], super().forward(input, hx, lengths=lengths, resets=resets))
+
+    if TYPE_CHECKING:
+        __call__ = forward  # type: ignore[assignment]
 
     def named(self, states: Sequence[Tensor]) -> Any:
         """The states as torch.nn's layers return them: a single one by itself."""
         return super().named(states) if len(states) > 1 else states[0]
 
-    def _packed(self, input: PackedSequence, hx: Any) -> tuple[PackedSequence, Any]:
+    def _packed(self, input: PackedSequence, hx: Sequence[Tensor] | Tensor | None) -> tuple[PackedSequence, S]:
         x, lengths = pad_packed_sequence(input, batch_first=self.batch_first)
         output, state = self.forward(x, hx, lengths=lengths.to(x.device))
         if input.sorted_indices is not None:  # its own order: another sort may exchange sequences of one length
@@ -60,6 +81,22 @@ class DropIn(Recurrent):
 
     def flatten_parameters(self) -> None:
         """Does nothing: torch's layers need it for cuDNN, here packing is the engine's."""
+
+    @property
+    def mode(self) -> str:
+        """What torch.nn's layer calls its kind: LSTM or GRU."""
+        return self.counterpart.__name__
+
+    def __getattr__(self, name: str) -> Any:
+        """What a module holds; of torch.nn's weights, which stand apart here, an error says where."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if not name.startswith(("weight_", "bias_", "all_weights")):
+                raise
+        here = origins(self)
+        names = here[name] if name in here else dict.fromkeys(own for weights in here.values() for own in weights)
+        raise AttributeError(f"{name} stands here gate by gate: {', '.join(names)}; to_torch() packs them") from None
 
     @classmethod
     def from_torch(cls, module: nn.RNNBase, **options: Any) -> Self:
@@ -119,7 +156,7 @@ class DropIn(Recurrent):
         return {}
 
 
-class LSTM(DropIn):
+class LSTM(DropIn[LSTMState]):
     """Long short-term memory with torch.nn.LSTM's arguments, inputs and returns; cell "lstm".
 
     i, f, o = sigmoid(W x_t + U h_{t-1} + b), g = tanh(W_g x_t + U_g h_{t-1} + b_g),
@@ -155,7 +192,7 @@ class LSTM(DropIn):
         return {"proj_size": self.proj_size}
 
 
-class GRU(DropIn):
+class GRU(DropIn[Tensor]):
     """Gated recurrent unit with torch.nn.GRU's arguments, inputs and returns; cell "gru_reset_after".
 
     r, z = sigmoid(W x_t + U h_{t-1} + b), n = tanh(W_n x_t + b_n + r (U_n h_{t-1} + b_hn)),
@@ -184,7 +221,7 @@ class GRU(DropIn):
         super().__init__("gru_reset_after", bias, input_size, hidden_size, num_layers, **more)
 
 
-class RNN(DropIn):
+class RNN(DropIn[Tensor]):
     """The plain recurrent network with torch.nn.RNN's arguments, inputs and returns; cells "rnn", "rnn_relu".
 
     h_t = tanh(W_h x_t + U_h h_{t-1} + b_h), or relu in place of tanh. (Elman 1990)
@@ -215,6 +252,11 @@ class RNN(DropIn):
         cell = "rnn" if nonlinearity == "tanh" else "rnn_relu"
         super().__init__(cell, bias, input_size, hidden_size, num_layers, **more)
         self.nonlinearity = nonlinearity
+
+    @property
+    def mode(self) -> str:
+        """RNN_TANH or RNN_RELU."""
+        return f"RNN_{self.nonlinearity.upper()}"
 
     def _torch_options(self) -> dict[str, Any]:
         return {"nonlinearity": self.nonlinearity}

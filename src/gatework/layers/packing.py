@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from gatework.layers.drop_in import DropIn
 
 
-def unpacked(tensors: Mapping[str, Tensor], layer: "DropIn") -> dict[str, Tensor]:
+def unpacked(tensors: Mapping[str, Tensor], layer: "DropIn[Any]") -> dict[str, Tensor]:
     """Torch's packed tensors (weight_ih_l0, ...) under the names of the equations (l0.W_i, ...)."""
     found: dict[str, Tensor] = {}
     gates, hidden_bias = layer.layout.gates, layer.layout.hidden_bias
@@ -33,7 +33,7 @@ def unpacked(tensors: Mapping[str, Tensor], layer: "DropIn") -> dict[str, Tensor
     return found
 
 
-def origins(layer: "DropIn") -> dict[str, list[str]]:
+def origins(layer: "DropIn[Any]") -> dict[str, list[str]]:
     """Torch's packed names -> the names of the equations whose values stand there, in the order of the rows."""
     found: dict[str, list[str]] = {}
     for place, _ in layer.named_children():
@@ -48,14 +48,14 @@ def origins(layer: "DropIn") -> dict[str, list[str]]:
     return found
 
 
-def effective(layer: "DropIn") -> dict[str, Tensor]:
+def effective(layer: "DropIn[Any]") -> dict[str, Tensor]:
     """The layer's weights as it uses them, by their names (l0.W_i): pruned, normalised, parametrised."""
     with torch.enable_grad():  # whether they learn is told too
         places = {place: weights(dict) for place, weights in layer.named_children()}
     return {f"{place}.{name}": tensor for place, tensors in places.items() for name, tensor in tensors.items()}
 
 
-def packed(layer: "DropIn", weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def packed(layer: "DropIn[Any]", weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The layer's weights as torch packs them; bias_hh is 0 but where it is a parameter of its own."""
     sources = origins(layer)
     once = {name for key, names in sources.items() if not key.startswith("bias_hh") for name in names}
@@ -67,7 +67,7 @@ def packed(layer: "DropIn", weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key: torch.cat([value(key, name) for name in names]) for key, names in sources.items()}
 
 
-def unpack_state_dict(layer: "DropIn", state_dict: dict[str, Tensor], prefix: str, *more: Any) -> None:
+def unpack_state_dict(layer: "DropIn[Any]", state_dict: dict[str, Tensor], prefix: str, *more: Any) -> None:
     """Lets a torch.nn state_dict load: its packed entries are replaced by those of the equations."""
     metadata, *_, errors = more
     starts = tuple(f"{prefix}{kind}_l" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"))

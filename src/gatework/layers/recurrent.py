@@ -1,7 +1,7 @@
 """Recurrent: any cell as a torch module; stacking, directions, masks, state."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from gatework.engines import choose, prepare, runs
 from gatework.errors import InputError
 from gatework.initial import initialise
 from gatework.layers import check, time
-from gatework.layers.states import state_of, state_type
+from gatework.layers.states import State, state_of, state_type
 from gatework.layers.streaming import Stream
 from gatework.layers.symbolic import call_of
 from gatework.layers.weights import Weights, first
@@ -106,6 +106,8 @@ class Recurrent(nn.Module):
         self.input_size, self.hidden_size, self.proj_size = input_size, hidden_size, proj_size
         self.num_layers, self.bidirectional, self.batch_first = num_layers, bidirectional, batch_first
         self.dropout, self.variational = check.probability("dropout", dropout), variational
+        if self.dropout and num_layers == 1:
+            check.warn(f"dropout={dropout} acts between layers, and num_layers=1 leaves nothing between: no effect")
         self.recurrent_dropout = check.probabilities("recurrent_dropout", recurrent_dropout)
         self.zoneout = check.probabilities("zoneout", zoneout)
         self.residual, self.initial, self.init = residual, initial, init
@@ -169,7 +171,7 @@ class Recurrent(nn.Module):
         *,
         lengths: Tensor | Sequence[int] | None = None,
         resets: Tensor | None = None,
-    ) -> tuple[Tensor, Any]:
+    ) -> tuple[Tensor, State]:
         """Runs the layers over x; see the class for shapes."""
         if isinstance(x, Proxy):
             return call_of(self, x, state, lengths=lengths, resets=resets)
@@ -192,6 +194,9 @@ class Recurrent(nn.Module):
         elif self.batch_first:
             x = x.transpose(0, 1)
         return x, self.named(states)
+
+    if TYPE_CHECKING:  # nn.Module says Any of what a call returns
+        __call__ = forward
 
     def stream(self, batch_size: int = 1, state: Sequence[Tensor] | Tensor | None = None) -> Stream:
         """The layers one step at a time, from a state or the start: see gatework.layers.streaming.Stream."""
@@ -366,6 +371,13 @@ class Recurrent(nn.Module):
         if self.variational:
             return y * F.dropout(torch.ones_like(y[:1]), self.dropout)
         return F.dropout(y, self.dropout)
+
+    def __prepare_scriptable__(self) -> NoReturn:
+        """What torch.jit.script asks for."""
+        raise InputError(
+            f"torch.jit.script reads Python's source, and {type(self).__name__} is made of equations: "
+            "use torch.compile or torch.export, or torch.jit.trace"
+        )
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]
