@@ -10,8 +10,8 @@ from typing import Any
 import typer
 
 from gatework.cells import Cell
+from gatework.data.corpus import check_splits
 from gatework.data.reading import blamed
-from gatework.data.text import check_splits
 from gatework.errors import InputError
 from gatework.layers.check import cell as find_cell
 from gatework.notation import EquationError

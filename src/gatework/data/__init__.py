@@ -1,7 +1,8 @@
 """Raw input to batches."""
 
+from gatework.data.corpus import SPLITS, Corpus, Counts
 from gatework.data.streams import IGNORED, LanguageBatches, ScoringBatches, contiguous, share
-from gatework.data.text import SPLITS, Corpus, Counts, prepare
+from gatework.data.text import prepare
 from gatework.data.vocabulary import UNKNOWN, Decoder, Level, Vocabulary
 
 __all__ = [

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatework.data.reading import BLOCK, Advance, Source
-from gatework.data.vocabulary import Ids, Level, Vocabulary, pieces
+from gatework.data.vocabulary import Ids, Level, Vocabulary, pieces, unlisted
 from gatework.errors import InputError
 
 EXPECTED = '{"text": "...", "condition": "..."}; --plain reads the file as it stands'
@@ -66,15 +66,26 @@ def counted(
 
 
 def encoded(
-    source: Source, vocabulary: Vocabulary, size: int = BLOCK, advance: Advance | None = None
+    source: Source,
+    vocabulary: Vocabulary,
+    size: int = BLOCK,
+    advance: Advance | None = None,
+    unknown: Counter[str] | None = None,
 ) -> Iterator[tuple[Ids, int]]:
-    """Yield the ids of each document, its beginning first, and the number of its characters."""
+    """Yield the ids of each document, its beginning first, and the number of its characters.
+
+    unknown: counts what the vocabulary has not.
+    """
     for document in documents(source, size, advance):
         try:
             begin = np.array([vocabulary.begin(document.condition)], vocabulary.dtype)
         except InputError as error:
             raise InputError(f"{document.place}: {error}") from None
-        yield np.concatenate([begin, vocabulary.encode(document.text)]), len(document.text)
+        ids = vocabulary.encode(document.text)
+        if unknown is not None:
+            parts = (piece for part in pieces(vocabulary.level, [document.text]) for piece in part)
+            unknown.update(unlisted(vocabulary, [*parts], ids))
+        yield np.concatenate([begin, ids]), len(document.text)
 
 
 def beginnings(tokens: npt.NDArray[Any], end: int) -> npt.NDArray[np.int64]:

@@ -219,6 +219,13 @@ def pieces(level: Level, texts: Iterable[str]) -> Iterator[Sequence[str]]:
     yield PIECE.findall(held)
 
 
+def unlisted(vocabulary: Vocabulary, part: Sequence[str], ids: Ids) -> Counter[str]:
+    """Count the characters or words of a part that became `unknown` among its ids."""
+    if vocabulary.unknown is None:
+        return Counter()
+    return Counter(part[place] for place in np.flatnonzero(ids == vocabulary.unknown).tolist())
+
+
 def check_level(level: str) -> None:
     """Raise InputError unless the level is one of byte, char and word."""
     if level not in get_args(Level):

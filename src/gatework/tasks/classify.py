@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
+from gatework.data.corpus import check_splits
 from gatework.data.labels import Examples, Kind, Level, read_examples
-from gatework.data.text import check_splits
 from gatework.engines import choose
 from gatework.tasks.classify_learning import judged, learn, silent
 from gatework.tasks.classify_model import check_model

@@ -9,7 +9,7 @@ import torch
 
 from gatework.cells import Cell
 from gatework.data import SPLITS, Corpus, Counts, Level, Vocabulary
-from gatework.data.text import check_splits
+from gatework.data.corpus import check_splits
 from gatework.data.vocabulary import check_level, check_size
 from gatework.errors import InputError
 from gatework.tasks.language_model import LanguageModel, Shape, check_model, check_whole
