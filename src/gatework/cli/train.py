@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from gatework.cells import Cell
 from gatework.cli.options import (
     CONSTANT_HELP,
     RESUMABLE,
@@ -16,8 +15,10 @@ from gatework.cli.options import (
     by_name,
     chosen_cell,
     named,
+    refuse_other,
     shares,
     starts,
+    tuned,
 )
 from gatework.cli.progress import TrainingProgress, say_next
 from gatework.cli.use import is_jsonl, score_line
@@ -27,7 +28,8 @@ from gatework.errors import InputError
 from gatework.tasks.language import Outcome, resume_text, train_text
 from gatework.tasks.language_model import LanguageModel, Shape
 from gatework.tasks.language_run import Batching, Run, Text
-from gatework.tasks.run import first_process
+from gatework.tasks.language_tuning import fine_tune_text, unknown_line
+from gatework.tasks.run import first_process, weights_of
 from gatework.training import Settings, bits
 
 app = typer.Typer(help="Trains a model and writes it to a run folder.", no_args_is_help=True, rich_markup_mode=None)
@@ -43,6 +45,16 @@ def text(
     out: Annotated[Path, typer.Option(help="The run folder to make, or with --resume to go on with.")] = ...,  # type: ignore[assignment]
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
+    from_run: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Begin with the trained weights of this run (fine-tuning): its vocabulary, level, cell and sizes "
+            "stay, and what is not said anew is as it was; without PATH its own text.",
+            metavar="RUN",
+            show_default=False,
+        ),
+    ] = None,
     level: Annotated[Literal["byte", "char", "word"], typer.Option(help="What a token is.")] = "char",
     suffix: Annotated[
         list[str] | None, typer.Option(help="Read only such files of a directory: .py; repeatable.")
@@ -119,6 +131,9 @@ def text(
     given = named(context)
     if resume:
         go_on(out, given, device, overwrite)
+        return
+    if from_run is not None:
+        tune(from_run, out, given, device, overwrite)
         return
     if not paths:
         raise InputError("no text was given: name files, directories, or - for standard input")
@@ -198,16 +213,44 @@ def go_on(out: Path, given: dict[str, Any], device: str, overwrite: bool) -> Non
     begun = begun_with(run)
     if "constant" in given:  # those of the cell that are not named stay as they are
         given["constant"] = begun["constant"] | given["constant"]
-    for name, value in given.items():
-        if name in begun and value != begun[name]:
-            option = "the text" if name == "paths" else "--" + name.replace("_", "-")
-            raise InputError(
-                f"{option} {spelled(value)}: the run in {out} was started with {spelled(begun[name])}, and goes on "
-                f"with that; leave out {option}, or start a new run in another folder"
-            )
+    refuse_other(
+        given,
+        begun,
+        lambda option, was: (
+            f"the run in {out} was started with {was}, and goes on with that; leave out {option}, or start a new run "
+            "in another folder"
+        ),
+    )
     changes = {name: given[name] for name in RESUMABLE if name in given}
     with progress_on(run.text.level) as progress:
         outcome = resume_text(out, changes, device=device, report=progress)
+    conclude(outcome, out)
+
+
+def tune(start: Path, out: Path, given: dict[str, Any], device: str, overwrite: bool) -> None:
+    """Trains from the weights of a run on, with what was given in the place of what that run was told."""
+    origin = Run.open(start)
+    changes = tuned(origin, given)
+    with progress_on(origin.text.level) as progress:
+
+        def told(corpus: Corpus, batches: LanguageBatches, model: LanguageModel) -> None:
+            weights = weights_of(origin.path)
+            new = unknown_line(corpus)
+            progress.say(f"begins with {weights}: its vocabulary, cell and sizes, and all that was not said anew")
+            for line in [*introduction(corpus, batches, model), *([] if new is None else [f"note: {new}"])]:
+                progress.say(line)
+
+        outcome = fine_tune_text(
+            origin,
+            out,
+            given.get("paths", ()),
+            overwrite=overwrite,
+            device=device,
+            report=progress,
+            told=told,
+            reading=progress.reading,
+            **changes,
+        )
     conclude(outcome, out)
 
 
@@ -247,15 +290,3 @@ def progress_on(level: Level) -> TrainingProgress:
     """The progress on standard output, which is the first process's."""
     console = Console(highlight=False, soft_wrap=True) if first_process() else Console(file=io.StringIO())
     return TrainingProgress(UNITS[level], console)
-
-
-def spelled(value: object) -> str:
-    """The value of an option as the command line has it."""
-    match value:
-        case Cell():
-            return repr(value.equations)
-        case tuple():
-            return " ".join(map(str, value)) or "none"
-        case dict():
-            return " ".join(f"{name}={number}" for name, number in value.items()) or "none"
-    return "none" if value is None else str(value)

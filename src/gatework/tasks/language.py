@@ -12,12 +12,35 @@ import torch
 from gatework.cells import Cell
 from gatework.data import Corpus, LanguageBatches, prepare, share
 from gatework.engines import choose
+from gatework.errors import InputError
 from gatework.tasks.language_evaluation import Telling, enough, evaluation, held_out, silent, validated
 from gatework.tasks.language_model import LanguageModel, Shape, check_model
 from gatework.tasks.language_run import TASK, TOKENS, Batching, Run, Text, language_model
-from gatework.tasks.run import RESULTS, NewRun, amend, cell_to_json, check_free, describe, first_alone, new_run
+from gatework.tasks.run import (
+    RESULTS,
+    NewRun,
+    amend,
+    cell_to_json,
+    check_free,
+    describe,
+    first_alone,
+    new_run,
+    weights_of,
+)
 from gatework.tasks.scoring import Score
-from gatework.training import Event, Notice, Report, Result, Resumed, Saved, Settings, launch, train, write_json
+from gatework.training import (
+    Event,
+    Notice,
+    Report,
+    Result,
+    Resumed,
+    Saved,
+    Settings,
+    launch,
+    load_weights,
+    train,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -50,16 +73,20 @@ def train_text(
     report: Report = silent,
     told: Callable[[Corpus, LanguageBatches, LanguageModel], None] | None = None,
     reading: Callable[[int, int], None] | None = None,
+    origin: Run | None = None,
 ) -> Outcome:
     """Prepares the text, trains a model on it in the new folder `out`, and scores the best on held-out text.
 
-    settings: without evaluate_every, validation comes once an epoch, and at least every 500 steps.
+    origin: begin with the weights of this run, whose vocabulary, level, cell and sizes must be those that are given
+    (see gatework.tasks.language_tuning). settings: without evaluate_every, validation comes once an epoch, and at least
+    every 500 steps.
     told: called once with what will be trained on what; reading: with bytes read and bytes in all.
     If anything fails before the first checkpoint, nothing on the disk has changed. Raises InputError, EquationError.
     """
     check_free(out, overwrite)
     # V is not known yet; for one-hot input it is taken to be what the cell may want it to be.
-    check_model(cell, 2 if shape.embedding is not None else max(1, shape.hidden), shape)
+    V = 2 if shape.embedding is not None else max(1, shape.hidden)
+    check_model(cell, V if origin is None else len(origin.vocabulary), shape)
     fabric = launch(settings.precision, device)
     choose(shape.engine, fabric.device, torch.float32)
     share(batching.streams, fabric.global_rank, fabric.world_size)
@@ -68,7 +95,7 @@ def train_text(
         with first_alone(fabric):
             if fabric.is_global_zero:
                 new = stack.enter_context(new_run(out, overwrite=overwrite))
-                write_run(new.folder, text, cell, settings, shape, batching, told, reading)
+                write_run(new.folder, text, cell, settings, shape, batching, told, reading, origin)
                 new.place()
 
         def heard(event: Event) -> None:
@@ -76,7 +103,7 @@ def train_text(
                 new.keep()
             report(event)
 
-        return _go(Run.open(out), fabric, heard)
+        return _go(Run.open(out), fabric, heard, origin=origin)
 
 
 def write_run(
@@ -88,6 +115,7 @@ def write_run(
     batching: Batching,
     told: Callable[[Corpus, LanguageBatches, LanguageModel], None] | None,
     reading: Callable[[int, int], None] | None,
+    origin: Run | None,
 ) -> None:
     """Prepares the text and describes the run: all that training needs."""
     corpus = prepare(
@@ -99,10 +127,15 @@ def write_run(
         size=text.size,
         splits=text.splits,
         documents=text.documents,
+        rearranged=text.documents,
+        vocabulary=None if origin is None else origin.vocabulary,
         progress=reading,
     )
+    if corpus.unknown.total() == corpus.counts.tokens:
+        raise InputError(f"{text.paths[0]} has nothing that the model has ever seen: give a text like its own")
     batches = training_batches(corpus, batching, 0, 1)
     model = language_model(cell, corpus.vocabulary, shape)
+    began = {} if origin is None else {"from": begin_with(origin, model)}
     if settings.evaluate_every is None:
         epoch = math.ceil(len(batches) / settings.accumulate)
         settings = replace(settings, evaluate_every=min(epoch, EVALUATE_EVERY))
@@ -117,9 +150,16 @@ def write_run(
         text=text.to_json(),
         counts=corpus.counts.to_json(),
         vocabulary=corpus.vocabulary.to_json(),
+        **began,
     )
     if told is not None:
         told(corpus, batches, model)
+
+
+def begin_with(origin: Run, model: LanguageModel) -> dict[str, Any]:
+    """Gives a model the weights of a trained run; returns what is to be known of them."""
+    path = weights_of(origin.path)
+    return {"run": str(origin.path), "weights": path.name, "step": load_weights(path, model).step}
 
 
 def resume_text(
@@ -153,12 +193,23 @@ def resume_text(
     return _go(changed, fabric, heard, resume=True, further=further)
 
 
-def _go(run: Run, fabric: "Fabric", report: Report, *, resume: bool = False, further: float | None = None) -> Outcome:
+def _go(
+    run: Run,
+    fabric: "Fabric",
+    report: Report,
+    *,
+    resume: bool = False,
+    further: float | None = None,
+    origin: Run | None = None,
+) -> Outcome:
     """Trains the run in this process's share, evaluates, and scores the test part in the first process."""
     corpus = run.corpus()
     judge = evaluation(corpus, run.batching, fabric.global_rank, fabric.world_size, report)
+    model = run.untrained()
+    if origin is not None:
+        begin_with(origin, model)
     result = train(
-        run.untrained(),
+        model,
         training_batches(corpus, run.batching, fabric.global_rank, fabric.world_size),
         run.settings,
         run.path,

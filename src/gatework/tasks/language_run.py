@@ -64,6 +64,14 @@ class Text:
         return cls(**fields)
 
 
+def check_origin(values: Any) -> Mapping[str, Any] | None:
+    """What run.json says of the run that a run began from; ValueError for anything else."""
+    kinds = {"run": str, "weights": str, "step": int}
+    if values is None or (isinstance(values, dict) and {name: type(each) for name, each in values.items()} == kinds):
+        return values
+    raise ValueError("the run that it began from is none")
+
+
 def language_model(cell: Cell, vocabulary: Vocabulary, shape: Shape) -> LanguageModel:
     """A model for texts of this vocabulary, its weights drawn from torch's generator."""
     return LanguageModel(cell, len(vocabulary), shape, len(vocabulary.conditions))
@@ -71,7 +79,10 @@ def language_model(cell: Cell, vocabulary: Vocabulary, shape: Shape) -> Language
 
 @dataclass(frozen=True)
 class Run:
-    """A language run on disk, opened: what it was told, its text and a model of its shape."""
+    """A language run on disk, opened: what it was told, its text and a model of its shape.
+
+    origin: of a run that began with the weights of another one, that one's folder, and the checkpoint and its step.
+    """
 
     path: Path
     cell: Cell
@@ -81,6 +92,7 @@ class Run:
     text: Text
     counts: Counts
     vocabulary: Vocabulary
+    origin: Mapping[str, Any] | None = None
 
     @classmethod
     def open(cls, path: Path) -> "Run":
@@ -96,6 +108,7 @@ class Run:
                 Text.from_json(values["text"]),
                 Counts.from_json(values["counts"]),
                 Vocabulary.from_json(values["vocabulary"]),
+                check_origin(values.get("from")),
             )
             check_model(run.cell, len(run.vocabulary), run.shape, len(run.vocabulary.conditions))
         except KeyError as error:

@@ -187,10 +187,15 @@ def cell_from_json(values: Mapping[str, Any]) -> Cell:
     return Cell(values.pop("name"), values.pop("equations"), start=start, **values)
 
 
+def weights_of(folder: Path) -> Path:
+    """The checkpoint of a run that is used: the best weights, or the last where none were evaluated."""
+    best = folder / BEST
+    return best if best.exists() else folder / LAST
+
+
 def trained(model: Model, folder: Path, device: str) -> Model:
     """A model with the run's best weights, or the last where none were evaluated, on a device, in evaluation mode."""
-    best = folder / BEST
-    load_weights(best if best.exists() else folder / LAST, model)
+    load_weights(weights_of(folder), model)
     try:
         return model.to(device).eval()
     except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for the device

@@ -1,0 +1,85 @@
+"""Fine-tuning: a run that begins with the weights of another one, with other settings or on another text."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gatework.data import Corpus, LanguageBatches
+from gatework.errors import InputError
+from gatework.tasks.language import Outcome, train_text
+from gatework.tasks.language_evaluation import silent
+from gatework.tasks.language_model import LanguageModel
+from gatework.tasks.language_run import Run
+from gatework.training import Report
+
+ENDS: dict[str, Any] = {"steps": None, "epochs": None, "minutes": None, "evaluate_every": None}
+SHOWN = 12  # unknown characters or words that are named
+MANY = 0.1  # share of unknown tokens from which a remedy is named
+
+
+def fine_tune_text(
+    run: str | Path | Run,
+    out: str | Path,
+    paths: Sequence[str] = (),
+    *,
+    settings: Mapping[str, Any] | None = None,
+    text: Mapping[str, Any] | None = None,
+    shape: Mapping[str, Any] | None = None,
+    batching: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+    device: str = "auto",
+    report: Report = silent,
+    told: Callable[[Corpus, LanguageBatches, LanguageModel], None] | None = None,
+    reading: Callable[[int, int], None] | None = None,
+) -> Outcome:
+    """Trains in the new folder `out` from the weights of a run on; that run stays as it is.
+
+    Vocabulary, level, cell and sizes are the run's; the optimiser is new. paths: the text, default the run's own.
+    settings, text, shape, batching: what is to be different, by name, as in Settings, Text, Shape and Batching (of the
+    shape what changes no weight: dropout, zoneout, engine). Everything else is as in the run, but for its end and its
+    validations: one epoch where none of steps, epochs and minutes is given. The rest is as in `train_text`.
+
+    Raises InputError for a run that is damaged, a text in which nothing is known, and weights that do not fit.
+    """
+    origin = run if isinstance(run, Run) else Run.open(Path(run))
+    if Path(out).exists() and Path(out).samefile(origin.path):
+        raise InputError(f"{out} is the run to begin from: name another folder for the new one")
+    given: dict[str, Any] = {"paths": tuple(paths)} if paths else {}
+    return train_text(
+        replace(origin.text, **given, **(text or {})),
+        Path(out),
+        origin.cell,
+        replace(origin.settings, **ends(settings or {})),
+        shape=replace(origin.shape, **(shape or {})),
+        batching=replace(origin.batching, **(batching or {})),
+        overwrite=overwrite,
+        device=device,
+        report=report,
+        told=told,
+        reading=reading,
+        origin=origin,
+    )
+
+
+def ends(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that are given, with an end of their own."""
+    found = ENDS | dict(settings)
+    return found if any(found[name] is not None for name in ("steps", "epochs", "minutes")) else found | {"epochs": 1}
+
+
+def unknown_line(corpus: Corpus) -> str | None:
+    """What of a text its vocabulary has not, how often each, and how that is read; None where it has everything."""
+    found = corpus.unknown.most_common()
+    if not found:
+        return None
+    kind = "characters" if corpus.vocabulary.level == "char" else "words"
+    named = ", ".join(f"{piece!r} {count:,}" for piece, count in found[:SHOWN])
+    more = f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
+    line = (
+        f"{len(found):,} {kind} are new to the model, {corpus.counts.unknown:,} times in all: {named}{more}; "
+        "each is read as <unk>, and never written"
+    )
+    if corpus.counts.unknown < MANY * corpus.counts.tokens:
+        return line
+    return f"{line} (a model that is to know them is trained anew, one of --level byte knows every character)"
