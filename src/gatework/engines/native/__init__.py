@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gatework.engines.derivatives import arranged
 from gatework.engines.eager import is_tracing
+from gatework.engines.native import flops as flops
 from gatework.engines.native.memory import NAMES
 from gatework.engines.native.operators import apply
 from gatework.engines.native.scan import Call
