@@ -20,7 +20,7 @@ def test_it_says_what_it_begins_with_and_what_is_new(gatework: Command, place: P
     assert text.startswith("1 file, ") and "(15 unknown), vocabulary 8 (char level)" in text
     assert "of 3 streams x 7 steps" in batches
     assert model.startswith("lstm, 4, 6, ")
-    assert note.startswith("note: 2 characters are new to the model, 15 times in all: 'é' 10, '☃' 5; each is read as")
+    assert note.startswith("note: 2 characters are new to the model, 15 in all: 'é' 10, '☃' 5; each is read as")
     assert start.startswith("step 0: validation ")
     assert done.lines[-1] == "next: gatework sample new"
     run = Run.open(Path("new"))

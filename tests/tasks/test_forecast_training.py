@@ -7,12 +7,14 @@ import pytest
 import torch
 from forecast_toys import quick, seasonal, table
 
+import gatework as gw
 from gatework.data.series import read_panel
 from gatework.tasks.forecast_inputs import Beside, Inputs, prepare
 from gatework.tasks.forecast_linear import fit_linear
 from gatework.tasks.forecast_model import Ensemble, one_cycle, pinball
 from gatework.tasks.forecast_plan import plan
 from gatework.tasks.forecast_training import caution, independent_errors, trusted, widths
+from gatework.training import TrainingError
 
 NORMAL = np.random.default_rng(0)
 
@@ -128,3 +130,11 @@ def test_interrupting_a_fit_leaves_nothing_learned():
     with pytest.raises(KeyboardInterrupt):
         forecaster.fit(table(seasonal()))
     assert forecaster.model is None
+
+
+def test_a_training_that_diverges_says_so_and_learns_nothing() -> None:
+    forecaster = quick(learning_rate=1e30, steps=30)
+    with pytest.raises(TrainingError, match=r"^the loss is nan at step \d+: lower the learning rate of 1e\+30$"):
+        forecaster.fit(table(seasonal()))
+    with pytest.raises(gw.InputError, match="has learned nothing yet"):
+        forecaster.predict()

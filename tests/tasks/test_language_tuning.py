@@ -13,7 +13,8 @@ from language_toys import SMALL, At, go_on, rows, start, tree, write_text
 from gatework.data import Corpus, Counts, Vocabulary, prepare
 from gatework.errors import InputError
 from gatework.tasks.language_run import Run
-from gatework.tasks.language_tuning import fine_tune_text, unknown_line
+from gatework.tasks.language_tuning import fine_tune_text
+from gatework.tasks.unknown import unknown_line
 from gatework.training import Step, Validation, load_checkpoint
 
 QUICK: dict[str, Any] = {"steps": 6, "evaluate_every": 3, "warmup": 1}
@@ -148,7 +149,7 @@ def test_unknown_characters_are_counted_and_read_as_unknown(first: Path, tmp_pat
     tune(first, tmp_path / "run", path, told=lambda corpus, *_: told.append(corpus))
     assert told[0].unknown == {"é": 2, "☃": 1}
     assert (told[0].tokens[-3:] == 0).all()
-    line = "2 characters are new to the model, 3 times in all: 'é' 2, '☃' 1; each is read as <unk>, and never written"
+    line = "2 characters are new to the model, 3 in all: 'é' 2, '☃' 1; each is read as <unk>, and never written"
     assert unknown_line(told[0]) == line
 
 
@@ -160,12 +161,12 @@ def corpus_of(unknown: dict[str, int], tokens: int, level: Any = "char") -> Corp
 
 def test_many_unknown_characters_are_named_as_far_as_a_line_goes() -> None:
     many = corpus_of({chr(0x4E00 + k): 40 - k for k in range(30)}, 100_000)
-    assert (unknown_line(many) or "").startswith("30 characters are new to the model, 765 times in all: '一' 40, ")
+    assert (unknown_line(many) or "").startswith("30 characters are new to the model, 765 in all: '一' 40, ")
     assert (unknown_line(many) or "").count("'") == 2 * 12
     assert " and 18 more; each is read as <unk>" in (unknown_line(many) or "")
     assert unknown_line(corpus_of({}, 10)) is None
     assert "'\\x1b' 1;" in (unknown_line(corpus_of({"\x1b": 1}, 100)) or ""), "controls are escaped"
-    assert "words are new" in (unknown_line(corpus_of({"new": 1}, 100, "word")) or "")
+    assert "1 word is new" in (unknown_line(corpus_of({"new": 1}, 100, "word")) or "")
 
 
 @pytest.mark.parametrize(("unknown", "said"), [(9, False), (10, True)])

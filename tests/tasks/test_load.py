@@ -16,6 +16,7 @@ from forecast_toys import quick, seasonal, table
 from language_toys import start, write_text
 
 import gatework as gw
+from gatework.inspect.activity import watched
 from gatework.tasks.classify import resume_labels, train_labels
 from gatework.tasks.classify_options import Options
 from gatework.tasks.language import resume_text
@@ -212,6 +213,7 @@ def uses_of(loaded: Any, kind: str) -> list[Callable[[], Any]]:
             lambda: loaded.score(text),
             lambda: loaded.surprises(text),
             lambda: loaded.log_probabilities(text),
+            lambda: watched(loaded.network, torch.arange(1, 8), ["h"]),
         ]
     if kind == "series":
         return [loaded.predict]
@@ -239,6 +241,20 @@ def test_what_a_forecaster_goes_on_from_is_what_its_run_says(
     spoil(run / "best.safetensors", name, change)
     with pytest.raises(gw.InputError, match=rf"^[^\n]*best\.safetensors [^\n]*{said}[^\n]*$"):
         gw.load(run)
+
+
+@pytest.mark.parametrize("name", ["learned.linear", "learned.offsets", "learned.factors", "history.y", "state.0"])
+def test_what_a_forecaster_learned_may_overflow_in_one_line(copy: Callable[[str], Path], name: str) -> None:
+    run = copy("series")
+    spoil(run / "best.safetensors", name, lambda tensor: tensor.sign() * (3e38 if name == "state.0" else 1.7e308))
+    try:
+        forecast = gw.load(run).predict()["forecast"]
+    except gw.InputError as error:
+        assert re.fullmatch(
+            "series .*(is nan or inf, as its values, or what was learned of them,|its values) overflow.*", str(error)
+        )
+    else:
+        assert np.isfinite(forecast).all()
 
 
 def test_a_missing_value_in_a_history_is_one(copy: Callable[[str], Path]) -> None:

@@ -28,8 +28,9 @@ from gatework.errors import InputError
 from gatework.tasks.language import Outcome, resume_text, train_text
 from gatework.tasks.language_model import LanguageModel, Shape
 from gatework.tasks.language_run import Batching, Run, Text
-from gatework.tasks.language_tuning import fine_tune_text, unknown_line
+from gatework.tasks.language_tuning import fine_tune_text
 from gatework.tasks.run import first_process, weights_of
+from gatework.tasks.unknown import unknown_line
 from gatework.training import Settings, bits
 
 app = typer.Typer(help="Trains a model and writes it to a run folder.", no_args_is_help=True, rich_markup_mode=None)

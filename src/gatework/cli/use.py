@@ -15,6 +15,7 @@ from gatework.data.vocabulary import UNITS
 from gatework.errors import InputError
 from gatework.tasks import sampling, scoring
 from gatework.tasks.language_run import Run
+from gatework.tasks.unknown import new_to_the_model
 
 RunFolder = Annotated[Path, typer.Argument(help="The folder that gatework train wrote.", metavar="RUN")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
@@ -91,8 +92,11 @@ def score(
         chosen = streams if streams is not None else 1 if condition is not None or len(tokens) <= LONG else STREAMS
         with bar("scoring") as progress:
             result = scoring.score(model, opened.vocabulary, tokens, chosen, name=name, progress=progress)
+        new = new_to_the_model(corpus)
         del corpus, tokens
     print(score_line(result))
+    if new is not None:
+        print(new)
     if documents:
         return
     if opened.vocabulary.conditions and condition is None:

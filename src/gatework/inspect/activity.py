@@ -11,6 +11,7 @@ from gatework.inspect.saturation import Saturation
 from gatework.layers import Recurrent
 from gatework.recording import Trace, record
 from gatework.tasks.language_model import LanguageModel
+from gatework.tasks.overflow import check_answer
 
 STEPS = 512  # between two hand-overs of the state
 Progress = Callable[[str, int, int], None]  # what is done, how much of how much
@@ -59,6 +60,7 @@ def watched(
         part = ids[first : first + STEPS]
         with torch.inference_mode(), record(model.recurrent, *heard.all) as trace:
             logits, state = model.logits(part[:, None], state)
+        check_answer(logits, model)
         following = ids[first + 1 : first + 1 + len(part)]
         log_p.append(-F.cross_entropy(logits[: len(following), 0], following, reduction="none"))
         heard.add(trace)

@@ -11,6 +11,7 @@ import numpy as np
 
 from gatework.data.panel import Panel, Series
 from gatework.data.spacing import Spacing
+from gatework.errors import InputError
 from gatework.tasks.forecast_base import Numbers, average, errors, filled
 from gatework.tasks.forecast_plan import Plan
 from gatework.tasks.forecast_scale import scales
@@ -85,6 +86,8 @@ def prepare(series: Series, plan: Plan, h: int, lags: int, beside: Beside, spaci
     z = filled(v, plan.season)
     base = average(plan.base, z, h)
     begun = ~np.isnan(base).any(1)
+    if not begun.any():
+        raise InputError(f"series {series.id!r}: its values overflow; scale them down")
     warm = max(int(np.flatnonzero(begun)[0]), min(8, len(z) // 4))
     scale, scale_ahead = scales(v, base, plan.season)
     unit = scale[:, None]

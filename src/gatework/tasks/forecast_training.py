@@ -16,6 +16,7 @@ from gatework.tasks.forecast_batches import batch, batch_size, known_of, padded,
 from gatework.tasks.forecast_inputs import LARGEST, Inputs
 from gatework.tasks.forecast_linear import CUTS, Linear, cut, fit_linear
 from gatework.tasks.forecast_model import Ensemble, one_cycle, pinball
+from gatework.training import TrainingError
 
 JUDGES = (0.7,)  # networks that learn from such a share of each series alone, to be judged on what follows
 TRUST = (0.0, 0.25, 0.5, 0.75, 1.0)  # shares of what the network says that are tried
@@ -165,6 +166,8 @@ def learn(
         looked = torch.randperm(len(outputs))[: max(LEAST_ORIGINS, ORIGINS // len(chosen))]
         quantiles = network.quantiles(outputs[looked], None if data.known is None else data.known[looked])
         loss = pinball(quantiles, data.targets[looked], p, data.mask[looked])
+        if not math.isfinite(float(loss.detach())):
+            raise TrainingError(f"the loss is {loss.item()} at step {step + 1}: lower the learning rate of {rate:g}")
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()

@@ -152,7 +152,13 @@ def forecasts(
     for series in panel.series:
         if series.id in number and series.id not in lacking:
             state = tuple(part[:, number[series.id], None] for part in model.states)
-            values = learned_quantiles(model, series, panel.spacing, horizon, state, begun[series.id])
+            with np.errstate(over="ignore", invalid="ignore"):
+                values = learned_quantiles(model, series, panel.spacing, horizon, state, begun[series.id])
+            if not np.isfinite(values).all():
+                raise InputError(
+                    f"series {series.id!r}: its forecast is nan or inf, as its values, or what was learned of them, "
+                    "overflow; scale the values down, or learn anew"
+                )
         else:
             by = answers.get(series.id) or Naive(fitting(series.y, season), "short")
             values = by.quantiles(series.y, horizon, probabilities, unsteady())

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from gatework.cells import Cell
 from gatework.errors import InputError
-from gatework.layers import Recurrent
+from gatework.layers import Recurrent, check
 from gatework.tasks.conditions import Starts, run_documents
 
 
@@ -68,6 +68,8 @@ class LanguageModel(nn.Module):
         for name in ("hidden", "layers", "embedding", "tied"):
             options.pop(name)
         proj_size = options.pop("projection")
+        dropout = check.probability("dropout", shape.dropout)
+        options["dropout"] = dropout if shape.layers > 1 else 0.0  # before the output there is some anyway
         self.recurrent = Recurrent(cell, width, shape.hidden, shape.layers, proj_size=proj_size, **options)
         self.dropout = nn.Dropout(shape.dropout)
         self.output = nn.Linear(self.recurrent.output_size, vocabulary_size)

@@ -14,8 +14,6 @@ from gatework.tasks.language_run import Run
 from gatework.training import Report
 
 ENDS: dict[str, Any] = {"steps": None, "epochs": None, "minutes": None, "evaluate_every": None}
-SHOWN = 12  # unknown characters or words that are named
-MANY = 0.1  # share of unknown tokens from which a remedy is named
 
 
 def fine_tune_text(
@@ -66,20 +64,3 @@ def ends(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that are given, with an end of their own."""
     found = ENDS | dict(settings)
     return found if any(found[name] is not None for name in ("steps", "epochs", "minutes")) else found | {"epochs": 1}
-
-
-def unknown_line(corpus: Corpus) -> str | None:
-    """What of a text its vocabulary has not, how often each, and how that is read; None where it has everything."""
-    found = corpus.unknown.most_common()
-    if not found:
-        return None
-    kind = "characters" if corpus.vocabulary.level == "char" else "words"
-    named = ", ".join(f"{piece!r} {count:,}" for piece, count in found[:SHOWN])
-    more = f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
-    line = (
-        f"{len(found):,} {kind} are new to the model, {corpus.counts.unknown:,} times in all: {named}{more}; "
-        "each is read as <unk>, and never written"
-    )
-    if corpus.counts.unknown < MANY * corpus.counts.tokens:
-        return line
-    return f"{line} (a model that is to know them is trained anew, one of --level byte knows every character)"
