@@ -13,7 +13,8 @@ import numpy as np
 
 from gatework.data.reading import blamed
 from gatework.data.series import Panel
-from gatework.data.spacing import CLOCK, Spacing
+from gatework.data.spacing import Spacing
+from gatework.data.units import CLOCK
 from gatework.errors import InputError
 from gatework.tasks.forecast_backtest import Backtest
 from gatework.tasks.forecast_plot import check_picture, draw

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
-from gatework.data.spacing import Spacing, Times, Whole
+from gatework.data.spacing import Spacing
 from gatework.data.table import Table
+from gatework.data.units import Times, Whole
 from gatework.errors import InputError
 
 MOST_MISSING = 20  # times that may be missing for each that is there
@@ -16,14 +15,16 @@ LEAST_RUN = 4  # gaps in a row, and
 LEAST_SHARE = 0.2  # that share of a series, that make a second spacing
 
 
-def check_grid(table: Table, column: str | None, name: str, times: Times, rows: Whole, spacing: Spacing) -> None:
+def check_grid(
+    table: Table, column: str | None, name: str, times: Times, rows: Whole, spacing: Spacing, freq: str | None = None
+) -> None:
     """Raises InputError where the times of a series do not keep the spacing, but for single gaps.
 
-    times [n] increase; rows [n]: where they stand in the table.
+    times [n] increase; rows [n]: where they stand in the table. freq: what the spacing was named, if it was.
     """
     off = np.flatnonzero(~spacing.on_grid(times[0], times))
     if off.size:
-        raise InputError(two_spacings(table, column, times, rows, spacing, int(off[0])))
+        raise InputError(two_spacings(table, column, times, rows, spacing, int(off[0]), freq))
     gaps = np.diff(spacing.steps(times[0], times))
     if gaps.sum() > MOST_MISSING * len(times) + 1000:
         at = int(gaps.argmax())
@@ -34,14 +35,17 @@ def check_grid(table: Table, column: str | None, name: str, times: Times, rows: 
         )
     begin = second_spacing(gaps)
     if begin is not None:
-        raise InputError(two_spacings(table, column, times, rows, spacing, begin + 1))
+        raise InputError(two_spacings(table, column, times, rows, spacing, begin + 1, freq))
 
 
-def two_spacings(table: Table, column: str | None, times: Times, rows: Whole, spacing: Spacing, at: int) -> str:
+def two_spacings(
+    table: Table, column: str | None, times: Times, rows: Whole, spacing: Spacing, at: int, freq: str | None
+) -> str:
     """What is wrong where the time at an index does not follow the one before."""
+    most = "most times are" if freq is None else f"--freq {freq} says that times are"
     return (
         f"{table.name}, {table.place(rows[at])}: {column} is {spacing.show(times[at])} after "
-        f"{spacing.show(times[at - 1])}, where most times are {spacing}: expected one spacing; give each its own "
+        f"{spacing.show(times[at - 1])}, where {most} {spacing}: expected one spacing; give each its own "
         "table, or a row for every time"
     )
 
@@ -58,22 +62,3 @@ def second_spacing(gaps: npt.NDArray[np.int64]) -> int | None:
         if len(run) >= least and (run.min() == run.max() or run.mean() > 5):
             return int(begin)
     return None
-
-
-def missing_times(spacing: Spacing, names: Sequence[str], series: Sequence[Times]) -> list[str]:
-    """What to say about times that have no row."""
-    missing, told, holed = 0, "", 0
-    for name, times in zip(names, series, strict=True):
-        steps = spacing.steps(times[0], times)
-        gone = int(steps[-1]) + 1 - len(steps)
-        if not gone:
-            continue
-        if not told:
-            at = spacing.at(times[0], steps[int((np.diff(steps) > 1).argmax())] + 1)
-            told = f"{spacing.show(at)}{f' of {name!r}' if len(names) > 1 else ''}"
-        missing, holed = missing + gone, holed + 1
-    if not missing:
-        return []
-    where = f" in {holed:,} of {len(names):,} series" if len(names) > 1 else ""
-    be = "time is" if missing == 1 else "times are"
-    return [f"{missing:,} {be} missing{where}, first {told}: counted as missing values"]

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from gatework.data.spacing import Numbers, Spacing, Times
+from gatework.data.spacing import Spacing
+from gatework.data.units import Numbers, Times
 from gatework.errors import InputError
 
 Kind = Literal["known", "past", "static"]
@@ -61,7 +62,8 @@ class Columns:
 class Series:
     """One series of T values.
 
-    times [T]: datetime64[s] or int64, increasing, without gaps. y [T]: NaN where missing; the last one is there.
+    times [T]: datetime64[s] (or [ms]), in UTC where the panel's spacing has a zone, or int64; increasing, without gaps.
+    y [T]: NaN where missing; the last one is there.
     known [T + future, K]: as far ahead as the table gives them. past [T,P]. static [S]. NaN where missing.
     """
 
@@ -80,7 +82,8 @@ class Series:
 class Panel:
     """Series with one spacing of times and the same columns.
 
-    notes: what was mended while reading, in words. empty: the ids of series that have rows, and no value.
+    notes: what was mended while reading, in words. empty: the ids of series that have rows, and no value. unit: of the
+        dates in the frame that they came from, as in Stamp.
     """
 
     series: tuple[Series, ...]
@@ -88,6 +91,7 @@ class Panel:
     columns: Columns
     notes: tuple[str, ...] = ()
     empty: tuple[str, ...] = ()
+    unit: str = "us"
 
     def __len__(self) -> int:
         return len(self.series)

@@ -2,75 +2,57 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from gatework.data.grid import check_grid, missing_times
+from gatework.data.freq import spacing_of, steps_like
+from gatework.data.grid import check_grid
 from gatework.data.panel import Columns, Panel, Series
-from gatework.data.spacing import Numbers, Spacing, Times, find_spacing
-from gatework.data.table import Table
-from gatework.data.table_reading import read_table
+from gatework.data.remarks import empty_ends, missing_times, missing_values, without_values
+from gatework.data.rows import Rows, in_order, read_rows, same_numbers
+from gatework.data.spacing import Spacing, find_spacing
+from gatework.data.table import Stamp, Table
+from gatework.data.table_reading import AS_IT_IS, Reading, read_table
+from gatework.data.units import Numbers
 from gatework.errors import InputError
 
 __all__ = ["Columns", "Panel", "Series", "Spacing", "read_panel"]
 
 MOST_TEXTS = 100  # that a column of categories may hold
-NAMED = 3  # series that a note lists
-KINDS = ("known", "past", "static")
 DEFAULTS = Columns()
 
 
-@dataclass(frozen=True)
-class Rows:
-    """The rows of a table: the series that each belongs to, its time, its values, and where it stands in the table."""
-
-    series: npt.NDArray[np.int64]
-    times: Times
-    y: Numbers
-    known: Numbers
-    past: Numbers
-    static: Numbers
-    row: npt.NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.row)
-
-    def take(self, which: npt.NDArray[Any]) -> Rows:
-        """Some rows, by index or mask."""
-        return Rows(**{name: values[which] for name, values in vars(self).items()})
-
-    def values(self) -> Numbers:
-        """All numbers of each row: [n, 1 + K + P + S]."""
-        return np.concatenate([self.y[:, None], self.known, self.past, self.static], 1)
-
-
 def read_panel(
-    source: Any, columns: Columns = DEFAULTS, *, spacing: Spacing | None = None, going_on: bool = False
+    source: Any,
+    columns: Columns = DEFAULTS,
+    *,
+    reading: Reading = AS_IT_IS,
+    spacing: Spacing | None = None,
+    going_on: bool = False,
 ) -> Panel:
-    """Reads series from the path of a CSV or Parquet file, or from a frame of pandas, polars or pyarrow.
+    """Reads series from the path of a CSV or Parquet file or a spreadsheet, a frame, a series, an array or a dict.
 
-    spacing: that of the times; found where it is not given.
+    reading: what the table does not say of itself. spacing: that of the times; found where it is not given.
     going_on: the table goes on where another ended: every row is kept, also those after the last value, where y is NaN,
         and y may be missing altogether. Otherwise a series begins with its first value and ends with its last; rows
         after that give the future of the known columns.
 
     Raises InputError for anything that cannot be used; what can be mended is, and stands in the panel's notes.
     """
-    table = read_table(source)
+    table = read_table(source, reading, target=columns.target, id=columns.id or DEFAULTS.id or "")
     columns, notes = resolved(table, columns, spacing, going_on)
-    names, rows = read_rows(table, columns, spacing, notes)
-    rows = in_order(table, columns, names, rows, notes)
-    groups = np.split(np.arange(len(rows)), np.flatnonzero(np.diff(rows.series)) + 1)
+    names, rows, zone = read_rows(table, columns, reading, spacing, notes)
+    rows = in_order(table, columns, names, rows, notes, zone)
+    groups = series_of(rows)
     if spacing is None:
-        spacing = found_spacing(table, columns, rows, groups)
+        spacing = found_spacing(table, columns, groups, reading.freq, zone)
     series, empty = [], list[str]()
-    for group in groups:
-        one = rows.take(group)
+    for one in groups:
         name = names[one.series[0]]
-        check_grid(table, columns.time, name, one.times, one.row, spacing)
+        check_grid(table, columns.time, name, one.times, one.row, spacing, reading.freq)
         check_static(table, columns, name, one)
         if going_on or not np.isnan(one.y).all():
             series.append(filled(name, one, spacing) if going_on else trimmed(filled(name, one, spacing)))
@@ -78,15 +60,23 @@ def read_panel(
             empty.append(name)
     if not series:
         raise InputError(f"the series {empty[0]!r} has no value of {columns.target}: expected some, or leave it out")
-    notes += missing_times(spacing, names, [rows.times[group] for group in groups])
-    notes += [] if going_on else missing_values(columns, [rows.take(group) for group in groups])
+    notes += missing_times(spacing, names, [one.times for one in groups])
+    if not going_on:
+        notes += missing_values(columns, groups) + empty_ends(columns, spacing, groups)
     notes += without_values(columns, empty, len(groups))
-    return Panel(tuple(series), spacing, columns, tuple(notes), tuple(empty))
+    stamp = table.stamps.get(columns.time or "", Stamp())
+    return Panel(tuple(series), spacing, columns, tuple(notes), tuple(empty), stamp.unit)
+
+
+def series_of(rows: Rows) -> list[Rows]:
+    """Rows in order, those of each series together."""
+    edges = [0, *(np.flatnonzero(np.diff(rows.series)) + 1).tolist(), len(rows)]
+    return [rows.take(slice(begin, end)) for begin, end in pairwise(edges)]
 
 
 def resolved(table: Table, columns: Columns, spacing: Spacing | None, going_on: bool) -> tuple[Columns, list[str]]:
     """The columns as the table has them, and what is worth saying about that."""
-    notes: list[str] = []
+    notes = list(table.notes)
     if not (going_on and columns.target not in table.columns):
         table.column(columns.target)
     time, id = columns.time, columns.id
@@ -126,7 +116,7 @@ def texts_among(table: Table, columns: Columns, spacing: Spacing | None) -> list
 
 def found_texts(table: Table, name: str) -> tuple[str, ...]:
     """The texts that a column holds, sorted."""
-    texts = sorted(set(table.texts(name)) - {""})
+    texts = sorted(set(table.words(name).texts) - {""})
     if len(texts) > MOST_TEXTS:
         raise InputError(
             f"column {name!r} of {table.name} holds {len(texts):,} different texts, such as {texts[0]!r}: expected "
@@ -135,103 +125,20 @@ def found_texts(table: Table, name: str) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def read_rows(table: Table, columns: Columns, spacing: Spacing | None, notes: list[str]) -> tuple[list[str], Rows]:
-    """The rows in the order of the table, and the names of the series in the order of their appearance."""
-    ids = [columns.target] * len(table) if columns.id is None else table.texts(columns.id)
-    if "" in ids:
+def found_spacing(table: Table, columns: Columns, groups: list[Rows], freq: str | None, zone: str | None) -> Spacing:
+    """The spacing that was named, or that most times have."""
+    named = None if freq is None else spacing_of(freq, zone)
+    dated = columns.time is not None and groups[0].times.dtype.kind == "M"
+    if columns.time is None:
+        return Spacing("step") if named is None else steps_like(named)
+    found = find_spacing([one.times for one in groups], zone)
+    if named is not None:
+        return named if dated else replace(found or Spacing("step"), like=named.seasons())
+    if found is None:
         raise InputError(
-            f"{table.name}, {table.place(ids.index(''))}: {columns.id} is missing: expected the name of a series"
+            f"{table.name} has one time for each series: expected several, to see how far they are apart, or --freq"
         )
-    names = list(dict.fromkeys(ids))
-    place = {name: index for index, name in enumerate(names)}
-    series = np.array([place[name] for name in ids], np.int64)
-    if columns.time is None:
-        times: Times = counted(series)
-    else:
-        dates = table.times(columns.time, dated=spacing is not None and spacing.unit != "step")
-        times = dates.times
-        notes += [dates.note] if dates.note else []
-    if spacing is not None and (spacing.unit == "step") != (times.dtype.kind == "i"):
-        there, here = ("whole numbers", "dates") if spacing.unit == "step" else ("dates", "whole numbers")
-        raise InputError(f"the times of {table.name} are {here}, where those before were {there}")
-    y = table.numbers(columns.target) if columns.target in table.columns else np.full(len(table), np.nan)
-    known, past, static = (features(table, columns, getattr(columns, kind), notes) for kind in KINDS)
-    return names, Rows(series, times, y, known, past, static, np.arange(len(table)))
-
-
-def counted(series: npt.NDArray[np.int64]) -> Times:
-    """The rows of each series counted from 1: [n]."""
-    order = np.argsort(series, kind="stable")
-    begin = np.flatnonzero(np.diff(series[order], prepend=-1))
-    numbers = np.empty(len(series), np.int64)
-    numbers[order] = np.arange(len(series)) - np.repeat(begin, np.diff([*begin, len(series)])) + 1
-    return numbers
-
-
-def features(table: Table, columns: Columns, names: tuple[str, ...], notes: list[str]) -> Numbers:
-    """Columns as numbers [n,K]: texts as one number for each category, 0 or 1; all 0 where the text is missing."""
-    parts = [np.zeros((len(table), 0))]
-    for name in names:
-        categories = columns.categories.get(name)
-        if categories is None:
-            parts.append(table.numbers(name)[:, None])
-            continue
-        texts = table.texts(name)
-        if new := sorted(set(texts) - {"", *categories}):
-            notes.append(f"{name} {new[0]!r} was not there in training, and counts as none")
-        parts.append(np.array(texts, object)[:, None] == np.array(categories, object)[None])
-    return np.concatenate(parts, 1, dtype=np.float64)
-
-
-def in_order(table: Table, columns: Columns, names: list[str], rows: Rows, notes: list[str]) -> Rows:
-    """The rows series by series and time after time, each time once; says so where they were not."""
-    order = np.lexsort((rows.times, rows.series))
-    by_series = rows.take(np.argsort(rows.series, kind="stable"))
-    same = np.diff(by_series.series) == 0
-    back = np.flatnonzero(same & (by_series.times[1:] < by_series.times[:-1])) + 1
-    if back.size:
-        notes.append(
-            f"the rows were not in the order of time, first at {table.place(by_series.row[back[0]])}: they were sorted"
-        )
-    rows = rows.take(order)
-    again = np.flatnonzero((np.diff(rows.series) == 0) & (rows.times[1:] == rows.times[:-1])) + 1
-    if not again.size:
-        return rows
-    values = rows.values()
-    if (other := again[~same_numbers(values[again], values[again - 1])]).size:
-        raise InputError(doubled(table, columns, names, rows, int(other[0])))
-    notes.append(
-        f"{again.size:,} {'row is' if again.size == 1 else 'rows are'} given twice, first at "
-        f"{table.place(rows.row[again[0]])}: counted once"
-    )
-    return rows.take(np.setdiff1d(np.arange(len(rows)), again))
-
-
-def same_numbers(a: Numbers, b: Numbers) -> npt.NDArray[np.bool_]:
-    """Whether rows of numbers [n,C] are the same, a missing number being like another."""
-    return np.asarray(((a == b) | (np.isnan(a) & np.isnan(b))).all(1))
-
-
-def doubled(table: Table, columns: Columns, names: list[str], rows: Rows, at: int) -> str:
-    """What is wrong where a time comes twice with different values."""
-    now, before = (table.place(rows.row[index]) for index in (at, at - 1))
-    shown = Spacing("day" if rows.times.dtype.kind == "M" else "step").show(rows.times[at])
-    of = "" if columns.id is None else f" of {names[rows.series[at]]!r}"
-    others = [name for name in table.columns if name not in {columns.target, columns.time, columns.id}]
-    remedy = "keep one of them"
-    if columns.id is None and others:
-        remedy += f", or name the column that tells series apart: there are also {', '.join(map(repr, others))}"
-    return f"{table.name}, {now}: the time {shown}{of} is there already, with other values, at {before}: {remedy}"
-
-
-def found_spacing(table: Table, columns: Columns, rows: Rows, groups: list[npt.NDArray[Any]]) -> Spacing:
-    """The spacing that most times have."""
-    if columns.time is None:
-        return Spacing("step")
-    spacing = find_spacing([rows.times[group] for group in groups])
-    if spacing is None:
-        raise InputError(f"{table.name} has one time for each series: expected several, to see how far they are apart")
-    return spacing
+    return found
 
 
 def check_static(table: Table, columns: Columns, name: str, rows: Rows) -> None:
@@ -259,6 +166,8 @@ def filled(name: str, rows: Rows, spacing: Spacing) -> Series:
         whole[steps] = values
         return whole
 
+    if len(rows) == T:
+        return Series(name, rows.times, rows.y, rows.known, rows.past, rows.static[0])
     times = spacing.at(rows.times[0], np.arange(T))
     return Series(name, times, spread(rows.y), spread(rows.known), spread(rows.past), rows.static[0])
 
@@ -271,23 +180,3 @@ def trimmed(series: Series) -> Series:
     return replace(
         series, times=series.times[part], y=series.y[part], known=series.known[first:], past=series.past[part]
     )
-
-
-def missing_values(columns: Columns, rows: list[Rows]) -> list[str]:
-    """What to say about rows between the first and the last value of their series that have none."""
-    there = [places for one in rows if (places := np.flatnonzero(~np.isnan(one.y))).size]
-    total = sum(int(places[-1] - places[0]) + 1 for places in there)
-    missing = total - sum(map(len, there))
-    if not missing:
-        return []
-    return [f"{missing:,} of {total:,} values of {columns.target} are missing: they are left out, not invented"]
-
-
-def without_values(columns: Columns, empty: list[str], total: int) -> list[str]:
-    """What to say about series that have rows, and no value."""
-    if not empty:
-        return []
-    some = ", ".join(map(repr, empty[:NAMED])) + (", ..." if len(empty) > NAMED else "")
-    have = "has" if len(empty) == 1 else "have"
-    which = f"{len(empty):,} of {total:,} series ({some})"
-    return [f"{which} {have} no value of {columns.target}: not forecast until one comes"]

@@ -2,39 +2,66 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gatework.data.dates import EXPECTED, AmbiguousDateError, Dates, NoDateError, compact_dates, read_dates
-from gatework.data.spacing import Numbers, Times
+from gatework.data.dates import (
+    EXPECTED,
+    AmbiguousDateError,
+    Dates,
+    NoDateError,
+    coarsest,
+    epoch_dates,
+    read_dates,
+    whole_dates,
+)
+from gatework.data.numerals import Mark, Numbers, NumeralError, is_missing, is_number, plain_numbers, read_numerals
+from gatework.data.texts import Column, Words, distinct, letters, words
 from gatework.errors import InputError
 
-Column = npt.NDArray[Any]  # float64, int64, datetime64[us], or objects: texts, None where missing
-MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "nat"})
-BOOLEANS = {"true": "1", "false": "0"}
-DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
-THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
+__all__ = ["Column", "Stamp", "Table"]
+
+FINEST = "datetime64[ms]"  # times that are told apart
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """How a frame holds dates: unit "s", "ms", "us", "ns" or "date"; the time zone that its clocks are of, if any."""
+
+    unit: str = "us"
+    zone: str | None = None
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of equal length by name. name: what messages call the table; lines: where its rows stand in the file."""
+    """Columns of equal length by name.
+
+    columns: float64, int64, datetime64[us] (in UTC where they have a zone), or texts as in gatework.data.texts.
+    name: what messages call the table; lines: where its rows stand in the file, which `counts` calls lines, or rows.
+    decimal: the mark before decimals in texts, None to see in each column; points: a lone point is such a mark.
+    stamps: how the frame that was given holds its dates. notes: what was left out while reading, in words.
+    """
 
     name: str
     columns: dict[str, Column]
-    lines: tuple[int, ...] | None = None
+    lines: Sequence[int] | npt.NDArray[np.int64] | None = None
+    counts: str = "line"
+    decimal: Mark | None = None
+    points: bool = True
+    stamps: Mapping[str, Stamp] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
 
     def place(self, row: int) -> str:
         """Where a row is, in words: its line in the file, or its number, from 0 as in a frame."""
-        return f"row {row} (from 0)" if self.lines is None else f"line {self.lines[row]}"
+        return f"row {row} (from 0)" if self.lines is None else f"{self.counts} {self.lines[row]}"
 
     def column(self, name: str) -> Column:
         """A column by name; InputError naming those there are."""
@@ -43,12 +70,15 @@ class Table:
             raise InputError(f"{self.name} has no column {name!r}: the columns there are {there}")
         return self.columns[name]
 
-    def numbers(self, name: str) -> Numbers:
-        """A column as numbers, NaN where missing; InputError at the first text or infinite value."""
+    def numbers(self, name: str, notes: list[str] | None = None) -> Numbers:
+        """A column as numbers, NaN where missing; InputError at the first text or infinite value.
+
+        notes: where what is worth saying about that is added.
+        """
         column = self.column(name)
         if column.dtype.kind == "M":
             raise InputError(f"column {name!r} of {self.name} holds dates: expected numbers")
-        values = column.astype(np.float64) if column.dtype.kind != "O" else self._parsed(name, column)
+        values = self._parsed(name, column, notes) if column.dtype.kind in "OS" else column.astype(np.float64)
         if (infinite := np.flatnonzero(np.isinf(values))).size:
             raise InputError(
                 f"{self.name}, {self.place(infinite[0])}: {name} is infinite: expected finite numbers, nothing where "
@@ -56,124 +86,121 @@ class Table:
             )
         return values
 
-    def _parsed(self, name: str, column: Column) -> Numbers:
+    def _parsed(self, name: str, column: Column, notes: list[str] | None) -> Numbers:
+        values = plain_numbers(column, self.points, self.decimal)
+        if values is not None:
+            return values
+        held = words(column)
         try:
-            return column.astype(np.float64)
-        except (ValueError, TypeError):
-            texts = plain(column)
-        try:
-            return np.array(texts, np.float64)
-        except ValueError:
-            row = next(row for row, text in enumerate(texts) if not is_number(text))
-        comma = " (is its comma a decimal point, or thousands? write it without)" if "," in texts[row] else ""
-        raise InputError(
-            f"{self.name}, {self.place(row)}: {name} is {column[row]!r}{comma}: expected a number, nothing where "
-            "one is missing"
-        )
+            read = read_numerals(held.texts, self.decimal, self.points)
+        except NumeralError as error:
+            row, why = held.first(error.text) or 0, f" ({error.why})" if error.why else ""
+            raise InputError(
+                f"{self.name}, {self.place(row)}: {name} is {error.text!r}{why}: expected a number, nothing where one "
+                "is missing"
+            ) from None
+        if notes is not None and read.note:
+            notes.append(f"{name}: {read.note}")
+        return read.values[held.of]
 
-    def texts(self, name: str) -> list[str]:
+    def words(self, name: str) -> Words:
         """A column as texts, "" where missing; whole numbers without a decimal point."""
         column = self.column(name)
-        if column.dtype.kind == "O":
-            return ["" if text is None else text.strip() for text in column]
+        if column.dtype.kind in "OS":
+            return words(column)
+        values, of = distinct(column)
         if column.dtype.kind == "f":
-            return ["" if np.isnan(number) else f"{number:.15g}" for number in column]
-        return [str(value) for value in column.astype(column.dtype if column.dtype.kind == "i" else "datetime64[s]")]
+            texts = ["" if np.isnan(number) else f"{number:.15g}" for number in values]
+        else:
+            values = values.astype("datetime64[s]") if column.dtype.kind == "M" else values
+            texts = [str(value) for value in values]
+        return Words(texts, of)
+
+    def texts(self, name: str) -> list[str]:
+        """As `words`, the text of each row."""
+        return self.words(name).rows()
 
     def holds_texts(self, name: str) -> bool:
         """Whether a column holds texts rather than numbers, of which a few may be misspelt."""
-        column = self.column(name)
-        if column.dtype.kind != "O":
+        if self.column(name).dtype.kind not in "OS":
             return False
-        given = [text for text in plain(column) if text != "nan"]
-        return sum(map(is_number, given)) * 2 <= len(given) and bool(given)
+        held = self.words(name)
+        counts = np.bincount(held.of, minlength=len(held.texts))
+        given = [
+            (is_number(text), count) for text, count in zip(held.texts, counts, strict=True) if not is_missing(text)
+        ]
+        return bool(given) and sum(count for number, count in given if number) * 2 <= sum(count for _, count in given)
 
     def holds_dates(self, name: str) -> bool:
         """Whether a column holds dates."""
         column = self.column(name)
-        if column.dtype.kind != "O":
+        if column.dtype.kind not in "OS":
             return column.dtype.kind == "M"
         try:
-            return self.holds_texts(name) and bool(len(read_dates(self.texts(name)).times))
+            return self.holds_texts(name) and bool(len(read_dates(column).times))
         except (NoDateError, AmbiguousDateError):
             return False
 
-    def times(self, name: str, dated: bool = False) -> Dates:
+    def times(self, name: str, dated: bool | None = None) -> Dates:
         """A column as dates or whole numbers; InputError at the first that is neither, or is missing.
 
-        dated: that these are dates is known, should they be written as whole numbers.
+        dated: whether whole numbers are dates, such as 202401, or only count; None to see.
         """
         column = self.column(name)
-        empty = np.isnat(column) if column.dtype.kind == "M" else [not text for text in self.texts(name)]
-        if (missing := np.flatnonzero(empty)).size:
-            raise InputError(f"{self.name}, {self.place(missing[0])}: {name} is missing: expected a time in every row")
+        if (row := self._first_missing(name, column)) is not None:
+            raise InputError(f"{self.name}, {self.place(row)}: {name} is missing: expected a time in every row")
         if column.dtype.kind == "M":
-            return self._whole_seconds(name, column)
-        whole = self._whole(name, column)
-        if whole is None:
-            return self._dates(name)
-        return compact_dates(whole, dated) or Dates(whole)
+            return self._stamped(name, column)
+        numbers = whole(column)
+        if numbers is None:
+            return self._dates(name, column)
+        if numbers.dtype.kind == "i":
+            return whole_dates(numbers, dated)
+        if dated is not False and (found := epoch_dates(numbers)) is not None:
+            return found
+        row = int((np.isinf(numbers) | (numbers != np.floor(numbers))).argmax())
+        raise InputError(f"{self.name}, {self.place(row)}: {name} is {numbers[row]}: {EXPECTED}")
 
-    def _whole_seconds(self, name: str, column: Column) -> Dates:
-        times = column.astype("datetime64[s]")
+    def _first_missing(self, name: str, column: Column) -> int | None:
+        if column.dtype.kind in "OS":
+            blank = column.dtype.kind == "O" or (letters(column)[:, 0] <= ord(" ")).any()
+            return self.words(name).first("") if blank else None
+        empty = np.isnat(column) if column.dtype.kind == "M" else np.isnan(column)
+        return int(empty.argmax()) if empty.any() else None
+
+    def _stamped(self, name: str, column: Column) -> Dates:
+        times = column.astype(FINEST)
         if (finer := np.flatnonzero(times != column)).size:
             raise InputError(
-                f"{self.name}, {self.place(finer[0])}: {name} is {column[finer[0]]}: expected whole seconds; for times "
-                "closer than that number the rows 0, 1, 2, ..."
+                f"{self.name}, {self.place(finer[0])}: {name} is {column[finer[0]]}: expected whole milliseconds; for "
+                "times closer than that number the rows 0, 1, 2, ..."
             )
-        return Dates(times)
+        return Dates(coarsest(times), zone=self.stamps[name].zone if name in self.stamps else None)
 
-    def _whole(self, name: str, column: Column) -> Times | None:
-        """A column as whole numbers; None where it is none of numbers."""
-        if column.dtype.kind != "f":
-            with suppress(ValueError, OverflowError):
-                return column.astype(np.int64)
+    def _dates(self, name: str, column: Column) -> Dates:
         try:
-            numbers = column.astype(np.float64)
-        except ValueError:
-            return None
-        if (broken := np.flatnonzero(np.isinf(numbers) | (numbers != np.floor(numbers)))).size:
-            raise InputError(f"{self.name}, {self.place(broken[0])}: {name} is {column[broken[0]]}: {EXPECTED}")
-        return numbers.astype(np.int64)
-
-    def _dates(self, name: str) -> Dates:
-        texts = self.texts(name)
-        try:
-            return read_dates(texts)
+            return read_dates(column)
         except AmbiguousDateError:
+            first = self.words(name).at(0)
             raise InputError(
-                f"{self.name}, {self.place(0)}: {name} is {texts[0]!r}, which day and month may be either way round: "
+                f"{self.name}, {self.place(0)}: {name} is {first!r}, which day and month may be either way round: "
                 "write dates as 2024-01-31"
             ) from None
         except NoDateError as error:
+            texts = self.texts(name)
             numbers = [is_number(text) for text in texts]  # where some are, it is the others that are wrong
             row = numbers.index(False) if any(numbers) and error.like is None else error.index
             remedy = EXPECTED if error.like is None else f"expected a date like {error.like!r}"
             raise InputError(f"{self.name}, {self.place(row)}: {name} is {texts[row]!r}: {remedy}") from None
 
 
-def is_missing(text: str | None) -> bool:
-    """Whether a field holds nothing, as it is or as programs write it: NA, NaN, null, ..."""
-    return text is None or text.strip().lower() in MISSING
-
-
-def is_number(text: str) -> bool:
+def whole(column: Column) -> npt.NDArray[Any] | None:
+    """A column as whole numbers, int64; as float64 where some are none; None where they are no numbers."""
+    if column.dtype.kind != "f":
+        with suppress(ValueError, OverflowError, TypeError):
+            return column.astype(np.int64)
     try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def plain(column: Column) -> list[str]:
-    """Texts as Python writes numbers: "nan" where missing, true and false as 1 and 0, and without the commas of 12,5
-    and 1,234,567 where all that have one leave no doubt of what it means."""
-    texts = ["nan" if is_missing(text) else BOOLEANS.get(text.strip().lower(), text.strip()) for text in column]
-    commas = [text for text in texts if "," in text]
-    if not commas:
-        return texts
-    if all(map(DECIMAL_COMMA.fullmatch, commas)) and not all(map(THOUSANDS.fullmatch, commas)):
-        return [text.replace(",", ".") for text in texts]
-    if all(map(THOUSANDS.fullmatch, commas)) and not all(map(DECIMAL_COMMA.fullmatch, commas)):
-        return [text.replace(",", "") for text in texts]
-    return texts
+        numbers = column.astype(np.float64)
+    except (ValueError, TypeError):
+        return None
+    return numbers if (np.isinf(numbers) | (numbers != np.floor(numbers))).any() else numbers.astype(np.int64)

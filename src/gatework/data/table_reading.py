@@ -1,58 +1,96 @@
-"""CSV and Parquet files, and frames of pandas, polars and pyarrow, to tables."""
+"""CSV and Parquet files, spreadsheets, and frames of pandas, polars and pyarrow, to tables."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
 import narwhals as nw
-import numpy as np
 
-from gatework.data.reading import blamed, sources
-from gatework.data.table import Column, Table
+from gatework.data.csv_reading import csv_table
+from gatework.data.excel import sheet_table
+from gatework.data.files import Stored, check_encoding
+from gatework.data.frames import frame_table
+from gatework.data.freq import spacing_of
+from gatework.data.numerals import Mark
+from gatework.data.reading import sources
+from gatework.data.table import Table
+from gatework.data.zones import named
 from gatework.errors import InputError
 
-DELIMITERS = ",;\t|"
-PARQUET = b"PAR1"
 BACKENDS: tuple[Literal["polars", "pyarrow", "pandas"], ...] = ("polars", "pyarrow", "pandas")
 
 
-def read_table(source: Any) -> Table:
-    """Reads a table: the path of a CSV or Parquet file, "-" for standard input, or a frame that narwhals knows.
+@dataclass(frozen=True)
+class Reading:
+    """What a table does not say of itself; every field is a JSON value, None to see in the table.
 
-    CSV: UTF-8, a first line of names, fields separated by the one of , ; tab | that this line has most of.
+    encoding: of a CSV file's characters, such as latin-1; by default UTF-8, or what its byte order mark says.
+    decimal: the mark before decimals, "." or ",". sheet: of a spreadsheet, by name.
+    freq: the spacing of times, such as D, MS or 15min. zone: the time zone of times that name none, such as
+        Europe/Berlin; times that have one are told in this one.
+    """
+
+    encoding: str | None = None
+    decimal: Mark | None = None
+    sheet: str | None = None
+    freq: str | None = None
+    zone: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.encoding is not None:
+            check_encoding(self.encoding)
+        if self.decimal not in (None, ".", ","):
+            raise InputError(f'decimal is {self.decimal!r}: expected "." or ",", the mark before decimals')
+        if self.freq is not None:
+            spacing_of(self.freq)
+        if self.zone is not None:
+            object.__setattr__(self, "zone", named(self.zone))
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as a dict for json."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Reading:
+        """What `to_json` gave."""
+        return cls(**values)
+
+
+AS_IT_IS = Reading()
+
+
+def read_table(source: Any, reading: Reading = AS_IT_IS, *, target: str = "y", id: str = "unique_id") -> Table:
+    """Reads a table: the path of a file, "-" for standard input, or a frame that narwhals knows, or what is like one.
+
+    A file is CSV (a first line of names, fields separated by the one of , ; tab | that this line has most of), as it
+    is or packed by gzip or zip, or Parquet, or a spreadsheet. target, id: the columns of a series or an array.
     Raises InputError for what cannot be read, naming the line.
     """
-    table = file_table(source) if isinstance(source, str | Path) else frame_table(source, "the table")
+    if isinstance(source, str | Path):
+        table = file_table(source, reading)
+    else:
+        table = frame_table(source, "the table", target, id)
     if not len(table):
         raise InputError(f"{table.name} has no rows: expected a line of names and a row for each time")
-    return table
+    return replace(table, decimal=reading.decimal)
 
 
-def file_table(path: str | Path) -> Table:
-    """Reads a CSV or a Parquet file."""
+def file_table(path: str | Path, reading: Reading) -> Table:
+    """Reads a CSV or a Parquet file, or a spreadsheet."""
     if Path(path).is_dir():
         raise InputError(f"{path} is a folder: name one file, CSV or Parquet")
     with sources(path) as (source,):
-        with blamed("read", source.name):
-            data = source.path.read_bytes()
-        if data.startswith(PARQUET) or source.path.suffix == ".parquet":
-            return frame_table(read_parquet(source.path, source.name), source.name)
-        if data.startswith(b"PK"):
-            raise InputError(f"{source.name} is a spreadsheet or an archive: save it as CSV first")
-        try:
-            return csv_table(data.decode("utf-8-sig"), source.name)
-        except UnicodeDecodeError as error:
-            shown = data[error.start : error.end].hex(" ")
-            raise InputError(
-                f"{source.name} is not UTF-8: bytes {shown} at offset {error.start}: save it as CSV in UTF-8, or as "
-                "Parquet"
-            ) from None
+        stored = Stored(source.path, source.name)
+        match stored.kind:
+            case "parquet":
+                return frame_table(read_parquet(source.path, source.name), source.name)
+            case "spreadsheet":
+                return sheet_table(source.path, source.name, reading.sheet)
+        return csv_table(stored.lines(reading.encoding), source.name)
 
 
 def read_parquet(path: Path, name: str) -> nw.DataFrame[Any]:
@@ -68,87 +106,3 @@ def read_parquet(path: Path, name: str) -> nw.DataFrame[Any]:
         if isinstance(error, KeyboardInterrupt):
             raise
         raise InputError(f"{name} is a damaged Parquet file: {' '.join(str(error).split())[:200]}") from error
-
-
-def csv_table(text: str, name: str) -> Table:
-    """The columns of a CSV text, all as texts: what they mean is decided where they are used."""
-    header = text.lstrip().partition("\n")[0]
-    delimiter = max(DELIMITERS, key=header.count)
-    lines: list[int] = []
-    rows: list[list[str]] = []
-    with damage_named(name):
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        names = [field.strip() for field in next(filter(any, reader), [])]
-        for row in reader:
-            if any(row):
-                check_width(name, reader.line_num, row, names)
-                rows.append(row)
-                lines.append(reader.line_num)
-    check_names(name, names)
-    columns = list(zip(*rows, strict=True)) or [()] * len(names)
-    return Table(name, {key: objects(fields) for key, fields in zip(names, columns, strict=True)}, tuple(lines))
-
-
-@contextmanager
-def damage_named(name: str) -> Iterator[None]:
-    try:
-        yield
-    except csv.Error as error:
-        raise InputError(f"{name} is no CSV file: {error}") from None
-
-
-def check_width(name: str, line: int, row: Sequence[str], names: Sequence[str]) -> None:
-    """Raises InputError unless a row has a field for each name."""
-    if len(row) != len(names):
-        raise InputError(
-            f"{name}, line {line}: {len(row)} fields where the first line names {len(names)}: expected as many"
-        )
-
-
-def check_names(table: str, names: Sequence[str]) -> None:
-    """Raises InputError for columns without a name, or of the same name."""
-    if not any(names):
-        raise InputError(f"{table} is empty: expected a line of names and a row for each time")
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise InputError(f"{table} has two columns {twice[0]!r}: give each a name of its own")
-
-
-def frame_table(source: Any, name: str) -> Table:
-    """The columns of a frame of pandas, polars, pyarrow or anything else that narwhals knows."""
-    try:
-        frame = nw.from_native(source)
-    except TypeError:
-        raise InputError(
-            f"a table is {type(source).__name__}: expected a path, or a frame of pandas, polars or pyarrow"
-        ) from None
-    if isinstance(frame, nw.LazyFrame):
-        frame = frame.collect()
-    if not isinstance(frame, nw.DataFrame):
-        raise InputError(f"a table is {type(source).__name__}: expected a frame with columns")
-    columns = {str(key): numpy_column(frame[key]) for key in frame.columns}
-    index: Any = nw.maybe_get_index(frame)  # pandas keeps the dates of a series there
-    if getattr(index, "dtype", np.dtype(object)).kind == "M" and (index.name or "ds") not in columns:
-        columns[str(index.name or "ds")] = index.to_numpy().astype("datetime64[us]")
-    return Table(name, columns)
-
-
-def numpy_column(series: nw.Series[Any]) -> Column:
-    """A column as float64, int64, datetime64[us] or objects."""
-    dtype = series.dtype
-    if dtype.is_integer() and not series.is_null().any():
-        return np.asarray(series.cast(nw.Int64).to_numpy(), np.int64)
-    if dtype.is_numeric() or dtype == nw.Boolean:
-        return np.asarray(series.cast(nw.Float64).to_numpy(), np.float64)
-    if isinstance(dtype, nw.Datetime) and dtype.time_zone is not None:
-        series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    if isinstance(dtype, nw.Datetime | nw.Date):
-        return np.asarray(series.cast(nw.Datetime("us")).to_numpy(), "datetime64[us]")
-    missing = series.is_null().to_list()
-    return objects([None if gone else str(value) for gone, value in zip(missing, series.to_list(), strict=True)])
-
-
-def objects(values: Sequence[str | None]) -> Column:
-    """Texts as an array of objects."""
-    column = np.empty(len(values), object)
-    column[:] = values
-    return column
