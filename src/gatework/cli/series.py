@@ -1,13 +1,14 @@
 """`gatework train series`, `gatework forecast`, `gatework backtest`: from a table to what comes next."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from gatework.cli.progress import bar
-from gatework.cli.series_options import with_choices
+from gatework.cli.series_options import Decimal, Encoding, Sheet, with_choices
 from gatework.cli.series_output import Files, forecast_lines, score_lines
 from gatework.cli.use import RunFolder
 from gatework.data.series import Panel, read_panel
@@ -23,7 +24,10 @@ LEVELS = "80,95"  # percent
 NAIVE = "seasonal naive"
 
 Table = Annotated[
-    str, typer.Argument(help="CSV or Parquet, a row for each time; - for standard input.", metavar="FILE")
+    str,
+    typer.Argument(
+        help="CSV, Parquet or a spreadsheet, a row for each time, packed or not; - for standard input.", metavar="FILE"
+    ),
 ]
 Chosen = dict[str, Any]  # arguments of Forecaster, from the options that commands share
 
@@ -42,7 +46,7 @@ def train(
     """
     check_free(out, overwrite, resumable=False)
     forecaster = Forecaster(**chosen, levels=numbers("--levels", levels))
-    panel = read_panel(file, forecaster.columns)
+    panel = read_panel(file, forecaster.columns, reading=forecaster.reading)
     say(panel.describe(), *panel.notes)
     with bar("training") as forecaster.report:
         forecaster.fit_panel(panel)
@@ -68,6 +72,9 @@ def forecast(
     picture: Annotated[
         Path | None, typer.Option(help="The picture to write, .png or .svg.  [default: beside the CSV]")
     ] = None,
+    encoding: Encoding = None,
+    decimal: Decimal = None,
+    sheet: Sheet = None,
 ) -> None:
     """Forecasts with a trained run: prints a table, writes a CSV and a picture (pip install 'gatework[plot]').
 
@@ -77,8 +84,12 @@ def forecast(
     forecaster = load(run)
     shown = levels_of(forecaster, levels)
     panel = forecaster.fitted.panel
+    known = forecaster.reading
+    reading = replace(
+        known, encoding=encoding or known.encoding, decimal=decimal or known.decimal, sheet=sheet or known.sheet
+    )
     if file is not None:
-        before, panel = panel, merged(panel, going_on(file, panel))
+        before, panel = panel, merged(panel, going_on(file, panel, reading))
         say(*panel.notes[len(before.notes) :], told(before, panel))
     made = forecaster.forecasts_of(panel)
     exceptions = forecaster.notes[len(panel.notes) : -len(forecaster.fitted.choices())]
@@ -102,7 +113,7 @@ def backtest(
     Each window is forecast from what came before it alone. ETS and ARIMA are compared where statsforecast is installed.
     """
     forecaster = Forecaster(**chosen)
-    panel = read_panel(file, forecaster.columns)
+    panel = read_panel(file, forecaster.columns, reading=forecaster.reading)
     say(panel.describe(), *panel.notes)
     with bar("windows") as report:
         beside = {NAIVE: seasonal_naive} if naive_only else None

@@ -14,6 +14,13 @@ from gatework.errors import InputError
 from gatework.tasks.forecast_training import Options
 
 Columns = list[str] | None
+Encoding = Annotated[
+    str | None, typer.Option(help="Of a CSV file: latin-1, cp1252, ...  [default: UTF-8, or what its mark says]")
+]
+Decimal = Annotated[
+    Literal[".", ","] | None, typer.Option(help="The mark before decimals.  [default: what each column shows]")
+]
+Sheet = Annotated[str | None, typer.Option(help="Of a spreadsheet.  [default: the first that holds anything]")]
 
 
 def choices(
@@ -35,6 +42,15 @@ def choices(
     ] = None,
     past: Annotated[Columns, typer.Option(help="Columns known up to now only.", metavar="A,B")] = None,
     static: Annotated[Columns, typer.Option(help="Columns with one value for each series.", metavar="A,B")] = None,
+    freq: Annotated[
+        str | None, typer.Option(help="The spacing of times: D, MS, 15min, ...  [default: what they show]")
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option(help="The time zone of times that name none: Europe/Berlin.", metavar="ZONE")
+    ] = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
     season: Annotated[
         str, typer.Option(help="Its length in steps, 1 for none, or auto: found in the series.")
     ] = "auto",
@@ -68,6 +84,11 @@ def choices(
         "known": split(known),
         "past": split(past),
         "static": split(static),
+        "freq": freq,
+        "zone": zone,
+        "decimal": decimal,
+        "encoding": encoding,
+        "sheet": sheet,
         "members": members,
         "hidden": hidden,
         "dropout": dropout,

@@ -14,7 +14,8 @@ import numpy as np
 from gatework.data.reading import blamed
 from gatework.data.series import Panel
 from gatework.data.spacing import Spacing
-from gatework.data.units import CLOCK
+from gatework.data.units import CLOCK, moment
+from gatework.data.zones import offset_of
 from gatework.errors import InputError
 from gatework.tasks.forecast_backtest import Backtest
 from gatework.tasks.forecast_plot import check_picture, draw
@@ -61,7 +62,9 @@ class Files:
         if self.picture is None:
             return [self.table]
         picture = io.BytesIO()
-        draw(panel.series, forecasts, levels).savefig(picture, format=self.picture.suffix.removeprefix("."))
+        draw(panel.series, forecasts, levels, panel.spacing).savefig(
+            picture, format=self.picture.suffix.removeprefix(".")
+        )
         with blamed("write", self.picture):
             write_atomically(self.picture, picture.getvalue())
         return [self.table, self.picture]
@@ -81,8 +84,12 @@ def csv_of(panel: Panel, forecasts: Sequence[Forecast], levels: Sequence[float])
 
 
 def dated(time: np.generic, spacing: Spacing) -> str:
-    """A time as CSV files have it: 2024-01-31, or 2024-01-31 13:00:00."""
-    written = str(time).replace("T", " ")
+    """A time as CSV files have it: 2024-01-31, 2024-01-31 13:00:00, or 2024-01-31 13:00:00+01:00."""
+    if spacing.unit == "step":
+        return str(time)
+    written = str(spacing.local(moment(time))).replace("T", " ")
+    if spacing.zone is not None:
+        return written + offset_of(time, spacing.zone)
     return written if spacing.unit in CLOCK else written.removesuffix(" 00:00:00")
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from gatework.cells import Cell
 from gatework.data.panel import Columns, Panel
 from gatework.data.series import read_panel
+from gatework.data.table_reading import Reading
 from gatework.errors import InputError
 from gatework.layers import check
 from gatework.tasks import forecast_checks as checks
@@ -41,6 +42,10 @@ class Forecaster(Parameters):
     horizon h: steps to forecast. cell: a name of `gw.cells`, a `gw.Cell` or equations.
     season: its length in steps, 1 for none, or "auto": those of the calendar and of the autocorrelation are tried.
     levels: bands, in percent: 80, or (80, 95).
+    freq: the spacing of times, such as D, MS or 15min, where the table does not show it; without times, the seasons
+        that are usual for it are tried. zone: the time zone of times that name none, such as Europe/Berlin.
+    decimal, encoding, sheet: of a file: the mark before decimals where "." and "," leave a doubt, how its characters
+        are written where that is not UTF-8, the name of a spreadsheet's sheet.
     target, time, id: the columns of the values, their times and the series they belong to; a table without the last two
         is one series whose rows are counted. known, past, static: columns known in the future as well, in the past
         alone, and fixed for each series; numbers or texts; one name or several.
@@ -75,6 +80,11 @@ class Forecaster(Parameters):
         known: str | Sequence[str] = (),
         past: str | Sequence[str] = (),
         static: str | Sequence[str] = (),
+        freq: str | None = None,
+        zone: str | None = None,
+        decimal: Literal[".", ","] | None = None,
+        encoding: str | None = None,
+        sheet: str | None = None,
         strict: bool = False,
         members: int = 3,
         hidden: int = 16,
@@ -98,6 +108,7 @@ class Forecaster(Parameters):
             names("past", past),
             names("static", static),
         )
+        self.reading = Reading(encoding, decimal, sheet, freq, zone)
         self.options = Options(
             check.cell(cell),
             whole("hidden", hidden, least=1),
@@ -125,15 +136,17 @@ class Forecaster(Parameters):
         return tuple(sorted(borders | set(DECILES)))
 
     def fit(self, df: Any, y: None = None) -> Self:
-        """Learns from a table: a frame of pandas, polars or pyarrow, or the path of a CSV or Parquet file.
+        """Learns from a table: a frame of pandas, polars or pyarrow, or the path of a CSV file, Parquet or a spreadsheet.
 
+        One series may also be a series of pandas or polars or an array [T], several an array [T,k]; columns may be a
+        dict, rows a list of dicts.
         y: nothing, as the target is a column of the table; scikit-learn's tools give it.
         Raises InputError for a table that cannot be used, where all series are constant or too short, and with `strict`
         where one is.
         """
         if y is not None:
             raise InputError(f"fit was given y; expected the target as the column {self.columns.target!r} of the table")
-        return self.fit_panel(read_panel(df, self.columns), kind_of(df))
+        return self.fit_panel(read_panel(df, self.columns, reading=self.reading), kind_of(df))
 
     def fit_panel(self, panel: Panel, kind: str | None = None) -> Self:
         """Learns from series that were read; kind: of the frames to return."""
@@ -177,17 +190,17 @@ class Forecaster(Parameters):
         Raises InputError for unknown series, and where known columns lack a step of the horizon.
         """
         kind = (None if df is None else kind_of(df)) or self.fitted.kind
-        return table(self.forecasts(df), self.fitted.panel.columns, self.levels, kind)
+        return table(self.forecasts(df), self.fitted.panel, self.levels, kind)
 
     def plot(self, df: Any = None) -> Any:
         """A matplotlib figure of the end of each history, the median forecast and its bands; df as in `predict`."""
         panel = self.gone_on(df)
-        return draw(panel.series, self.forecasts_of(panel), self.levels)
+        return draw(panel.series, self.forecasts_of(panel), self.levels, panel.spacing)
 
     def gone_on(self, df: Any = None) -> Panel:
         """The series of `fit` with the rows of a table that come after them."""
         panel = self.fitted.panel
-        return panel if df is None else merged(panel, going_on(df, panel))
+        return panel if df is None else merged(panel, going_on(df, panel, self.reading))
 
     def forecasts(self, df: Any = None) -> list[Forecast]:
         """As `predict`, a Forecast for each series."""
@@ -207,7 +220,7 @@ class Forecaster(Parameters):
         loss, the coverage of the 80 % band (gatework.tasks.forecast_metrics), and seconds for each series. Series that
         are too short for it are left out; `notes` names them, and says what the last window chose.
         """
-        done = backtest(self, read_panel(df, self.columns), windows)
+        done = backtest(self, read_panel(df, self.columns, reading=self.reading), windows)
         self.said, found = done.told(), done.means()
         columns = {name: np.array([row[name] for row in found]) for name in found[0]}
         return frame(columns, kind_of(df) or installed_kind())

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from gatework.data.panel import Panel, Series
-from gatework.data.series import NAMED
+from gatework.data.remarks import NAMED
 from gatework.tasks.forecast_base import Base, Numbers, filled
 from gatework.tasks.forecast_checks import constant, enough
 from gatework.tasks.forecast_plan import Plan, base_from_json, never_negative

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gatework.data.panel import Series
+from gatework.data.spacing import Spacing
 from gatework.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,8 +37,13 @@ def check_picture(path: Path) -> None:
         raise InputError(f"{path}: expected a picture's name ending in .{', .'.join(sorted(known))}")
 
 
-def draw(histories: Sequence[Series], forecasts: Sequence[Forecast], levels: Sequence[float]) -> Any:
-    """A matplotlib figure of the first six series: the end of each history, the median, and a band for each level."""
+def draw(
+    histories: Sequence[Series], forecasts: Sequence[Forecast], levels: Sequence[float], spacing: Spacing | None = None
+) -> Any:
+    """A matplotlib figure of the first six series: the end of each history, the median, and a band for each level.
+
+    spacing: that whose clocks the axis of time shows, where the times have a zone.
+    """
     shown = list(zip(histories, forecasts, strict=True))[:MOST]
     columns = 1 if len(shown) == 1 else 2
     rows = -(-len(shown) // columns)
@@ -45,7 +51,7 @@ def draw(histories: Sequence[Series], forecasts: Sequence[Forecast], levels: Seq
     figure = matplotlib("figure").Figure(figsize=size, dpi=120, layout="constrained")
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axis, (series, forecast) in zip(axes, shown, strict=False):
-        draw_one(axis, series, forecast, sorted(levels))
+        draw_one(axis, series, forecast, sorted(levels), spacing or Spacing("day"))
     for axis in axes[len(shown) :]:
         axis.remove()
     handles, names = figure.axes[0].get_legend_handles_labels()
@@ -55,11 +61,11 @@ def draw(histories: Sequence[Series], forecasts: Sequence[Forecast], levels: Seq
     return figure
 
 
-def draw_one(axis: Any, series: Series, forecast: Forecast, levels: Sequence[float]) -> None:
+def draw_one(axis: Any, series: Series, forecast: Forecast, levels: Sequence[float], spacing: Spacing) -> None:
     """One series: the median and the bands go on from the last value."""
     kept = max(LEAST_HISTORY, HORIZONS * len(forecast.times))
-    past, y = series.times[-kept:], series.y[-kept:]
-    times = np.concatenate([past[-1:], forecast.times])
+    past, y = spacing.local(series.times[-kept:]), series.y[-kept:]
+    times = np.concatenate([past[-1:], spacing.local(forecast.times)])
 
     def joined(values: Any) -> Any:
         return np.concatenate([y[-1:], values])

@@ -48,6 +48,8 @@ def save(forecaster: "Forecaster", out: Path, *, overwrite: bool = False) -> Non
             options={**asdict(forecaster.options), "cell": cell_to_json(forecaster.options.cell)},
             columns=model.panel.columns.to_json(),
             spacing=asdict(model.panel.spacing),
+            reading=forecaster.reading.to_json(),
+            dates={"unit": model.panel.unit, "resolution": resolution(model.panel)},
             notes=list(model.panel.notes),
             kind=model.kind,
             lags=model.lags,
@@ -82,6 +84,12 @@ def histories(panel: Panel) -> dict[str, Tensor]:
     return {f"history.{name}": torch.from_numpy(np.ascontiguousarray(values)) for name, values in held.items()}
 
 
+def resolution(panel: Panel) -> str:
+    """What times count: "s" or "ms" since 1970, or "step"."""
+    times = panel.series[0].times
+    return str(np.datetime_data(times.dtype)[0]) if times.dtype.kind == "M" else "step"
+
+
 def load(path: Path) -> "Forecaster":
     """Reads what `save` wrote; raises InputError, naming the file, where it is damaged or another task's."""
     from gatework.tasks.forecast import Forecaster  # noqa: PLC0415  # each knows the other
@@ -94,7 +102,7 @@ def load(path: Path) -> "Forecaster":
         cell: Cell = options["cell"]
         named = cell.name if cells.get(cell.name) == cell else cell
         shared = {name: options[name] for name in TRAINED} | {"cell": named}
-        roles = {name: getattr(columns, name) for name in ROLES}
+        roles = {name: getattr(columns, name) for name in ROLES} | values.get("reading", {})
         forecaster = Forecaster(
             values["horizon"], season=values["season"], levels=tuple(values["levels"]), **roles, **shared
         )
@@ -112,12 +120,15 @@ def model(values: dict[str, Any], checkpoint: Checkpoint, forecaster: "Forecaste
     """What was learned, put together again."""
     names = [each["id"] for each in values["series"]]
     check_history(checkpoint, len(names), forecaster.columns)
+    counted = values["spacing"]["unit"] == "step"
+    dates = values.get("dates", {"unit": "us", "resolution": "step" if counted else "s"})
     panel = Panel(
-        tuple(series(names, checkpoint.part("history"), values["spacing"]["unit"])),
+        tuple(series(names, checkpoint.part("history"), dates["resolution"])),
         Spacing(**values["spacing"]),
         forecaster.columns,
         tuple(values["notes"]),
         tuple(values.get("empty", ())),
+        dates["unit"],
     )
     plans = {each["id"]: Plan.from_json(each["plan"]) for each in values["series"] if "naive" not in each}
     answered = {each["id"]: Naive.from_json(each["naive"]) for each in values["series"] if "naive" in each}
@@ -135,10 +146,10 @@ def model(values: dict[str, Any], checkpoint: Checkpoint, forecaster: "Forecaste
     return Model(panel, plans, answered, beside, values["lags"], fitted, state, values["kind"])
 
 
-def series(names: Sequence[str], held: Mapping[str, Tensor], unit: str) -> Iterator[Series]:
+def series(names: Sequence[str], held: Mapping[str, Tensor], resolution: str) -> Iterator[Series]:
     """The histories that `histories` laid one after another."""
     arrays = {name: tensor.numpy() for name, tensor in held.items()}
-    times = arrays["times"] if unit == "step" else arrays["times"].astype("datetime64[s]")
+    times = arrays["times"] if resolution == "step" else arrays["times"].astype(f"datetime64[{resolution}]")
     end, end_known = 0, 0
     for name, (T, known), static in zip(names, arrays["lengths"].tolist(), arrays["static"], strict=True):
         rows, end, ahead, end_known = (
