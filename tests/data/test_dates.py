@@ -1,9 +1,22 @@
 """Dates as people write them."""
 
+from datetime import datetime
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gatework.data.dates import AmbiguousDateError, NoDateError, compact_dates, read_dates
+from gatework.data.dates import AmbiguousDateError, NoDateError, compact_dates, read_dates, whole_dates
+
+FORMS = {  # that leave no doubt which is the day
+    "iso": "%Y-%m-%d %H:%M:%S",
+    "parts": "%Y-%m-%dT%H:%M:%S.000",
+    "halves": "%Y-%m-%d %I:%M:%S %p",
+    "dots": "%d.%m.%Y %H:%M",
+    "words": "%d %B %Y %I:%M %p",
+    "short": "%b %d, %Y",
+}
 
 READ = [
     (["2024-01-31", "2024-02-01"], ["2024-01-31", "2024-02-01"]),
@@ -22,12 +35,25 @@ READ = [
     (["Q1 2024", "Q2 2024"], ["2024-01-01", "2024-04-01"]),
     (["2024-W01", "2024-W02"], ["2024-01-01", "2024-01-08"]),
     (["2024M01", "2024M02"], ["2024-01-01", "2024-02-01"]),
+    (["2024-01-31 12:00 AM", "2024-01-31 1:30 PM"], ["2024-01-31T00", "2024-01-31T13:30"]),
+    (["1/30/2024 1:05:00 pm", "1/31/2024 12:05:00 a.m."], ["2024-01-30T13:05", "2024-01-31T00:05"]),
+    (["31.1.2024 1PM", "1.2.2024 2PM"], ["2024-01-31T13", "2024-02-01T14"]),
+    (["31 Jan 2024 13:00", "1 Feb 2024"], ["2024-01-31T13", "2024-02-01"]),
+    (["Jan-18", "Feb-18"], ["2018-01-01", "2018-02-01"]),
+    (["31-Dec-99", "01-Jan-00"], ["1999-12-31", "2000-01-01"]),
+    (["2024-01-31T13:00:00.000", "2024-01-31T14:00:00.000"], ["2024-01-31T13", "2024-01-31T14"]),
+    (["2024-01-31 13:00:00.250", "2024-01-31 13:00:00.500"], ["2024-01-31T13:00:00.250", "2024-01-31T13:00:00.500"]),
+    (["31.01.2024 13:00:00,5", "31.01.2024 13:00:01"], ["2024-01-31T13:00:00.500", "2024-01-31T13:00:01"]),
+    (["2024-01-31 13:00 +0100", "2024-01-31 14:00 +0100"], ["2024-01-31T12", "2024-01-31T13"]),
+    (["2024-01-31 13:00 UTC", "2024-01-31 14:00 UTC"], ["2024-01-31T13", "2024-01-31T14"]),
+    (["2024-01-31 13:00:00-03:30", "2024-01-31 14:00:00-03:30"], ["2024-01-31T16:30", "2024-01-31T17:30"]),
+    (["Wed, 31 Jan 2024", "Thu, 01 Feb 2024"], ["2024-01-31", "2024-02-01"]),
 ]
 
 
 @pytest.mark.parametrize(("texts", "meant"), READ, ids=[texts[0] for texts, _ in READ])
 def test_dates_are_read(texts: list[str], meant: list[str]) -> None:
-    assert (read_dates(texts).times == np.array(meant, "datetime64[s]")).all()
+    assert (read_dates(texts).times == np.array(meant, "datetime64[ms]")).all()
 
 
 def test_day_and_month_are_told_apart_by_what_follows_evenly() -> None:
@@ -80,3 +106,43 @@ def test_a_single_number_is_a_date_where_one_is_expected() -> None:
     expected = compact_dates(np.array([202401]), expected=True)
     assert expected is not None
     assert expected.times[0] == np.datetime64("2024-01")
+
+
+EPOCHS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+
+
+@pytest.mark.parametrize("unit", EPOCHS)
+def test_numbers_that_count_from_1970_are_dates(unit: str) -> None:
+    found = whole_dates((1_706_659_200 + 3600 * np.arange(3)) * EPOCHS[unit])
+    assert (found.times == np.datetime64("2024-01-31T00", "s") + 3600 * np.arange(3)).all()
+    assert (found.zone, found.note.endswith(f"are read as {unit} since 1970")) == ("UTC", True)
+
+
+def test_whole_numbers_that_count_stay_where_they_are_known_to() -> None:
+    numbers = 1_706_659_200 + np.arange(3)
+    assert (whole_dates(numbers, dated=False).times == numbers).all()
+
+
+def test_hours_in_one_number() -> None:
+    found = whole_dates(np.array([2024013123, 2024020100]))
+    assert (found.times == np.array(["2024-01-31T23", "2024-02-01T00"], "datetime64[s]")).all()
+
+
+def test_a_year_of_two_digits_is_told() -> None:
+    assert read_dates(["Jan-18", "Feb-18"]).note == "dates such as Jan-18 are read as 2018-01-01"
+
+
+@given(st.lists(st.datetimes(datetime(1900, 1, 1), datetime(2199, 1, 1)), min_size=1), st.sampled_from(sorted(FORMS)))
+def test_dates_written_in_a_form_are_read_back(dates: list[datetime], form: str) -> None:
+    written = [date.strftime(FORMS[form]) for date in dates]
+    meant = [datetime.strptime(text, FORMS[form]) for text in written]
+    assert (read_dates(written).times == np.array(meant, "datetime64[ms]")).all()
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [["2024-01-31 13:00 PM"], ["2024-01-31 0:30 AM"], ["2024-01-31 25:00"], ["2024-01-01T00:00Z", "2024-01-02T00:00"]],
+)
+def test_clocks_that_are_none(texts: list[str]) -> None:
+    with pytest.raises(NoDateError):
+        read_dates(texts)

@@ -17,6 +17,10 @@ def days(first: str, count: int) -> np.ndarray:
 
 
 WEEKDAYS = days("2024-01-01", 60)[np.is_busday(days("2024-01-01", 60).astype("datetime64[D]"))]
+WEEK_OF = {
+    week: days("2024-01-01", 60)[np.is_busday(days("2024-01-01", 60).astype("datetime64[D]"), weekmask=week)]
+    for week in ("1111110", "1111001", "1010100")
+}
 FOUND = {
     "monthly": (dates("2024-01", "2024-02", "2024-03"), Spacing("month"), dates("2024-04", "2024-05")),
     "with a gap": (dates("2024-01", "2024-02", "2024-03", "2024-07"), Spacing("month"), dates("2024-08", "2024-09")),
@@ -30,6 +34,14 @@ FOUND = {
     "four weeks": (dates("2024-01-01", "2024-01-29"), Spacing("week", 4), dates("2024-02-26")),
     "daily": (days("2024-02-20", 9), Spacing("day"), dates("2024-02-29", "2024-03-01")),
     "working days": (WEEKDAYS, Spacing("weekday"), dates("2024-03-01", "2024-03-04")),
+    "Monday to Saturday": (WEEK_OF["1111110"], Spacing("weekday", week="1111110"), dates("2024-03-01", "2024-03-02")),
+    "Sunday to Thursday": (WEEK_OF["1111001"], Spacing("weekday", week="1111001"), dates("2024-03-03", "2024-03-04")),
+    "three days a week": (WEEK_OF["1010100"], Spacing("weekday", week="1010100"), dates("2024-03-01", "2024-03-04")),
+    "milliseconds": (
+        np.array(["2024-01-01T22:00:00.000", "2024-01-01T22:00:00.250"], "datetime64[ms]"),
+        Spacing("millisecond", 250),
+        np.array(["2024-01-01T22:00:00.500"], "datetime64[ms]"),
+    ),
     "hourly": (dates("2024-01-01T22", "2024-01-01T23"), Spacing("hour"), dates("2024-01-02T00")),
     "15 minutes": (dates("2024-01-01T22:00", "2024-01-01T22:15"), Spacing("minute", 15), dates("2024-01-01T22:30")),
     "seconds": (
@@ -83,6 +95,7 @@ def test_times_between_are_not_on_the_grid() -> None:
         (Spacing("week"), (52,)),
         (Spacing("day"), (7, 365)),
         (Spacing("weekday"), (5, 260)),
+        (Spacing("weekday", week="1111110"), (6, 312)),
         (Spacing("hour"), (24, 168)),
         (Spacing("minute", 15), (4, 96, 672)),
         (Spacing("minute", 7), (1440,)),  # of an hour, a day and a week only the week is whole steps
@@ -132,6 +145,8 @@ def test_times_are_shown_no_finer_than_need_be(spacing: Spacing, time: str, show
 def test_spacings_in_words() -> None:
     words = [str(Spacing(unit)) for unit in ("month", "day", "weekday", "year", "minute", "step")]
     assert words == ["monthly", "daily", "Monday to Friday", "yearly", "every minute", "counted in steps"]
+    weeks = [str(Spacing("weekday", week=week)) for week in ("1111110", "1111001", "1010100")]
+    assert weeks == ["Monday to Saturday", "Sunday to Thursday", "Monday, Wednesday, Friday"]
     assert str(Spacing("minute", 15)) == "every 15 minutes"
 
 

@@ -34,6 +34,7 @@ LIKELY = (  # of zones whose clocks agree, the one whose name most people know
 
 def named(zone: str) -> str:
     """The name of a time zone as IANA has it, or an offset such as +01:00; InputError where there is none such."""
+    zone = zone if isinstance(zone, str) else str(zone)
     if found := OF_A_FILE.fullmatch(zone):
         zone = found[1]
     if found := OF_MINUTES.fullmatch(zone):

@@ -136,7 +136,7 @@ class Forecaster(Parameters):
         return tuple(sorted(borders | set(DECILES)))
 
     def fit(self, df: Any, y: None = None) -> Self:
-        """Learns from a table: a frame of pandas, polars or pyarrow, or the path of a CSV file, Parquet or a spreadsheet.
+        """Learns from a table: a frame of pandas, polars or pyarrow, or the path of CSV, Parquet or a spreadsheet.
 
         One series may also be a series of pandas or polars or an array [T], several an array [T,k]; columns may be a
         dict, rows a list of dicts.
