@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch._dynamo.testing import CompileCounter
+from torch.nn.utils import parametrizations, prune
 
 import gatework as gw
 from numerics import all_same, gradients, weighed
@@ -124,6 +125,18 @@ def test_a_carried_state_keeps_its_names():
 
     x = torch.randn(3, 2, 4)
     all_same(torch.compile(twice, fullgraph=True, backend="aot_eager")(x), twice(x))
+
+
+def test_pruned_and_parametrised_weights_compile():
+    layer, x = gw.LSTM(4, 5, 2, bidirectional=True), torch.randn(7, 4, 4)
+    for place in layer.children():
+        prune.random_unstructured(place, "U_f", 0.5)
+        parametrizations.weight_norm(place, "W_i")
+    all_same(answers(whole(layer), x, lengths=LENGTHS), answers(layer, x, lengths=LENGTHS))
+    for place in layer.children():
+        prune.remove(place, "U_f")  # of what a hook assigns, export warns
+    exported = torch.export.export(layer.eval(), (x,)).module()
+    all_same((exported(x)[0],), (layer(x)[0],))
 
 
 def test_values_are_recorded_inside_a_compiled_layer():

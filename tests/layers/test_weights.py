@@ -66,6 +66,37 @@ def test_streams_starts_and_recordings_see_pruned_weights(kind, engine):
     all_same(found.gradients, wanted.gradients)
 
 
+def brought_in(layer: gw.Recurrent) -> gw.Recurrent:
+    """The layer with its weights kept elsewhere, but for the time in which each module that holds some is called."""
+    for place in layer.children():
+        kept = dict(place.named_parameters())
+        elsewhere = {name: nn.Parameter(value.detach().to("meta")) for name, value in kept.items()}
+        place.register_forward_pre_hook(lambda place, _args, kept=kept: place._parameters.update(kept))
+        place.register_forward_hook(lambda place, _args, _out, gone=elsewhere: place._parameters.update(gone))
+        place._parameters.update(elsewhere)
+    return layer
+
+
+@KINDS
+@ENGINES
+@torch.no_grad()
+def test_weights_that_are_brought_in_are_there_while_they_are_used(kind, engine):
+    layer, x = randomise(kind(engine=engine)), torch.randn(6, 2, 4)
+    expected, start = values(layer, x), layer.start(0, "", 2)
+    layer = brought_in(layer)
+    for _ in range(2):
+        all_same(values(layer, x), expected)
+    all_same(layer.start(0, "", 2), start)
+    stream = layer.stream(2)
+    same(torch.stack([stream(step).clone() for step in x]), expected[0])
+
+
+def test_repr_moves_no_weights():
+    layer, calls = gw.LSTM(4, 5), []
+    layer.l0.register_forward_pre_hook(lambda *given: calls.append(given))
+    assert "native" in repr(layer) and not calls
+
+
 def test_pruned_weights_are_drawn_anew_under_their_masks():
     layer = halved(gw.LSTM(4, 5))
     before = layer.l0.U_f_orig.detach().clone()

@@ -146,8 +146,8 @@ class Recurrent(nn.Module):
 
     @property
     def anchor(self) -> Tensor:
-        """A tensor of the layer's device and dtype; of a cell without parameters torch's default."""
-        return cast(Tensor, self.weights(0, "")(first, torch.empty(0)))
+        """A tensor of the layer's device and dtype as its weights lie; of a cell without parameters torch's default."""
+        return next(self.parameters(), torch.empty(0))
 
     def weights(self, layer: int, direction: str) -> nn.Module:
         """What holds the weights of one layer in one direction: see gatework.layers.weights.Weights."""
