@@ -20,8 +20,8 @@ from gatework.data import Corpus, Counts, Vocabulary, prepare
 from gatework.errors import InputError
 from gatework.tasks import language, language_evaluation
 from gatework.tasks.language import training_batches
-from gatework.tasks.language_evaluation import Evaluation, Telling, evaluation, held_out
-from gatework.tasks.language_model import Shape
+from gatework.tasks.language_evaluation import Evaluation, Telling, affordable, evaluation, held_out
+from gatework.tasks.language_model import LanguageModel, Shape
 from gatework.tasks.language_run import Batching, Run
 from gatework.tasks.scoring import score
 from gatework.training import Evaluating, Plan, Resumed, Saved, Step, Validation, bits, load_checkpoint, train
@@ -245,6 +245,34 @@ def test_more_is_validated_on_where_more_is_learnt_from_meanwhile(tmp_path: Path
     assert Run.open(tmp_path / "run").batching.validate_on == 3 * 7 * 100 * 2 // 10
     start(tmp_path / "other", text, steps=1, batching=shape, evaluate_every=4)
     assert Run.open(tmp_path / "other").batching == shape
+
+
+@pytest.mark.parametrize(
+    ("minutes", "validate_on"),
+    [(1.0, 4_915), (2.0, 9_830), (100.0, 20_000), (0.01, 4_096)],  # 60 s / 50 at 4,096 tokens a second
+)
+def test_short_of_time_less_is_validated_on(monkeypatch: pytest.MonkeyPatch, minutes: float, validate_on: int) -> None:
+    seconds = count()
+    monkeypatch.setattr(language_evaluation, "perf_counter", lambda: next(seconds))
+    vocabulary = Vocabulary("byte")
+    tokens = np.random.default_rng(0).integers(97, 99, 100_000).astype(vocabulary.dtype)
+    corpus = Corpus(Path("x"), vocabulary, tokens, (0.5, 0.5, 0.0), Counts(1, 1, 1, len(tokens), 0))
+    model = LanguageModel("lstm", 256, SMALL)
+    found = affordable(model, corpus, Batching(4, 7, 20_000), minutes)
+    assert found.validate_on == pytest.approx(validate_on, abs=1)
+    assert affordable(model, corpus, Batching(4, 7, 100), 100.0).validate_on == 100
+
+
+def test_a_run_with_minutes_remembers_what_it_is_validated_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(language_evaluation, "perf_counter", partial(next, count(0, 1000)))
+    monkeypatch.setattr(language_evaluation, "PROBE", 30)
+    told = At(Validation, 1, lambda: None)
+    text = write_text(tmp_path, 2000)
+    start(tmp_path / "run", text, minutes=5, steps=3, batching=Batching(3, 7, 60), report=told)
+    assert Run.open(tmp_path / "run").batching == Batching(3, 7, 30)
+    assert next(event.on for event in told.events if isinstance(event, Validation)) == "on 3 pieces of 10 characters"
+    go_on(tmp_path / "run", told, steps=4, minutes=9)
+    assert Run.open(tmp_path / "run").batching == Batching(3, 7, 30), "or the best would not be comparable"
 
 
 def test_events_say_what_validation_was_measured_on_and_count_the_scoring_at_the_end() -> None:

@@ -13,7 +13,7 @@ from gatework.cells import Cell
 from gatework.data import Corpus, LanguageBatches, prepare, share
 from gatework.engines import choose
 from gatework.errors import InputError
-from gatework.tasks.language_evaluation import Telling, enough, evaluation, held_out, silent, validated
+from gatework.tasks.language_evaluation import Telling, affordable, enough, evaluation, held_out, silent, validated
 from gatework.tasks.language_model import LanguageModel, Shape, check_model
 from gatework.tasks.language_run import TASK, TOKENS, Batching, Run, Text, language_model
 from gatework.tasks.run import (
@@ -203,11 +203,15 @@ def _go(
     origin: Run | None = None,
 ) -> Outcome:
     """Trains the run in this process's share, evaluates, and scores the test part in the first process."""
-    corpus = run.corpus()
-    judge = evaluation(corpus, run.batching, fabric.global_rank, fabric.world_size, report)
-    model = run.untrained()
+    corpus, model = run.corpus(), run.untrained()
     if origin is not None:
         begin_with(origin, model)
+    if run.settings.minutes is not None and not resume:
+        batching = affordable(fabric.to_device(model), corpus, run.batching, run.settings.minutes)
+        run = replace(run, batching=fabric.broadcast(batching))  # the first process's clock decides
+        if fabric.is_global_zero:
+            amend(run.path, batching=asdict(run.batching))
+    judge = evaluation(corpus, run.batching, fabric.global_rank, fabric.world_size, report)
     result = train(
         model,
         training_batches(corpus, run.batching, fabric.global_rank, fabric.world_size),

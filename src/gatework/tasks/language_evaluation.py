@@ -1,6 +1,7 @@
 """How well a language model knows the text it does not learn from: while it trains, and at the end."""
 
 from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import cast
 
 from torch import nn
@@ -15,6 +16,8 @@ from gatework.training import Evaluating, Event, Report, Settings, Step, Validat
 PIECE = 1000  # tokens at least of a piece of the validation part, if there are several for each stream
 AT_ONCE = 128  # pieces at most, where there are not more streams
 OFTEN = 10  # times as many tokens are learnt from as are validated on: evaluation takes some 3 % of the time
+PARTS = 50  # into which minutes are divided, one of them for a validation
+PROBE = 4096  # tokens, or one for each stream, that the speed is measured on
 TEST_STREAMS = 128  # at most, that a part is cut into at the end
 TEST_LENGTH = 500  # tokens at least of each of them, if there are several
 LEARNING = 3  # times as long as scoring a token takes learning from it, about
@@ -28,6 +31,20 @@ def enough(batching: Batching, settings: Settings) -> Batching:
     """The same, validated on as many tokens as the time allows: a tenth of those learnt from meanwhile, or more."""
     between = (settings.evaluate_every or 1) * settings.accumulate * batching.streams * batching.steps
     return replace(batching, validate_on=max(batching.validate_on, between // OFTEN))
+
+
+def affordable(model: nn.Module, corpus: Corpus, batching: Batching, minutes: float) -> Batching:
+    """The same, validated on what a fiftieth of the minutes is enough for, as a probe says; never on less than that."""
+    probe = evaluation(corpus, replace(batching, validate_on=min(PROBE, batching.validate_on)), 0, 1)
+    if probe is None or probe.length is None:  # a part so short is read whole
+        return batching
+    model.eval()
+    probe(model)  # the first time finds cold caches
+    began = perf_counter()
+    probe(model)
+    speed = probe.batches.count / max(perf_counter() - began, 1e-9)
+    allowed = max(probe.batches.count, int(speed * 60 * minutes / PARTS))
+    return replace(batching, validate_on=min(batching.validate_on, allowed))
 
 
 @dataclass(frozen=True)
