@@ -18,13 +18,14 @@ import gatework as gw
 from gatework.cli.use import score_line
 from gatework.data import Corpus, Counts, Vocabulary, prepare
 from gatework.errors import InputError
+from gatework.inspect.payload import text_results
 from gatework.tasks import language, language_evaluation
 from gatework.tasks.language import training_batches
 from gatework.tasks.language_evaluation import Evaluation, Telling, affordable, evaluation, held_out
 from gatework.tasks.language_model import LanguageModel, Shape
 from gatework.tasks.language_run import Batching, Run
 from gatework.tasks.scoring import score
-from gatework.training import Evaluating, Plan, Resumed, Saved, Step, Validation, bits, load_checkpoint, train
+from gatework.training import Evaluating, Notice, Plan, Resumed, Saved, Step, Validation, bits, load_checkpoint, train
 
 FILES = {"run.json", "tokens.bin", "last.safetensors", "best.safetensors", "metrics.csv", "results.json"}
 OWN = gw.Cell("mine", "z = sigmoid(W_z @ x + U_z @ h + b_z)\nh = z * h + (1 - z) * tanh(W @ x + U @ h + b)")
@@ -324,6 +325,26 @@ def test_a_byte_order_mark_is_no_character_of_the_vocabulary(tmp_path: Path, enc
     (tmp_path / "text.txt").write_bytes(("abé\n" * 200).encode(encoding))
     start(tmp_path / "run", tmp_path / "text.txt", steps=1)
     assert sorted(Run.open(tmp_path / "run").vocabulary.tokens) == ["\n", "<unk>", "a", "b", "é"]
+
+
+def test_a_scoring_that_is_interrupted_costs_nothing_that_was_learnt(tmp_path: Path, text: Path) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    told = At(Evaluating, 3, interrupt)  # after those before and after the only step
+    with pytest.raises(KeyboardInterrupt):
+        start(tmp_path / "run", text, steps=1, report=told)
+    assert isinstance(told.events[-1], Notice) and "resuming scores again" in told.events[-1].message
+    outcome = go_on(tmp_path / "run")
+    assert (outcome.result.step, outcome.result.loss) == (1, None)
+    assert outcome.validation is not None and outcome.test is not None
+
+
+def test_a_run_without_a_test_part_has_results_all_the_same(tmp_path: Path, text: Path) -> None:
+    start(tmp_path / "run", text, steps=1, splits=(0.9, 0.1, 0.0))
+    assert json.loads((tmp_path / "run" / "results.json").read_text()).keys() == {"why", "step", "validation"}
+    run = Run.open(tmp_path / "run")
+    assert text_results(run, run.model(), torch.zeros(3))["bits"] is None
 
 
 # -- resuming

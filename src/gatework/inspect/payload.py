@@ -121,8 +121,8 @@ def language_weights(model: LanguageModel) -> dict[str, Tensor]:
 def text_results(run: Run, model: LanguageModel, log_p: Tensor) -> Payload:
     """What is known of the training, and how the text at hand was predicted."""
     held_out: Payload = {}
-    with suppress(InputError):  # a run that was stopped has none
-        held_out = read_json(run.path / RESULTS)["test"]
+    with suppress(InputError):  # a run that was stopped has none, and one without a test part no figures of it
+        held_out = read_json(run.path / RESULTS).get("test", {})
     progress = load_checkpoint(run.path / LAST).progress
     return {
         "bits": held_out.get("bits_per_character"),

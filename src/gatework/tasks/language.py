@@ -225,10 +225,14 @@ def _go(
     )
     if result.why == "interrupted" or not fabric.is_global_zero:
         return Outcome(result, None, None)
-    scores = {
-        name: part(run, corpus, str(fabric.device), report)
-        for name, part in (("validation", validated), ("test", held_out))
-    }
+    try:
+        scores = {
+            name: part(run, corpus, str(fabric.device), report)
+            for name, part in (("validation", validated), ("test", held_out))
+        }
+    except KeyboardInterrupt:
+        report(Notice("the scoring at the end was interrupted: all that was learnt is kept; resuming scores again"))
+        raise
     if found := {name: part.to_json() for name, part in scores.items() if part is not None}:
         write_json(run.path / RESULTS, {"why": result.why, "step": result.step, **found})
     return Outcome(result, **scores)
