@@ -58,7 +58,7 @@ struct Given {
 
 Given given_of(const Described& one) {
     const auto [address, rows, columns, row, column, element] = one;
-    if (rows < 0 || columns < 0) throw std::invalid_argument("native product: a matrix of negative size");
+    if (rows < 0 || columns < 0 || rows > MOST_STEPS || columns > MOST_STEPS) throw std::invalid_argument("native product: a matrix of negative or absurd size");
     if (element != 0 && element != 1) throw std::invalid_argument("native product: expected float32 or bfloat16");
     const Element kind = element ? Element::bfloat16 : Element::float32;
     Given given{rows, columns, 1, 1, kind, reinterpret_cast<void*>(address)};
@@ -93,7 +93,7 @@ void multiply(const Described& left, const std::vector<Described>& right, const 
 class Stream {
 public:
     Stream(const Plan& plan, std::vector<int64_t> sizes, int64_t B, Table table, size_t input, int rows, int columns)
-        : job_(job_of(plan, std::move(sizes), int64_t{1} << 30, B, table, std::vector<int32_t>(table.shape(0), -1))), input_(input) {
+        : job_(job_of(plan, std::move(sizes), MOST_STEPS, B, table, std::vector<int32_t>(table.shape(0), -1))), input_(input) {
         if (plan.backwards) throw std::invalid_argument("native plan: a stream runs forwards");
         if (input_ >= job_.buffers.size() || job_.buffers[input_].period != 1) throw std::invalid_argument("native plan: no such input");
         verify(job_);  // for as many steps as there may be, so that all of every buffer is seen

@@ -19,7 +19,11 @@ struct Reader {
         return value;
     }
     bool flag() { return below(2, "flag") == 1; }
-    int32_t count(const char* what, int32_t most = 4096) { return below(most, what); }
+    int32_t count(const char* what) {  // of things that each take a number at least
+        const int32_t many = number();
+        if (many < 0 || static_cast<size_t>(many) > stream.size() - place) refuse(std::string(what) + " that go beyond its end");
+        return many;
+    }
     template <class T> T kind(const char* what) { return static_cast<T>(below(static_cast<int32_t>(T::count), what)); }
 };
 
@@ -67,7 +71,8 @@ Instruction instruction(Reader& read, const Plan& plan, const Block& block, std:
         else set[one.target] = true;
     } else {
         slot(one.a);
-        if (has_two(one.op)) slot(one.b);
+        if (!has_two(one.op)) one.b = one.a;
+        slot(one.b);
         set[one.target] = true;
     }
     return one;
@@ -87,8 +92,8 @@ Block block(Reader& read, const Plan& plan) {
         if (!plan.buffers[one.target].written) refuse("a row operation writes an input");
         return one;
     }
-    one.lanes = read.count("lanes", 256);
-    one.slots = read.count("slots", 1024);
+    one.lanes = read.count("lanes");
+    one.slots = read.count("slots");
     if (one.slots < one.lanes) refuse("fewer slots than lanes");
     for (int32_t lane = 0; lane < one.lanes; ++lane) {
         one.initial.push_back(read.below(buffers + 1, "buffer") - 1);
@@ -116,9 +121,10 @@ Block block(Reader& read, const Plan& plan) {
             if (out != one.size || in != plan.buffers[group.operand].columns) refuse("a product of unequal sizes");
         }
     }
+    one.code.resize(read.count("instructions"));
+    if (static_cast<size_t>(one.slots - one.lanes) > one.code.size()) refuse("slots that nothing fills");
     std::vector<bool> set(one.slots, false);
     for (int32_t lane = 0; lane < one.lanes; ++lane) set[lane] = true;
-    one.code.resize(read.count("instructions", 1 << 20));
     for (Instruction& each : one.code) each = instruction(read, plan, one, set);
     return one;
 }
@@ -135,7 +141,7 @@ Plan::Plan(const std::vector<int32_t>& stream) {
     if (read.number() != 0x67617465) refuse("not a plan");
     backwards = read.flag();
     fused = read.flag();
-    sizes = read.count("sizes", 16);
+    sizes = read.below(16, "sizes");
     buffers.resize(read.count("buffers"));
     for (BufferType& type : buffers) {
         type.kind = read.kind<Kind>("kind");
@@ -152,15 +158,12 @@ Plan::Plan(const std::vector<int32_t>& stream) {
     if (read.place != stream.size()) refuse("goes on after its end");
 }
 
-void verify(const Job& job) {
-    const Plan& plan = *job.plan;
-    if (job.T < 0 || job.B < 0 || job.T > (1LL << 40) || job.B > (1LL << 40)) refuse("negative or absurd sizes");
-    if (job.sizes.size() != static_cast<size_t>(plan.sizes)) refuse("wrong number of sizes");
-    for (int64_t size : job.sizes)
-        if (size < 0 || size > (1LL << 31)) refuse("size out of range");
-    if (job.buffers.size() != plan.buffers.size() || job.starts.size() != plan.buffers.size()) refuse("wrong number of buffers");
+namespace {
+
+// How far before and after a step each buffer is read or written.
+std::vector<std::pair<int64_t, int64_t>> offsets_of(const Plan& plan) {
     auto offsets = std::vector<std::pair<int64_t, int64_t>>(plan.buffers.size(), {0, 0});
-    auto seen = [&](int32_t buffer, int32_t offset) {
+    const auto seen = [&](int32_t buffer, int32_t offset) {
         offsets[buffer].first = std::min<int64_t>(offsets[buffer].first, offset);
         offsets[buffer].second = std::max<int64_t>(offsets[buffer].second, offset);
     };
@@ -173,39 +176,66 @@ void verify(const Job& job) {
                 if (one.op == Op::store && one.mode == Mode::flow) seen(one.a, one.b + 1);
             }
     }
-    for (size_t index = 0; index < job.buffers.size(); ++index) {
-        const Buffer& buffer = job.buffers[index];
-        const BufferType& type = plan.buffers[index];
-        const int64_t units = job.sizes[type.columns];
-        if (buffer.numbers < 0 || (buffer.numbers > 0 && buffer.data == nullptr)) refuse("a buffer without memory");
-        constexpr int64_t MOST = 1LL << 40;
-        if (buffer.step > MOST || buffer.row > MOST || buffer.period > MOST || buffer.numbers > MOST) refuse("a buffer of absurd sizes");
-        if (reinterpret_cast<uintptr_t>(buffer.data) % type.bytes()) refuse("a buffer out of alignment");
-        if (type.kind != Kind::series) {
-            const int64_t rows = type.kind == Kind::matrix ? job.sizes[type.rows] : 1;
-            if (rows > 0 && units > 0 && (buffer.row < units || reach(1, 0, rows, buffer.row, units) > buffer.numbers)) refuse("a buffer too small");
-            continue;
-        }
-        if (buffer.period < 1) refuse("a buffer without order");
-        if (job.T == 0 || job.B == 0 || units == 0) continue;
-        if (buffer.step < 0 || buffer.row < 0) refuse("a buffer without order");
-        if (type.written && job.B > 1 && buffer.row < units) refuse("rows that overlap");
-        if (offsets[index].first < 0) refuse("a step before the first");
-        const int64_t last = std::min(buffer.period - 1, job.T - 1 + offsets[index].second);
-        if (reach(last + 1, buffer.step, job.B, buffer.row, units) > buffer.numbers) refuse("a buffer too small");
+    return offsets;
+}
+
+// What holds of a buffer whatever the sizes are.
+void verify_buffer(const Buffer& buffer, const BufferType& type) {
+    constexpr int64_t MOST = 1LL << 40;
+    if (buffer.numbers < 0 || (buffer.numbers > 0 && buffer.data == nullptr)) refuse("a buffer without memory");
+    if (buffer.step > MOST || buffer.row > MOST || buffer.period > MOST || buffer.numbers > MOST) refuse("a buffer of absurd sizes");
+    if (reinterpret_cast<uintptr_t>(buffer.data) % type.bytes()) refuse("a buffer out of alignment");
+    if (buffer.step < 0 || buffer.row < 0 || buffer.period < 1) refuse("a buffer without order");
+}
+
+// Where rows start again, for each buffer and for what is stored in it.
+void verify_starts(const Job& job) {
+    const Plan& plan = *job.plan;
+    for (size_t index = 0; index < job.starts.size(); ++index) {
         const int32_t start = job.starts[index];
-        if (start >= 0) {
-            if (static_cast<size_t>(start) >= job.buffers.size() || plan.buffers[start].kind != Kind::series || plan.buffers[start].columns != type.columns)
-                refuse("a start of another size");
-        }
+        if (start < -1 || start >= static_cast<int64_t>(plan.buffers.size())) refuse("a start that is not there");
+        if (start < 0) continue;
+        const BufferType &own = plan.buffers[index], &other = plan.buffers[start];
+        if (own.kind != Kind::series || other.kind != Kind::series || own.columns != other.columns) refuse("a start of another size");
     }
+    if (!job.resets) return;
     for (const Block& block : plan.blocks)
-        for (const Instruction& one : block.code)
-            if (one.op == Op::store && (one.mode == Mode::state || one.mode == Mode::flow) && job.resets) {
-                const int32_t start = job.starts[one.a];
-                if (start < 0) refuse("resets without a start");
-                if (one.mode == Mode::flow && !plan.buffers[start].written) refuse("writes an input");
-            }
+        for (const Instruction& one : block.code) {
+            if (one.op != Op::store || (one.mode != Mode::state && one.mode != Mode::flow)) continue;
+            const int32_t start = job.starts[one.a];
+            if (start < 0) refuse("resets without a start");
+            if (one.mode == Mode::flow && !plan.buffers[start].written) refuse("writes an input");
+        }
+}
+
+// That all which the steps reach of a series lies in its memory; of other buffers, all there is.
+void verify_reach(const Job& job, const Buffer& buffer, const BufferType& type, std::pair<int64_t, int64_t> offsets) {
+    const int64_t units = job.sizes[type.columns];
+    if (type.kind != Kind::series) {
+        const int64_t rows = type.kind == Kind::matrix ? job.sizes[type.rows] : 1;
+        if (rows > 0 && units > 0 && (buffer.row < units || reach(1, 0, rows, buffer.row, units) > buffer.numbers)) refuse("a buffer too small");
+        return;
+    }
+    if (offsets.first < 0) refuse("a step before the first");
+    if (job.T == 0 || job.B == 0 || units == 0) return;
+    if (type.written && job.B > 1 && buffer.row < units) refuse("rows that overlap");
+    const int64_t last = std::min(buffer.period - 1, job.T - 1 + offsets.second);
+    if (reach(last + 1, buffer.step, job.B, buffer.row, units) > buffer.numbers) refuse("a buffer too small");
+}
+
+}  // namespace
+
+void verify(const Job& job) {
+    const Plan& plan = *job.plan;
+    if (job.T < 0 || job.B < 0 || job.T > MOST_STEPS || job.B > (1LL << 40)) refuse("negative or absurd sizes");
+    if (job.sizes.size() != static_cast<size_t>(plan.sizes)) refuse("wrong number of sizes");
+    for (int64_t size : job.sizes)
+        if (size < 0 || size > (1LL << 31)) refuse("size out of range");
+    if (job.buffers.size() != plan.buffers.size() || job.starts.size() != plan.buffers.size()) refuse("wrong number of buffers");
+    for (size_t index = 0; index < job.buffers.size(); ++index) verify_buffer(job.buffers[index], plan.buffers[index]);
+    verify_starts(job);
+    const auto offsets = offsets_of(plan);
+    for (size_t index = 0; index < job.buffers.size(); ++index) verify_reach(job, job.buffers[index], plan.buffers[index], offsets[index]);
     if (job.lengths)
         for (int64_t b = 0; b < job.B; ++b)
             if (job.lengths[b] < 0 || job.lengths[b] > job.T) refuse("a length out of range");

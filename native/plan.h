@@ -98,6 +98,9 @@ struct Job {
     std::vector<int32_t> starts; // buffer -> the buffer [B,size] its rows start from (state) or give to (flow), or -1
 };
 
+constexpr int64_t MOST_STEPS = 1LL << 40;
+
+// Raises unless all that the job's steps may read or write is there: nothing is skipped for a size of 0.
 void verify(const Job& job);
 
 }  // namespace gatework

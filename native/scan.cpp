@@ -250,7 +250,7 @@ struct Worker {
     void run_fused() {
         const int64_t by = plan.backwards ? -1 : 1;
         const size_t last = plan.blocks.size() - 1;
-        t = plan.backwards ? job.T - 1 : 0;
+        t = plan.backwards ? job.T - 1 : shared.first;
         block(0);
         for (int64_t left = job.T; left > 0; --left) {
             for (size_t b = 1; b < last; ++b) block(b);

@@ -1,6 +1,6 @@
 """What the native engine asks of its core, call by call: recorded, and written to a file for the core's own tests.
 
-python tests/core_calls.py FILE
+python tests/core_calls.py FILE [EVERY]     every call, or one of so many
 """
 
 import ctypes
@@ -95,4 +95,6 @@ def calls_of(
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text("\n".join(call.written() for call in calls_of()) + "\n")
+    file, *every = sys.argv[1:]
+    chosen = calls_of()[:: int(*every or [1])]
+    Path(file).write_text("\n".join(call.written() for call in chosen) + "\n")

@@ -1,7 +1,8 @@
 // The core by itself, under sanitizers: replays calls that the engine made, with memory of exactly the sizes it
 // asked for; from several threads at once; and mutated, which must be refused or run without harm.
 //
-// core_tests FILE replay|callers|mutants|products
+// core_tests FILE replay|callers|places|products
+// core_tests FILE mutants [HOW_MANY [SEED]]
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -21,7 +22,6 @@ namespace {
 using Numbers = std::vector<int64_t>;
 using Random = std::mt19937;
 
-constexpr int MUTANTS = 10000;
 constexpr int64_t MEMORY = 1 << 22;  // numbers that a mutant may have
 constexpr int64_t WORK = 10000;      // rows times steps that a mutant may run
 
@@ -185,10 +185,9 @@ void callers(const std::vector<Call>& calls) {
 
 // -- mutants
 
-int64_t odd_number(Random& random) {
-    constexpr int64_t ODD[] = {-1, 0, 1, 2, 3, 5, 16, 17, 64, 1000, 4096, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN};
-    return ODD[random() % std::size(ODD)];
-}
+constexpr int64_t ODD[] = {-1, 0, 1, 2, 3, 5, 16, 17, 64, 1000, 4096, 1 << 20, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN};
+
+int64_t odd_number(Random& random) { return ODD[random() % std::size(ODD)]; }
 
 // Changes, drops, repeats or adds a number.
 void mutate(Numbers& numbers, Random& random) {
@@ -206,10 +205,11 @@ void mutate(Numbers& numbers, Random& random) {
     }
 }
 
-// A call with one to four faults, in its plan or in what it runs on.
-Call mutant(Call call, Random& random) {
-    const std::vector<Numbers*> parts = call.parts();
-    for (unsigned faults = 1 + random() % 4; faults > 0; --faults) mutate(random() % 2 ? call.stream : *parts[random() % parts.size()], random);
+// No units of a size, no steps, or no rows.
+void empty(Call& call, size_t which) { (which < call.sizes.size() ? call.sizes[which] : call.steps_and_rows[which % 2]) = 0; }
+
+// The call with as much of each part as there is where it is read.
+Call fitted(Call call) {
     call.steps_and_rows.resize(2);
     call.buffers.resize(call.buffers.size() / 4 * 4);
     // lengths and resets are addresses to the core: theirs is the one size that the caller answers for
@@ -220,25 +220,65 @@ Call mutant(Call call, Random& random) {
     return call;
 }
 
-void mutants(const std::vector<Call>& calls) {
-    Random random(20);
-    int plans = 0, jobs = 0, ran = 0;
-    for (int i = 0; i < MUTANTS; ++i) {
-        const Call call = mutant(calls[random() % calls.size()], random);
+// A call with one to four faults, in its plan or in what it runs on; one of four with nothing of some size.
+Call mutant(Call call, Random& random) {
+    const std::vector<Numbers*> parts = call.parts();
+    if (random() % 4 == 0) empty(call, random() % (call.sizes.size() + 2));
+    for (unsigned faults = 1 + random() % 4; faults > 0; --faults) mutate(random() % 2 ? call.stream : *parts[random() % parts.size()], random);
+    return fitted(call);
+}
+
+// How many calls were tried, and how far they came.
+struct Tried {
+    int64_t all = 0, plans = 0, jobs = 0, ran = 0;
+
+    // Runs a call on memory of exactly the sizes that the verifier asks for, unless it is refused.
+    void run(const Call& call) {
+        const int64_t number = all++;
         try {
             const Task task(call);
             ++plans;
-            if (!accepted(task.job)) continue;
+            if (!accepted(task.job)) return;
             ++jobs;
-            if (!task.is_small()) continue;
+            if (!task.is_small()) return;
         } catch (const std::invalid_argument&) {
-            continue;
+            return;
         }
         ++ran;
-        Ready(least(call)).run(available()[i % available().size()], i % 4 ? Grid{1, 1} : Grid{2, 2});
+        Ready(least(call)).run(available()[number % available().size()], number % 4 ? Grid{1, 1} : Grid{2, 2});
     }
-    std::cout << MUTANTS << " mutants: " << plans << " plans accepted, " << jobs << " calls accepted, " << ran << " run\n";
-    expect(ran > MUTANTS / 100 && plans < MUTANTS, "the mutants test nothing: all were refused, or none");
+
+    void show(const char* what) const {
+        std::cout << all << ' ' << what << ": " << plans << " plans accepted, " << jobs << " calls accepted, " << ran << " run\n";
+        expect(ran > all / 100 && jobs < all, "the mutants test nothing: all were refused, or none");
+    }
+};
+
+void mutants(const std::vector<Call>& calls, int64_t many, unsigned seed) {
+    Random random(seed);
+    Tried tried;
+    while (tried.all < many) tried.run(mutant(calls[random() % calls.size()], random));
+    tried.show("mutants");
+}
+
+// An odd number in every place beside the plan: sizes, buffers, starts; each with nothing of some size, or all.
+void places(const std::vector<Call>& calls) {
+    Tried tried;
+    for (size_t each = 0; each < calls.size(); each += 40)
+        for (size_t none = 0; none <= calls[each].sizes.size() + 2; ++none) {
+            Call call = calls[each];
+            if (none) empty(call, none - 1);
+            for (Numbers* part : {&call.sizes, &call.steps_and_rows, &call.buffers, &call.starts})
+                for (int64_t& number : *part) {
+                    const int64_t own = number;
+                    for (const int64_t odd : ODD) {
+                        number = odd;
+                        tried.run(fitted(call));
+                    }
+                    number = own;
+                }
+        }
+    tried.show("odd numbers");
 }
 
 // -- products
@@ -305,12 +345,13 @@ void products() {
 }  // namespace
 
 int main(int many, char** words) {
-    expect(many == 3, "expected: core_tests FILE replay|callers|mutants|products");
+    expect(many >= 3 && many <= 5, "expected: core_tests FILE replay|callers|places|products, or FILE mutants [HOW_MANY [SEED]]");
     const std::vector<Call> calls = read(words[1]);
     const std::string what = words[2];
     expect(!calls.empty(), "no calls in the file");
     if (what == "replay") replay(calls);
     else if (what == "callers") callers(calls);
     else if (what == "products") products();
-    else mutants(calls);
+    else if (what == "places") places(calls);
+    else mutants(calls, many > 3 ? std::atoll(words[3]) : 10000, many > 4 ? std::atoi(words[4]) : 20);
 }
