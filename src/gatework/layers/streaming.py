@@ -39,29 +39,31 @@ class Stream:
             self.start = starts(layer, batch_size, self.anchor)
             given = self.start if given is None else given
             stepper = choose(layer.engine, self.device, self.dtype).stepper
-            self.steps: Steps = Whole(layer, given) if stepper is None else Packed(layer, given, stepper)
-        self.step = self.steps.step
+            self._steps: Steps = Whole(layer, given) if stepper is None else Packed(layer, given, stepper)
+        self._step = self._steps.step  # which reads memory as it is: what is no plain [B,I] goes through `fitting`
 
     def __call__(self, x: Tensor) -> Tensor:
         """The output [B,H] of one step."""
-        plain = type(x) is Tensor and x.dtype is self.dtype and x.device == self.device
-        if not (plain and x.shape == self.shape and x.is_contiguous()):
+        plain = type(x) is Tensor and x.dtype is self.dtype and x.device == self.device and x.layout is torch.strided
+        if not (plain and x.shape == self.shape and x.is_contiguous() and not x.is_neg()):
             x = self.fitting(x)
-        return self.step(x)
+        return self._step(x)
 
     def fitting(self, x: Tensor) -> Tensor:
-        """The input as `step` takes it; raises InputError where it cannot be."""
+        """The input as plain memory; raises InputError where it cannot be."""
         if not isinstance(x, Tensor):
             raise InputError(f"x is {type(x).__name__}; expected a tensor [B,I]")
         if x.shape != self.shape:
             raise InputError(f"x has shape {list(x.shape)}; expected one step [B,I], {list(self.shape)}")
+        if x.layout is not torch.strided:
+            raise InputError(f"x is {x.layout}; expected a dense tensor: x.to_dense()")
         check.like(x, "x", self.anchor)
-        return x.to(self.dtype).contiguous()
+        return x.to(self.dtype).contiguous().resolve_neg()
 
     @property
     def state(self) -> Any:
         """The state as the layer returns it after as many steps: a copy, [L,B,H] each."""
-        return self.layer.named(self.steps.state())
+        return self.layer.named(self._steps.state())
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy is made anew of a copy of the layer, from the state."""
@@ -72,7 +74,7 @@ class Stream:
         given = check.state(state, self.layer, self.batch_size, batched=True)
         check.states(given, self.layer.state_names, self.anchor)
         with torch.inference_mode(False), torch.no_grad():
-            self.steps.reset(self.start if given is None else given)
+            self._steps.reset(self.start if given is None else given)
 
 
 States = tuple[Tensor, ...]  # [L,B,size] each
@@ -108,7 +110,7 @@ class Packed:
             last = Residual(made, self.outputs) if layer.residual and number else made
             self.layers.append(made)
             self.outputs, x = last.outputs, last.outputs[0]
-            self.links.append((last.step, (self.outputs[0].data_ptr(), self.outputs[1].data_ptr())))
+            self.links.append((last._step, (self.outputs[0].data_ptr(), self.outputs[1].data_ptr())))
         self.slot = 0  # of the next output, and of the states before it
 
     def step(self, x: Tensor) -> Tensor:
@@ -142,8 +144,8 @@ class Residual:
         self.inner, self.given, self.slot = inner, given, 0
         self.outputs: Outputs = (torch.empty_like(given[0]), torch.empty_like(given[1]))
 
-    def step(self, address: int) -> None:
-        self.inner.step(address)
+    def _step(self, address: int) -> None:
+        self.inner._step(address)
         torch.add(self.inner.outputs[self.slot], self.given[self.slot], out=self.outputs[self.slot])
         self.slot = 1 - self.slot
 

@@ -14,15 +14,27 @@ class Classes:
 
     def __init__(self) -> None:
         self.parent: dict[Place, Place] = {}
+        self.marked: set[Place] = set()  # classes that hold something marked, by their root
 
     def find(self, place: Place) -> Place:
-        root = place
-        while self.parent.setdefault(root, root) != root:
-            root = self.parent[root]
-        return root
+        parent = self.parent
+        while (above := parent.setdefault(place, place)) != place:
+            parent[place] = parent[above]  # what lies deep comes up half way: thousands of lines form no chain
+            place = above
+        return place
 
     def join(self, a: Place, b: Place) -> None:
-        self.parent[self.find(a)] = self.find(b)
+        below, above = self.find(a), self.find(b)
+        self.parent[below] = above
+        if below in self.marked:
+            self.marked.add(above)
+
+    def mark(self, place: Place) -> None:
+        self.marked.add(self.find(place))
+
+    def is_marked(self, place: Place) -> bool:
+        """Whether anything of its class is marked."""
+        return self.find(place) in self.marked
 
 
 def sized(
@@ -38,11 +50,12 @@ def sized(
     carried = [value for value, _, _ in new.values()]
     for name, value in zip(new, carried, strict=True):
         classes.join(("state", name), value)
+        classes.mark(value)
     tied = next((line for value, _, line in new.values() if value == 0), 0)
     for index, node in enumerate(program.nodes):
         join_node(classes, program.nodes, index, node)
         like_x = not tied and any(classes.find(place) == classes.find(0) for place in (index, *node.args))
-        if like_x and any(classes.find(value) == classes.find(0) for value in carried):
+        if like_x and classes.is_marked(0):
             tied = node.line
     projected = projected_class(classes, program, [written for _, written, _ in new.values()])
 

@@ -125,8 +125,10 @@ class Lowering:
         self.nodes, self.sources, self.backwards = shortened(unstopped(nodes)), sources, backwards
         self.stores, self.element = stores, element
         self.buffers: dict[str, Buffer] = {buffer.name: buffer for buffer in buffers}
+        self.numbers = {name: number for number, name in enumerate(self.buffers)}
         self.between: list[Buffer] = []
         self.blocks: list[Block] = []
+        self.tiled: dict[tuple[int, str], Block] = {}  # level and size -> the block of tiles
         self.level: dict[int, int] = {}
         self.home: dict[int, Block] = {}
         needed = self.reach()
@@ -218,11 +220,10 @@ class Lowering:
             (block.products if computed else block.pointwise).append(index)
 
     def tiles(self, level: int, size: str) -> Block:
-        for block in self.blocks:
-            if block.level == (level, 1) and block.size == size:
-                return block
-        self.blocks.append(Block((level, 1), size))
-        return self.blocks[-1]
+        if (level, size) not in self.tiled:
+            self.tiled[level, size] = block = Block((level, 1), size)
+            self.blocks.append(block)
+        return self.tiled[level, size]
 
     def spill(self, index: int) -> None:
         """Has the arguments stored that this node reads from another block, or as whole rows."""
@@ -237,8 +238,8 @@ class Lowering:
         name, size = self.place(index), self.nodes[index].size
         if name in self.buffers:
             return
-        self.buffers[name] = Buffer(name, "series", size, size, True, self.passed(index))
-        self.between.append(self.buffers[name])
+        self.between.append(Buffer(name, "series", size, size, True, self.passed(index)))
+        self.hold(self.between[-1])
         self.uses[index] += 2
         if index not in self.home:
             self.home[index] = self.tiles(0, size)
@@ -278,7 +279,13 @@ class Lowering:
         return out
 
     def number(self, name: str) -> int:
-        return list(self.buffers).index(name)
+        return self.numbers[name]
+
+    def hold(self, buffer: Buffer) -> None:
+        """Has the plan have a buffer, if it has none of this name."""
+        if buffer.name not in self.buffers:
+            self.numbers[buffer.name] = len(self.buffers)
+            self.buffers[buffer.name] = buffer
 
     def vector(self, node: Node) -> str:
         """The buffer of a vector parameter."""
@@ -287,7 +294,7 @@ class Lowering:
 
     def parameter(self, kind: str, name: str, rows: str, columns: str) -> int:
         key = f"{kind} {name}"
-        self.buffers.setdefault(key, Buffer(key, kind, rows, columns, False, self.element))
+        self.hold(Buffer(key, kind, rows, columns, False, self.element))
         return self.number(key)
 
 
@@ -351,7 +358,7 @@ class Code:
         self.free: list[int] = []
         self.out: list[list[int]] = []
         self.start_lanes()
-        order = [index for index in sorted({*block.products, *block.pointwise}) if index not in self.inside]
+        order = sorted({*block.products, *block.pointwise} - self.inside)
         for index in order:
             for arg in self.arguments(index):
                 self.left[arg] = self.left.get(arg, 0) + 1
@@ -371,7 +378,7 @@ class Code:
             own = [term for term in terms if term in products and self.low.uses[term] == 1]
             if own:
                 self.lanes |= dict.fromkeys(own, many)
-                self.sums[root] = [own[0], *(term for term in terms if term not in own)]
+                self.sums[root] = [own[0], *(term for term in terms if self.lanes.get(term) != many)]
                 self.inside |= adds | set(own)
                 many += 1
         for product in self.block.products:
@@ -383,13 +390,14 @@ class Code:
         """The terms of a sum, through additions that nothing else reads; and those additions."""
         terms: list[int] = []
         adds: set[int] = set()
-        for arg in self.nodes[root].args:
-            if self.nodes[arg].op == "add" and arg in inner and self.low.uses[arg] == 1:
-                deeper, further = self.terms(arg, inner)
-                terms += deeper
-                adds |= further | {arg}
+        waiting = [*reversed(self.nodes[root].args)]
+        while waiting:  # no recursion: a sum may have thousands of terms
+            index = waiting.pop()
+            if self.nodes[index].op == "add" and index in inner and self.low.uses[index] == 1:
+                adds.add(index)
+                waiting += reversed(self.nodes[index].args)
             else:
-                terms.append(arg)
+                terms.append(index)
         return terms, adds
 
     def start_lanes(self) -> None:
@@ -409,18 +417,19 @@ class Code:
     def grouped(self) -> list[tuple[str, list[tuple[int, int, bool]]]]:
         """The products by operand: lanes in order, each once in a group."""
         groups: list[tuple[str, list[tuple[int, int, bool]]]] = []
+        by_place: dict[str, list[list[tuple[int, int, bool]]]] = {}
         for product in sorted(self.block.products, key=lambda product: self.lanes[product]):
             node, operand = self.nodes[product], self.nodes[self.nodes[product].args[0]]
             transposed = node.op == "product_t"
             shape = (operand.size, node.size) if transposed else (node.size, operand.size)
             place = self.low.place(node.args[0])
             term = (self.lanes[product], self.low.parameter("matrix", node.name, *shape), transposed)
-            for other, terms in groups:
-                if other == place and terms[-1][0] != term[0]:
-                    terms.append(term)
-                    break
+            fitting = (terms for terms in by_place.setdefault(place, []) if terms[-1][0] != term[0])
+            if (terms := next(fitting, None)) is not None:
+                terms.append(term)
             else:
                 groups.append((place, [term]))
+                by_place[place].append(groups[-1][1])
         return groups
 
     # -- pointwise

@@ -1,8 +1,9 @@
 """What of a Program is stored where: the plan of its forward pass, and that of its backward pass."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from gatework import _native
 from gatework.engines.native.lowering import Buffer, Plan, Source, Store, lower, operands
@@ -52,25 +53,25 @@ def forward_plan(
     """
     states = memories(program, element)
     kept = adjoint(program).kept if train else ()
-    buffers: list[Buffer] = []
+    buffers: dict[str, Buffer] = {}
     stores: dict[int, list[Store]] = {}
     sources: dict[int, Source] = {}
     before: list[int] = []
 
     def out(name: str, node: int, mode: str, offset: int = 0, element: str = element) -> None:
         size = program.nodes[node].size
-        buffers.append(Buffer(name, "series", size, size, True, element))
+        buffers[name] = Buffer(name, "series", size, size, True, element)
         stores.setdefault(node, []).append(Store(name, offset, mode))
 
     def given(name: str, node: int, element: str) -> None:
         size = program.nodes[node].size
-        if all(buffer.name != name for buffer in buffers):
-            buffers.append(Buffer(name, "series", size, size, False, element))
+        buffers.setdefault(name, Buffer(name, "series", size, size, False, element))
         sources[node] = ((name, 0),)
 
     for state in program.states:
         out(f"state {state.name}", state.node, "state", 1, states[state.name])
-        buffers.append(Buffer(f"start {state.name}", "series", state.size, state.size, False, element))
+        start = f"start {state.name}"
+        buffers[start] = Buffer(start, "series", state.size, state.size, False, element)
     if own_output:
         out("output", program.names[program.output], "ended0")
     for name in record:
@@ -83,7 +84,7 @@ def forward_plan(
         elif ahead and node.op == "product" and program.nodes[node.args[0]].op == "input":
             given(f"ahead {index}", index, "float32")
             before.append(index)
-    plan = lower(program.nodes, sources, stores, buffers, backwards=False, element=element)
+    plan = lower(program.nodes, sources, stores, buffers.values(), backwards=False, element=element)
     return Forward(plan, _native.Plan(list(plan.stream)), kept, tuple(before))
 
 
@@ -101,7 +102,7 @@ def backward_plan(program: Program, wanted: tuple[str, ...], element: str = "flo
 
     element: of what is given, returned and kept; gradients by states and totals are float32.
     """
-    back = adjoint(program)
+    back, asked = adjoint(program), frozenset(wanted)
     held = memories(program, element)
     states = {state.name: state for state in program.states}
     nodes = list(back.nodes)
@@ -144,12 +145,12 @@ def backward_plan(program: Program, wanted: tuple[str, ...], element: str = "flo
     matrices = [
         (series(operand), series(gradient), name)
         for name, pairs in back.matrices
-        if f"matrix {name}" in wanted
+        if f"matrix {name}" in asked
         for gradient, operand in pairs
     ]
     inputs, products = [], []
     for name, index in back.inputs:
-        if f"input {name}" not in wanted:
+        if f"input {name}" not in asked:
             continue
         large, rest = terms(nodes, index)
         if large:
@@ -158,25 +159,26 @@ def backward_plan(program: Program, wanted: tuple[str, ...], element: str = "flo
             inputs.append(name)
             buffer(f"gradient {name}", "series", nodes[rest].size, True)
             stores.setdefault(rest, []).append(Store(f"gradient {name}", 0, "ended0"))
-    vectors = tuple(name for name, _ in back.vectors if f"vector {name}" in wanted)
+    vectors = tuple(name for name, _ in back.vectors if f"vector {name}" in asked)
     for name, index in back.vectors:
-        if name in vectors:
+        if f"vector {name}" in asked:
             buffer(f"total {name}", "total", nodes[index].size, True, "float32")
             stores.setdefault(index, []).append(Store(f"total {name}"))
     plan = lower(nodes, sources, stores, buffers.values(), backwards=True, element=element)
-    order = [name for name, _ in plan.series]
+    names = [name for name, _ in plan.series]
+    follows = dict(pairwise(names))
     return Backward(
         plan,
         _native.Plan(list(plan.stream)),
         tuple(inputs),
         vectors,
-        by_gradients(matrices, order),
-        tuple((name, tuple(side_by_side(pairs, order))) for name, pairs in products),
+        by_gradients(matrices, follows),
+        tuple((name, tuple(side_by_side(pairs, follows))) for name, pairs in products),
     )
 
 
 def by_gradients(
-    matrices: Sequence[tuple[str, str, str]], order: Sequence[str]
+    matrices: Sequence[tuple[str, str, str]], follows: Mapping[str, str]
 ) -> tuple[tuple[Names, tuple[tuple[str, Names], ...]], ...]:
     """Operand, gradient, matrix: brought together where operands have gradients in common that lie side by side."""
     operands: dict[str, list[tuple[str, str]]] = {}
@@ -184,21 +186,21 @@ def by_gradients(
         operands.setdefault(operand, []).append((gradient, name))
     groups: dict[Names, list[tuple[str, Names]]] = {}
     for operand, pairs in operands.items():
-        for gradients, names in side_by_side(pairs, order):
+        for gradients, names in side_by_side(pairs, follows):
             groups.setdefault(gradients, []).append((operand, names))
     return tuple((gradients, tuple(users)) for gradients, users in groups.items())
 
 
-def side_by_side(pairs: Sequence[tuple[str, str]], order: Sequence[str]) -> list[tuple[Names, Names]]:
-    """Buffers, each with what belongs to it, joined where the next is the next in this order."""
-    found: list[tuple[Names, Names]] = []
+def side_by_side(pairs: Sequence[tuple[str, str]], follows: Mapping[str, str]) -> list[tuple[Names, Names]]:
+    """Buffers, each with what belongs to it, joined where the next lies behind the one before."""
+    found: list[tuple[list[str], list[str]]] = []
     for buffer, name in pairs:
-        before, names = found[-1] if found else ((), ())
-        if before and before[-1] in order and order[order.index(before[-1]) + 1 :][:1] == [buffer]:
-            found[-1] = (*before, buffer), (*names, name)
+        if found and follows.get(found[-1][0][-1]) == buffer:
+            found[-1][0].append(buffer)
+            found[-1][1].append(name)
         else:
-            found.append(((buffer,), (name,)))
-    return found
+            found.append(([buffer], [name]))
+    return [(tuple(buffers), tuple(names)) for buffers, names in found]
 
 
 def terms(nodes: list[Node], index: int) -> tuple[list[int], int | None]:

@@ -50,7 +50,7 @@ class Stepper:
             lowered.plan.order["input x"],
             *grid(lowered.plan, memory),
         )
-        self.step = core.step  # takes the address of an input
+        self._step = core.step  # takes the address of an input [B,I], contiguous and of x's dtype
 
     def state(self, slot: int) -> list[Tensor]:
         """Copies of the states [B,size]; the slot of the next output is theirs."""
