@@ -203,6 +203,7 @@ def test_the_copy_of_a_model_with_a_stream_has_a_layer_of_its_own():
         (torch.ones(2, 5), r"^x has shape \[2, 5\]; expected one step"),
         (torch.ones(2, 6).double(), r"^x is torch.float64, the layer torch.float32; convert one with"),
         (torch.ones(2, 6, device="meta"), r"^x is on meta, the layer on cpu; move one with"),
+        (torch.ones(2, 6).to_sparse(), r"^x is torch.sparse_coo; expected a dense tensor: x.to_dense\(\)$"),
         ([[0.0] * 6] * 2, r"^x is list; expected a tensor \[B,I\]$"),
     ],
     ids=str,
@@ -210,6 +211,37 @@ def test_the_copy_of_a_model_with_a_stream_has_a_layer_of_its_own():
 def test_what_is_no_step_is_refused(x, message):
     with pytest.raises(gw.InputError, match=message):
         gw.LSTM(6, 7).stream(2)(x)
+
+
+STRIDED = {
+    "an expanded row": lambda x: x[:1].expand(2, -1),
+    "columns of a wider table": lambda x: x.repeat_interleave(2, 1)[:, ::2],
+    "transposed": lambda x: x.t().contiguous().t(),
+    "negative numbers that are only marked so": lambda x: torch.complex(x, -x).conj().imag,
+}
+
+
+@ENGINES
+@pytest.mark.parametrize("strided", STRIDED.values(), ids=STRIDED)
+@pytest.mark.parametrize("B", [1, 2])
+def test_a_step_is_read_as_the_tensor_it_is(engine, strided, B):
+    layer, x = randomise(gw.GRU(6, 7, engine=engine)), torch.randn(T, B, 6)
+    given = [strided(step)[:B] for step in x]
+    same(steps(layer.stream(B), given), whole(layer, torch.stack([step.clone() for step in given]))[0])
+
+
+def test_no_door_takes_a_step_unchecked():
+    layer = gw.LSTM(6, 7)
+    stream = layer.stream()
+    public = [name for name in dir(stream) if not name.startswith("_")]
+    assert public == ["anchor", "batch_size", "device", "dtype", "fitting", "layer", "reset", "shape", "start", "state"]
+
+
+@pytest.mark.parametrize("cell", ["a = tanh(W @ x)\nh = tanh(V @ (a * h) + b)", "h = tanh(W @ x + U @ h)"])
+def test_plans_whose_steps_run_into_one_another_stream_too(cell):
+    """The first cell's last block and the next step's first run tile by tile together."""
+    layer, x = randomise(gw.Recurrent(cell, 6, 7)), torch.randn(T, 3, 6)
+    same(steps(layer.stream(3), x), whole(layer, x)[0])
 
 
 def test_what_cannot_be_streamed_is_refused():
