@@ -165,8 +165,7 @@ def backward_plan(program: Program, wanted: tuple[str, ...], element: str = "flo
             buffer(f"total {name}", "total", nodes[index].size, True, "float32")
             stores.setdefault(index, []).append(Store(f"total {name}"))
     plan = lower(nodes, sources, stores, buffers.values(), backwards=True, element=element)
-    names = [name for name, _ in plan.series]
-    follows = dict(pairwise(names))
+    follows = dict(pairwise(name for name, _ in plan.series))
     return Backward(
         plan,
         _native.Plan(list(plan.stream)),
