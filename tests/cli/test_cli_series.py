@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -11,7 +12,7 @@ import polars as pl
 import pytest
 from cli_toys import Command, Done, tree
 
-from gatework.cli import main, series_output
+from gatework.cli import main, progress, series, series_output
 from gatework.tasks import forecast_backtest, forecast_rivals
 
 AIR = Path(__file__).parents[2] / "examples" / "air_passengers.csv"
@@ -200,6 +201,18 @@ def test_short_and_empty_series_are_named_and_the_others_forecast(gatework: Comm
     assert {row["unique_id"] for row in rows} == {"a", "b", "short"}
     done = good(gatework(*f"backtest odd_panel.csv --horizon 2 --windows 1 --naive-only {SMALL}".split()))
     assert any(line.startswith("1 of 3 series ('short') is left out, with fewer than the 12") for line in done.lines)
+
+
+def test_what_takes_its_time_says_how_far_it_is_and_what_it_cost(
+    gatework: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(series, "WORTH_SAYING", -1.0)
+    monkeypatch.setattr(progress, "PLAIN_EVERY", -1.0)
+    done = gatework("train", "series", "odd_panel.csv", "--horizon", 2, "--out", "new", *SMALL.split())
+    assert done.status == 0
+    for line in ("planning: 0 of 2", "planning: 2 of 2", "preparing: 1 of 2", "training: 4 of 4"):
+        assert line in done.err.splitlines()
+    assert re.search(r"^planning: 2 in 0:0\d, [\d.,]+ ms each$", done.err, re.MULTILINE)
 
 
 def test_a_backtest_stands_beside_seasonal_naive(gatework: Command, folder: Path) -> None:

@@ -60,7 +60,7 @@ def test_usual_seasons_are_tried_where_two_of_them_fit() -> None:
 
 def test_a_profile_is_the_mean_at_each_place() -> None:
     pattern = np.tile([1.0, -3.0, 2.0, 0.0], 6)
-    np.testing.assert_allclose(profile(5 + 0.3 * np.arange(24) + pattern, 4), pattern)
+    np.testing.assert_allclose(profile((5 + 0.3 * np.arange(24) + pattern)[None], 4)[0], pattern)
 
 
 @pytest.mark.parametrize(("f", "a", "b", "p"), [(2.165, 12, 30, 1.96), (3.32, 9, 10, 1.733), (1.0, 20, 20, 0.0)])

@@ -1,13 +1,17 @@
 """`gatework train series`, `gatework forecast`, `gatework backtest`: from a table to what comes next."""
 
 import shlex
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from gatework.cli.progress import bar
+from gatework.cli.progress import bars, clock
 from gatework.cli.series_options import Decimal, Encoding, Sheet, with_choices
 from gatework.cli.series_output import Files, forecast_lines, score_lines
 from gatework.cli.use import RunFolder
@@ -22,6 +26,7 @@ from gatework.tasks.run import check_free
 
 LEVELS = "80,95"  # percent
 NAIVE = "seasonal naive"
+WORTH_SAYING = 10.0  # seconds that a part takes
 
 Table = Annotated[
     str,
@@ -48,8 +53,10 @@ def train(
     forecaster = Forecaster(**chosen, levels=numbers("--levels", levels))
     panel = read_panel(file, forecaster.columns, reading=forecaster.reading)
     say(panel.describe(), *panel.notes)
-    with bar("training") as forecaster.report:
-        forecaster.fit_panel(panel)
+    with bars() as shown:
+        told = with_cost(shown)
+        forecaster.report = partial(told, "training")
+        forecaster.fit_panel(panel, told=told)
     say(*forecaster.notes[len(panel.notes) :])
     save(forecaster, out, overwrite=overwrite)
     print(f"next: gatework forecast {shlex.quote(str(out))}")
@@ -90,7 +97,7 @@ def forecast(
     )
     if file is not None:
         before, panel = panel, merged(panel, going_on(file, panel, reading))
-        say(*panel.notes[len(before.notes) :], told(before, panel))
+        say(*panel.notes[len(before.notes) :], brought(before, panel))
     made = forecaster.forecasts_of(panel)
     exceptions = forecaster.notes[len(panel.notes) : -len(forecaster.fitted.choices())]
     say(*exceptions, *forecast_lines(panel, made, shown))
@@ -115,11 +122,27 @@ def backtest(
     forecaster = Forecaster(**chosen)
     panel = read_panel(file, forecaster.columns, reading=forecaster.reading)
     say(panel.describe(), *panel.notes)
-    with bar("windows") as report:
-        beside = {NAIVE: seasonal_naive} if naive_only else None
-        found = rolled(forecaster, panel, windows, beside=beside, report=report)
+    with bars() as shown:
+        told, beside = with_cost(shown), {NAIVE: seasonal_naive} if naive_only else None
+        found = rolled(forecaster, panel, windows, beside=beside, report=partial(told, "windows"), told=told)
     say(*found.told()[len(panel.notes) :])
     say(*score_lines(found, windows, forecaster.horizon))
+
+
+def with_cost(shown: Callable[..., None]) -> Callable[..., None]:
+    """Shows how far each part has come, and says on standard error what a part cost that took its time."""
+    began: dict[str, float] = {}
+
+    def told(what: str, done: int, total: int, *rest: object) -> None:
+        now = time.monotonic()
+        took = now - began.setdefault(what, now)
+        shown(what, done, total, *rest)
+        if done == total:
+            del began[what]
+            if took > WORTH_SAYING:
+                print(f"{what}: {total:,} in {clock(took)}, {1000 * took / total:.1f} ms each", file=sys.stderr)
+
+    return told
 
 
 def say(*lines: str) -> None:
@@ -150,7 +173,7 @@ def levels_of(forecaster: Forecaster, given: str | None) -> tuple[float, ...]:
     return levels
 
 
-def told(before: Panel, after: Panel) -> str:
+def brought(before: Panel, after: Panel) -> str:
     """What a file of new rows brought."""
     new = sum(map(len, after.series)) - sum(map(len, before.series))
     last = after.spacing.show(max(each.times[-1] for each in after.series))

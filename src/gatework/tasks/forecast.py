@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -18,7 +19,7 @@ from gatework.tasks import forecast_checks as checks
 from gatework.tasks.forecast_backtest import DECILES, backtest, mase_ahead
 from gatework.tasks.forecast_inputs import LAGS, Beside, prepare
 from gatework.tasks.forecast_naive import apart, naive, usual_season
-from gatework.tasks.forecast_plan import PLACES, Plan, plan
+from gatework.tasks.forecast_plan import PLACES, Plan, plans
 from gatework.tasks.forecast_plot import draw
 from gatework.tasks.forecast_run import load, save
 from gatework.tasks.forecast_table import frame, going_on, installed_kind, kind_of, merged, table
@@ -26,6 +27,7 @@ from gatework.tasks.forecast_training import Options, fit
 from gatework.tasks.forecast_use import Forecast, Model, final_states, forecasts
 from gatework.tasks.given import above_zero, names, one_name, share, whole
 from gatework.tasks.parameters import Parameters, tags
+from gatework.tasks.progress import Told, counted, nobody
 
 Report = Callable[[int, int, float], None]
 
@@ -148,18 +150,24 @@ class Forecaster(Parameters):
             raise InputError(f"fit was given y; expected the target as the column {self.columns.target!r} of the table")
         return self.fit_panel(read_panel(df, self.columns, reading=self.reading), kind_of(df))
 
-    def fit_panel(self, panel: Panel, kind: str | None = None) -> Self:
-        """Learns from series that were read; kind: of the frames to return."""
+    def fit_panel(self, panel: Panel, kind: str | None = None, told: Told = nobody) -> Self:
+        """Learns from series that were read; kind: of the frames to return; told: of what is done before and after."""
+        checks.sizes(panel)
         (checks.strict if self.strict else checks.learnable)(panel, self.horizon, self.season)
         h, usual = self.horizon, panel.spacing.seasons()
         learned, others = apart(panel, h, self.season)
-        plans = {each.id: plan(each.y, h, self.season, usual) for each in learned}
+        made = plans([each.y for each in learned], h, self.season, usual, partial(told, "planning"))
+        by_id = {each.id: plan for each, plan in zip(learned, made, strict=True)}
         lags = max(1, min(LAGS, max(map(len, learned)) // 20))
         beside = Beside.of(replace(panel, series=tuple(learned)))
-        inputs = [prepare(each, plans[each.id], h, lags, beside, panel.spacing) for each in learned]
-        fitted = fit(inputs, lags, PLACES, self.probabilities, self.options, self.report)
-        answered = {each.id: naive(each, usual_season(plans.values()), h, self.season) for each in others}
-        self.model = Model(panel, plans, answered, beside, lags, fitted, final_states(fitted, inputs), kind)
+        inputs = [
+            prepare(each, plan, h, lags, beside, panel.spacing)
+            for each, plan in counted(zip(learned, made, strict=True), len(made), partial(told, "preparing"))
+        ]
+        fitted = fit(inputs, lags, PLACES, self.probabilities, self.options, self.report, told)
+        answered = {each.id: naive(each, usual_season(made), h, self.season) for each in others}
+        states = final_states(fitted, inputs, told)
+        self.model = Model(panel, by_id, answered, beside, lags, fitted, states, kind)
         self.said = None
         return self
 
@@ -208,6 +216,7 @@ class Forecaster(Parameters):
 
     def forecasts_of(self, panel: Panel) -> list[Forecast]:
         """The forecasts of a panel that begins with the rows of `fit`."""
+        checks.sizes(panel)
         lacking = checks.future(panel, self.horizon, self.plans)
         self.said = self.fitted.notes(panel, lacking)
         return forecasts(self.fitted, panel, self.horizon, self.probabilities, lacking)

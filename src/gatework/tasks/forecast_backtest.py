@@ -15,6 +15,7 @@ from gatework.tasks.forecast_metrics import coverage, mase, rmse, scaled_quantil
 from gatework.tasks.forecast_naive import counted
 from gatework.tasks.forecast_rivals import Rival, rivals
 from gatework.tasks.given import whole
+from gatework.tasks.progress import Told, nobody
 
 if TYPE_CHECKING:
     from gatework.tasks.forecast import Forecaster
@@ -90,6 +91,7 @@ def backtest(
     beside: Mapping[str, Rival] | None = None,
     scaled_by: int | Mapping[str, int] | None = None,
     report: Report = silent,
+    told: Told = nobody,
 ) -> Backtest:
     """Fits and forecasts as many times, the last window ending at each series' last value, the windows side by side.
 
@@ -110,7 +112,7 @@ def backtest(
         report(window, windows, f"window {window + 1} of {windows}")
         before = until(panel, (windows - window) * h, h)
         began = time.perf_counter()
-        fitted = forecaster.anew().fit_panel(before)
+        fitted = forecaster.anew().fit_panel(before, told=told)
         made = fitted.forecasts_of(before)
         seconds = (time.perf_counter() - began) / len(panel)
         seasons = seasons or seasons_of(fitted.fitted)

@@ -1,13 +1,15 @@
 """Simple forecasts, from every origin of a series at once: what the network starts from, and must beat.
 
-z [T] is a series without missing values (see `filled`), h the horizon. Each gives f [T,h]: row t holds the forecasts
-of z[t+1] ... z[t+h] made from z[0] ... z[t] alone; NaN where there is too little past.
+z [...,T] is a series without missing values (see `filled`), or several of one length, h the horizon. Each gives
+f [...,T,h]: row t holds the forecasts of z[t+1] ... z[t+h] made from z[0] ... z[t] alone; NaN where there is too little
+past.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,12 +35,13 @@ class Base:
         return self.kind if self.season == 1 else f"{self.kind}, season {self.season}"
 
     def forecasts(self, z: Numbers, h: int) -> Numbers:
-        """f [T,h]."""
+        """f [...,T,h]."""
+        T = z.shape[-1]
         match self.kind:
             case "last value":
-                return np.repeat(z[:, None], h, axis=1)
+                return np.repeat(z[..., None], h, axis=-1)
             case "mean":
-                return np.repeat((z.cumsum() / np.arange(1, len(z) + 1))[:, None], h, axis=1)
+                return np.repeat((z.cumsum(-1) / np.arange(1, T + 1))[..., None], h, axis=-1)
             case "drift":
                 return drift(z, h)
             case "seasonal naive":
@@ -67,24 +70,25 @@ def filled(y: Numbers, season: int = 1) -> Numbers:
 
 def drift(z: Numbers, h: int, least: int = 8) -> Numbers:
     """The last value and the mean slope so far: f = z_t + k (z_t - z_0) / t."""
-    t = np.arange(len(z), dtype=float)
-    slope = np.where(t >= least, (z - z[0]) / np.maximum(t, 1), np.nan)
-    return z[:, None] + slope[:, None] * np.arange(1, h + 1)
+    t = np.arange(z.shape[-1], dtype=float)
+    slope = np.where(t >= least, (z - z[..., :1]) / np.maximum(t, 1), np.nan)
+    return z[..., None] + slope[..., None] * np.arange(1, h + 1)
 
 
 def seasonal(z: Numbers, h: int, m: int) -> Numbers:
     """Seasonal naive: f = the value at the same place of the last season."""
-    origin, k = np.arange(len(z))[:, None], np.arange(1, h + 1)
+    origin, k = np.arange(z.shape[-1])[:, None], np.arange(1, h + 1)
     source = origin + k - m * -(-k // m)  # [T,h]
-    return np.where(origin >= m - 1, z[np.maximum(source, 0)], np.nan)
+    return np.where(origin >= m - 1, z[..., np.maximum(source, 0)], np.nan)
 
 
 def seasonal_drift(z: Numbers, h: int, m: int) -> Numbers:
     """Seasonal naive, moved by the mean change from season to season so far."""
-    change = np.concatenate([np.zeros(m), z[m:] - z[:-m]]).cumsum()
-    count = np.arange(len(z)) - m + 1
-    step = np.where(count >= max(3, m // 2), change / np.maximum(count, 1), np.nan)  # [T], a season
-    return seasonal(z, h, m) + step[:, None] * -(-np.arange(1, h + 1) // m)
+    change = np.zeros_like(z)
+    np.cumsum(z[..., m:] - z[..., :-m], axis=-1, out=change[..., m:])
+    count = np.arange(z.shape[-1]) - m + 1
+    step = np.where(count >= max(3, m // 2), change / np.maximum(count, 1), np.nan)  # [...,T], a season
+    return seasonal(z, h, m) + step[..., None] * -(-np.arange(1, h + 1) // m)
 
 
 def smoothings(z: Numbers, h: int, m: int, weights: Sequence[tuple[float, ...]]) -> "Smoothings":
@@ -93,26 +97,39 @@ def smoothings(z: Numbers, h: int, m: int, weights: Sequence[tuple[float, ...]])
     l_t = a (z - s_(t-m)) + (1 - a) (l + d b), b_t = g (l_t - l) + (1 - g) d b, s_t = c (z - l_t) + (1 - c) s_(t-m),
     f = l + (d + ... + d^k) b + s (Holt 1957; Winters 1960; damped: Gardner & McKenzie 1985); d = 0.97.
     """
-    a, g, c = np.array(weights).T  # [G]
-    start, T = max(m, 4), len(z)
-    level, slope = np.full(len(a), z[:start].mean()), np.zeros(len(a))
-    levels, slopes = np.full((T, len(a)), np.nan), np.zeros((T, len(a)))
-    seasons = np.zeros((T, len(a)))
-    seasons[:m] = (z[:m] - z[:m].mean())[:, None] if m > 1 else 0.0
-    for t in range(m if m > 1 else 0, T):
+    shape = (z.shape[-1], *z.shape[:-1], len(weights))  # [T,...,G]
+    if z.size == len(z) and len(weights) == 1:
+        found = smoothed(z.tolist(), weights[0], m)  # Python's numbers are faster than arrays of one
+    else:
+        found = smoothed(list(np.broadcast_to(np.moveaxis(z, -1, 0)[..., None], shape)), np.array(weights).T, m)
+    levels, slopes, seasons = (np.moveaxis(np.reshape(part, shape), 0, -2) for part in found)
+    levels[..., : max(m, 4) - 1, :] = np.nan
+    return Smoothings(levels, slopes, seasons, m, h)
+
+
+def smoothed(z: Sequence[Any], weights: Any, m: int) -> tuple[list[Any], list[Any], list[Any]]:
+    """The recursion of `smoothings` over T values, numbers or arrays: levels, slopes and seasons."""
+    a, g, c = weights
+    first = z[: max(m, 4)]
+    level = sum(first[1:], first[0]) / len(first)
+    slope = none = 0 * level
+    levels, slopes, seasons = [none + math.nan] * len(z), [none] * len(z), [none] * len(z)
+    if m > 1:
+        mean = sum(z[1:m], z[0]) / len(z[:m])
+        seasons[:m] = [value - mean for value in z[:m]]
+    for t in range(m if m > 1 else 0, len(z)):
         old, was = seasons[t - m], level
         ahead = DAMPING * slope
         level = a * (z[t] - old) + (1 - a) * (level + ahead)
         slope = g * (level - was) + (1 - g) * ahead
         seasons[t] = c * (z[t] - level) + (1 - c) * old
         levels[t], slopes[t] = level, slope
-    levels[: start - 1] = np.nan
-    return Smoothings(levels, slopes, seasons, m, h)
+    return levels, slopes, seasons
 
 
 @dataclass(frozen=True)
 class Smoothings:
-    """Levels, slopes and seasons [T,G] of exponential smoothing under G weights; [g] forecasts under one."""
+    """Levels, slopes and seasons [...,T,G] of exponential smoothing under G weights; [g] forecasts under one."""
 
     levels: Numbers
     slopes: Numbers
@@ -122,24 +139,33 @@ class Smoothings:
 
     def __getitem__(self, choice: int) -> Numbers:
         k = np.arange(1, self.h + 1)
-        f = self.levels[:, choice, None] + (DAMPING**k).cumsum() * self.slopes[:, choice, None]
+        f = self.levels[..., choice, None] + (DAMPING**k).cumsum() * self.slopes[..., choice, None]
         if self.m > 1:
-            f = f + seasonal(self.seasons[:, choice], self.h, self.m)
+            f = f + seasonal(self.seasons[..., choice], self.h, self.m)
         return np.asarray(f)
+
+    def of(self, row: int) -> "Smoothings":
+        """Those of one of several series."""
+        return replace(self, levels=self.levels[row], slopes=self.slopes[row], seasons=self.seasons[row])
 
 
 def errors(y: Numbers, f: Numbers) -> Numbers:
-    """The error [T,h] of each forecast f [T,h] whose true value is in y [T], NaN where it is not."""
-    T, h = f.shape
-    ahead = np.concatenate([y[1:], np.full(h, np.nan)])
-    return np.lib.stride_tricks.sliding_window_view(ahead, h)[:T] - f
+    """The error [...,T,h] of each forecast f [...,T,h] whose true value is in y [...,T], NaN where it is not."""
+    return np.asarray(true_values(y, f.shape[-1]) - f)
 
 
-def mean_error(y: Numbers, f: Numbers, begin: int = 0) -> float:
-    """The mean absolute error from the origins of `begin` on; infinite where there is none."""
-    e = np.abs(errors(y[begin:], f[begin:]))
+def true_values(y: Numbers, h: int) -> Numbers:
+    """The h values [...,T,h] that come after each step of y [...,T], NaN past its end."""
+    ahead = np.concatenate([y[..., 1:], np.full((*y.shape[:-1], h), np.nan)], -1)
+    return np.lib.stride_tricks.sliding_window_view(ahead, h, axis=-1)[..., : y.shape[-1], :]
+
+
+def mean_error(y: Numbers, f: Numbers, begin: int = 0) -> Numbers:
+    """The mean absolute error [...] from the origins of `begin` on; infinite where there is none."""
+    e = np.abs(errors(y[..., begin:], f[..., begin:, :]))
     known = ~np.isnan(e)
-    return float(e[known].mean()) if known.any() else math.inf
+    count = known.sum((-2, -1))
+    return np.where(count > 0, np.where(known, e, 0.0).sum((-2, -1)) / np.maximum(count, 1), math.inf)
 
 
 def candidates(T: int, seasons: Sequence[int]) -> list[Base]:
@@ -151,32 +177,47 @@ def candidates(T: int, seasons: Sequence[int]) -> list[Base]:
     return found
 
 
-def rolling_check(y: Numbers, z: Numbers, h: int, found: Sequence[Base]) -> list[tuple[float, Base]]:
-    """The mean absolute error of each simple forecast over the same origins, the best first.
+@dataclass(frozen=True)
+class Judged:
+    """A simple forecast in the rolling check: its mean absolute error, itself, and f [T,h]."""
+
+    score: float
+    base: Base
+    forecast: Callable[[], Numbers]
+
+
+def rolling_check(y: Numbers, z: Numbers, h: int, found: Sequence[Base]) -> list[list[Judged]]:
+    """Judges simple forecasts over the same origins of each series y [B,T], the best first; z [B,T] has no gaps.
 
     Exponential smoothing gets the weights that err least.
     """
-    begin = judged_from([(0.0, base) for base in found], z)
-    scored = [checked(base, y, z, h, begin) for base in found]
-    return sorted((pair for pair in scored if math.isfinite(pair[0])), key=lambda pair: pair[0])
+    begin = judged_from(found, z.shape[1])
+    columns = [judged(base, y, z, h, begin) for base in found]
+    ranked = [[each for each in row if math.isfinite(each.score)] for row in zip(*columns, strict=True)]
+    return [sorted(row, key=lambda each: each.score) for row in ranked]
 
 
-def judged_from(found: Sequence[tuple[float, Base]], z: Numbers) -> int:
-    """The first origin that all simple forecasts are judged at."""
-    begin = max(first_origin(base) for _, base in found)
-    return int(min(max(begin, len(z) - CHECKED), len(z) - 2))
+def judged(base: Base, y: Numbers, z: Numbers, h: int, begin: int) -> list[Judged]:
+    """One simple forecast on each series."""
+    if base.kind != "smoothing":
+        f = base.forecasts(z, h)
+        scores = mean_error(y, f, begin).tolist()
+        return [Judged(score, base, partial(f.__getitem__, row)) for row, score in enumerate(scores)]
+    grid = [(a, g, c) for a in LEVELS for g in SLOPES for c in (SEASONS if base.season > 1 else (0.0,))]
+    smoothed = smoothings(z, h, base.season, grid)
+    errs = np.stack([mean_error(y, smoothed[choice], begin) for choice in range(len(grid))])  # [G,B]
+    return [
+        Judged(float(errs[best, row]), replace(base, weights=grid[best]), partial(smoothed.of(row).__getitem__, best))
+        for row, best in enumerate(errs.argmin(0).tolist())
+    ]
+
+
+def judged_from(found: Sequence[Base], T: int) -> int:
+    """The first origin that all simple forecasts of T values are judged at."""
+    begin = max(map(first_origin, found))
+    return min(max(begin, T - CHECKED), T - 2)
 
 
 def first_origin(base: Base) -> int:
     """The first origin that a simple forecast is judged at: it has seen a season, or eight values."""
     return base.season + max(3, base.season // 2) if base.season > 1 else 8
-
-
-def checked(base: Base, y: Numbers, z: Numbers, h: int, begin: int) -> tuple[float, Base]:
-    if base.kind != "smoothing" or base.weights:
-        return mean_error(y, base.forecasts(z, h), begin), base
-    grid = [(a, g, c) for a in LEVELS for g in SLOPES for c in (SEASONS if base.season > 1 else (0.0,))]
-    smoothed = smoothings(z, h, base.season, grid)
-    scores = [mean_error(y, smoothed[choice], begin) for choice in range(len(grid))]
-    best = int(np.argmin(scores))
-    return scores[best], replace(base, weights=grid[best])

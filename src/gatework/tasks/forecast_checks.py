@@ -5,12 +5,15 @@ from typing import Literal
 
 import numpy as np
 
-from gatework.data.panel import Panel, Series
+from gatework.data.panel import Kind, Panel, Series
+from gatework.data.spacing import Numbers
 from gatework.errors import InputError
 from gatework.tasks.given import real, whole
 
 LEAST = 8  # rows that are needed beyond the horizon
 WIDEST_LEVEL = 99.999  # percent of a band
+TINY = 1e-100  # numbers beyond it, or its inverse, have no squares in float64
+KINDS: tuple[Kind, ...] = ("known", "past", "static")
 
 
 def season(given: object) -> int | Literal["auto"]:
@@ -53,6 +56,23 @@ def values(series: Series) -> int:
 def constant(series: Series) -> bool:
     """Whether all values are the same."""
     return bool(np.nanmin(series.y) == np.nanmax(series.y))
+
+
+def sizes(panel: Panel) -> None:
+    """No number is so large, or a series so small, that its square is beyond float64."""
+    for each in panel.series:
+        for kind in KINDS:
+            for name, column in zip(panel.columns.features(kind), np.atleast_2d(getattr(each, kind)).T, strict=True):
+                within(f"{name} of {named(panel, each)}", column)
+        within(f"{panel.columns.target} of {named(panel, each)}", each.y)
+
+
+def within(name: str, numbers: Numbers) -> None:
+    size = np.abs(numbers[~np.isnan(numbers)])
+    if size.size and size.max() > 1 / TINY:
+        raise InputError(f"{name} holds {size.max():.3g}: expected numbers up to {1 / TINY:g}; divide the column")
+    if size.size and 0 < size.max() < TINY:
+        raise InputError(f"{name} holds at most {size.max():.3g}: expected numbers above {TINY:g}; multiply the column")
 
 
 def learnable(panel: Panel, horizon: int, season: int | Literal["auto"]) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from gatework.data.panel import Panel, Series
+from gatework.data.panel import Columns, Panel, Series
 from gatework.data.spacing import Spacing
 from gatework.errors import InputError
 from gatework.tasks.forecast_base import Numbers, average, errors, filled
+from gatework.tasks.forecast_checks import KINDS
 from gatework.tasks.forecast_plan import Plan
 from gatework.tasks.forecast_scale import scales
 
@@ -65,19 +66,36 @@ class Beside:
 
 
 def spread(columns: Numbers) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of columns [N,C]; 0 and 1 where there is nothing to measure."""
+    """Mean and standard deviation of columns [N,C]; 0 and 0 where there is nothing to measure."""
     known = np.where(np.isnan(columns), np.nan, columns)
     means, deviations = [], []
     for column in known.T:
         there = column[~np.isnan(column)]
         means.append(float(there.mean()) if there.size else 0.0)
-        deviations.append(float(there.std()) or 1.0 if there.size else 1.0)
+        deviations.append(float(there.std()) if there.size and there.min() < there.max() else 0.0)
     return means, deviations
 
 
 def standard(columns: Numbers, by: tuple[list[float], list[float]]) -> Numbers:
-    """Columns [N,C] in units of their deviation; 0, the mean, where missing."""
-    return np.asarray(np.nan_to_num(np.clip((columns - np.array(by[0])) / np.array(by[1]), -LARGEST, LARGEST), nan=0.0))
+    """Columns [N,C] in units of their deviation; 0, the mean, where missing, and where they never changed."""
+    mean, deviation = map(np.array, by)
+    x = (columns - mean) / np.where(deviation > 0, deviation, np.inf)
+    return np.asarray(np.nan_to_num(np.clip(x, -LARGEST, LARGEST), nan=0.0))
+
+
+def telling_nothing(beside: Beside, columns: Columns) -> list[str]:
+    """What to say about columns that never change where they were learned from."""
+    notes = []
+    for kind in KINDS:
+        for name, mean, deviation in zip(columns.features(kind), *getattr(beside, kind), strict=True):
+            column, _, text = name.partition("=")
+            if deviation or (text and mean):
+                continue
+            if column in columns.categories:
+                notes.append(f"{column} {text!r} is in no row that was learned from: it counts as none")
+            else:
+                notes.append(f"{column} is {mean:g} in all rows that were learned from: it tells nothing")
+    return notes
 
 
 def prepare(series: Series, plan: Plan, h: int, lags: int, beside: Beside, spacing: Spacing) -> Inputs:

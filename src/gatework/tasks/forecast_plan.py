@@ -1,6 +1,6 @@
 """What is decided about a series before anything is learned: its scale, its seasons, its base forecast."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -8,17 +8,18 @@ import numpy as np
 
 from gatework.tasks.forecast_base import (
     Base,
+    Judged,
     Numbers,
-    average,
     candidates,
     filled,
     judged_from,
     mean_error,
     rolling_check,
 )
-from gatework.tasks.forecast_seasons import found_seasons
+from gatework.tasks.forecast_seasons import seasons_of
 
 CLOSE = 1.25  # the runner-up is averaged with the best simple forecast if it errs at most so many times as much
+TOGETHER = 500_000  # steps times horizon of the series that are planned at once
 WORSE = 1.5  # a simple forecast that errs so many times more than the best one is no help to it
 
 
@@ -62,19 +63,56 @@ def base_from_json(values: Mapping[str, Any]) -> Base:
     return Base(**{**values, "weights": tuple(values["weights"])})
 
 
+def silent(done: int, total: int) -> None:
+    """Tells nobody."""
+
+
 def plan(y: Numbers, h: int, season: int | Literal["auto"], usual: Sequence[int] = ()) -> Plan:
     """Decides for a series y [T], NaN where missing.
 
     season: its length in steps (1 for none), or "auto" to try those found in the series and the `usual` ones.
     """
-    log = swings_grow(y)
-    v = np.log(y) if log else y
-    if season == "auto":
-        lengths, found = found_seasons(v, usual)
-    else:
-        lengths = found = (season,) if season > 1 else ()
-    z = filled(v, lengths[0] if lengths else 1)
-    ranked = rolling_check(v, z, h, candidates(len(v), lengths))
+    (made,) = plans([y], h, season, usual)
+    return made
+
+
+def plans(
+    values: Sequence[Numbers],
+    h: int,
+    season: int | Literal["auto"],
+    usual: Sequence[int] = (),
+    progress: Callable[[int, int], None] = silent,
+) -> list[Plan]:
+    """`plan` of many series, those of one length together; progress is told how many are done, of all."""
+    made: dict[int, Plan] = {}
+    progress(0, len(values))
+    for rows in of_one_length(values, h):
+        logs = [swings_grow(values[row]) for row in rows]
+        v = np.stack([np.log(values[row]) if log else values[row] for row, log in zip(rows, logs, strict=True)])
+        seasons = seasons_of(v, usual) if season == "auto" else [((season,) if season > 1 else (),) * 2] * len(rows)
+        for lengths in dict.fromkeys(each for each, _ in seasons):
+            places = [place for place, (each, _) in enumerate(seasons) if each == lengths]
+            z = np.stack([filled(v[place], lengths[0] if lengths else 1) for place in places])
+            ranked = rolling_check(v[places], z, h, candidates(v.shape[1], lengths))
+            for place, judged in zip(places, ranked, strict=True):
+                made[rows[place]] = decided(values[rows[place]], v[place], logs[place], judged, seasons[place][1])
+        progress(len(made), len(values))
+    return [made[row] for row in range(len(values))]
+
+
+def of_one_length(values: Sequence[Numbers], h: int) -> Iterator[list[int]]:
+    """The numbers of series that are as long as each other, as many together as memory allows."""
+    by_length: dict[int, list[int]] = {}
+    for row, y in enumerate(values):
+        by_length.setdefault(len(y), []).append(row)
+    for T, rows in by_length.items():
+        most = max(1, TOGETHER // (T * h))
+        yield from (rows[begin : begin + most] for begin in range(0, len(rows), most))
+
+
+def decided(y: Numbers, v: Numbers, log: bool, judged: Sequence[Judged], found: Sequence[int]) -> Plan:
+    """The plan of a series y [T], of which v is forecast, from the simple forecasts in order and the seasons found."""
+    ranked = [(each.score, each.base) for each in judged]
     base = chosen_base(ranked)
     used = {*found, *(each.season for each in base)}
     seasonal = list(dict.fromkeys(each.season for _, each in ranked if each.season > 1 and each.season in used))
@@ -83,10 +121,9 @@ def plan(y: Numbers, h: int, season: int | Literal["auto"], usual: Sequence[int]
         score for score, each in ranked if each.season == first and each.kind in ("seasonal naive", "last value")
     )
     naive = naive or 1.0
-    scored = [
-        (mean_error(v, average(base, z, h), judged_from(ranked, z)), base),
-        *((score, (each,)) for score, each in ranked),
-    ]
+    mean = np.mean([each.forecast() for each in judged[: len(base)]], axis=0)
+    alone = float(mean_error(v, mean, judged_from([each for _, each in ranked], len(v))))
+    scored = [(alone, base), *((score, (each,)) for score, each in ranked)]
     return Plan(
         log=log,
         floor=0.0 if never_negative(y) else None,

@@ -26,15 +26,16 @@ def recent(e: Numbers) -> Numbers:
     known = e[~np.isnan(e)]
     least = LEAST * known.mean() if known.size and known.mean() > 0 else 1.0
     start = known[:8].mean() if known.size else 1.0
-    scale, slow, fast = np.empty(len(e)), start, start
+    slow = fast = float(start)
     seen = 4.0  # so many errors is the start worth
-    for t in range(len(e)):
-        if not np.isnan(e[t]):
+    scale = []
+    for error in e.tolist():  # Python's numbers are faster than arrays of one
+        if not math.isnan(error):
             seen += 1
-            slow += (e[t] - slow) / seen
-            fast += FORGETTING * (e[t] - fast)
-        scale[t] = max(0.5 * (slow + fast), least)
-    return scale
+            slow += (error - slow) / seen
+            fast += FORGETTING * (error - fast)
+        scale.append(0.5 * (slow + fast))
+    return np.maximum(scale, least)
 
 
 def scales(y: Numbers, base: Numbers, season: int) -> tuple[Numbers, Numbers]:
@@ -64,21 +65,22 @@ def place_factors(e: Numbers, m: int) -> Numbers:
     by_season = e[: S * m].reshape(S, m)
     count = (~np.isnan(by_season)).cumsum(0)
     mean = np.nan_to_num(by_season).cumsum(0) / np.maximum(count, 1)
-    return np.concatenate([np.ones((1, m)), *(shrunk(*row)[None] for row in zip(mean, count, strict=True))])
+    return np.concatenate([np.ones((1, m)), shrunk(mean, count)])
 
 
 def shrunk(mean: Numbers, count: Numbers) -> Numbers:
-    """Factors [m], 1 on the mean, from the mean error and the number of errors at each place."""
+    """Factors [S,m], 1 on the mean, from the mean error and the number of errors at each place."""
     there = count > 0
-    overall = float(mean[there] @ count[there]) / max(1, count.sum())
-    factors = np.ones(len(mean))
-    if there.sum() < 2 or overall == 0:
-        return factors
-    logs = np.log(np.maximum(mean[there], LEAST * overall))
-    logs -= logs.mean()
-    found, chance = float(logs.var(ddof=1)), float(log_variance(count[there]).mean())
-    factors[there] = np.exp(logs * (max(0.0, 1 - DOUBT * chance / found) if found else 0.0))
-    return np.asarray(factors / factors.mean())
+    places = np.maximum(there.sum(1), 1)
+    overall = (mean * count).sum(1) / np.maximum(count.sum(1), 1)
+    logs = np.log(np.maximum(np.where(there, mean, 1.0), np.where(overall > 0, LEAST * overall, 1.0)[:, None]))
+    logs = np.where(there, logs - (logs * there).sum(1, keepdims=True) / places[:, None], 0.0)
+    found = (logs**2).sum(1) / np.maximum(places - 1, 1)
+    chance = np.where(there, log_variance(np.maximum(count, 1)), 0.0).sum(1) / places
+    share = np.maximum(0.0, 1 - DOUBT * chance / np.where(found > 0, found, np.inf))
+    share = np.where((found > 0) & (overall > 0) & (there.sum(1) >= 2), share, 0.0)
+    factors = np.exp(logs * share[:, None])
+    return np.asarray(factors / factors.mean(1, keepdims=True))
 
 
 def log_variance(n: Numbers) -> Numbers:

@@ -1,12 +1,16 @@
 """Seasons: the lengths after which a series repeats itself, held against chance."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gatework.tasks.forecast_base import Numbers, filled
+
+Flags = NDArray[np.bool_]
+Rows = NDArray[np.int64]
 
 LONGEST = 400  # steps of a season that is looked for
 CHANCE = 0.01  # with which a series without any season may be said to have one
@@ -21,110 +25,188 @@ def found_seasons(y: Numbers, usual: Sequence[int] = ()) -> tuple[tuple[int, ...
 
     Returns all, and those found.
     """
-    z = filled(y)
-    held, found = [m for m in usual if 2 * m + 2 <= len(z)], own_seasons(z)
-    return tuple(dict.fromkeys(held + found)), tuple(found)
+    (found,) = seasons_of(y[None], usual)
+    return found
 
 
-def own_seasons(z: Numbers) -> list[int]:
-    """The season that chance explains least, with multiples and divisors of it that say more, or a cycle, or none."""
-    lengths = range(2, min(LONGEST, len(z) // 3) + 1)
+def seasons_of(values: Numbers, usual: Sequence[int] = ()) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """`found_seasons` of several series [B,T] at once."""
+    held = [m for m in usual if 2 * m + 2 <= values.shape[1]]
+    found = own_seasons(np.stack([filled(y) for y in values]))
+    return [(tuple(dict.fromkeys(held + own)), tuple(own)) for own in found]
+
+
+def own_seasons(z: Numbers) -> list[list[int]]:
+    """Of each series [B,T] the season that chance explains least, with a multiple and a divisor of it that say more.
+
+    A cycle of varying length, or nothing, where no season is found.
+    """
+    lengths = range(2, min(LONGEST, z.shape[1] // 3) + 1)
     chance = CHANCE / max(1, len(lengths))
-    r = {m: seasonality(z, m) for m in range(1, len(lengths) + 3)}
-    peaks = sorted((m for m in lengths if r[m] > max(r[m - 1], r[m + 1], 0)), key=lambda m: -r[m])
-    strongest = next((m for m in peaks if places_differ(z, m, chance)), None)
-    if strongest is None:
-        return wandering(r, lengths, len(z), chance)
+    r = seasonalities(z, len(lengths) + 2)  # [lengths,B]
+    peaks = np.zeros_like(r, bool)
+    peaks[2:-1] = (r[2:-1] > 0) & (r[2:-1] > r[1:-2]) & (r[2:-1] > r[3:])
+    differ = where(peaks, lambda rows, m: places_differ(z[rows], m, chance))
+    strongest = np.where(differ.any(0), np.where(differ, r, -1.0).argmax(0), 0)
+    found: list[list[int]] = [[] for _ in z]
+    for m in np.unique(strongest):
+        rows = np.flatnonzero(strongest == m)
+        if m == 0:
+            each = [wandering(column, lengths, z.shape[1], chance) for column in r[:, rows].T]
+        else:
+            each = family(z[rows], int(m), r[:, rows], peaks[:, rows], chance)
+        for row, seasons in zip(rows, each, strict=True):
+            found[row] = seasons
+    return found
 
-    def says_more(longer: int, m: int) -> bool:
-        return places_differ(z - profile(z, m), longer, chance)
 
-    divisors = [m for m in lengths if strongest % m == 0]
-    season = next(m for m in divisors if m == strongest or not says_more(strongest, m))
-    longer = [m for m in peaks if m > season and m % season == 0 and says_more(m, season)]
-    shorter = [m for m in peaks if m < season and season % m == 0 and r[m] > DIVIDES * r[season]]
-    return [season, *longer[:1], *shorter[:1]]
+def where(asked: Flags, test: Callable[[Rows, int], Flags]) -> Flags:
+    """The cells [M,B] in which a test holds, asked of those alone; the test gets the rows of a length m and m."""
+    held = np.zeros_like(asked)
+    for m in np.flatnonzero(asked.any(1)):
+        rows = np.flatnonzero(asked[m])
+        held[m, rows] = test(rows, int(m))
+    return held
 
 
-def wandering(r: Mapping[int, float], lengths: range, T: int, chance: float) -> list[int]:
+def family(z: Numbers, strongest: int, r: Numbers, peaks: Flags, chance: float) -> list[list[int]]:
+    """The seasons of series [B,T] with one strongest length: the shortest divisor that says as much, and its kin."""
+    season = np.full(len(z), strongest)
+    for m in reversed([m for m in range(2, strongest) if strongest % m == 0]):
+        season[~says_more(z, strongest, m, chance)] = m
+    kin = np.arange(len(r))[:, None]
+    longer = where(
+        peaks & (kin > season) & (kin % season == 0),
+        lambda rows, m: says_more_each(z[rows], m, season[rows], chance),
+    )
+    of = r[season, np.arange(len(z))]
+    shorter = peaks & (kin < season) & (season % np.maximum(kin, 1) == 0) & (r > DIVIDES * of)
+    return [
+        [int(m), *best(longer[:, row], r[:, row]), *best(shorter[:, row], r[:, row])] for row, m in enumerate(season)
+    ]
+
+
+def best(among: Flags, r: Numbers) -> list[int]:
+    """The length of the greatest correlation among some [M], or none."""
+    return [int(np.where(among, r, -1.0).argmax())] if among.any() else []
+
+
+def says_more_each(z: Numbers, longer: int, seasons: Rows, chance: float) -> Flags:
+    """`says_more` than a season of its own for each series."""
+    held = np.zeros(len(z), bool)
+    for m in np.unique(seasons):
+        held[seasons == m] = says_more(z[seasons == m], longer, int(m), chance)
+    return held
+
+
+def says_more(z: Numbers, longer: int, m: int, chance: float) -> Flags:
+    """Whether the places of a longer season still differ where the profile of m is taken out: [B]."""
+    return places_differ(z - profile(z, m), longer, chance)
+
+
+def wandering(r: Numbers, lengths: range, T: int, chance: float) -> list[int]:
     """The cycle after which a series correlates most with itself, by its correlations r, where its length varies."""
     if lengths[LEAST_CYCLE:]:
-        m = max(lengths[LEAST_CYCLE - lengths.start :], key=lambda m: r[m])
+        first = lengths[LEAST_CYCLE - lengths.start]
+        m = first + int(r[first : lengths.stop].argmax())
         if r[m] > max(WANDERING, NormalDist().inv_cdf(1 - chance) / math.sqrt(T - 2 * m)):
             return [m]
     return []
 
 
-def places_differ(z: Numbers, m: int, chance: float) -> bool:
-    """Whether the values at the m places of a season differ by more than autoregressive noise does.
+def places_differ(z: Numbers, m: int, chance: float) -> Flags:
+    """Whether the values at the m places of a season differ by more than autoregressive noise does, of series [B,T].
 
     The noise is what the profile leaves; z is filtered by its autoregression, so that noise would become white, and an
     F test compares the means of the places (analysis of variance with autocorrelated errors: Cochrane & Orcutt 1949).
     """
     noise = z - profile(z, m)
-    w = filtered(z, autoregression(noise - noise.mean()))
-    place = np.arange(len(w)) % m
-    count = np.bincount(place, minlength=m)
-    mean = np.bincount(place, w, m) / count
-    between = float(count @ (mean - w.mean()) ** 2) / (m - 1)
-    within = float(((w - mean[place]) ** 2).sum()) / (len(w) - m)
-    if within <= 1e-20 * max(between, 1e-300):
-        return between > 0
-    return normal_of_f(between / within, m - 1, len(w) - m) > NormalDist().inv_cdf(1 - chance)
+    w = filtered(z, autoregression(noise - noise.mean(1, keepdims=True)))
+    T = w.shape[1]
+    count = np.bincount(np.arange(T) % m, minlength=m)
+    mean = by_place(w, m) / count  # [B,m]
+    between = ((mean - w.mean(1, keepdims=True)) ** 2) @ count / (m - 1)
+    within = ((w - repeated(mean, T)) ** 2).sum(1) / (T - m)
+    nothing = within <= 1e-20 * np.maximum(between, 1e-300)
+    f = between / np.where(nothing, 1.0, within)
+    return np.where(nothing, between > 0, normal_of_f(f, m - 1, T - m) > NormalDist().inv_cdf(1 - chance))
+
+
+def by_place(x: Numbers, m: int, first: int = 0) -> Numbers:
+    """The sums [B,m] of x [B,T] at the m places of a season, of which the first value has the place `first`."""
+    seasons = -(-(first + x.shape[1]) // m)
+    whole = np.zeros((len(x), seasons * m))
+    whole[:, first : first + x.shape[1]] = x
+    return np.asarray(whole.reshape(len(x), seasons, m).sum(1))
+
+
+def repeated(places: Numbers, T: int) -> Numbers:
+    """Values of m places [B,m] over T steps [B,T]."""
+    return np.asarray(places[:, np.arange(T) % places.shape[1]])
 
 
 def autoregression(x: Numbers) -> Numbers:
-    """The coefficients [p] of x_t on x_(t-1) ... x_(t-p), by least squares; none for few values or constant ones."""
-    p = min(ORDER, len(x) // 10)
-    if p == 0 or not x.any():
-        return np.zeros(0)
-    past = np.stack([x[p - lag : len(x) - lag] for lag in range(1, p + 1)], 1)
-    return np.asarray(np.linalg.lstsq(past, x[p:], rcond=None)[0], np.float64)
+    """The coefficients [B,p] of x_t on x_(t-1) ... x_(t-p), by least squares; none for few values."""
+    T = x.shape[1]
+    p = min(ORDER, T // 10)
+    if p == 0:
+        return np.zeros((len(x), 0))
+    past = np.stack([x[:, p - lag : T - lag] for lag in range(1, p + 1)], 2)  # [B,T-p,p]
+    q, triangle = np.linalg.qr(past)
+    coefficients = np.linalg.pinv(triangle, rcond=T * np.finfo(float).eps) @ (q.swapaxes(1, 2) @ x[:, p:, None])
+    return np.asarray(coefficients[:, :, 0])
 
 
 def filtered(z: Numbers, coefficients: Numbers) -> Numbers:
-    """What an autoregression leaves of z [T]: [T-p]."""
-    p = len(coefficients)
-    return np.asarray(
-        z[p:] - sum((a * z[p - lag : len(z) - lag] for lag, a in enumerate(coefficients, 1)), np.zeros(len(z) - p))
-    )
+    """What an autoregression [B,p] leaves of z [B,T]: [B,T-p]."""
+    T, p = z.shape[1], coefficients.shape[1]
+    left = z[:, p:].copy()
+    for lag in range(1, p + 1):
+        left -= coefficients[:, lag - 1, None] * z[:, p - lag : T - lag]
+    return left
 
 
-def normal_of_f(f: float, a: int, b: int) -> float:
+def normal_of_f(f: Numbers, a: int, b: int) -> Numbers:
     """The standard normal deviate as unlikely as a value of the F distribution with a and b degrees of freedom.
 
     By the cube root of f (Wilson & Hilferty 1931; Paulson 1942).
     """
-    root, left, right = f ** (1 / 3), 2 / (9 * a), 2 / (9 * b)
-    return float(((1 - right) * root - (1 - left)) / np.sqrt(right * root**2 + left))
+    root, left, right = np.cbrt(f), 2 / (9 * a), 2 / (9 * b)
+    return np.asarray(((1 - right) * root - (1 - left)) / np.sqrt(right * root**2 + left))
 
 
 def profile(z: Numbers, m: int) -> Numbers:
-    """The mean at each place of a season of the series less its moving average, repeated over the series [T]."""
+    """The mean at each place of a season of series [B,T] less their moving averages, repeated over the series."""
     x = detrended(z, m)
-    place = np.arange(len(z)) % m
-    inside = ~np.isnan(x)
-    count = np.bincount(place[inside], minlength=m)
-    return np.asarray((np.bincount(place[inside], x[inside], m) / np.maximum(count, 1))[place])
+    first = (z.shape[1] - x.shape[1]) // 2 % m
+    count = np.bincount((first + np.arange(x.shape[1])) % m, minlength=m)
+    return repeated(by_place(x, m, first) / np.maximum(count, 1), z.shape[1])
 
 
 def detrended(z: Numbers, m: int) -> Numbers:
-    """z [T] less its centred moving average over m steps; NaN at both ends."""
-    weights = np.full(m, 1 / m) if m % 2 else np.array([0.5, *np.ones(m - 1), 0.5]) / m
-    half = len(weights) // 2
-    x = np.full(len(z), np.nan)
-    if len(z) >= len(weights):
-        x[half : len(z) - half] = z[half : len(z) - half] - np.convolve(z, weights, "valid")
-    return x
+    """Series [B,T] less their centred moving averages over m steps, without the m // 2 steps at both ends."""
+    T, half = z.shape[1], m // 2
+    if 2 * half + 1 > T:
+        return np.zeros((len(z), 0))
+    sums = np.zeros((len(z), T + 1))
+    np.cumsum(z - z.mean(1, keepdims=True), axis=1, out=sums[:, 1:])
+    mean = (sums[:, m:] - sums[:, :-m]) / m + z.mean(1, keepdims=True)  # [B,T-m+1]
+    if m % 2 == 0:
+        mean = (mean[:, 1:] + mean[:, :-1]) / 2
+    return np.asarray(z[:, half : T - half] - mean)
 
 
-def seasonality(z: Numbers, m: int) -> float:
-    """The correlation of a series with itself m steps later, less its moving average over m steps; -1 for too few."""
+def seasonalities(z: Numbers, longest: int) -> Numbers:
+    """`seasonality` of series [B,T] for each length up to the longest: [longest + 1,B]."""
+    return np.stack([np.full(len(z), -1.0), *(seasonality(z, m) for m in range(1, longest + 1))])
+
+
+def seasonality(z: Numbers, m: int) -> Numbers:
+    """The correlation of series with themselves m steps later, less their moving averages; -1 for too few: [B]."""
     x = detrended(z, m)
-    x = x[~np.isnan(x)]
-    if m < 2 or len(x) < m + 4:
-        return -1.0
-    spread = np.median(np.abs(x))
-    x = np.clip(x, -6 * spread, 6 * spread) if spread else x
-    energy = float(x @ x)
-    return float(x[m:] @ x[:-m]) / energy if energy else -1.0
+    if m < 2 or x.shape[1] < m + 4:
+        return np.full(len(z), -1.0)
+    spread = 6 * np.median(np.abs(x), axis=1, keepdims=True)
+    x = np.clip(x, -np.where(spread, spread, np.inf), np.where(spread, spread, np.inf))
+    energy = np.einsum("bt,bt->b", x, x)
+    return np.where(energy > 0, np.einsum("bt,bt->b", x[:, m:], x[:, :-m]) / np.where(energy > 0, energy, 1.0), -1.0)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import NormalDist
 
 import numpy as np
@@ -16,6 +17,7 @@ from gatework.tasks.forecast_batches import batch, batch_size, known_of, padded,
 from gatework.tasks.forecast_inputs import LARGEST, Inputs
 from gatework.tasks.forecast_linear import CUTS, Linear, cut, fit_linear
 from gatework.tasks.forecast_model import Ensemble, one_cycle, pinball
+from gatework.tasks.progress import Told, counted, nobody
 from gatework.training import TrainingError
 
 JUDGES = (0.7,)  # networks that learn from such a share of each series alone, to be judged on what follows
@@ -71,9 +73,10 @@ def fit(
     probabilities: Sequence[float],
     options: Options,
     progress: Progress,
+    told: Told = nobody,
 ) -> Fitted:
     """Fits everything to prepared series. Of the networks, the first ones are the judges."""
-    linears, linear_score = fit_linear(series, lags)
+    linears, linear_score = fit_linear(series, lags, told)
     by_share = dict(zip(CUTS, linears, strict=True))
     shares = [*JUDGES, *[1.0] * options.members]
     expected = [
@@ -86,7 +89,7 @@ def fit(
         torch.manual_seed(options.seed)
         learn(network, series, expected, ends, places, probabilities, options, progress)
     centred = offsets - offsets[:, [len(probabilities) // 2]]
-    said, true, steps, independent = judgements(network, series, expected, ends, places)
+    said, true, steps, independent = judgements(network, series, expected, ends, places, told)
     trust, network_score = trusted(said[:, len(probabilities) // 2], true)
     quantiles = centred[steps] + trust * (said - centred[steps])
     return Fitted(
@@ -181,6 +184,7 @@ def judgements(
     expected: Sequence[Sequence[Numbers]],
     ends: Sequence[Sequence[int]],
     places: int,
+    told: Told = nobody,
 ) -> tuple[Numbers, Numbers, Whole, float]:
     """What each judge says of the stretch after what it learned from.
 
@@ -189,7 +193,7 @@ def judgements(
     """
     said, true, steps = [], [], []
     independent = 0.0
-    for number, inputs in enumerate(series):
+    for number, inputs in counted(enumerate(series), len(series), partial(told, "judging")):
         outputs, known = outputs_of(network, inputs, places)
         h = inputs.residual.shape[1]
         targets = np.arange(len(inputs))[:, None] + np.arange(1, h + 1)

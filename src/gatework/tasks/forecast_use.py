@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from gatework.data.spacing import Spacing
 from gatework.errors import InputError
 from gatework.tasks.forecast_base import Numbers
 from gatework.tasks.forecast_batches import known_of, padded
-from gatework.tasks.forecast_inputs import LARGEST, Beside, Inputs, prepare
+from gatework.tasks.forecast_inputs import LARGEST, Beside, Inputs, prepare, telling_nothing
 from gatework.tasks.forecast_naive import (
     Naive,
     ended,
@@ -28,6 +28,7 @@ from gatework.tasks.forecast_naive import (
 from gatework.tasks.forecast_plan import PLACES, Plan
 from gatework.tasks.forecast_training import JUDGES, Fitted
 from gatework.tasks.overflow import check_answer
+from gatework.tasks.progress import Told, counted, nobody
 
 States = tuple[Tensor, ...]  # of the networks after the last step of each series, [1,B,M*H] each
 
@@ -91,7 +92,8 @@ class Model:
 
     def notes(self, panel: Panel, lacking: Sequence[str] = ()) -> tuple[str, ...]:
         """What was mended while reading a panel, and what was chosen, a line each."""
-        return (*panel.notes, *self.exceptions(panel, lacking), *self.choices())
+        nothing = telling_nothing(self.beside, panel.columns)
+        return (*panel.notes, *self.exceptions(panel, lacking), *nothing, *self.choices())
 
     def choices(self) -> list[str]:
         """What was chosen, and what the learned parts brought."""
@@ -130,10 +132,11 @@ def trusted(fitted: Fitted) -> list[str]:
     return [f"on later stretches than they learned from, {linear}, {network}"]
 
 
-def final_states(fitted: Fitted, inputs: Sequence[Inputs]) -> States:
+def final_states(fitted: Fitted, inputs: Sequence[Inputs], told: Told = nobody) -> States:
     """The state of the networks after the last step of each series."""
     with torch.no_grad():
-        each = [fitted.network.states(padded([one.x]))[1] for one in inputs]
+        along = counted(inputs, len(inputs), partial(told, "running along the series"))
+        each = [fitted.network.states(padded([one.x]))[1] for one in along]
     return tuple(torch.cat(parts, 1) for parts in zip(*each, strict=True))
 
 

@@ -1,0 +1,19 @@
+"""How far work in several parts has come: what each part is called, how much of it is done, how much there is."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Told = Callable[[str, int, int], None]
+
+
+def nobody(what: str, done: int, total: int) -> None:
+    """Tells nobody."""
+
+
+def counted(items: Iterable[Item], total: int, progress: Callable[[int, int], None]) -> Iterator[Item]:
+    """The items; progress is told that none is done, and of each that is."""
+    progress(0, total)
+    for done, item in enumerate(items, 1):
+        yield item
+        progress(done, total)
