@@ -75,6 +75,10 @@ class Model:
     states: States
     kind: str | None = None
 
+    def prepared(self, series: Series, spacing: Spacing, horizon: int) -> Inputs:
+        """A series that was learned from, as the network and the linear part are given it."""
+        return prepare(series, self.plans[series.id], horizon, self.lags, self.beside, spacing)
+
     def learned(self, panel: Panel) -> list[Series]:
         """The series of a panel that were learned from, in the order of `plans`."""
         return [each for each in panel.series if each.id in self.plans]
@@ -174,8 +178,7 @@ def learned_quantiles(
     model: Model, series: Series, spacing: Spacing, horizon: int, state: States, begin: int
 ) -> Numbers:
     """Quantiles [h,P] of what comes after a series that was learned from, from the state before step `begin`."""
-    plan = model.plans[series.id]
-    inputs = prepare(series, plan, horizon, model.lags, model.beside, spacing)
+    plan, inputs = model.plans[series.id], model.prepared(series, spacing, horizon)
     output = last_output(model, inputs, state, begin)
     values = inputs.base[-1][:, None] + inputs.scale[-1][:, None] * residuals(model.fitted, inputs, output)
     values = np.exp(values) if plan.log else values
