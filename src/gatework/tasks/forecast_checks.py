@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 
 from gatework.data.panel import Kind, Panel, Series
-from gatework.data.spacing import Numbers
 from gatework.errors import InputError
+from gatework.tasks.forecast_base import Numbers
 from gatework.tasks.given import real, whole
 
 LEAST = 8  # rows that are needed beyond the horizon
