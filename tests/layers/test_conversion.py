@@ -194,6 +194,19 @@ def test_convert_keeps_the_mode_of_each_layer():
     assert [layer.training for layer in model] == [False, True]
 
 
+def test_convert_where_other_devices_and_dtypes_are_the_default():
+    try:
+        torch.set_default_dtype(torch.float64)
+        with torch.device("meta"):
+            planned, real = gw.convert(nn.LSTM(5, 7)), gw.convert(nn.LSTM(5, 7, device="cpu", dtype=torch.float32))
+            back = real.to_torch()
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert {p.device.type for p in planned.parameters()} == {"meta"}
+    assert {(p.device.type, p.dtype) for m in (real, back) for p in m.parameters()} == {("cpu", torch.float32)}
+    same_function(real, back)
+
+
 def test_convert_again_changes_nothing():
     model = gw.convert(Model())
     before = dict(model.named_modules())

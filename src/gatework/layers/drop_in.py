@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast, overload
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from gatework.cells import TORCH_LAYERS, Cell, TorchLayer, cells
 from gatework.errors import InputError
 from gatework.layers import check
-from gatework.layers.packing import effective, origins, packed, unpack_state_dict, unpacked
+from gatework.layers.packing import effective, origins, packed, unpack_state_dict
 from gatework.layers.recurrent import USUAL, Recurrent
 from gatework.layers.states import LSTMState
 from gatework.layers.torch_modules import kind, obstacle
@@ -120,9 +119,11 @@ class DropIn(Recurrent, Generic[S]):
         weight = module.weight_ih_l0
         made = cls(**arguments, device=weight.device, dtype=weight.dtype, **options).train(module.training)
         made.load_state_dict(module.state_dict(), strict=made.initial != "learned")
-        frozen = unpacked({n: p.requires_grad * torch.ones(p.shape) for n, p in module.named_parameters()}, made)
-        for name, flags in frozen.items():
-            made.get_parameter(name).requires_grad_(bool(flags.any()))
+        learns: dict[str, bool] = {}
+        for key, here in origins(made).items():
+            learns |= {name: learns.get(name, False) or module.get_parameter(key).requires_grad for name in here}
+        for name, wants in learns.items():
+            made.get_parameter(name).requires_grad_(wants)
         return made
 
     def to_torch(self) -> nn.RNNBase:
