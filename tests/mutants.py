@@ -40,11 +40,11 @@ pytest_add_cli_args=
 also_copy=
     {beside}
 process_isolation=forkserver
-forkserver_warmup=import
+forkserver_warmup={warmup}
 preload_modules_file=preload.txt
 use_git_change_detection=false
 timeout_multiplier=10
-timeout_constant=5
+timeout_constant=20
 """
 
 
@@ -84,7 +84,8 @@ def workplace(room: str) -> Path:
         if not (folder / name).is_symlink():
             (folder / name).symlink_to(ROOT / name)
     lists = {"beside": BESIDE, **{key: rooms[room][key] for key in ("code", "tests")}}
-    settings = SETTINGS.format(**{key: "\n    ".join(values) for key, values in lists.items()})
+    lines = {key: "\n    ".join(values) for key, values in lists.items()}
+    settings = SETTINGS.format(warmup="import" if rooms[room].get("fresh") else "collect", **lines)
     (folder / "setup.cfg").write_text(settings)
     (folder / "preload.txt").write_text("\n".join(PRELOADED))
     return folder
@@ -100,13 +101,22 @@ def import_mutants_only(folder: Path) -> None:
 
 
 def mutmut_in(folder: Path) -> ModuleType:
-    """mutmut, which takes its settings from the current folder, without its spinners.
+    """mutmut, which takes its settings from the current folder: without its spinners, the quickest tests first.
 
     Nor does it run the room's tests twice more before it starts: gathering which test reaches what has run them.
     """
     os.chdir(folder)
     import mutmut.__main__ as tool  # noqa: PLC0415
 
+    gather = tool.collect_or_load_stats
+
+    def gather_in_order(*args: object, **options: object) -> None:
+        gather(*args, **options)
+        stats = tool.state()
+        for function, tests in stats.tests_by_mangled_function_name.items():
+            stats.tests_by_mangled_function_name[function] = sorted(tests, key=stats.duration_by_test.__getitem__)
+
+    tool.collect_or_load_stats = gather_in_order
     tool.print_status = lambda *_, **__: None
     tool.run_forced_fail_test = lambda _: None
     tool.tests_for_mutant_names = lambda _: {"--version"}
