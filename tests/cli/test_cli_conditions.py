@@ -141,6 +141,7 @@ def test_what_cannot_be_is_answered_in_a_line(
     assert tree(names_here) == before
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_losses_of_one(gatework: Command, place: Path) -> None:
     Path("names.jsonl").write_text(names())
     options = [*SMALL, "--streams", "4", "--bptt", "3"]

@@ -30,6 +30,7 @@ def stopped(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int
     return process.returncode, out, err
 
 
+@pytest.mark.slow
 def test_ctrl_c_and_kill_lose_nothing(gatework: Command, place: Path) -> None:
     status, out, err = stopped(start(*LONG, "--steps", 10**6), signal.SIGINT)
     assert (status, err) == (130, "gatework: interrupted\n")
@@ -49,6 +50,7 @@ def test_ctrl_c_and_kill_lose_nothing(gatework: Command, place: Path) -> None:
     assert rows(Path("new")) == rows(Path("whole"))
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_is_no_error(place: Path) -> None:
     Path("long.txt").write_bytes(b"abcdef\n" * 2000)
     with start("score", "run", "long.txt", "--each") as process:
@@ -77,6 +79,7 @@ def torchrun(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_losses_of_one_with_all_streams(gatework: Command, place: Path) -> None:
     options = [*SMALL, "--streams", "4", "--epochs", "1"]
     assert gatework("train", "text", "text.txt", "--out", "one", *options).status == 0
@@ -97,6 +100,7 @@ def test_two_processes_have_the_losses_of_one_with_all_streams(gatework: Command
     assert [path.name for path in place.iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.slow
 def test_two_processes_fail_together_and_leave_nothing(place: Path) -> None:
     before = tree(place)
     done = torchrun("train", "text", "missing.txt", "--out", "new", *SMALL, "--streams", "4")

@@ -62,6 +62,7 @@ def ended(command: str) -> tuple[int, str]:
     return end.value.code, printed.buffer.getvalue().decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("document", with_blocks("console"), ids=lambda path: path.name)
 def test_the_commands_of_a_document_print_what_it_shows(
     document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -41,6 +41,7 @@ def test_an_instruction_set_that_is_not_there_is_refused(monkeypatch):
     assert "GATEWORK_ISA=mmx does not run here" in result.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isa", _native.isas()[1:])  # the first is the one that `verify` takes by itself
 def test_every_cell_passes_on_every_other_instruction_set(isa, monkeypatch):
     monkeypatch.setenv("GATEWORK_ISA", isa)

@@ -31,6 +31,7 @@ def test_what_is_drawn_is_as_likely_as_it_is_said_to_be(example) -> None:
     assert set(itertools.chain.from_iterable(drawn.flatten(1).tolist())) <= set(map(float, range(17)))
 
 
+@pytest.mark.slow
 def test_the_label_decides_what_is_drawn(example, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "argv", ["digits", "--out", str(tmp_path / "digits.png"), "--epochs", "12"])
     example["main"]()

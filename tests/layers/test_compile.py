@@ -18,6 +18,7 @@ from numerics import all_same, gradients, weighed
 pytestmark = [
     pytest.mark.filterwarnings("ignore:`torch.jit.script.*:DeprecationWarning"),  # torch's own
     pytest.mark.usefixtures("fresh"),
+    pytest.mark.slow,
 ]
 
 TWO_STAGES = """

@@ -125,6 +125,7 @@ def test_shown_equations_of_any_text_are_the_program_and_its_gradient(equations:
     check(made(read(equations), T=2, B=1))
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(random_texts())
 @example("a = -(x - h) - (h - (x - h))\nh = a * (a * h) / (a / h) - -h - (-2) * a")

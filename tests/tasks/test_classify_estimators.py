@@ -239,6 +239,7 @@ def test_fitting_is_what_makes_them_fitted(classifier: gw.SequenceClassifier) ->
         gw.SequenceClassifier().predict([[1.0]])
 
 
+@pytest.mark.slow
 def test_cross_validation_of_all_three() -> None:
     from sklearn.model_selection import cross_val_predict, cross_val_score  # noqa: PLC0415
 
@@ -249,6 +250,7 @@ def test_cross_validation_of_all_three() -> None:
     assert cross_val_score(gw.Tagger(**QUICK), *words(), cv=2).mean() > 0.8
 
 
+@pytest.mark.slow
 def test_a_grid_search_finds_what_learns() -> None:
     from sklearn.model_selection import GridSearchCV  # noqa: PLC0415
 

@@ -35,7 +35,7 @@ def test_a_quantile_is_a_border_of_the_band_as_wide() -> None:
 
 
 def test_seasonal_naive_is_always_there() -> None:
-    assert list(rivals())[0] == "seasonal naive"
+    assert next(iter(rivals())) == "seasonal naive"
 
 
 def test_a_model_of_statsforecast_gives_its_mean_and_the_borders_of_its_bands() -> None:

@@ -12,6 +12,8 @@ from training_toys import H, Learned, Streams, Told, rows, run_toy
 from gatework.training import load_checkpoint
 from numerics import same
 
+pytestmark = pytest.mark.slow  # as soon as one of them starts two processes
+
 PATH = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
 
 # Every scenario in one go: the processes take seconds to start.

@@ -155,6 +155,7 @@ run_toy(run, told, save_every=0 if moment == "save" else 1e6)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["step", "save"])
 def test_a_run_that_was_killed_goes_on_as_if_never_stopped(tmp_path: Path, moment: str) -> None:
     whole, rest, parts = Told(), Told(), tmp_path / "parts"
