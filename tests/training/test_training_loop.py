@@ -2,13 +2,25 @@ import dataclasses
 import math
 import re
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
-from training_toys import Points, State, Stateless, Streams, Told, Toy, rows, run_toy, settings, validation
+from training_toys import (
+    Points,
+    Slow,
+    State,
+    Stateless,
+    Streams,
+    Time,
+    Told,
+    Toy,
+    rows,
+    run_toy,
+    settings,
+    validation,
+)
 
 from gatework.errors import InputError
 from gatework.training import (
@@ -26,32 +38,6 @@ from gatework.training import (
     load_weights,
     train,
 )
-
-
-class Time:
-    """A clock that the model's own work moves on."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Slow(Toy):
-    """A toy whose steps take time, of which the clock knows: `cost` by the number of the step."""
-
-    def __init__(self, time: Time, cost: Callable[[int], float] = lambda _: 1.0) -> None:
-        super().__init__()
-        self.time, self.cost, self.steps = time, cost, 0
-
-    def forward(self, inputs: Tensor, targets: Tensor, state: State | None) -> tuple[Tensor, State]:
-        if self.training:
-            self.steps += 1
-            self.time.now += self.cost(self.steps)
-        else:
-            self.time.now += 2.5
-        return super().forward(inputs, targets, state)
 
 
 def test_training_lowers_the_loss_and_reports_every_step(tmp_path: Path) -> None:

@@ -35,6 +35,32 @@ class Toy(nn.Module):
         return F.cross_entropy(scores.reshape(-1, V), targets.reshape(-1)), State(h)
 
 
+class Time:
+    """A clock that the model's own work moves on."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Slow(Toy):
+    """A toy whose steps take time, of which the clock knows: `cost` by the number of the step."""
+
+    def __init__(self, time: Time, cost: Callable[[int], float] = lambda _: 1.0) -> None:
+        super().__init__()
+        self.time, self.cost, self.steps = time, cost, 0
+
+    def forward(self, inputs: Tensor, targets: Tensor, state: State | None) -> tuple[Tensor, State]:
+        if self.training:
+            self.steps += 1
+            self.time.now += self.cost(self.steps)
+        else:
+            self.time.now += 2.5
+        return super().forward(inputs, targets, state)
+
+
 class Learned(Toy):
     """A toy without dropout, whose first state is learned: it has a gradient at an epoch's start only."""
 
