@@ -6,6 +6,7 @@ mutants that no test can kill, since they change nothing that can be seen, in mu
 """
 
 import argparse
+import gc
 import os
 import random
 import shutil
@@ -14,8 +15,10 @@ import sysconfig
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import _lru_cache_wrapper
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -23,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 EQUIVALENT = Path(__file__).with_name("mutants_equivalent.toml")
 BESIDE = ("native", "docs", "examples", "README.md", "CHANGELOG.md", "pyproject.toml")  # what tests read
 PRELOADED = ("torch", "numpy", "lightning_fabric", "rich", "typer", "narwhals")
+CACHES = pytest.StashKey[list[Any]]()
 UNSEEN = {"survived", "no tests", "not checked"}  # all else is seen: a failure, no end, a crash, no import of the tests
 SETTINGS = """[mutmut]
 source_paths=src
@@ -55,6 +59,18 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     for function in state()._stats:
         state().tests_by_mangled_function_name[function] |= {item.nodeid for item in session.items}
     state()._stats.clear()
+    session.config.stash[CACHES] = [
+        each
+        for each in gc.get_objects()
+        if isinstance(each, _lru_cache_wrapper) and str(each.__module__).startswith("gatework")
+    ]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """While mutmut notes which test reaches what, none finds the answer of one before it."""
+    if os.environ.get("MUTANT_UNDER_TEST") == "stats":
+        for each in item.config.stash[CACHES]:
+            each.cache_clear()
 
 
 @dataclass(frozen=True)
