@@ -186,6 +186,11 @@ class Recurrent(nn.Module):
         T, B = x.shape[:2]
         lengths = check.lengths(lengths, T, B, x.device)
         given = check.state(state, self, B, batched)
+        if (
+            check.autocast_dtype(x) is not None
+            and check.autocast_dtype(anchor := next(self.parameters(), x)) is not None
+        ):
+            x = x.to(self._dtype(anchor))  # once for both directions
         x, states = self._stacked(x, given, lengths, resets)
         if (autocast := check.autocast_dtype(states[0])) is not None:
             x = x.to(autocast)
