@@ -165,6 +165,15 @@ def test_progress_that_gatework_would_not_write_is_refused(
         load_checkpoint(path)
 
 
+def test_a_checkpoint_of_an_older_version_has_no_loss_of_untrained_weights(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = {name: value for name, value in vars(PROGRESS).items() if name != "untrained"}
+    monkeypatch.setattr("gatework.training.checkpoint.asdict", lambda _: held)
+    save_checkpoint(path, TENSORS, PROGRESS)
+    assert load_checkpoint(path).progress == PROGRESS
+
+
 def test_a_missing_checkpoint_or_a_folder_in_its_place_is_named(tmp_path: Path) -> None:
     for path in (tmp_path / "last.safetensors", tmp_path):
         with pytest.raises(InputError, match="does not exist"):
