@@ -9,7 +9,7 @@ ROOM ?= notation
 COUNT ?= 60
 SEED ?= 1
 
-.PHONY: demo test mutants check format sanitize emulate clean FORCE
+.PHONY: demo test test-avx2 test-baseline test-oldest mutants check format sanitize emulate clean FORCE
 
 # The source of the running Python's own standard library, about 11 MB, without its tests.
 demo: $(READY)
@@ -43,6 +43,27 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# What engines and layers do on a processor with AVX2 alone, and on one without: torch and oneDNN are held to it too.
+test-avx2: $(READY)
+	GATEWORK_ISA=avx2 ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/pytest -n 2 tests/engines tests/layers
+
+test-baseline: $(READY)
+	GATEWORK_ISA=baseline ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 $(BIN)/pytest -n 2 \
+	    tests/engines tests/layers/test_torch_layers.py tests/layers/test_autocast.py tests/layers/test_streaming.py
+
+# With the oldest dependencies that pyproject.toml promises, in an environment over the usual one.
+OLDEST := .venv-oldest
+test-oldest: $(READY) $(OLDEST)/.ready
+	$(OLDEST)/bin/python -m pytest -n 2 tests/engines tests/layers tests/cli tests/training tests/data tests/test_package.py
+
+$(OLDEST)/.ready: requirements-oldest.txt $(TOOLS)
+	$(PYTHON) -m venv --clear $(OLDEST)
+	$(OLDEST)/bin/pip install --quiet --no-deps --requirement requirements-oldest.txt
+	$(OLDEST)/bin/python -c 'import sysconfig, pathlib; \
+	    pathlib.Path(sysconfig.get_path("purelib"), "usual.pth").write_text("import site; site.addsitedir(%r)" % sysconfig.get_path( \
+	        "purelib", vars={"base": "$(CURDIR)/.venv", "platbase": "$(CURDIR)/.venv"}))'
+	touch $@
 
 # The core by itself, replaying the engine's calls: with every address checked, then with every access of threads.
 # MUTANTS=1000000 is the thorough way, and takes an hour.
@@ -100,4 +121,4 @@ $(MODULES): FORCE | $(TOOLS)
 FORCE:
 
 clean:
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv $(OLDEST) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

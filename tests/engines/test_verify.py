@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import math
+import random
 import re
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +20,7 @@ from gatework.engines import verify as verification
 from gatework.engines.native import isa
 from gatework.engines.problems import Case
 from gatework.engines.verify import BOUNDS, SIDES, SIZES, Result, Target, targets, verify
+from gatework.notation import parse
 
 STATEMENTS = ["values", "gradients", "lengths", "resets", "masks and records"]
 LSTM = cells["lstm"]
@@ -205,6 +207,72 @@ def test_an_engine_that_raises_is_reported_and_the_rest_goes_on():
 def test_a_cell_of_ones_own_is_verified():
     own = Cell("own", "u = sigmoid(k * x + U @ h)\nh = u * h + (1 - u) * tanh(W @ x)")
     assert all(result.passed for result in verify([own]))
+
+
+# Right, and far beyond what roundings leave of most cells: each with a mistake that must be seen all the same.
+HARD = {
+    "a difference of two large numbers": (
+        "h = tanh(1000 * (W @ x + 0.001 * (U @ h)) - 1000 * (W @ x))",
+        "h = tanh(1000 * (W @ x - 0.001 * (U @ h)) - 1000 * (W @ x))",
+    ),
+    "a quotient of two small ones": (
+        "a = W @ x\nh = tanh((a * a * a * (U @ h) + 0.00001) / (a * a * a + 0.0001 * a * a + 0.00001))",
+        "a = W @ x\nh = tanh((a * a * a * (U @ h) + 0.00002) / (a * a * a + 0.0001 * a * a + 0.00001))",
+    ),
+    "growth from step to step": (
+        "c = 20 * c - 19 * tanh(c) + W @ x\nh = tanh(c) + sigmoid(U @ h)",
+        "c = 20 * c - 18 * tanh(c) + W @ x\nh = tanh(c) + sigmoid(U @ h)",
+    ),
+    "units of nearly one value": (
+        "h = norm(1 + 0.0001 * (W @ x)) * tanh(U @ h + b)",
+        "h = norm(1 + 0.0001 * (W @ x)) * tanh(U @ h - b)",
+    ),
+    "beyond what float32 holds": (
+        "h = tanh(U @ h + exp(60 * (W @ x)) / (1 + exp(60 * (W @ x))))",
+        "h = tanh(U @ h - exp(60 * (W @ x)) / (1 + exp(60 * (W @ x))))",
+    ),
+}
+
+
+@pytest.mark.parametrize(("right", "wrong"), HARD.values(), ids=HARD)
+def test_no_right_cell_fails_however_it_magnifies_roundings(right, wrong):
+    assert [result for result in verify([Cell("hard", right)]) if not result.passed] == []
+
+
+@pytest.mark.parametrize(("right", "wrong"), HARD.values(), ids=HARD)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_mistake_in_such_a_cell_is_seen(right, wrong, dtype):
+    def mistaken(program, *rest, **options):
+        asked = {name: getattr(program.options, name) for name in ("dropout", "zoneout", "taps")}
+        return reference.run(parse(wrong, output="h", **asked), *rest, **options)
+
+    results = verify([Cell("hard", right)], on=[Target("faulty", dtype, "cpu", mistaken)])
+    failed = {result.what for result in results if not result.passed}
+    assert {"values", "gradients"} <= failed
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_cells_at_random_pass(number):
+    dice = random.Random(number)
+    cell = Cell("random", f"c = W @ x + U @ h + {written(dice, 4)}\nh = tanh(c) * sigmoid({written(dice, 3)})")
+    assert [result for result in verify([cell]) if not result.passed] == [], str(cell.equations)
+
+
+def written(dice: random.Random, deep: int) -> str:
+    """An expression at random that is a number wherever its operands are."""
+    if deep == 0:
+        return dice.choice(["W @ x", "U @ h", "V @ c", "c", "h", "b", "p"])
+    a, b = written(dice, deep - 1), written(dice, dice.randrange(deep))
+    kinds = ["({a}) + {b}", "({a}) - ({b})", "({a}) * ({b})", "tanh({a})", "sigmoid({a})", "norm({a})", "softmax({a})"]
+    kinds += [
+        "({a}) / (1 + exp({b}))",
+        "relu({a})",
+        "max({a}, {b})",
+        "log(1 + abs({a}))",
+        "softplus({a})",
+        "cumsum({a})",
+    ]
+    return dice.choice(kinds).format(a=a, b=b)
 
 
 def test_a_cell_that_is_no_number_somewhere_does_not_pass():

@@ -19,22 +19,26 @@ from gatework.engines import Run, native, reference
 from gatework.engines.compare import INCOMPARABLE, Errors, Mismatch, compare
 from gatework.engines.native import isa
 from gatework.engines.problems import GRADIENT, Answers, Case, Problem, answer, derived, draw
+from gatework.engines.rounding import spread, unit_of
 
-# What an engine may be off by, relative to the values' root mean square. An engine may sum products in any
-# order and has its own exp and tanh, so single rounding errors (6e-8 in float32, 1.1e-16 in float64) spread
-# over a dozen steps and sums of dozens of terms: half of the cells stay below 3 of them in rms, the worst reach
-# 50 in rms and 100 in peak where divisions, row functions and cancelling sums magnify. The bounds leave ten times
-# what the reference engine shows, and are far below what any mistake in an equation costs. In bfloat16 each value
-# that leaves the registers is rounded by up to 2^-9 (2e-3): half of the cells stay below 3 of these in rms; a sum that
-# nearly cancels reaches 40 of them in rms, and a relu that such a rounding turns 80 in peak.
+# What an engine may be off by at once, relative to the values' root mean square: the machine's epsilon for each term
+# of the longest sum, of up to SUM terms, since an engine may sum in any order; in bfloat16, which is summed in float32,
+# for each of up to STORED values that are rounded on the way. Of a million numbers one lies far out: FAR.
+SUM, STORED, FAR = 256, 19, 3
+
+
+def bounds_of(dtype: torch.dtype) -> Errors:
+    rms = (STORED if dtype == torch.bfloat16 else SUM) * torch.finfo(dtype).eps
+    return Errors(rms, FAR * rms)
+
+
 BOUNDS: Mapping[torch.dtype, Errors] = {
-    torch.float64: Errors(rms=3e-14, peak=1e-13),
-    torch.float32: Errors(rms=3e-5, peak=1e-4),  # of up to a million numbers one lies far out
-    torch.bfloat16: Errors(rms=0.15, peak=0.4),
+    dtype: bounds_of(dtype) for dtype in (torch.float64, torch.float32, torch.bfloat16)
 }
-# Long sequences magnify roundings further: beyond these bounds the same ten times count, of what the reference engine
-# is off by in the same dtype, on the same numbers.
-ALLOWED = 10
+# Sums that nearly cancel, divisions by little and long sequences magnify roundings without bound. Beyond the bounds
+# above those count that roundings themselves make (`rounding`): this many times what they move the answers by on the
+# same numbers. Sound engines reach a fifth of it; a mistake in an equation moves answers by orders of magnitude more.
+ALLOWED = 2
 # Among millions of numbers some lie so near a kink of these functions that a rounding turns the derivative there: in
 # all sizes their cells are held to the root mean square alone.
 KINKED = frozenset({"relu", "abs", "max", "min"})
@@ -122,7 +126,7 @@ def verify(
 
 
 Solved = Callable[[Case, torch.dtype], tuple[Problem, Answers]]
-Compared = tuple[Answers, Answers, Callable[[], Answers]]  # found, expected, and the reference engine's in this dtype
+Compared = tuple[Answers, Answers, Callable[[], Mapping[str, Errors]]]  # found, expected, what roundings may do to it
 
 
 def solved(cell: Cell, case: Case, dtype: torch.dtype) -> tuple[Problem, Answers]:
@@ -144,13 +148,24 @@ def engine_results(cell: Cell, target: Target, expected: Solved) -> Iterator[Res
 
 
 def answers(target: Target, expected: Solved, case: Case) -> Compared:
-    """What a target makes of a problem, the answers that count, and what their dtype makes of them."""
+    """What a target makes of a problem, the answers that count, and what roundings of its dtype make of them."""
     problem, right = expected(case, target.dtype)
+    return target.answer(problem), right, partial(moved, problem, right, case, target.dtype)
 
-    def plain() -> Answers:
-        return right if target.engine == "reference" else answer(reference.run, problem.to(target.dtype, "cpu"))
 
-    return target.answer(problem), right, cache(plain)
+def moved(problem: Problem, right: Answers, case: Case, dtype: torch.dtype) -> Mapping[str, Errors]:
+    """What roundings move each answer by; infinite where the answer is beyond the dtype's numbers."""
+    least = floors(right)
+
+    def errors(name: str, found: Tensor) -> Errors:
+        return held(found, right[name], name, INCOMPARABLE, least[name])
+
+    terms = max(case.I, case.H, case.R, case.T * case.B)
+    found = spread(partial(answer, reference.run, problem), errors, unit_of(dtype, terms))
+    if dtype != torch.float64:
+        rounded = answer(reference.run, problem.to(dtype, "cpu"))
+        found |= {name: INCOMPARABLE for name, value in rounded.items() if not value.isfinite().all()}
+    return found
 
 
 def sizes_results(cell: Cell, on: Iterable[Target]) -> Iterator[Result]:
@@ -188,7 +203,7 @@ def adjoint_result(cell: Cell, expected: Solved) -> Result:
 
     def pair(case: Case) -> Compared:
         problem, right = expected(case, torch.float32)
-        return derived(problem), right, lambda: right
+        return derived(problem), right, partial(moved, problem, right, case, torch.float64)
 
     return judged(
         cell.name, "derived backward", torch.float64, pair, "gradients", DERIVED, lambda name: name.startswith(GRADIENT)
@@ -209,15 +224,18 @@ def judged(
     seen, bounds = Errors(), BOUNDS[dtype] if bounds is None else bounds
     try:
         for case in cases:
-            found, expected, plain = pair(case)
+            found, expected, roundings = pair(case)
+            magnified: Mapping[str, Errors] | None = None
             for name, least in floors(expected).items():
                 if wanted(name):
-                    check = partial(held, expected=expected[name], what=f"{name}, {case}", floor=least)
+                    where = f"{name}, {case}"
+                    finite(expected[name], where)
+                    check = partial(held, expected=expected[name], what=where, floor=least)
                     try:
                         seen |= check(found[name], bounds=bounds)
                     except Mismatch:
-                        usual = check(plain()[name], bounds=INCOMPARABLE)
-                        seen |= check(found[name], bounds=bounds | allowed(usual))
+                        magnified = roundings() if magnified is None else magnified
+                        seen |= within(check, found[name], bounds, allowed(magnified[name]))
     except Mismatch as mismatch:
         return Result(cell, engine, what, dtype, seen | mismatch.errors, str(mismatch))
     except Exception as error:  # whatever an engine raises is a finding about that engine
@@ -225,9 +243,17 @@ def judged(
     return Result(cell, engine, what, dtype, seen)
 
 
-def held(found: Tensor, expected: Tensor, what: str, bounds: Errors, floor: float) -> Errors:
+def within(check: Callable[..., Errors], found: Tensor, bounds: Errors, more: Errors) -> Errors:
+    """The errors within the wider bounds; none where the answer has no digit that roundings leave."""
+    return Errors() if more == INCOMPARABLE and found.dtype != torch.float64 else check(found, bounds=bounds | more)
+
+
+def finite(expected: Tensor, what: str) -> None:
     if not expected.isfinite().all():
         raise Mismatch(f"{what}: not finite in float64 either", INCOMPARABLE)
+
+
+def held(found: Tensor, expected: Tensor, what: str, bounds: Errors, floor: float) -> Errors:
     return compare(found, expected, rms=bounds.rms, peak=bounds.peak, what=what, floor=floor)
 
 
