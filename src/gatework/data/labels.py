@@ -117,6 +117,8 @@ def given_examples(
     counts = None if lengths is None else _lengths(lengths, X)
     rows = list(X) if counts is None else [row[:T] for row, T in zip(X, counts, strict=True)]
     sequences, form = _sequences(rows, level, at)
+    if kind != "tag" and isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]  # a table of one column
     labels = None if y is None else [_plain(label) for label in y]
     if labels is not None and len(labels) != len(rows):
         raise InputError(f"y has {len(labels)} labels, X {len(rows)} sequences; expected as many of both")

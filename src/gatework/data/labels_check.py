@@ -28,6 +28,7 @@ def shown(value: Any) -> str:
 
 def as_numbers(row: Any, at: str) -> npt.NDArray[np.float32]:
     """A sequence of numbers, or of vectors of them, as an array [T,I]; InputError for anything else."""
+    row = row.tolist() if isinstance(row, np.ndarray) and row.dtype == object else row
     try:
         array = np.asarray(row)
     except (ValueError, RuntimeError):  # lists of unequal lengths
@@ -58,7 +59,7 @@ def _blame(row: Any, at: str) -> None:
     width = _width(row[0])
     for step, value in enumerate(row):
         for number in value if isinstance(value, list | tuple | np.ndarray) else [value]:
-            if isinstance(number, bool | np.bool_) or not isinstance(number, int | float | np.number):
+            if isinstance(number, bool | np.bool_) or not isinstance(number, int | float | np.integer | np.floating):
                 raise InputError(f"{at}: step {step} is {shown(value)}; expected {_expected(width)}")
         if _width(value) != width:
             raise InputError(

@@ -21,6 +21,9 @@ from gatework.errors import InputError
 
 VOCABULARY = 10_000  # characters or words that are known at most
 SHOWN = 8  # labels that an error lists
+FARTHEST = 1e6  # deviations from the mean that a number counts as, at most
+LARGEST = 1e100  # numbers beyond it, or below its inverse, have no squares in float64
+LEAST_ALIKE = 20  # labels among which one must occur twice, so that they are no names of the rows
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Scaling:
                 f"{examples.at(0)}: vectors of {width} numbers; the model was trained on vectors of {self.width}"
             )
         values = np.concatenate(examples.sequences).astype(np.float64)
-        return torch.from_numpy(((values - self.mean) / self.scale).astype(np.float32))
+        return torch.from_numpy(((values - self.mean) / self.scale).clip(-FARTHEST, FARTHEST).astype(np.float32))
 
     def to_json(self) -> dict[str, Any]:
         return {"form": self.form, "mean": list(self.mean), "scale": list(self.scale)}
@@ -138,6 +141,11 @@ class Classes:
         values = np.unique(np.asarray(labels))
         if len(values) < 2:
             raise InputError(f"all {len(labels):,} labels are {shown(values[0].item())}; expected at least two kinds")
+        if len(values) == len(labels) >= LEAST_ALIKE:
+            raise InputError(
+                f"all {len(labels):,} labels differ, such as {shown(values[0].item())} and {shown(values[1].item())}: "
+                "expected classes that several sequences have; are they ids, or numbers to predict?"
+            )
         return cls(tuple(values.tolist()), values.dtype.str)
 
     @property
@@ -175,6 +183,9 @@ class Amounts:
     @classmethod
     def of(cls, labels: Sequence[float]) -> Self:
         values = np.asarray(labels, np.float64)
+        largest = float(np.abs(values).max())
+        if largest > LARGEST or 0 < largest < 1 / LARGEST:
+            raise InputError(f"the largest label is {largest:.3g}; expected {1 / LARGEST:g} to {LARGEST:g}: scale them")
         deviation = float(values.std())
         if deviation <= 1e-12 * abs(float(values.mean())):
             raise InputError(f"all {len(labels):,} labels are {values[0]}; expected numbers that differ")

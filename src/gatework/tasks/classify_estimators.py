@@ -22,7 +22,7 @@ from gatework.errors import InputError
 from gatework.layers.check import flag
 from gatework.tasks.classify_learning import learn, scores, silent
 from gatework.tasks.classify_model import SequenceModel, check_model
-from gatework.tasks.classify_options import Options
+from gatework.tasks.classify_options import Options, plain
 from gatework.tasks.classify_parts import prepared
 from gatework.tasks.classify_run import TASK, Job, Run
 from gatework.tasks.parameters import check_known, tags
@@ -106,7 +106,7 @@ class SequenceEstimator:
         """What was chosen, checked; a random_state of None is drawn."""
         names = {field.name for field in fields(Options)}
         chosen = {
-            name: value.item() if isinstance(value, np.generic) else value  # a grid may come from numpy
+            name: plain(value)  # a grid may come from numpy
             for name, value in self.get_params().items()
             if name in names
         }
@@ -249,9 +249,13 @@ class SequenceRegressor(SequenceEstimator):
         return found * targets.scale + targets.mean
 
     def score(self, X: Any, y: Any, lengths: Any = None) -> float:
-        """R2, the share of the variance of y that is explained: 1 - sum (y - predicted)^2 / sum (y - mean)^2."""
+        """R2, the share of the variance of y that is explained: 1 - sum (y - predicted)^2 / sum (y - mean)^2.
+
+        Where all y are the same, 1 if they are predicted, else 0, as scikit-learn's r2_score.
+        """
         true = np.asarray(self._examples(X, lengths, y).labels, np.float64)
-        return float(1 - np.sum((true - self.predict(X, lengths)) ** 2) / np.sum((true - true.mean()) ** 2))
+        left, spread = np.sum((true - self.predict(X, lengths)) ** 2), np.sum((true - true.mean()) ** 2)
+        return float(1 - left / spread) if spread else float(left == 0)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
+import numpy as np
+
 from gatework.cells import Cell, cells
 from gatework.errors import InputError
 from gatework.layers.check import cell as find_cell
 from gatework.layers.check import choice, flag, probability
+from gatework.tasks.given import real
 from gatework.tasks.language_model import check_whole
 from gatework.tasks.run import cell_from_json, cell_to_json
 from gatework.training import Settings
@@ -73,7 +76,8 @@ class Options:
         choice("summary", self.summary, SUMMARIES)
         choice("level", self.level, ("char", "word"))
         probability("dropout", self.dropout)
-        if not 0 <= self.validation < 1:
+        validation = real(self.validation)
+        if validation is None or not 0 <= validation < 1:
             raise InputError(f"validation is {self.validation!r}; expected a share of the sequences, 0 to below 1")
         self._check_recurrent()
         self._check_class_weight()
@@ -91,7 +95,7 @@ class Options:
     def _check_class_weight(self) -> None:
         given = self.class_weight
         numbers = list(given.values()) if isinstance(given, Mapping) else [] if given in (None, "balanced") else [None]
-        if any(isinstance(n, bool) or not isinstance(n, int | float) or not 0 < n < math.inf for n in numbers):
+        if any((number := real(n)) is None or number <= 0 for n in numbers):
             raise InputError(
                 f"class_weight is {given!r}; expected 'balanced', numbers above 0 by label, {{'rare': 5}}, or None"
             )
@@ -117,7 +121,7 @@ class Options:
     def to_json(self) -> dict[str, Any]:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         if isinstance(self.class_weight, Mapping):  # JSON has no names but texts
-            values["class_weight"] = list(map(list, self.class_weight.items()))
+            values["class_weight"] = [[plain(label), plain(weight)] for label, weight in self.class_weight.items()]
         return values | {"cell": cell_to_json(find_cell(self.cell))}
 
     @classmethod
@@ -126,3 +130,9 @@ class Options:
         cell, weight = cell_from_json(values["cell"]), values.get("class_weight")
         known = {"cell": cell.name if cells.get(cell.name) == cell else cell}
         return cls(**{**values, **known, "class_weight": dict(weight) if isinstance(weight, list) else weight})
+
+
+def plain(value: Any) -> Any:
+    """One of numpy's values, alone or in an array without axes, as Python's own; anything else as it is."""
+    alone = isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0)
+    return value.item() if alone else value
