@@ -13,7 +13,11 @@ def test_columns_are_measured_on_what_is_there() -> None:
     columns = np.array([[1.0, 5.0, NAN], [3.0, 5.0, NAN], [NAN, 5.0, NAN], [8.0, 5.0, NAN]])
     means, deviations = inputs.spread(columns)
     assert means == [4, 5, 0]
-    assert deviations == pytest.approx([np.std([1, 3, 8]), 1, 1])  # 1 where all are equal, and where none is there
+    assert deviations == pytest.approx([np.std([1, 3, 8]), 0, 0])  # 0 where all are equal, and where none is there
+
+
+def test_a_column_that_never_changed_says_nothing_whatever_it_is_later() -> None:
+    assert inputs.standard(np.array([[5.0], [9.0], [NAN]]), ([5.0], [0.0])).tolist() == [[0], [0], [0]]
 
 
 def test_a_column_is_in_units_of_its_deviation_cut_off_and_0_where_missing() -> None:

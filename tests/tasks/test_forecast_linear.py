@@ -33,31 +33,48 @@ def test_a_share_is_of_the_steps_that_are_learned_from() -> None:
     assert linear.cut(prepared(100, warm=20), 1.0) == 100
 
 
-def test_rows_start_where_learning_does_and_have_a_true_value() -> None:
+def test_a_step_that_is_forecast_has_the_inputs_of_its_origin_where_there_is_something_to_learn_from() -> None:
     given = prepared(6, warm=2)
     given.residual[3, 1] = NAN
     given.residual[2, 1] = 50.0
-    x, r, targets = linear.designs(given, 1)
-    assert targets.tolist() == [4]  # step 2 alone: of 3 the value is missing, of 4 and 5 it is not there yet
-    assert x.tolist() == [[*given.common[2], given.ahead[2, 1, 0]]]
-    assert r.tolist() == [6]  # cut off
+    ((begin, x, r, there),) = linear.designs(given)
+    assert (begin, x.shape) == (0, (2, 6, 3))
+    assert there.tolist() == [[0, 0, 0, 1, 1, 1], [0, 0, 0, 0, 1, 0]]  # two steps ahead, step 4 from 2; 3 has no value
+    assert x[1, 4].tolist() == [*given.common[2], given.ahead[2, 1, 0]]
+    assert not x[there == 0].any() and not r[there == 0].any()
+    assert r[1, 4] == 6  # cut off
+    assert r[0, 3:].tolist() == given.residual[2:5, 0].tolist()
 
 
-def test_stretches_lie_between_the_cuts_by_what_is_forecast_not_by_its_origin() -> None:
-    given = prepared(100, h=1)
-    _, _, targets = linear.designs(given, 0)
-    found = [(int(targets[rows][0]), int(targets[rows][-1])) for rows in linear.stretches(given, targets)]
-    assert found == [(1, 39), (40, 54), (55, 69), (70, 99)]
+def test_a_long_horizon_is_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = prepared(10, h=5)
+    ((_, *whole),) = linear.designs(given)
+    monkeypatch.setattr(linear, "TOGETHER", 2 * 10 * 3)
+    parts = list(linear.designs(given))
+    assert [begin for begin, *_ in parts] == [0, 2, 4]
+    for joined, expected in zip(zip(*parts, strict=True), [None, *whole], strict=True):
+        assert expected is None or np.array_equal(np.concatenate(joined), expected)
+
+
+def test_stretches_lie_between_the_cuts() -> None:
+    found = [(rows.start, rows.stop) for rows in linear.stretches(prepared(100))]
+    assert found == [(0, 40), (40, 55), (55, 70), (70, 100)]
+
+
+def rows_of(given: Inputs, k: int, begin: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and residuals of the steps from `begin` to before `end`, forecast k + 1 steps before."""
+    origins = np.arange(max(begin - k - 1, 0), end - k - 1)
+    return np.concatenate([given.common[origins], given.ahead[origins, k]], 1), given.residual[origins, k]
 
 
 def test_sums_are_over_all_series_and_rows_of_a_stretch() -> None:
     given, other = prepared(40), prepared(60)
     squares, products, counts = linear.moments([given, other])
     assert counts.sum(0).tolist() == [39 + 59, 38 + 58]
-    x, r, _ = linear.designs(given, 1)
-    y, s, _ = linear.designs(other, 1)
-    assert squares.sum(0)[1] == pytest.approx(x.T @ x + y.T @ y)
-    assert products.sum(0)[1] == pytest.approx(x.T @ r + y.T @ s)
+    (x, r), (y, s) = rows_of(given, 1, 16, 22), rows_of(other, 1, 24, 33)  # from 0.4 to 0.55 of each
+    assert counts[1].tolist() == [15, 15]
+    assert squares[1, 1] == pytest.approx(x.T @ x + y.T @ y)
+    assert products[1, 1] == pytest.approx(x.T @ r + y.T @ s)
 
 
 def test_a_penalty_counts_in_units_of_each_inputs_mean_square() -> None:
@@ -79,10 +96,12 @@ def test_a_lag_is_penalised_by_its_square_and_all_else_alike() -> None:
 
 def test_what_was_fitted_before_a_cut_is_judged_on_what_follows_it() -> None:
     given = prepared(100)
-    fits = [RIGHT, 0 * RIGHT, RIGHT, 0 * RIGHT]
-    _, r, targets = zip(*(linear.designs(given, k) for k in range(2)), strict=True)
-    second = np.concatenate([r[k][(targets[k] >= 55) & (targets[k] < 70)] for k in range(2)])
-    assert linear.judged([given], fits) == pytest.approx([0, np.abs(second).mean(), 0], abs=1e-12)
+    fits = np.stack([RIGHT, 0 * RIGHT, RIGHT, 0 * RIGHT])
+    second = np.abs(np.concatenate([rows_of(given, k, 55, 70)[1] for k in range(2)])).mean()
+    all_third = np.abs(np.concatenate([rows_of(given, k, 70, 100)[1] for k in range(2)])).mean()
+    left = linear.judged([given], np.stack([fits, 0 * fits], 3))
+    assert left[:, 0] == pytest.approx([0, second, 0], abs=1e-12)
+    assert left[1:, 1] == pytest.approx([second, all_third])
 
 
 def test_what_inputs_explain_is_found_and_its_share_told() -> None:

@@ -103,16 +103,16 @@ def test_places_differ_by_their_logarithms_less_what_chance_makes_of_them() -> N
     left = 1 - DOUBT * log_variance(np.array([50.0]))[0] / logs.var(ddof=1)
     factors = np.array([*np.exp(logs * left), 1.0])
     assert 0 < left < 1
-    assert shrunk(mean, count) == pytest.approx(factors / factors.mean())
+    assert shrunk(mean[None], count[None])[0] == pytest.approx(factors / factors.mean())
 
 
 def test_places_that_cannot_be_told_apart_have_no_factors() -> None:
     for mean, count in (([3.0, 0.0], [5, 0]), ([0.0, 0.0], [5, 5]), ([2.0, 2.0], [9, 9]), ([0.0, 0.0], [0, 0])):
-        assert shrunk(np.array(mean), np.array(count)).tolist() == [1, 1]
+        assert shrunk(np.array([mean]), np.array([count])).tolist() == [[1, 1]]
 
 
 def test_a_place_without_any_error_is_a_thousandth_of_the_mean_at_least() -> None:
-    factors = shrunk(np.array([0.0, 1.0, 1.0]), np.array([10**9] * 3))
+    (factors,) = shrunk(np.array([[0.0, 1.0, 1.0]]), np.array([[10**9] * 3]))
     assert factors[1] / factors[0] == pytest.approx(1 / (LEAST * 2 / 3), rel=1e-4)
 
 

@@ -72,26 +72,27 @@ def test_a_profile_is_the_mean_at_each_place() -> None:
 
 
 def test_a_moving_average_is_centred_over_one_season_of_any_length() -> None:
-    z = np.array([3.0, 1, 4, 1, 5, 9, 2])
-    odd = [np.nan, 1 - 8 / 3, 4 - 6 / 3, 1 - 10 / 3, 5 - 15 / 3, 9 - 16 / 3, np.nan]
-    np.testing.assert_allclose(detrended(z, 3), odd)
-    even = [np.nan, np.nan, 4 - 10 / 4, 1 - 15 / 4, 5 - 18 / 4, np.nan, np.nan]  # half of the first and of the last
-    np.testing.assert_allclose(detrended(z, 4), even)
-    assert np.isnan(detrended(z[:4], 4)).all()
-    np.testing.assert_allclose(detrended(z[:5], 4)[2], 4 - 10 / 4)
+    z = np.array([[3.0, 1, 4, 1, 5, 9, 2]])
+    odd = [1 - 8 / 3, 4 - 6 / 3, 1 - 10 / 3, 5 - 15 / 3, 9 - 16 / 3]
+    np.testing.assert_allclose(detrended(z, 3), [odd], atol=1e-12)
+    even = [4 - 10 / 4, 1 - 15 / 4, 5 - 18 / 4]  # half of the first value and of the last
+    np.testing.assert_allclose(detrended(z, 4), [even])
+    np.testing.assert_allclose(detrended(z[:, :5], 4), [even[:1]])
+    assert detrended(z[:, :4], 4).shape == (1, 0)
 
 
 def test_the_correlation_with_a_season_later_is_1_of_a_pattern_and_minus_1_half_a_season_later() -> None:
-    pattern = np.tile([3.0, 1.0, -3.0, -1.0], 60)
+    pattern = np.tile([3.0, 1.0, -3.0, -1.0], 60)[None]
     assert seasonality(pattern, 4) == pytest.approx(1, abs=0.03)
-    assert seasonality(np.tile([1.0, -1.0], 60), 3) == pytest.approx(-1, abs=0.03)
-    assert seasonality(pattern[:11], 4) == seasonality(np.ones(50), 4) == seasonality(pattern, 1) == -1
+    assert seasonality(np.tile([1.0, -1.0], 60)[None], 3) == pytest.approx(-1, abs=0.03)
+    for z, m in ((pattern[:, :11], 4), (np.ones((1, 50)), 4), (pattern, 1)):
+        assert seasonality(z, m).tolist() == [-1]
 
 
 def test_one_outlier_does_not_hide_a_season() -> None:
     y = np.tile([3.0, 1.0, -3.0, -1.0], 60)
     y[100] = 1e6
-    assert seasonality(y, 4) > 0.5  # of the outlier and its moving average alone, below 0
+    assert seasonality(y[None], 4)[0] > 0.5  # of the outlier and its moving average alone, below 0
 
 
 def test_an_autoregression_is_found_and_filtered_out() -> None:
@@ -99,18 +100,18 @@ def test_an_autoregression_is_found_and_filtered_out() -> None:
     e = random.normal(size=4000)
     for t in range(3, 4000):
         x[t] = 0.5 * x[t - 1] - 0.3 * x[t - 2] + 0.2 * x[t - 3] + e[t]
-    assert autoregression(x) == pytest.approx([0.5, -0.3, 0.2], abs=0.05)
-    np.testing.assert_allclose(filtered(x, np.array([0.5, -0.3, 0.2])), e[3:], atol=1e-12)
+    assert autoregression(x[None])[0] == pytest.approx([0.5, -0.3, 0.2], abs=0.05)
+    np.testing.assert_allclose(filtered(x[None], np.array([[0.5, -0.3, 0.2]]))[0], e[3:], atol=1e-12)
 
 
 @pytest.mark.parametrize(("T", "order"), [(9, 0), (10, 1), (29, 2), (30, 3), (300, 3)])
 def test_the_order_of_an_autoregression_is_a_tenth_of_the_values_at_most(T: int, order: int) -> None:
-    assert len(autoregression(np.random.default_rng(0).normal(size=T))) == order
-    assert len(autoregression(np.zeros(T))) == 0
+    assert autoregression(np.random.default_rng(0).normal(size=(2, T))).shape == (2, order)
+    assert not autoregression(np.zeros((1, T))).any()
 
 
 @pytest.mark.parametrize(("a", "b"), [(1, 30), (3, 140), (11, 100), (20, 20), (9, 10)])
 @pytest.mark.parametrize("f", [0.3, 1.0, 2.2, 4.0])
 def test_the_f_distribution_by_its_cube_root(f: float, a: int, b: int) -> None:
     stats = pytest.importorskip("scipy.stats", reason="scipy is not installed")
-    assert normal_of_f(f, a, b) == pytest.approx(stats.norm.isf(stats.f.sf(f, a, b)), abs=0.05)
+    assert normal_of_f(np.array(f), a, b) == pytest.approx(stats.norm.isf(stats.f.sf(f, a, b)), abs=0.05)
