@@ -205,6 +205,20 @@ def test_a_state_on_another_device_or_of_another_dtype_is_refused_for_any_weight
         layer(x, (torch.zeros(1, 2, 5, dtype=torch.float64), torch.zeros(1, 2, 5)))
 
 
+@ENGINES
+@pytest.mark.parametrize("kind", [torch.float64, "meta"], ids=str)
+def test_weights_of_two_kinds_are_named(engine, kind):
+    layer, x = gw.LSTM(4, 5, 2, engine=engine), torch.randn(3, 2, 4)
+    layer.l1.U_f = nn.Parameter(layer.l1.U_f.detach().to(kind))
+    with pytest.raises(
+        InputError, match=r"^the weights of l1 are of two kinds, W_i torch.float32 on cpu, U_f torch.fl"
+    ):
+        layer(x)
+    layer.l1.to_empty(device="cpu").to(torch.float64)
+    with pytest.raises(InputError, match=r"^the output of l0 is torch.float32, the layer torch.float64; convert one"):
+        layer(x)
+
+
 # -- how they show themselves
 
 

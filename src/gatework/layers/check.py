@@ -98,6 +98,16 @@ def like(given: Tensor, name: str, anchor: Tensor) -> None:
         raise InputError(f"{name} is {given.dtype}, the layer {anchor.dtype}; convert one with .to(...)")
 
 
+def alike(weights: Mapping[str, Tensor], place: str) -> None:
+    """All weights of one layer in one direction have one device and dtype."""
+    first, *others = weights or ("",)
+    for name in others:
+        one, other = weights[first], weights[name]
+        if one.dtype != other.dtype or one.device != other.device:
+            both = f"{first} {one.dtype} on {one.device}, {name} {other.dtype} on {other.device}"
+            raise InputError(f"the weights of {place} are of two kinds, {both}; convert the layer with .to(...)")
+
+
 def states(given: Sequence[Tensor] | None, names: Sequence[str], anchor: Tensor) -> None:
     """Each state has the layer's device and dtype."""
     for name, value in zip(names, () if given is None else given, strict=given is not None):

@@ -244,7 +244,8 @@ class Recurrent(nn.Module):
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """x [T,B,I] -> output [T,B,H] and the new state, under autocast in what that asks for."""
         anchor = first(weights, x)
-        check.like(x, "x", anchor)
+        check.alike(weights, f"l{layer}{direction}")
+        check.like(x, "x" if layer == 0 else f"the output of l{layer - 1}", anchor)
         check.states(state, self.state_names, anchor)
         start = self._start(weights, anchor, layer, x.shape[1])
         state = start if state is None else state
