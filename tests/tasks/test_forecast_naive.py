@@ -60,7 +60,7 @@ def test_they_are_named_with_what_answers_them(fitted: gw.Forecaster) -> None:
     assert any("4 of 9 series ('a year', 'short', 'single', ...) are too short to learn from" in note for note in notes)
     assert "1 of 9 series ('constant') is constant: forecast by last value" in notes
     ended = next(note for note in notes if "more than 12 steps before 2017-12" in note)
-    assert ended.startswith("5 of 8 series ('a year', 'short', 'single', ...) end")
+    assert ended.startswith("5 of 9 series ('a year', 'short', 'single', ...) end")
 
 
 def test_bands_of_a_series_with_few_values_are_as_wide_as_the_others_are_unsteady(fitted: gw.Forecaster) -> None:

@@ -120,7 +120,7 @@ def ended(panel: Panel, horizon: int) -> list[str]:
     early = [name for name, many in steps.items() if many > horizon]
     if not early:
         return []
-    which = counted(early, len(panel), "ends", "end")
+    which = counted(early, len(panel) + len(panel.empty), "ends", "end")
     when = panel.spacing.show(last)
     return [f"{which} more than {horizon} steps before {when}: each is forecast from its own last value"]
 
@@ -130,5 +130,5 @@ def without_future(panel: Panel, lacking: Sequence[str]) -> list[str]:
     if not lacking:
         return []
     known = ", ".join(panel.columns.known)
-    which = counted(lacking, len(panel))
+    which = counted(lacking, len(panel) + len(panel.empty))
     return [f"{which} without {known} for the steps ahead, having ended before the others: forecast naively"]
