@@ -14,18 +14,12 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, cast
 
+from gatework.data.encoding import encoding_of
 from gatework.data.reading import BLOCK, blamed
 from gatework.errors import InputError
 
 GZIP, PARQUET, SPREADSHEET = b"\x1f\x8b", b"PAR1", b"\xd0\xcf\x11\xe0"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the latter where it is empty
-BOMS = (  # the longer ones first: UTF-32's begins as UTF-16's does
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 LONGEST = 1 << 24  # characters of a line
 UNPACKED, RATIO = 1 << 30, 100  # bytes that may come of any packed file, and of each of its bytes, where there are more
 LATIN, UTF_16 = "latin-1 or cp1252 (--encoding latin-1)", "utf-16-le (--encoding utf-16-le)"
@@ -135,7 +129,7 @@ def decoded(blocks: Iterable[bytes], name: str, encoding: str | None = None) -> 
     """The characters of blocks of bytes, without a byte order mark."""
     blocks = iter(blocks)
     start = next(blocks, b"")
-    encoding = encoding_of(start, name, encoding)
+    encoding = chosen_encoding(start, name, encoding)
     decoder = codecs.getincrementaldecoder(encoding)()
     done, begun = 0, False
     for block in chain([start], blocks, [b""]):
@@ -148,14 +142,14 @@ def decoded(blocks: Iterable[bytes], name: str, encoding: str | None = None) -> 
         begun = begun or bool(text)
 
 
-def encoding_of(start: bytes, name: str, given: str | None) -> str:
+def chosen_encoding(start: bytes, name: str, given: str | None) -> str:
     """The encoding of a text that begins with some bytes: the one given, or what its mark says, or UTF-8."""
-    marked = next((encoding for bom, encoding in BOMS if start.startswith(bom)), None)
     if given is not None:
         return check_encoding(given)
-    if marked is None and b"\0" in start[:4096]:
+    marked, mark = encoding_of(start)
+    if not mark and b"\0" in start[:4096]:
         raise InputError(f"{name} is not UTF-8, for it holds zero bytes: name its encoding, such as {UTF_16}")
-    return marked or "utf-8"
+    return marked
 
 
 def wrong_encoding(name: str, encoding: str, error: UnicodeError, end: int) -> str:
