@@ -151,6 +151,10 @@ def test_one_sheet_of_several_is_read_and_named(tmp_path: Path) -> None:
     path = book(tmp_path / "sales.xlsx", A=[["y"], [1]], B=[["Sales"], [], ["x", "y"], [1, 2]])
     table = read_table(path)
     assert table.notes == ("the sheet 'A' is read, of 2: --sheet names another",)
+    titled = read_table(path, Reading(sheet="B"))
+    assert (list(titled.columns), titled.place(0)) == (["x", "y"], "row 4")
+    info = book(tmp_path / "info.xlsx", Info=[["Sales of the north shop"]], Data=[["x", "y"], [1, 2]])
+    assert list(read_table(info).columns) == ["x", "y"]
     with pytest.raises(InputError, match="has no sheet 'C': the sheets there are 'A', 'B'"):
         read_table(path, Reading(sheet="C"))
     with pytest.raises(InputError, match=r"sales.xlsx is empty"):

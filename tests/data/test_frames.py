@@ -48,6 +48,12 @@ def test_without_times_rows_are_counted_and_freq_tells_their_season(kind: str) -
     assert read_panel(COUNTED[kind], reading=Reading(freq="MS")).spacing.seasons() == (12,)
 
 
+@pytest.mark.parametrize("numbers", [[20240101, 20240201, 20240301], [1704067200, 1706745600, 1709251200]])
+def test_a_column_of_numbers_that_are_dates_is_the_time(numbers: list[int]) -> None:
+    panel = read_panel({"when": numbers, "y": [1, 2, 3]})
+    assert (panel.columns.time, panel.spacing.unit) == ("when", "month")
+
+
 def test_a_series_is_the_target_whatever_its_name() -> None:
     assert read_panel(ONE["a series of pandas"], Columns(target="visitors")).series[0].id == "visitors"
 

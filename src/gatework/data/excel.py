@@ -23,9 +23,9 @@ Cell = Any  # what calamine gives: str, int, float, bool, date, datetime, time o
 
 
 def sheet_table(path: Path, name: str, sheet: str | None = None) -> Table:
-    """The columns of a sheet of an .xlsx, .xlsb, .xls or .ods file, the first row that is not empty having the names.
+    """The columns of a sheet of an .xlsx, .xlsb, .xls or .ods file; the first row of several cells has the names.
 
-    sheet: its name; by default the first that holds anything. Raises InputError for what cannot be read.
+    sheet: its name; by default the first that holds more than one row. Raises InputError for what cannot be read.
     """
     if not find_spec("python_calamine"):
         raise InputError(
@@ -44,9 +44,16 @@ def sheet_table(path: Path, name: str, sheet: str | None = None) -> Table:
         raise InputError(f"{name} is a damaged or locked spreadsheet: {' '.join(str(error).split())[:200]}") from error
     if not full:
         raise InputError(f"{name} is empty: expected a line of names and a row for each time")
-    used, rows = full[0]
+    used, rows = next((each for each in full if len(filled(each[1])) > 1), full[0])
     said = f"the sheet {used!r} is read, of {len(found):,}: --sheet names another"
     return rows_table(rows, name, (said,) if len(full) > 1 else ())
+
+
+def filled(rows: Sequence[Sequence[Cell]]) -> list[tuple[int, Sequence[Cell]]]:
+    """The rows that hold anything, numbered from 1; those before the first of several cells are titles, and left out."""
+    held = [(number, row) for number, row in enumerate(rows, 1) if any(cell != "" for cell in row)]
+    wide = [place for place, (_, row) in enumerate(held) if sum(cell != "" for cell in row) > 1]
+    return held[wide[0] :] if wide else held
 
 
 def check_size(path: Path, name: str) -> None:
@@ -61,21 +68,20 @@ def check_size(path: Path, name: str) -> None:
 
 def rows_table(rows: Sequence[Sequence[Cell]], name: str, notes: tuple[str, ...]) -> Table:
     """Rows of cells as columns; those without a name that hold nothing are left out, and rows of nothing."""
-    filled = [(number, row) for number, row in enumerate(rows, 1) if any(cell != "" for cell in row)]
-    if not filled:
+    held = filled(rows)
+    if not held:
         raise InputError(f"{name} is empty: expected a line of names and a row for each time")
-    _, header = filled.pop(0)
-    columns = list(zip(*(row for _, row in filled), strict=True)) or [()] * len(header)
+    _, header = held.pop(0)
+    columns = list(zip(*(row for _, row in held), strict=True)) or [()] * len(header)
     named = {
         place: text(cell)
         for place, cell in enumerate(header)
         if cell != "" or any(value != "" for value in columns[place])
     }
     check_names(name, list(named.values()))
-    held = {key: cells(columns[place]) for place, key in named.items()}
-    stamps = {key: Stamp() for key, column in held.items() if column.dtype.kind == "M"}
-    lines = [number for number, _ in filled]
-    return Table(name, held, lines, counts="row", points=False, stamps=stamps, notes=notes)
+    read = {key: cells(columns[place]) for place, key in named.items()}
+    stamps = {key: Stamp() for key, column in read.items() if column.dtype.kind == "M"}
+    return Table(name, read, [number for number, _ in held], counts="row", points=False, stamps=stamps, notes=notes)
 
 
 def cells(values: Sequence[Cell]) -> Column:

@@ -132,14 +132,22 @@ class Table:
         return bool(given) and sum(count for number, count in given if number) * 2 <= sum(count for _, count in given)
 
     def holds_dates(self, name: str) -> bool:
-        """Whether a column holds dates."""
+        """Whether a column holds dates, whole numbers that are written as such among them."""
         column = self.column(name)
-        if column.dtype.kind not in "OS":
-            return column.dtype.kind == "M"
+        if column.dtype.kind == "M":
+            return True
+        if not self.holds_texts(name):
+            return self._holds_dated_numbers(name, column)
         try:
-            return self.holds_texts(name) and bool(len(read_dates(column).times))
+            return bool(len(read_dates(column).times))
         except (NoDateError, AmbiguousDateError):
             return False
+
+    def _holds_dated_numbers(self, name: str, column: Column) -> bool:
+        if self._first_missing(name, column) is not None:
+            return False
+        numbers = whole(column)
+        return numbers is not None and numbers.dtype.kind == "i" and whole_dates(numbers).times.dtype.kind == "M"
 
     def times(self, name: str, dated: bool | None = None) -> Dates:
         """A column as dates or whole numbers; InputError at the first that is neither, or is missing.
