@@ -50,7 +50,7 @@ def sheet_table(path: Path, name: str, sheet: str | None = None) -> Table:
 
 
 def filled(rows: Sequence[Sequence[Cell]]) -> list[tuple[int, Sequence[Cell]]]:
-    """The rows that hold anything, numbered from 1; those before the first of several cells are titles, and left out."""
+    """The rows that hold anything, numbered from 1; those before the first of several cells are titles, left out."""
     held = [(number, row) for number, row in enumerate(rows, 1) if any(cell != "" for cell in row)]
     wide = [place for place, (_, row) in enumerate(held) if sum(cell != "" for cell in row) > 1]
     return held[wide[0] :] if wide else held
