@@ -108,3 +108,74 @@ def test_two_processes_fail_together_and_leave_nothing(place: Path) -> None:
     assert done.stderr.count("gatework: missing.txt does not exist") == 1
     assert done.stderr.count("Traceback") == 1, "torchrun's own"
     assert tree(place) == before
+
+
+INTERRUPT = """
+import os, signal, sys
+from gatework.cli import main, progress
+from gatework.tasks import language
+
+rank, place = sys.argv.pop(1), sys.argv.pop(1)
+if os.environ.get("RANK", "0") == rank:
+    if place == "training":
+        former = language.LanguageBatches.__getitem__
+        def batch(self, k):
+            if k == 5:
+                signal.raise_signal(signal.SIGTERM)
+            return former(self, k)
+        language.LanguageBatches.__getitem__ = batch
+    elif rank == "0":
+        former = language.describe
+        def describe(*arguments, **values):
+            former(*arguments, **values)
+            signal.raise_signal(signal.SIGTERM)
+        language.describe = describe
+    else:
+        former = language.share
+        def first(*arguments):
+            from gatework.tasks import run
+            real = run.interruption
+            from contextlib import contextmanager
+            @contextmanager
+            def asked():
+                with real() as flag:
+                    signal.raise_signal(signal.SIGTERM)
+                    yield flag
+            run.interruption = asked
+            return former(*arguments)
+        language.share = first
+main()
+"""
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+@pytest.mark.parametrize("where", ["preparing", "training"])
+def test_a_termination_of_one_process_stops_all_in_order(gatework: Command, place: Path, where: str, rank: str) -> None:
+    Path("worker.py").write_text(INTERRUPT)
+    before = tree(place)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "worker.py"]
+    options = ["train", "text", "text.txt", "--out", "two", *SMALL, "--streams", "4", "--steps", "100000"]
+    done = subprocess.run(
+        [*command, rank, where, *options], env=QUIET, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0, "torchrun takes another status of one process for a crash"
+    if where == "preparing":
+        assert done.stderr.count("gatework: interrupted\n") == 1
+        assert tree(place) == before
+        return
+    resume = "go on with: torchrun --nproc-per-node 2 -m gatework train text --resume --out two\n"
+    assert done.stdout.count("interrupted at step") == done.stdout.count(resume) == 1
+    assert gatework("train", "text", "--resume", "--out", "two", "--steps", "12").status == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_termination_during_preparation_leaves_nothing(
+    gatework: Command, place: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tree(place)
+    monkeypatch.setattr("gatework.data.text.marks", lambda _: signal.raise_signal(number))
+    for options in (["--out", "new"], ["--out", "run", "--overwrite"]):
+        done = gatework("train", "text", "text.txt", *options, *SMALL)
+        assert (done.status, done.out, done.err) == (130, "", "gatework: interrupted\n")
+        assert tree(place) == before

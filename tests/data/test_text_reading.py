@@ -2,16 +2,20 @@
 
 import codecs
 import io
+import json
 import os
+import socket
 import sys
 import tempfile
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gatework.data import reading
 from gatework.data.reading import STDIN, sources
 from gatework.errors import InputError
 
@@ -245,3 +249,67 @@ def test_a_file_that_disappears_is_an_input_error(tree):
     with sources(tree / "a.py") as [source], pytest.raises(InputError, match=r"cannot read .*a\.py: No such file"):
         (tree / "a.py").unlink()
         [*source.blocks()]
+
+
+# -- what has no end, or is nothing to read
+
+
+def test_a_device_or_a_socket_is_not_read(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket"))
+        for path, kind in ((tmp_path / "socket", "a socket"), (Path("/dev/zero"), "a device")):
+            with pytest.raises(InputError, match=f"{path} is {kind}: expected a file"), reading.sources(path):
+                pass
+            with pytest.raises(InputError, match=f"{path} is {kind}"):
+                reading.whole(path, 10)
+
+
+def test_a_file_that_is_read_as_a_whole_has_a_bound(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"12345")
+    assert reading.whole(path, 5) == b"12345"
+    with pytest.raises(InputError, match="file has more than 4 bytes: expected a smaller file"):
+        reading.whole(path, 4)
+    with pytest.raises(InputError, match="cannot read"):
+        reading.whole(tmp_path, 4)
+
+
+def test_a_pipe_without_an_end_stops_before_the_disk_is_full(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(reading, "SMALL", 3 * reading.BLOCK)
+    monkeypatch.setattr(reading, "RESERVE", 1 << 62)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(bytes(9 * reading.BLOCK))))
+    with pytest.raises(InputError, match="standard input has no end after 4,194,304 bytes"), reading.sources("-"):
+        pass
+
+
+def test_a_line_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(reading, "LINE", 40)
+    (tmp_path / "file").write_text("short\n" + "x" * 41)
+    with reading.sources(tmp_path / "file") as (source,), pytest.raises(InputError, match="a line of more than 40 ch"):
+        list(source.lines(8))
+
+
+# -- files that change
+
+
+def test_a_file_that_is_no_longer_what_it_was_is_named(tmp_path: Path) -> None:
+    names = ["same", "touched", "longer", "altered", "gone", "replaced"]
+    for name in names:
+        (tmp_path / name).write_text("abc")
+    with reading.sources(tmp_path) as found:
+        before = reading.marks(found)
+    assert reading.changed(reading.check_marks(json.loads(json.dumps(before)))) == []
+    os.utime(tmp_path / "touched", ns=(1, 1))
+    (tmp_path / "longer").write_text("abcd")
+    (tmp_path / "altered").write_text("abd")
+    os.utime(tmp_path / "altered", ns=(1, 1))
+    (tmp_path / "gone").unlink()
+    (tmp_path / "replaced").unlink()
+    (tmp_path / "replaced").mkdir()
+    assert sorted(reading.changed(before)) == sorted(str(tmp_path / name) for name in names[2:])
+
+
+@pytest.mark.parametrize("marks", [[1], [{}], [{"path": 1, "size": 1, "mtime": 1, "digest": ""}], 5])
+def test_marks_that_are_none_are_refused(marks: Any) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        reading.check_marks(marks)

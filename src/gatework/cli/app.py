@@ -1,10 +1,10 @@
 """The command `gatework`: its subcommands, and errors as one line with status 2."""
 
-import io
 import os
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated, Any, NoReturn, cast
 
 import typer
@@ -12,9 +12,12 @@ from typer.core import TyperGroup
 
 from gatework import __version__
 from gatework.cli import bench, cells, inspect, labels, reproduce, series, train, use
-from gatework.cli.options import INTERRUPTED
-from gatework.errors import InputError
+from gatework.cli.options import INTERRUPTED, stopped
+from gatework.cli.terminal import border
+from gatework.errors import InputError, told
 from gatework.notation import EquationError, EquationWarning
+from gatework.tasks.run import first_process
+from gatework.training.interruption import Interrupted, termination
 
 # typer brings its own copy of click, and shows only this way to the base of all usage errors
 UsageError = cast(type[typer.BadParameter], typer.BadParameter.__base__)
@@ -70,10 +73,17 @@ app.command("reproduce")(reproduce.reproduce)
 
 def main() -> NoReturn:
     """Runs the command line; what the user gave wrong ends in one line on standard error and status 2."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a model may write what the terminal cannot show
+    with border():
+        status = run()
+        if status == INTERRUPTED:  # typer, too, makes this of Ctrl-C
+            print("gatework: interrupted", file=sys.stderr)
+    sys.exit(status)
+
+
+def run() -> int:
+    """Runs the command that was given; returns its status."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), termination():
             warnings.simplefilter("always", EquationWarning)
             warnings.showwarning = notes()
             status = app(prog_name="gatework", standalone_mode=False)
@@ -83,10 +93,14 @@ def main() -> NoReturn:
     except (InputError, EquationError) as error:
         fail(str(error))
     except (KeyboardInterrupt, typer.Abort):
-        status = INTERRUPTED
+        return INTERRUPTED
+    except Interrupted:
+        if first_process():
+            print("gatework: interrupted", file=sys.stderr)
+        return stopped()
     except BrokenPipeError:  # the reader, such as head, has seen enough; typer makes the same of it
         discard_output()
-        status = 1
+        return 1
     except OSError as error:
         discard_output()
         fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
@@ -94,9 +108,7 @@ def main() -> NoReturn:
         if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
             fail("the memory does not hold it: fewer --hidden units, --layers, --streams or --bptt steps need less")
         raise
-    if status == INTERRUPTED:  # typer, too, makes this of Ctrl-C
-        print("gatework: interrupted", file=sys.stderr)
-    sys.exit(status or 0)
+    return status or 0
 
 
 def fail_usage(error: typer.BadParameter) -> NoReturn:
@@ -110,25 +122,26 @@ def fail_usage(error: typer.BadParameter) -> NoReturn:
 
 
 def fail(message: str, command: str = "gatework") -> NoReturn:
-    print(f"{command}: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{command}: {told(message)}", file=sys.stderr)
     sys.exit(2)
 
 
 def discard_output() -> None:
     """Lets Python end without an error of its own over what can no longer be written."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError):  # what is no file has no descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def notes() -> Callable[..., None]:
     """Shows each doubt about the user's equations once, as a line of its own, and other warnings as Python does."""
-    told: set[str] = set()
+    seen: set[str] = set()
     other = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *place: Any, **options: Any) -> None:
         if not issubclass(category, EquationWarning):
             other(message, category, *place, **options)
-        elif str(message) not in told:
-            told.add(str(message))
-            print(f"note: {message}", file=sys.stderr)
+        elif str(message) not in seen:
+            seen.add(str(message))
+            print(f"note: {told(str(message))}", file=sys.stderr)
 
     return show

@@ -6,19 +6,19 @@ from typing import Annotated, Any, NamedTuple
 
 import torch
 import typer
-from rich.console import Console
 
 from gatework.bench import ROWS, Contest, Measurement, Report, Row, Settings, Shape, Skipped, run
 from gatework.bench.machine import machine
 from gatework.bench.plot import check_plot, plot
 from gatework.bench.report import with_part
 from gatework.bench.run import Begun
+from gatework.cli import terminal
 from gatework.cli.options import INTERRUPTED, split
-from gatework.data.reading import blamed
+from gatework.data.reading import blamed, whole
 from gatework.errors import InputError
 from gatework.layers.check import cell as find_cell
 from gatework.training import write_json
-from gatework.training.files import parse_object, write_atomically
+from gatework.training.files import MOST_JSON, parse_object, write_atomically
 
 GROWTH = "growth"  # the row that the picture shows
 NEW_DOCUMENT = "<!-- bench -->\n<!-- /bench -->\n"
@@ -109,7 +109,7 @@ def check(files: Files) -> None:
 
 def measure(rows: Iterable[Row], settings: Settings, report: Report, files: Files) -> None:
     """Fills the report, saving it after each contest; Ctrl-C ends it."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = terminal.console(stderr=True)
     try:
         with console.status("") as status:
             for event in run(rows, settings):
@@ -121,11 +121,11 @@ def measure(rows: Iterable[Row], settings: Settings, report: Report, files: File
                         report.measurements.append(event)
                     case Skipped():
                         report.skipped.append(event)
-                console.print(line(event), markup=False)
+                console.print(terminal.line(line(event)))
                 save(report, files.json)
         report.finished = True
     except KeyboardInterrupt:
-        console.print("stopped: what was measured so far", markup=False)
+        console.print("stopped: what was measured so far")
 
 
 def named(row: str, what: Contest | Measurement) -> str:
@@ -160,10 +160,11 @@ def save(report: Report, path: Path | None) -> None:
 
 def document(path: Path, text: str) -> str:
     """The document at `path` with the text as its generated part; a new one is nothing else."""
-    with blamed("read", path):
-        old = path.read_text() if path.exists() else NEW_DOCUMENT
     try:
+        old = whole(path, MOST_JSON).decode() if path.exists() else NEW_DOCUMENT
         return with_part(old, text)
+    except UnicodeDecodeError as error:
+        raise InputError(f"--markdown {path} is not UTF-8 at byte {error.start}: name another document") from error
     except InputError as error:
         raise InputError(f"--markdown {path}: {error}") from error
 
@@ -182,8 +183,7 @@ def together(saved: Sequence[Path]) -> Report:
 
 def read(path: Path) -> Report:
     """What --json saved."""
-    with blamed("read", path):
-        data = path.read_bytes()
+    data = whole(path, MOST_JSON)
     try:
         values: Mapping[str, Any] = parse_object(data)
         return Report.from_dict(values)

@@ -1,21 +1,20 @@
 """`gatework train labels` and `gatework predict`: labels of sequences, learnt and told."""
 
-import json
 import shlex
 import shutil
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
 from gatework.cli.options import CONSTANT_HELP, by_name, chosen_cell, named, shares, starts
 from gatework.cli.progress import TrainingProgress, bar, say_next
+from gatework.cli.terminal import json_line
 from gatework.cli.use import Device, RunFolder
 from gatework.data.labels import NAMES, Examples, Kind, Level, read_examples
 from gatework.data.labels_batches import Encoded
 from gatework.data.labels_encoding import Classes, Scaling
-from gatework.errors import InputError
+from gatework.errors import InputError, field
 from gatework.tasks.classify import Outcome, resume_labels, train_labels
 from gatework.tasks.classify_learning import judged, predictions
 from gatework.tasks.classify_options import Options
@@ -171,7 +170,9 @@ def introduction(file: str, examples: Examples, job: Job, parts: Parts) -> list[
     else:
         what = f"{NAMES[job.inputs.form]}, vocabulary {job.inputs.width:,}"
     if isinstance(job.targets, Classes):
-        names = ", ".join(map(str, job.targets.values[:8])) + (", ..." if len(job.targets.values) > 8 else "")
+        names = ", ".join(field(str(value)) for value in job.targets.values[:8]) + (
+            ", ..." if len(job.targets.values) > 8 else ""
+        )
         labels = f"{len(job.targets.values)} {'tags' if job.kind == 'tag' else 'classes'} ({names})"
     else:
         labels = f"numbers of mean {job.targets.mean:.4g}, deviation {job.targets.scale:.4g}"
@@ -200,7 +201,7 @@ def conclude(outcome: Outcome, out: Path) -> None:
 
 def progress_on() -> TrainingProgress:
     """The progress on standard output."""
-    return TrainingProgress("steps", Console(highlight=False, soft_wrap=True), figure=loss_words)
+    return TrainingProgress("steps", figure=loss_words)
 
 
 def loss_words(loss: float) -> str:
@@ -237,7 +238,7 @@ def predict(
     encoded = Encoded.of(examples, job.inputs, job.targets if labelled else None, job.kind == "tag")
     if out is not None or each or not labelled:
         with bar("predicting") as progress:
-            lines = [json.dumps(row, ensure_ascii=False) for row in predictions(job, model, encoded, progress)]
+            lines = [json_line(row) for row in predictions(job, model, encoded, progress)]
         if out is not None:
             write_atomically(out, "".join(f"{line}\n" for line in lines).encode())
         if each or (out is None and not labelled):

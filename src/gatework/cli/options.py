@@ -11,13 +11,15 @@ import typer
 
 from gatework.cells import Cell
 from gatework.data.corpus import check_splits
-from gatework.data.reading import blamed
+from gatework.data.reading import whole
 from gatework.errors import InputError
 from gatework.layers.check import cell as find_cell
 from gatework.notation import EquationError
 from gatework.tasks.language_run import Run
+from gatework.training.processes import under_torchrun
 
 INTERRUPTED = 130  # the exit status of a command that Ctrl-C ended
+MOST_EQUATIONS = 1 << 20  # bytes
 CONSTANT_HELP = "A name in the equations that is a number: dt=0.1; repeatable."
 # What may be said anew when a run goes on: how long, and how often it looks and saves.
 RESUMABLE = ("steps", "epochs", "minutes", "evaluate_every", "patience", "save_every")
@@ -26,6 +28,14 @@ KEPT = (
     *("level", "vocabulary", "documents", "cell", "equations", "constant", "hidden", "layers", "projection"),
     *("embedding", "one_hot", "tied", "residual", "learned_start", "init"),
 )
+
+
+def stopped() -> int:
+    """The exit status of a training that a signal stopped in order.
+
+    torchrun takes every status but 0 for a crash, with a traceback of its own: its processes end with 0.
+    """
+    return 0 if under_torchrun() else INTERRUPTED
 
 
 def begun_with(run: Run) -> dict[str, Any]:
@@ -125,8 +135,7 @@ def starts(given: list[str] | None) -> str | dict[str, str] | None:
 
 def own_cell(path: Path, constants: Mapping[str, float] = MappingProxyType({})) -> Cell:
     """The cell whose equations stand in a file, named after it."""
-    with blamed("read", path):
-        data = path.read_bytes()
+    data = whole(path, MOST_EQUATIONS)
     name = re.sub(r"\W+", "_", path.stem)
     try:
         return Cell(name if name.isidentifier() else f"cell_{name}", data.decode(), constants=constants)

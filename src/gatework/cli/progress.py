@@ -1,5 +1,6 @@
 """What a training, or other work that lasts, tells meanwhile: live on a terminal, plain lines elsewhere."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,11 +12,14 @@ from typing import Self
 import typer
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.progress import Progress, TaskID
 from rich.text import Text
 
-from gatework.cli.options import INTERRUPTED
+from gatework.cli import terminal
+from gatework.cli.options import stopped
 from gatework.training import Evaluating, Event, Notice, Plan, Result, Resumed, Saved, Step, Stopped, Validation, bits
+from gatework.training.processes import under_torchrun
 
 LIVE_EVERY = 0.1  # seconds between two pictures of the live line
 PLAIN_EVERY = 10.0  # seconds between two plain lines
@@ -31,7 +35,7 @@ class TrainingProgress:
 
     def __init__(self, unit: str, console: Console | None = None, *, figure: Callable[[float], str] = in_bits) -> None:
         self.figure = figure
-        self.unit, self.console = unit, console or Console(highlight=False, soft_wrap=True)
+        self.unit, self.console = unit, console or terminal.console()
         self.live = Live(console=self.console, auto_refresh=False, transient=True) if self.console.is_terminal else None
         self.shown = -PLAIN_EVERY
         self.loss: float | None = None
@@ -62,7 +66,7 @@ class TrainingProgress:
 
     def say(self, line: str) -> None:
         """Prints a line that stays."""
-        self.console.print(line, markup=False)
+        self.console.print(Text(terminal.line(line)))
 
     def line(self, text: str) -> None:
         """Shows a line, unless the last one shown is too fresh: a live one on a terminal, else one that stays."""
@@ -104,7 +108,7 @@ class TrainingProgress:
 
     def draw(self, line: str) -> None:
         assert self.live is not None
-        self.live.update(Text(line, overflow="ellipsis", no_wrap=True), refresh=True)
+        self.live.update(Text(terminal.line(line), overflow="ellipsis", no_wrap=True), refresh=True)
 
 
 def step_line(event: Step, loss: str, unit: str) -> str:
@@ -158,15 +162,15 @@ def bars() -> Iterator[Callable[..., None]]:
 
     Yields what is to be told the part, how much of it is done, and how much there is.
     """
-    terminal, tasks, shown = sys.stderr.isatty(), dict[str, TaskID](), time.monotonic()
-    with Progress(console=Console(stderr=True), transient=True, disable=not terminal) as progress:
+    drawn, tasks, shown = sys.stderr.isatty(), dict[str, TaskID](), time.monotonic()
+    with Progress(console=terminal.console(stderr=True), transient=True, disable=not drawn) as progress:
 
         def told(what: str, done: int, total: int, *_: object) -> None:
             nonlocal shown
             if what not in tasks:
-                tasks[what] = progress.add_task(what, total=total)
+                tasks[what] = progress.add_task(escape(terminal.line(what)), total=total)
             progress.update(tasks[what], completed=done, total=total)
-            if not terminal and time.monotonic() - shown > PLAIN_EVERY:
+            if not drawn and time.monotonic() - shown > PLAIN_EVERY:
                 shown = time.monotonic()
                 print(f"{what}: {done:,} of {total:,}", file=sys.stderr)
 
@@ -180,12 +184,17 @@ def bar(what: str) -> Iterator[Callable[..., None]]:
         yield partial(told, what)
 
 
+def launcher() -> str:
+    """What stands before a command that several processes run."""
+    return f"torchrun --nproc-per-node {os.environ['LOCAL_WORLD_SIZE']} -m " if under_torchrun() else ""
+
+
 def say_next(result: Result, resume: str, use: str) -> None:
     """The command that goes on with a training that was stopped, or uses one that ended; after Ctrl-C, status 130."""
     if result.why in ("time", "interrupted") and result.step != result.total:
-        print(f"go on with: {resume}")
+        print(f"go on with: {launcher()}{resume}")
         if result.why == "interrupted":
-            raise typer.Exit(INTERRUPTED)
+            raise typer.Exit(stopped())
         return
     if result.loss is None:
         print("nothing was left to do: a larger number of --steps or --epochs, or --minutes, makes the run longer")

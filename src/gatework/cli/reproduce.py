@@ -7,10 +7,10 @@ from typing import Annotated
 
 import torch
 import typer
-from rich.console import Console
 
 from gatework.bench.machine import machine
 from gatework.bench.report import table
+from gatework.cli import terminal
 from gatework.cli.options import INTERRUPTED, split
 from gatework.cli.progress import TrainingProgress
 from gatework.errors import InputError
@@ -124,7 +124,7 @@ def one(experiment: Experiment, arms: Sequence[Arm], seeds: int, size: Size, out
 def fill(experiment: Experiment, arms: Sequence[Arm], seeds: int, results: Results, path: Path) -> None:
     """Runs what is missing, each seed saved as it ends, with a line for each and how far it is."""
     here = machine(torch.get_num_threads(), "auto", seconds=0)
-    with TrainingProgress("", Console(stderr=True, highlight=False, soft_wrap=True)) as progress:
+    with TrainingProgress("", terminal.console(stderr=True)) as progress:
         trial = ""
 
         def tell(line: str) -> None:

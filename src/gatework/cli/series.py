@@ -20,9 +20,10 @@ from gatework.errors import InputError
 from gatework.tasks.forecast import Forecaster
 from gatework.tasks.forecast_backtest import backtest as rolled
 from gatework.tasks.forecast_rivals import seasonal_naive
-from gatework.tasks.forecast_run import load, save
+from gatework.tasks.forecast_run import load, write
 from gatework.tasks.forecast_table import going_on, merged
-from gatework.tasks.run import check_free
+from gatework.tasks.new_run import new_run
+from gatework.tasks.run import one_process
 
 LEVELS = "80,95"  # percent
 NAIVE = "seasonal naive"
@@ -49,16 +50,17 @@ def train(
 
     The columns are ds, y and, for several series, unique_id; --time, --target and --id name others.
     """
-    check_free(out, overwrite, resumable=False)
+    one_process("models of series are trained")
     forecaster = Forecaster(**chosen, levels=numbers("--levels", levels))
-    panel = read_panel(file, forecaster.columns, reading=forecaster.reading)
-    say(panel.describe(), *panel.notes)
-    with bars() as shown:
-        told = with_cost(shown)
-        forecaster.report = partial(told, "training")
-        forecaster.fit_panel(panel, told=told)
-    say(*forecaster.notes[len(panel.notes) :])
-    save(forecaster, out, overwrite=overwrite)
+    with new_run(out, overwrite=overwrite, resumable=False) as new:
+        panel = read_panel(file, forecaster.columns, reading=forecaster.reading)
+        say(panel.describe(), *panel.notes)
+        with bars() as shown:
+            told = with_cost(shown)
+            forecaster.report = partial(told, "training")
+            forecaster.fit_panel(panel, told=told)
+        say(*forecaster.notes[len(panel.notes) :])
+        write(forecaster, new)
     print(f"next: gatework forecast {shlex.quote(str(out))}")
 
 
@@ -82,6 +84,10 @@ def forecast(
     encoding: Encoding = None,
     decimal: Decimal = None,
     sheet: Sheet = None,
+    keep_formulas: Annotated[
+        bool,
+        typer.Option("--keep-formulas", help="Write ids such as =1+1 as they are, which spreadsheets would run."),
+    ] = False,
 ) -> None:
     """Forecasts with a trained run: prints a table, writes a CSV and a picture (pip install 'gatework[plot]').
 
@@ -101,7 +107,7 @@ def forecast(
     made = forecaster.forecasts_of(panel)
     exceptions = forecaster.notes[len(panel.notes) : -len(forecaster.fitted.choices())]
     say(*exceptions, *forecast_lines(panel, made, shown))
-    print(f"written: {', '.join(map(str, files.write(panel, made, shown)))}")
+    print(f"written: {', '.join(map(str, files.write(panel, made, shown, formulas=keep_formulas)))}")
     if files.picture is None:
         print("no picture, as matplotlib is not installed: pip install 'gatework[plot]'")
 

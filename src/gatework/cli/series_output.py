@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from math import floor, isfinite, log10
@@ -16,12 +16,13 @@ from gatework.data.series import Panel
 from gatework.data.spacing import Spacing
 from gatework.data.units import CLOCK, moment
 from gatework.data.zones import offset_of
-from gatework.errors import InputError
+from gatework.errors import InputError, field
 from gatework.tasks.forecast_backtest import Backtest
 from gatework.tasks.forecast_plot import check_picture, draw
 from gatework.tasks.forecast_use import Forecast
 from gatework.training import write_atomically
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # how texts begin that spreadsheets run
 MOST_LINES = 48  # of a forecast that are printed
 SCORES = {  # of a backtest: heading, and how a figure is written
     "mase": ("MASE", "{:.3f}"),
@@ -56,9 +57,14 @@ class Files:
             check_picture(picture)
         return cls(table, picture)
 
-    def write(self, panel: Panel, forecasts: Sequence[Forecast], levels: Sequence[float]) -> list[Path]:
-        """Writes the CSV file, and the picture where one can be drawn; gives those written."""
-        write_atomically(self.table, csv_of(panel, forecasts, levels).encode())
+    def write(
+        self, panel: Panel, forecasts: Sequence[Forecast], levels: Sequence[float], *, formulas: bool = False
+    ) -> list[Path]:
+        """Writes the CSV file, and the picture where one can be drawn; gives those written.
+
+        formulas: write names that a spreadsheet would run as they are.
+        """
+        write_atomically(self.table, csv_of(panel, forecasts, levels, str if formulas else as_text).encode())
         if self.picture is None:
             return [self.table]
         picture = io.BytesIO()
@@ -70,16 +76,34 @@ class Files:
         return [self.table, self.picture]
 
 
-def csv_of(panel: Panel, forecasts: Sequence[Forecast], levels: Sequence[float]) -> str:
-    """A row for each series and step: id, time, "forecast", and "lo-80", "hi-80" for each level."""
+def as_text(name: str) -> str:
+    """A name as spreadsheets take it for text: with ' before what they would run as a formula; numbers are none."""
+    return f"'{name}" if name.startswith(FORMULA) and not is_number(name) else name
+
+
+def is_number(text: str) -> bool:
+    try:
+        return isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def csv_of(
+    panel: Panel, forecasts: Sequence[Forecast], levels: Sequence[float], written_as: Callable[[str], str] = as_text
+) -> str:
+    """A row for each series and step: id, time, "forecast", and "lo-80", "hi-80" for each level.
+
+    written_as: what becomes of ids and the names of columns.
+    """
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     columns = panel.columns
     bounds = [f"{side}-{level:g}" for level in levels for side in ("lo", "hi")]
-    writer.writerow([columns.id or "unique_id", columns.time or "ds", "forecast", *bounds])
+    names = [columns.id or "unique_id", columns.time or "ds"]
+    writer.writerow([*map(written_as, names), "forecast", *bounds])
     for each in forecasts:
         for time, row in zip(each.times, figures(each, levels), strict=True):
-            writer.writerow([each.id, dated(time, panel.spacing), *(f"{number:.7g}" for number in row)])
+            writer.writerow([written_as(each.id), dated(time, panel.spacing), *(f"{number:.7g}" for number in row)])
     return written.getvalue()
 
 
@@ -137,10 +161,11 @@ def score_lines(found: Backtest, windows: int, horizon: int) -> Iterator[str]:
 
 def aligned(heading: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> Iterator[str]:
     """Lines of a table; the first `left` columns are flush left, the others right."""
+    heading, *rows = [[field(text) for text in row] for row in (heading, *rows)]
     widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
     for row in (heading, *rows):
         cells = [
-            field.ljust(width) if place < left else field.rjust(width)
-            for place, (field, width) in enumerate(zip(row, widths, strict=True))
+            text.ljust(width) if place < left else text.rjust(width)
+            for place, (text, width) in enumerate(zip(row, widths, strict=True))
         ]
         yield "  ".join(cells).rstrip()

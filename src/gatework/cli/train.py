@@ -23,6 +23,7 @@ from gatework.cli.options import (
 from gatework.cli.progress import TrainingProgress, say_next
 from gatework.cli.use import is_jsonl, score_line
 from gatework.data import Corpus, LanguageBatches, Level
+from gatework.data.reading import changed
 from gatework.data.vocabulary import UNITS
 from gatework.errors import InputError
 from gatework.tasks.language import Outcome, resume_text, train_text
@@ -222,6 +223,11 @@ def go_on(out: Path, given: dict[str, Any], device: str, overwrite: bool) -> Non
             "in another folder"
         ),
     )
+    if "paths" in given and (other := changed(run.files)):
+        raise InputError(
+            f"{other[0]} is not what it was when the run in {out} began: leave the text out to go on with what the run "
+            "read then, or start anew (--overwrite, or another folder)"
+        )
     changes = {name: given[name] for name in RESUMABLE if name in given}
     with progress_on(run.text.level) as progress:
         outcome = resume_text(out, changes, device=device, report=progress)
@@ -289,5 +295,5 @@ def conclude(outcome: Outcome, out: Path) -> None:
 
 def progress_on(level: Level) -> TrainingProgress:
     """The progress on standard output, which is the first process's."""
-    console = Console(highlight=False, soft_wrap=True) if first_process() else Console(file=io.StringIO())
+    console = None if first_process() else Console(file=io.StringIO())
     return TrainingProgress(UNITS[level], console)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gatework.cli.progress import bar
+from gatework.cli.terminal import for_model_text
 from gatework.data import UNKNOWN, prepare
 from gatework.data.reading import STDIN
 from gatework.data.vocabulary import UNITS
@@ -46,9 +47,10 @@ def sample(
     )
     if unseen := sampling.unseen(opened.vocabulary, prompt):
         print(f"note: the model has never seen {' '.join(map(repr, unseen))}", file=sys.stderr)
+    out = for_model_text()
     for piece in chain([prompt], pieces, ["\n"]):
-        sys.stdout.write(piece)
-        sys.stdout.flush()
+        out.write(piece)
+        out.flush()
 
 
 def score(

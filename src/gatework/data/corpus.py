@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gatework.data.reading import BLOCK, blamed
+from gatework.data.reading import BLOCK, Mark, blamed
 from gatework.data.vocabulary import Ids, Vocabulary
 from gatework.errors import InputError
 
@@ -54,6 +55,7 @@ class Corpus:
 
     tokens: [n], read-only; `train`, `validation` and `test` are contiguous slices of it, in this order.
     unknown: what the vocabulary has not, counted, where it was not made from this text and the text was just read.
+    files: of a text just read, see `gatework.data.reading.marks`.
     """
 
     path: Path
@@ -62,10 +64,16 @@ class Corpus:
     splits: Splits
     counts: Counts
     unknown: Counter[str] = field(default_factory=Counter)
+    files: tuple[Mark, ...] = ()
 
     @classmethod
-    def open(cls, path: Path, vocabulary: Vocabulary, splits: Sequence[float], counts: Counts) -> Corpus:
-        """Open what `prepare` wrote; InputError, naming the file, if it is not what was written."""
+    def open(
+        cls, path: Path, vocabulary: Vocabulary, splits: Sequence[float], counts: Counts, digest: str | None = None
+    ) -> Corpus:
+        """Open what `prepare` wrote; InputError, naming the file, if it is not what was written.
+
+        digest: what `Corpus.digest` gave then; None for not asking.
+        """
         checked = check_splits(splits)
         tokens = mapped(path, vocabulary, counts.tokens)
         for start in range(0, len(tokens), BLOCK):
@@ -75,7 +83,17 @@ class Corpus:
                     f"{path} is damaged: it holds token {largest}, the vocabulary has {vocabulary.span}; "
                     "prepare the text again"
                 )
-        return cls(path, vocabulary, tokens, checked, counts)
+        corpus = cls(path, vocabulary, tokens, checked, counts)
+        if digest is not None and digest != corpus.digest():
+            raise InputError(f"{path} is damaged: its content does not match its digest; prepare the text again")
+        return corpus
+
+    def digest(self) -> str:
+        """What tells whether tokens are the same."""
+        found = hashlib.blake2b(digest_size=16)
+        for start in range(0, len(self.tokens), BLOCK):
+            found.update(self.tokens[start : start + BLOCK].tobytes())
+        return found.hexdigest()
 
     @property
     def train(self) -> Ids:

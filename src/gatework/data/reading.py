@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import hashlib
+import io
 import json
 import os
 import shutil
@@ -11,7 +13,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -21,7 +23,11 @@ from gatework.data.encoding import LONGEST, encoding_of, is_text
 from gatework.errors import InputError
 
 BLOCK = 1 << 20  # bytes read at a time
+LINE = 1 << 28  # characters of a line that is to be held as a whole
+SMALL = 1 << 26  # bytes that a pipe may hold whatever room the disk has
+RESERVE = 1 << 30  # bytes that the copy of a pipe leaves free on the disk
 STDIN = "-"
+DIGEST = 32  # hexadecimal digits
 RECODE = "convert it to UTF-8"
 RECODE_OR_LEAVE = f"{RECODE}, leave it out (--exclude), or read it with --level byte"
 
@@ -98,6 +104,8 @@ class Source:
                 yield "".join(held)
                 yield from others[:-1]
                 held = others[-1:]
+            if sum(map(len, held)) > LINE:
+                raise InputError(f"{self.name} has a line of more than {LINE:,} characters: expected shorter ones")
         if last := "".join(held):
             yield last
 
@@ -112,6 +120,60 @@ class Source:
             if line.strip():
                 place = f"{self.name}, line {number:,}"
                 yield place, _record(line, place, expected)
+
+
+Mark = dict[str, Any]  # of a file as it was read: its "path", "size" in bytes, "mtime" in nanoseconds, "digest"
+
+
+def marks(found: Iterable[Source]) -> list[Mark]:
+    """What tells later whether the files are still what they were; pipes, which are gone then, have none."""
+    return [_mark(source.path) for source in found if source.name == str(source.path)]
+
+
+def marks_of(path: str | Path) -> list[Mark]:
+    """The same of one path; none of what is no file."""
+    return [_mark(Path(path))] if str(path) != STDIN and Path(path).is_file() else []
+
+
+def changed(before: Iterable[Mark]) -> list[str]:
+    """The paths of those files that are no longer what they were, or no longer there."""
+    return [mark["path"] for mark in before if not _is_still(mark)]
+
+
+def _mark(path: Path) -> Mark:
+    with blamed("read", path):
+        status = path.stat()
+        return {
+            "path": str(path.absolute()),
+            "size": status.st_size,
+            "mtime": status.st_mtime_ns,
+            "digest": _digest(path),
+        }
+
+
+def _is_still(mark: Mark) -> bool:
+    path = Path(mark["path"])
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size != mark["size"]:
+            return False
+        return bool(status.st_mtime_ns == mark["mtime"] or _digest(path) == mark["digest"])
+    except OSError:
+        return False
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()[:DIGEST]
+
+
+def check_marks(values: Any) -> tuple[Mark, ...]:
+    """Marks as they come from JSON; ValueError for anything else."""
+    kinds = {"path": str, "size": int, "mtime": int, "digest": str}
+    for mark in values:
+        if not isinstance(mark, dict) or {name: type(value) for name, value in mark.items()} != kinds:
+            raise ValueError("the files it was made from are not described as gatework does it")
+    return tuple(values)
 
 
 @contextmanager
@@ -164,7 +226,7 @@ def _record(line: str, place: str, expected: str) -> dict[str, Any]:
 
 def _at(path: str | Path, suffixes: tuple[str, ...], exclude: Sequence[str], stack: ExitStack) -> list[Source]:
     if str(path) == STDIN:
-        return [_spooled(sys.stdin.buffer, "standard input", stack)]
+        return [_spooled(_stdin(), "standard input", stack)]
     path = Path(path)
     try:
         status = path.stat()
@@ -176,8 +238,38 @@ def _at(path: str | Path, suffixes: tuple[str, ...], exclude: Sequence[str], sta
         return _inside(path, suffixes, exclude)
     if stat.S_ISREG(status.st_mode):
         return [Source(path, str(path), status.st_size)]
+    refuse_device(status.st_mode, str(path))
     with blamed("read", path), path.open("rb") as pipe:
         return [_spooled(pipe, str(path), stack)]
+
+
+def _stdin() -> IO[bytes]:
+    """Standard input, which a terminal may be, but no other device."""
+    if sys.stdin is None:
+        raise InputError("standard input is closed: name a file, or send one to standard input")
+    with suppress(io.UnsupportedOperation):
+        status = os.fstat(sys.stdin.fileno())
+        if not sys.stdin.isatty():
+            refuse_device(status.st_mode, "standard input")
+    return sys.stdin.buffer
+
+
+def refuse_device(mode: int, name: str) -> None:
+    """Raises InputError for what may have no end, or is nothing to read, by the mode that `stat` gives."""
+    kinds = {stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
+    if kind := kinds.get(stat.S_IFMT(mode)):
+        raise InputError(f"{name} is {kind}: expected a file, a directory or a pipe")
+
+
+def whole(path: Path, most: int) -> bytes:
+    """All bytes of a file or a pipe; InputError where it cannot be read, is a device, or has more than `most`."""
+    with blamed("read", path):
+        refuse_device(path.stat().st_mode, str(path))
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    if len(data) > most:
+        raise InputError(f"{path} has more than {most:,} bytes: expected a smaller file")
+    return data
 
 
 def _inside(root: Path, suffixes: tuple[str, ...], exclude: Sequence[str]) -> list[Source]:
@@ -219,6 +311,12 @@ def _spooled(stream: IO[bytes], name: str, stack: ExitStack) -> Source:
     with blamed("keep a temporary copy of", name):
         copy = tempfile.NamedTemporaryFile(prefix="gatework-")  # noqa: SIM115, the stack closes it
         stack.enter_context(copy)
-        shutil.copyfileobj(stream, copy, BLOCK)
+        while block := stream.read(BLOCK):
+            copy.write(block)
+            if copy.tell() > SMALL and shutil.disk_usage(copy.name).free < RESERVE:
+                raise InputError(
+                    f"{name} has no end after {copy.tell():,} bytes, and the disk of {tempfile.gettempdir()} has "
+                    "hardly room for more: end it, or name a larger disk in TMPDIR"
+                )
         copy.flush()
     return Source(Path(copy.name), name, copy.tell())

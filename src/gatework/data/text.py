@@ -14,7 +14,7 @@ import numpy as np
 from gatework.data.corpus import SPLITS, Corpus, Counts, check_splits, mapped
 from gatework.data.documents import counted, encoded, in_any_order
 from gatework.data.encoding import is_text
-from gatework.data.reading import BLOCK, Advance, Source, blamed, sources
+from gatework.data.reading import BLOCK, Advance, Source, blamed, marks, sources
 from gatework.data.vocabulary import (
     Ids,
     Level,
@@ -69,6 +69,7 @@ def prepare(
             raise InputError(f"{out} is a text to read and the file to write: choose another place to write")
         passes = 1 if vocabulary is not None or (level == "byte" and not documents) else 2
         advance = _meter(progress, passes * sum(source.size for source in found))
+        files = marks(found)
         made = vocabulary is None
         if vocabulary is None:
             vocabulary = _vocabulary(found, level, size, documents, block, advance)
@@ -78,7 +79,7 @@ def prepare(
         if documents and (made or rearranged):
             _rearrange(out, vocabulary, counts)
     ids = mapped(out, vocabulary, counts.tokens)
-    return Corpus(out, vocabulary, ids, checked, counts, unknown or Counter())
+    return Corpus(out, vocabulary, ids, checked, counts, unknown or Counter(), tuple(files))
 
 
 def _vocabulary(

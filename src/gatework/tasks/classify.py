@@ -9,6 +9,7 @@ import torch
 
 from gatework.data.corpus import check_splits
 from gatework.data.labels import Examples, Kind, Level, read_examples
+from gatework.data.reading import marks_of
 from gatework.engines import choose
 from gatework.tasks.classify_learning import judged, learn, silent
 from gatework.tasks.classify_model import check_model
@@ -16,8 +17,9 @@ from gatework.tasks.classify_options import Options
 from gatework.tasks.classify_parts import Parts, counts, load_parts, prepared, save_parts
 from gatework.tasks.classify_report import ClassReport, NumberReport
 from gatework.tasks.classify_run import DATA, TASK, Job, Run
-from gatework.tasks.run import RESULTS, NewRun, amend, check_free, describe, new_run
-from gatework.training import Event, Notice, Report, Result, Resumed, Saved, launch, write_json
+from gatework.tasks.new_run import NewRun, check_free, new_run, open_to_write, recover
+from gatework.tasks.run import RESULTS, amend, check_built, describe, one_process, say_changed
+from gatework.training import LAST, Event, Notice, Report, Result, Resumed, Saved, launch, write_json
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -50,16 +52,18 @@ def train_labels(
     """
     _, validation, test = check_splits(splits)
     options = replace(options, validation=validation)
+    one_process("models of labels are trained")
     check_free(out, overwrite)
     check_model(options, kind or "class")
     examples = read_examples(file, level=cast(Level, options.level), kind=kind)
+    files = marks_of(file)
     job, parts = prepared(examples, options, test)
     fabric = launch(device=device)
     choose(options.engine, fabric.device, torch.float32)
     job.untrained()
     with new_run(out, overwrite=overwrite) as new:
         save_parts(new.folder / DATA, parts)
-        describe(new.folder, TASK, source=file, splits=list(splits), counts=counts(parts), **job.to_json())
+        describe(new.folder, TASK, source=file, files=files, splits=list(splits), counts=counts(parts), **job.to_json())
         new.place()
         if told is not None:
             told(examples, job, parts)
@@ -83,6 +87,8 @@ def resume_labels(out: Path, changes: Mapping[str, Any], *, device: str = "auto"
     changes: options to change, such as {"epochs": 50}: another number of steps or epochs takes the place of every end
     that was set before; "minutes" are minutes from now. What is changed stays changed.
     """
+    one_process("models of labels are trained")
+    recover(out)
     run = Run.open(out)
     parts = load_parts(out / DATA, run.job)
     changes = dict(changes)
@@ -100,7 +106,10 @@ def resume_labels(out: Path, changes: Mapping[str, Any], *, device: str = "auto"
         if isinstance(event, Resumed) and ends:
             report(Notice(f"the learning rate follows a schedule of {event.total:,} steps from here on"))
 
-    return _go(changed, parts, launch(device=device), heard, resume=True, further=further)
+    with open_to_write(out):
+        check_built(changed.job.untrained, out / LAST)
+        say_changed(run.files, report)
+        return _go(changed, parts, launch(device=device), heard, resume=True, further=further)
 
 
 def _go(

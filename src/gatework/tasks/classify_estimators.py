@@ -25,8 +25,9 @@ from gatework.tasks.classify_model import SequenceModel, check_model
 from gatework.tasks.classify_options import Options, plain
 from gatework.tasks.classify_parts import prepared
 from gatework.tasks.classify_run import TASK, Job, Run
+from gatework.tasks.new_run import check_free, new_run
 from gatework.tasks.parameters import check_known, tags
-from gatework.tasks.run import check_free, describe, new_run
+from gatework.tasks.run import describe
 from gatework.training import (
     BEST,
     Event,

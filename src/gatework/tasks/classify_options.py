@@ -13,7 +13,7 @@ from gatework.errors import InputError
 from gatework.layers.check import cell as find_cell
 from gatework.layers.check import choice, flag, probability
 from gatework.tasks.given import real
-from gatework.tasks.language_model import check_whole
+from gatework.tasks.language_model import MOST_LAYERS, check_whole
 from gatework.tasks.run import cell_from_json, cell_to_json
 from gatework.training import Settings
 
@@ -68,7 +68,8 @@ class Options:
 
     def __post_init__(self) -> None:
         find_cell(self.cell)
-        for name in ("hidden", "layers", "embedding", "batch_size"):
+        check_whole("layers", self.layers, 1, MOST_LAYERS)
+        for name in ("hidden", "embedding", "batch_size"):
             check_whole(name, getattr(self, name), least=1)
         if self.vocabulary is not None:
             check_whole("vocabulary", self.vocabulary, least=2)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gatework.errors import field
+
 COMMONEST = 10  # confusions that are listed where the table would be too wide
 
 
@@ -63,7 +65,7 @@ class ClassReport:
 
     def _table(self) -> list[str]:
         """Rows: the true label; columns: the predicted one, and F1."""
-        names = [str(value) for value in self.classes]
+        names = [field(str(value)) for value in self.classes]
         first = max(len("true"), *map(len, names))
         cells = [[str(count) if count else "." for count in row] for row in self.confusion]
         widths = [max(len(name), *(len(row[k]) for row in cells)) for k, name in enumerate(names)]
@@ -77,7 +79,7 @@ class ClassReport:
 
     def _list(self) -> list[str]:
         """F1 of each label, and what is confused most."""
-        names = [str(value) for value in self.classes]
+        names = [field(str(value)) for value in self.classes]
         first, counts = max(map(len, names)), self.confusion.sum(1)
         lines = [f"{'true':{first}}  {'count':>6}  {'F1':>5}"]
         for name, count, f1 in zip(names, counts, self._f1_words(), strict=True):

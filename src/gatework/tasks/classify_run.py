@@ -16,6 +16,7 @@ from gatework.data.labels_encoding import (
     inputs_from_json,
     targets_from_json,
 )
+from gatework.data.reading import Mark, check_marks
 from gatework.errors import InputError
 from gatework.tasks.classify_model import SequenceModel
 from gatework.tasks.classify_options import Options
@@ -34,12 +35,13 @@ class Job:
     inputs: Inputs
     targets: Targets
 
-    def untrained(self) -> SequenceModel:
-        """A model with fresh weights, drawn from the seed."""
-        torch.manual_seed(self.options.random_state)
+    def untrained(self, engine: str | None = None) -> SequenceModel:
+        """A model with fresh weights, drawn from the seed, with the options' engine or another one."""
+        options = self.options if engine is None else replace(self.options, engine=engine)
+        torch.manual_seed(options.random_state)
         outputs = len(self.targets.values) if isinstance(self.targets, Classes) else 1
         tokens = isinstance(self.inputs, Tokens)
-        return SequenceModel(self.options, self.inputs.width, outputs, tokens=tokens, kind=self.kind)
+        return SequenceModel(options, self.inputs.width, outputs, tokens=tokens, kind=self.kind)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -61,20 +63,24 @@ class Job:
 
 @dataclass(frozen=True)
 class Run:
-    """A run of labels, opened; source: the file that it learnt from, None where it was Python's objects."""
+    """A run of labels, opened.
+
+    source: the file that it learnt from, None where it was Python's objects; files: that file as it was.
+    """
 
     path: Path
     job: Job
     source: str | None
+    files: tuple[Mark, ...] = ()
 
     @classmethod
     def open(cls, path: Path) -> "Run":
         """Reads run.json; raises InputError, naming the file, where it is damaged."""
         values = description(path, TASK)
         try:
-            run = cls(path, Job.from_json(values), values["source"])
+            run = cls(path, Job.from_json(values), values["source"], check_marks(values.get("files", ())))
             with torch.device("meta"):
-                replace(run.job, options=replace(run.job.options, engine="auto")).untrained()
+                run.job.untrained(engine="auto")
         except KeyError as error:
             raise InputError(f"{path / DESCRIPTION} is damaged: {error} is missing") from error
         except (TypeError, AttributeError, ValueError, RuntimeError, OverflowError) as error:
@@ -83,4 +89,4 @@ class Run:
 
     def model(self, *, device: str = "cpu") -> SequenceModel:
         """The trained model, in evaluation mode: the best weights, or the last where none were evaluated."""
-        return trained(self.job.untrained(), self.path, device)
+        return trained(self.job.untrained, self.path, device)

@@ -11,7 +11,7 @@ import numpy as np
 
 from gatework.data.panel import Series
 from gatework.data.spacing import Spacing
-from gatework.errors import InputError
+from gatework.errors import InputError, field
 
 if TYPE_CHECKING:
     from gatework.tasks.forecast import Forecast
@@ -78,7 +78,7 @@ def draw_one(axis: Any, series: Series, forecast: Forecast, levels: Sequence[flo
         shade = 0.4 * (place + 1) / len(levels)
         axis.fill_between(times, low, high, color=AHEAD, alpha=shade, linewidth=0, label=f"{level:g} % band")
     axis.plot(times, joined(forecast.median), color=AHEAD, linewidth=1.6, label="median")
-    axis.set_title(series.id, fontsize=9)
+    axis.set_title(field(series.id), fontsize=9, parse_math=False)
     axis.grid(alpha=0.25)
     axis.tick_params(labelsize=8)
     axis.margins(x=0.01)

@@ -21,7 +21,8 @@ from gatework.tasks.forecast_plan import Plan
 from gatework.tasks.forecast_tensors import check_history, check_learned, states
 from gatework.tasks.forecast_training import Fitted, Options, untrained
 from gatework.tasks.forecast_use import Model
-from gatework.tasks.run import DESCRIPTION, cell_from_json, cell_to_json, describe, description, new_run
+from gatework.tasks.new_run import NewRun, new_run
+from gatework.tasks.run import DESCRIPTION, cell_from_json, cell_to_json, describe, description
 from gatework.training import BEST, Checkpoint, Progress, load_checkpoint, save_checkpoint
 from gatework.training.checkpoint import put_weights
 
@@ -36,36 +37,41 @@ ARRAYS = ("y", "known", "past", "static")  # of a series, beside its times
 
 def save(forecaster: "Forecaster", out: Path, *, overwrite: bool = False) -> None:
     """Writes a fitted Forecaster to the new folder `out`; if anything fails, nothing on the disk has changed."""
+    with new_run(out, overwrite=overwrite, resumable=False) as new:
+        write(forecaster, new)
+
+
+def write(forecaster: "Forecaster", new: NewRun) -> None:
+    """Fills and places a new run with a fitted Forecaster."""
     model = forecaster.fitted
     fitted = model.fitted
-    with new_run(out, overwrite=overwrite, resumable=False) as new:
-        describe(
-            new.folder,
-            TASK,
-            horizon=forecaster.horizon,
-            season=forecaster.season,
-            levels=list(forecaster.levels),
-            options={**asdict(forecaster.options), "cell": cell_to_json(forecaster.options.cell)},
-            columns=model.panel.columns.to_json(),
-            spacing=asdict(model.panel.spacing),
-            reading=forecaster.reading.to_json(),
-            dates={"unit": model.panel.unit, "resolution": resolution(model.panel)},
-            notes=list(model.panel.notes),
-            kind=model.kind,
-            lags=model.lags,
-            network={"inputs": fitted.network.inputs, "known": fitted.network.known_inputs},
-            beside=asdict(model.beside),
-            series=[series_json(model, each.id) for each in model.panel.series],
-            empty=list(model.panel.empty),
-            scores={name: getattr(fitted, name) for name in ("trust", "linear_score", "network_score")},
-        )
-        tensors = {f"model.{name}": tensor for name, tensor in fitted.network.state_dict().items()}
-        numbers = {"linear": fitted.linear.weights, "offsets": fitted.offsets, "factors": fitted.factors}
-        tensors |= {f"learned.{name}": torch.from_numpy(values) for name, values in numbers.items()}
-        tensors |= {f"state.{index}": part for index, part in enumerate(model.states)}
-        tensors |= histories(model.panel)
-        save_checkpoint(new.folder / BEST, tensors, Progress(step=forecaster.options.steps))
-        new.place()
+    describe(
+        new.folder,
+        TASK,
+        horizon=forecaster.horizon,
+        season=forecaster.season,
+        levels=list(forecaster.levels),
+        options={**asdict(forecaster.options), "cell": cell_to_json(forecaster.options.cell)},
+        columns=model.panel.columns.to_json(),
+        spacing=asdict(model.panel.spacing),
+        reading=forecaster.reading.to_json(),
+        dates={"unit": model.panel.unit, "resolution": resolution(model.panel)},
+        notes=list(model.panel.notes),
+        kind=model.kind,
+        lags=model.lags,
+        network={"inputs": fitted.network.inputs, "known": fitted.network.known_inputs},
+        beside=asdict(model.beside),
+        series=[series_json(model, each.id) for each in model.panel.series],
+        empty=list(model.panel.empty),
+        scores={name: getattr(fitted, name) for name in ("trust", "linear_score", "network_score")},
+    )
+    tensors = {f"model.{name}": tensor for name, tensor in fitted.network.state_dict().items()}
+    numbers = {"linear": fitted.linear.weights, "offsets": fitted.offsets, "factors": fitted.factors}
+    tensors |= {f"learned.{name}": torch.from_numpy(values) for name, values in numbers.items()}
+    tensors |= {f"state.{index}": part for index, part in enumerate(model.states)}
+    tensors |= histories(model.panel)
+    save_checkpoint(new.folder / BEST, tensors, Progress(step=forecaster.options.steps))
+    new.place()
 
 
 def series_json(model: Model, name: str) -> dict[str, Any]:

@@ -16,19 +16,20 @@ from gatework.errors import InputError
 from gatework.tasks.language_evaluation import Telling, affordable, enough, evaluation, held_out, silent, validated
 from gatework.tasks.language_model import LanguageModel, Shape, check_model
 from gatework.tasks.language_run import TASK, TOKENS, Batching, Run, Text, language_model
+from gatework.tasks.new_run import NewRun, check_free, new_run, open_to_write, recover
 from gatework.tasks.run import (
     RESULTS,
-    NewRun,
     amend,
     cell_to_json,
-    check_free,
+    check_built,
     describe,
     first_alone,
-    new_run,
+    say_changed,
     weights_of,
 )
 from gatework.tasks.scoring import Score
 from gatework.training import (
+    LAST,
     Event,
     Notice,
     Report,
@@ -150,6 +151,8 @@ def write_run(
         text=text.to_json(),
         counts=corpus.counts.to_json(),
         vocabulary=corpus.vocabulary.to_json(),
+        files=list(corpus.files),
+        digest=corpus.digest(),
         **began,
     )
     if told is not None:
@@ -174,6 +177,7 @@ def resume_text(
     changes: settings to change, such as {"steps": 5000} for a longer run: another number of steps or epochs takes
     the place of every end that was set before. "minutes" are minutes from now. What is changed stays changed.
     """
+    recover(out)
     run = Run.open(out)
     changes = dict(changes)
     further = changes.pop("minutes", None)
@@ -190,7 +194,13 @@ def resume_text(
         if isinstance(event, Resumed) and ends:
             report(Notice(f"the learning rate follows a schedule of {event.total:,} steps from here on"))
 
-    return _go(changed, fabric, heard, resume=True, further=further)
+    with ExitStack() as stack:
+        with first_alone(fabric):
+            if fabric.is_global_zero:
+                stack.enter_context(open_to_write(out))
+                check_built(changed.untrained, out / LAST)
+                say_changed(run.files, report)
+        return _go(changed, fabric, heard, resume=True, further=further)
 
 
 def _go(

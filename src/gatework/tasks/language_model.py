@@ -12,10 +12,13 @@ from gatework.errors import InputError
 from gatework.layers import Recurrent, check
 from gatework.tasks.conditions import Starts, run_documents
 
+MOST_LAYERS = 1000  # each is built before a size can be refused
 
-def check_whole(name: str, value: object, least: int) -> None:
-    if type(value) is not int or not least <= value < 1 << 31:
-        raise InputError(f"{name} is {value!r}; expected a whole number of at least {least} (and below 2^31)")
+
+def check_whole(name: str, value: object, least: int, most: int | None = None) -> None:
+    if type(value) is not int or not least <= value < 1 << 31 or value > (most or value):
+        above = "and below 2^31" if most is None else f"and at most {most:,}"
+        raise InputError(f"{name} is {value!r}; expected a whole number of at least {least} ({above})")
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class Shape:
     engine: str = "auto"
 
     def __post_init__(self) -> None:
-        for name, least in (("hidden", 1), ("layers", 1), ("projection", 0), ("embedding", 1)):
+        check_whole("layers", self.layers, 1, MOST_LAYERS)
+        for name, least in (("hidden", 1), ("projection", 0), ("embedding", 1)):
             value = getattr(self, name)
             if not (name == "embedding" and value is None):
                 check_whole(name, value, least)

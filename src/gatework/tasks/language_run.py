@@ -1,7 +1,7 @@
 """A language run on disk: what it was told, its text, and a model of its shape."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 from gatework.cells import Cell
 from gatework.data import SPLITS, Corpus, Counts, Level, Vocabulary
 from gatework.data.corpus import check_splits
+from gatework.data.reading import Mark, check_marks
 from gatework.data.vocabulary import check_level, check_size
 from gatework.errors import InputError
 from gatework.tasks.language_model import LanguageModel, Shape, check_model, check_whole
@@ -82,6 +83,7 @@ class Run:
     """A language run on disk, opened: what it was told, its text and a model of its shape.
 
     origin: of a run that began with the weights of another one, that one's folder, and the checkpoint and its step.
+    files: those that the text was read from, as they were; digest: that of its tokens (None in older runs).
     """
 
     path: Path
@@ -93,6 +95,8 @@ class Run:
     counts: Counts
     vocabulary: Vocabulary
     origin: Mapping[str, Any] | None = None
+    files: tuple[Mark, ...] = ()
+    digest: str | None = None
 
     @classmethod
     def open(cls, path: Path) -> "Run":
@@ -109,6 +113,8 @@ class Run:
                 Counts.from_json(values["counts"]),
                 Vocabulary.from_json(values["vocabulary"]),
                 check_origin(values.get("from")),
+                check_marks(values.get("files", ())),
+                values.get("digest"),
             )
             check_model(run.cell, len(run.vocabulary), run.shape, len(run.vocabulary.conditions))
         except KeyError as error:
@@ -119,13 +125,14 @@ class Run:
 
     def corpus(self) -> Corpus:
         """The prepared text."""
-        return Corpus.open(self.path / TOKENS, self.vocabulary, self.text.splits, self.counts)
+        return Corpus.open(self.path / TOKENS, self.vocabulary, self.text.splits, self.counts, self.digest)
 
-    def untrained(self) -> LanguageModel:
-        """A model of the run's shape with fresh weights."""
+    def untrained(self, engine: str | None = None) -> LanguageModel:
+        """A model of the run's shape with fresh weights, with its engine or another one."""
         torch.manual_seed(self.settings.seed)
-        return language_model(self.cell, self.vocabulary, self.shape)
+        shape = self.shape if engine is None else replace(self.shape, engine=engine)
+        return language_model(self.cell, self.vocabulary, shape)
 
     def model(self, *, device: str = "cpu") -> LanguageModel:
         """The trained model, in evaluation mode: the best weights, or the last where none were evaluated."""
-        return trained(self.untrained(), self.path, device)
+        return trained(self.untrained, self.path, device)

@@ -9,11 +9,9 @@ results.json        the figures on held-out data, once the training has ended
 
 import math
 import os
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,10 +19,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 
 from gatework.cells import Cell
-from gatework.data.reading import blamed
+from gatework.data.reading import Mark, changed
 from gatework.errors import InputError
-from gatework.training import BEST, LAST, load_weights, read_json, write_json
-from gatework.training.processes import under_torchrun
+from gatework.training import BEST, LAST, Notice, Report, load_weights, read_json, write_json
+from gatework.training.checkpoint import check_shapes
+from gatework.training.interruption import Interrupted, interruption
+from gatework.training.processes import anywhere, under_torchrun
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -35,78 +35,6 @@ MAKER = "gatework run"
 FORMAT = f"{MAKER} 1"
 DESCRIPTION = "run.json"
 RESULTS = "results.json"
-
-
-class NewRun:
-    """A run on its way: `folder` is filled aside, `place` makes it the folder `out`, `keep` makes that final.
-
-    Until then a run that was in `out` waits aside, and `undo` puts everything back as it was.
-    """
-
-    def __init__(self, out: Path, aside: Path) -> None:
-        self.out, self.folder, self.former = out, aside / "new", aside / "former"
-        self.placed = self.kept = False
-
-    def place(self) -> None:
-        with blamed("make", self.out):
-            if self.out.exists():
-                self.out.rename(self.former)
-            self.folder.rename(self.out)
-            self.placed = True
-
-    def keep(self) -> None:
-        self.kept = True
-        shutil.rmtree(self.former, ignore_errors=True)
-
-    def undo(self) -> None:
-        if self.kept:
-            return
-        if self.placed:
-            shutil.rmtree(self.out, ignore_errors=True)
-        if self.former.exists():
-            self.former.rename(self.out)
-
-
-@contextmanager
-def new_run(out: Path, *, overwrite: bool = False, resumable: bool = True) -> Iterator[NewRun]:
-    """A run to fill, place and keep; if the block fails before that, nothing on the disk has changed.
-
-    With `overwrite` a run that is there gives way; any other folder is left alone.
-    Raises InputError where `out` exists and may not be replaced.
-    """
-    check_free(out, overwrite, resumable)
-    real = Path(os.path.realpath(out))  # a link stays, what it points to is replaced
-    above = [folder for folder in real.parents if not folder.exists()]
-    with blamed("make", out):
-        real.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{real.name}.", dir=real.parent))
-    new = NewRun(real, aside)
-    try:
-        new.folder.mkdir()
-        yield new
-        new.keep()
-    finally:
-        new.undo()
-        shutil.rmtree(aside, ignore_errors=True)
-        for folder in above:  # those made here go again if they are empty
-            with suppress(OSError):
-                folder.rmdir()
-
-
-def check_free(out: Path, overwrite: bool = False, resumable: bool = True) -> None:
-    """Raises InputError unless a run can be made in `out`; resumable: whether the one there could be gone on with."""
-    with blamed("make", out):
-        if not out.exists():
-            return
-        if out.samefile(Path.cwd()):
-            raise InputError(f"{out} is the folder you are in: name another one")
-        if out.is_dir() and not any(out.iterdir()):
-            return
-    if not is_run(out):
-        raise InputError(f"{out} exists and is no run: name another folder, or remove it yourself")
-    if not overwrite:
-        ways = "--resume goes on with it, --overwrite starts anew" if resumable else "overwrite it, or name another one"
-        raise InputError(f"{out} exists: {ways}")
 
 
 def is_run(folder: Path) -> bool:
@@ -149,22 +77,53 @@ def read_description(run: Path) -> dict[str, Any]:
     return values
 
 
+def say_changed(files: Iterable[Mark], report: Report) -> None:
+    """Names the files that are no longer what the run was made from, of which it has a copy."""
+    for path in changed(files):
+        report(
+            Notice(
+                f"{path} is not what it was when the run began, and the run goes on with what it read then; to learn "
+                "from the file as it is now, start anew (--overwrite, or another folder)"
+            )
+        )
+
+
 def first_process() -> bool:
     """Whether this is the process that writes: the only one, or torchrun's first."""
     return not under_torchrun() or os.environ.get("RANK") == "0"
 
 
+def one_process(what: str) -> None:
+    """Raises InputError where torchrun started several processes for what one does."""
+    if under_torchrun() and (world := os.environ["WORLD_SIZE"]) != "1":
+        raise InputError(f"{world} processes: {what} by one")
+
+
+def _not_asked() -> bool:
+    return False
+
+
 @contextmanager
 def first_alone(fabric: "Fabric") -> Iterator[None]:
-    """All wait for what the first process does inside; where it fails, and says why, the others just end."""
-    done = False
-    try:
-        yield
-        done = True
-    finally:
-        done = fabric.broadcast(done)
-    if not done:
+    """All wait for what the first process does inside; where it fails, and says why, the others just end.
+
+    A signal that comes to any of them meanwhile ends all: KeyboardInterrupt if there is one process, else Interrupted.
+    """
+    outcome = "failed"
+    with nullcontext(_not_asked) if fabric.is_global_zero else interruption() as asked:
+        try:
+            yield
+            outcome = "done"
+        except KeyboardInterrupt:
+            outcome = "interrupted"
+            if fabric.world_size == 1:
+                raise
+        finally:
+            outcome = fabric.broadcast(outcome)
+    if outcome == "failed":
         sys.exit(2)
+    if outcome == "interrupted" or anywhere(fabric, asked()):
+        raise Interrupted
 
 
 def cell_to_json(cell: Cell) -> dict[str, Any]:
@@ -187,15 +146,27 @@ def cell_from_json(values: Mapping[str, Any]) -> Cell:
     return Cell(values.pop("name"), values.pop("equations"), start=start, **values)
 
 
+def check_built(untrained: Callable[..., torch.nn.Module], checkpoint: Path) -> None:
+    """Refuses sizes that are not a checkpoint's, before a model of these sizes takes memory."""
+    with torch.device("meta"):
+        check_shapes(checkpoint, untrained(engine="auto"))
+
+
 def weights_of(folder: Path) -> Path:
     """The checkpoint of a run that is used: the best weights, or the last where none were evaluated."""
     best = folder / BEST
     return best if best.exists() else folder / LAST
 
 
-def trained(model: Model, folder: Path, device: str) -> Model:
-    """A model with the run's best weights, or the last where none were evaluated, on a device, in evaluation mode."""
-    load_weights(weights_of(folder), model)
+def trained(untrained: Callable[..., Model], folder: Path, device: str) -> Model:
+    """A model with the run's best weights, or the last where none were evaluated, on a device, in evaluation mode.
+
+    untrained: builds it, with the run's engine or another one.
+    """
+    path = weights_of(folder)
+    check_built(untrained, path)
+    model = untrained()
+    load_weights(path, model)
     try:
         return model.to(device).eval()
     except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for the device

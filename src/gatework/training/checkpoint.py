@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Set
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self, get_type_hints
@@ -187,23 +187,47 @@ def check_tensors(
 
     free: names of those that may hold any value: a buffer may have its reasons for an inf.
     """
-    if missing := wanted.keys() - found.keys():
-        raise InputError(f"{path} does not fit this model: it lacks {_few(missing)}")
-    if surplus := found.keys() - wanted.keys():
-        raise InputError(f"{path} does not fit this model: it holds {_few(surplus)}, which the model has not")
+    _check_names(path, found.keys(), wanted.keys())
     for name, tensor in found.items():
-        for what, given, needed in (
-            ("has shape", list(tensor.shape), list(wanted[name].shape)),
-            ("is of type", _type(tensor), _type(wanted[name])),
-        ):
-            if given != needed:
-                raise InputError(f"{path} does not fit this model: {name} {what} {given}, and the model needs {needed}")
+        _check_same(path, f"{name} has shape", list(tensor.shape), list(wanted[name].shape))
+        _check_same(path, f"{name} is of type", _type(tensor), _type(wanted[name]))
         if name not in free and not bool((finite := torch.isfinite(tensor)).all()):
             raise InputError(f"{path} is damaged: {name} holds {tensor[~finite][0].item()}; use another checkpoint")
 
 
 def _type(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
+
+
+def check_shapes(path: Path, model: torch.nn.Module) -> None:
+    """Refuse a model of other names and shapes than a checkpoint's: one built on "meta", before one takes memory.
+
+    Errors: InputError as of `load_weights`. What cannot be read, or is no checkpoint, is left to who loads it.
+    """
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            if (file.metadata() or {}).get("gatework") != FORMAT:
+                return
+            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError):
+        return
+    found = {name.removeprefix("model."): shape for name, shape in shapes.items() if name.startswith("model.")}
+    wanted = model.state_dict()
+    _check_names(path, found.keys(), wanted.keys())
+    for name, shape in found.items():
+        _check_same(path, f"{name} has shape", shape, list(wanted[name].shape))
+
+
+def _check_names(path: Path, found: Set[str], wanted: Set[str]) -> None:
+    if missing := wanted - found:
+        raise InputError(f"{path} does not fit this model: it lacks {_few(missing)}")
+    if surplus := found - wanted:
+        raise InputError(f"{path} does not fit this model: it holds {_few(surplus)}, which the model has not")
+
+
+def _check_same(path: Path, what: str, given: object, needed: object) -> None:
+    if given != needed:
+        raise InputError(f"{path} does not fit this model: {what} {given}, and the model needs {needed}")
 
 
 def _few(names: Iterable[str]) -> str:

@@ -7,7 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from gatework.data.reading import whole
 from gatework.errors import InputError
+
+MOST_JSON = 1 << 28  # bytes: more than a vocabulary of a million words, or ten thousands of series, take
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -69,14 +72,15 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """Read the JSON object that `write_json` wrote.
 
-    Errors: InputError naming the file: missing, unreadable, not UTF-8, not JSON, not an object.
+    Errors: InputError naming the file: missing, unreadable, too large, not UTF-8, not JSON, not an object.
     """
+    if not path.exists():
+        raise InputError(f"{path} does not exist: is {path.parent} the folder of a run?")
+    if not path.is_file():
+        raise InputError(f"{path} is damaged: a file is expected")
+    data = whole(path, MOST_JSON)
     try:
-        return parse_object(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist: is {path.parent} the folder of a run?") from None
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        return parse_object(data)
     except ValueError as error:
         raise InputError(f"{path} is damaged: {error}") from error
 

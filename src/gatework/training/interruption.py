@@ -1,27 +1,49 @@
-"""Ctrl-C and SIGTERM as a wish that the loop can see, instead of an exception anywhere."""
+"""Ctrl-C and the signals that end a process, as a wish that the loop can see, or as an exception that undoes."""
 
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from gatework.training.processes import under_torchrun
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_ENDING = ("SIGTERM", "SIGHUP")  # a wish from outside, a terminal that is gone (which Windows knows nothing of)
+
+
+class Interrupted(Exception):  # noqa: N818, it is no error
+    """A signal to one of several processes ended all of them, in order, before there was a run to go on with."""
+
+
+def _signals(*names: str) -> list[signal.Signals]:
+    """Those that there are, and a hang-up only where it is heard: nohup has it ignored."""
+    there = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    return [each for each in there if each.name != "SIGHUP" or signal.getsignal(each) is not signal.SIG_IGN]
+
+
+@contextmanager
+def _handled(names: tuple[str, ...], handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
+    """Give signals to a handler, and the former ones back at the end; outside the main thread Python allows none."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    # A handler set from outside Python reads as None and cannot be given back to signal.signal.
+    former = {number: signal.signal(number, handler) or signal.SIG_DFL for number in _signals(*names)}
+    try:
+        yield
+    finally:
+        for number, each in former.items():
+            signal.signal(number, each)
 
 
 @contextmanager
 def interruption() -> Iterator[Callable[[], bool]]:
-    """Turn the first SIGINT or SIGTERM into a flag, which the yielded function reads; the second aborts at once.
+    """Turn the first SIGINT, SIGTERM or SIGHUP into a flag, which the yielded function reads; the second aborts.
 
-    The former handlers come back at the end. Outside the main thread, where Python allows no handlers, the flag
-    is never set.
+    Outside the main thread, where Python allows no handlers, the flag is never set.
     """
     asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
-        return
     # torchrun hands the terminal's Ctrl-C on to its workers, who have it already: no second wish can be told apart.
     handed_on = under_torchrun()
 
@@ -30,10 +52,16 @@ def interruption() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         asked.set()
 
-    # A handler set from outside Python reads as None and cannot be given back to signal.signal.
-    former = {number: signal.signal(number, ask) or signal.SIG_DFL for number in _SIGNALS}
-    try:
+    with _handled(("SIGINT", *_ENDING), ask):
         yield asked.is_set
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+
+
+@contextmanager
+def termination() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl-C does, so that whatever was begun is undone."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    with _handled(_ENDING, end):
+        yield

@@ -6,14 +6,18 @@ import importlib.util
 import io
 import math
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gatework.data.reading import whole
 from gatework.errors import InputError
 from gatework.training.events import Step, Validation
 from gatework.training.files import write_atomically
 
+MOST = 1 << 32  # bytes
+STEP = re.compile(r"[0-9]{1,18}")
 METRICS = "metrics.csv"
 TENSORBOARD = "tensorboard"
 
@@ -127,18 +131,19 @@ def _rows_until(path: Path, step: int | None) -> list[list[str]]:
     if step is None or not path.exists():
         return []
     try:
-        text = path.read_bytes().decode()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        text = whole(path, MOST).decode()
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is damaged (not UTF-8 at byte {error.start}): move it away to resume") from error
-    whole = text[: text.rfind("\n") + 1]  # a killed process may have left half a line
-    header, *rows = list(csv.reader(io.StringIO(whole))) or [[]]
+    complete = text[: text.rfind("\n") + 1]  # a killed process may have left half a line
+    try:
+        header, *rows = list(csv.reader(io.StringIO(complete))) or [[]]
+    except csv.Error as error:
+        raise InputError(f"{path} is damaged ({error}): move it away to resume") from error
     if tuple(header) != COLUMNS:
         raise InputError(f"{path} is not the metrics of this run: its first line is {','.join(header)[:60]!r}")
     kept: list[list[str]] = []
     for row in rows:
-        if len(row) != len(COLUMNS) or not row[0].isdecimal():
+        if len(row) != len(COLUMNS) or not STEP.fullmatch(row[0]):
             raise InputError(f"{path} is damaged (line {len(kept) + 2}): move it away to resume")
         if int(row[0]) > step or (kept and int(row[0]) <= int(kept[-1][0])):
             break

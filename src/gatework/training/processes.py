@@ -83,6 +83,11 @@ def mean(fabric: "Fabric", tensor: Tensor) -> Tensor:
     return tensor
 
 
+def anywhere(fabric: "Fabric", wish: bool) -> bool:
+    """Whether any process has this wish."""
+    return bool(mean(fabric, torch.tensor(float(wish), device=fabric.device)) > 0)
+
+
 def from_first(fabric: "Fabric", tensor: Tensor) -> None:
     """Give every process the first one's values."""
     if fabric.world_size > 1:
