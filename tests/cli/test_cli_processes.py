@@ -169,7 +169,7 @@ def test_a_termination_of_one_process_stops_all_in_order(gatework: Command, plac
     assert gatework("train", "text", "--resume", "--out", "two", "--steps", "12").status == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_termination_during_preparation_leaves_nothing(
     gatework: Command, place: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:

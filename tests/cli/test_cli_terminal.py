@@ -208,7 +208,7 @@ def test_a_terminal_that_is_hung_up_ends_a_command_as_ctrl_c_does(
 ) -> None:
     kept = tempfile.gettempdir()
     before = set(Path(kept).glob("gatework-*"))
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGHUP):
         monkeypatch.setattr("gatework.cli.use.is_jsonl", lambda *_, number=number: signal.raise_signal(number))
         monkeypatch.setattr("gatework.cli.use.prepare", lambda *_, number=number, **__: signal.raise_signal(number))
         done = gatework("score", "run", "text.txt")

@@ -1,7 +1,9 @@
 import errno
+import importlib
 import importlib.util
 import math
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,3 +106,19 @@ def test_without_tensorboard_there_is_a_notice_and_no_error(tmp_path: Path, monk
         "TensorBoard is not installed, so the curves are in metrics.csv only"
     ]
     assert not (tmp_path / "tensorboard").exists()
+
+
+def test_a_full_disk_under_tensorboards_thread_is_no_traceback_and_other_threads_errors_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", told.append)
+    before = threading.excepthook
+    metrics = Metrics(tmp_path)
+    writer = importlib.import_module("tensorboard.summary.writer.event_file_writer")
+    full = OSError(errno.ENOSPC, "No space left on device")
+    for thread in (writer._AsyncWriterThread(None, None, 1), threading.Thread()):
+        threading.excepthook(threading.ExceptHookArgs((OSError, full, None, thread)))
+    metrics.close()
+    assert len(told) == 1
+    assert threading.excepthook == before

@@ -18,7 +18,7 @@ from gatework.tasks.forecast_inputs import Beside
 from gatework.tasks.forecast_linear import Linear
 from gatework.tasks.forecast_naive import Naive
 from gatework.tasks.forecast_plan import Plan
-from gatework.tasks.forecast_tensors import check_history, check_learned, states
+from gatework.tasks.forecast_tensors import check_history, check_learned, check_sizes, states
 from gatework.tasks.forecast_training import Fitted, Options, untrained
 from gatework.tasks.forecast_use import Model
 from gatework.tasks.new_run import NewRun, new_run
@@ -141,6 +141,7 @@ def model(values: dict[str, Any], checkpoint: Checkpoint, forecaster: "Forecaste
     learned = {name: tensor.numpy() for name, tensor in checkpoint.part("learned").items()}
     if len(learned["offsets"]) != forecaster.horizon:
         raise ValueError(f"a horizon of {forecaster.horizon}, where {len(learned['offsets'])} steps were learned")
+    check_sizes(checkpoint, forecaster.options, **values["network"])
     network = untrained(forecaster.options, learned["offsets"], **values["network"])
     put_weights(checkpoint, network)
     P = len(forecaster.probabilities)

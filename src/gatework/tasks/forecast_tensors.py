@@ -6,6 +6,7 @@ from torch import Tensor
 from gatework.data.panel import Columns
 from gatework.tasks.forecast_model import Ensemble
 from gatework.tasks.forecast_plan import PLACES
+from gatework.tasks.forecast_training import JUDGES, Options
 from gatework.training import Checkpoint
 from gatework.training.checkpoint import check_tensors
 
@@ -25,6 +26,16 @@ def check_history(checkpoint: Checkpoint, series: int, columns: Columns) -> None
     }
     there = {name: tensor.nan_to_num(0.0, torch.inf, -torch.inf) for name, tensor in held.items()}
     check_tensors(checkpoint.path, there, wanted)
+
+
+def check_sizes(checkpoint: Checkpoint, options: Options, inputs: int, known: int) -> None:
+    """The sizes of the networks, before networks of these sizes take time and memory. Raises ValueError."""
+    held = checkpoint.part("model")
+    networks, units = held["weight"].shape[:2]
+    if (networks, units) != (len(JUDGES) + options.members, options.hidden):
+        raise ValueError(f"{options.members} members of {options.hidden} units are not those that were learned")
+    if max(inputs, known) > sum(tensor.numel() for tensor in held.values()):
+        raise ValueError(f"{inputs} inputs and {known} known ones are more than were learned from")
 
 
 def check_learned(

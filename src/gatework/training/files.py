@@ -76,8 +76,8 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     if not path.exists():
         raise InputError(f"{path} does not exist: is {path.parent} the folder of a run?")
-    if not path.is_file():
-        raise InputError(f"{path} is damaged: a file is expected")
+    if path.is_fifo():
+        raise InputError(f"{path} is damaged: it is a pipe, and a file is expected")
     data = whole(path, MOST_JSON)
     try:
         return parse_object(data)

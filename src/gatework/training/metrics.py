@@ -7,6 +7,8 @@ import io
 import math
 import os
 import re
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -59,6 +61,7 @@ class Metrics:
         write_atomically(self._path, _text([COLUMNS, *kept]).encode())
         self.missing = tensorboard and importlib.util.find_spec("tensorboard") is None
         self._board = _board(run, step) if tensorboard and not self.missing else None
+        self._former_hook = _hook_for_threads() if self._board is not None else threading.excepthook
         self._drawn = -math.inf
         self._file = self._path.open("ab", buffering=0)  # a row is one write: nothing waits in memory
 
@@ -97,12 +100,28 @@ class Metrics:
         if self._board is not None:
             with suppress(OSError):  # a full disk costs the curves, and has been told already
                 self._board.close()
+        threading.excepthook = self._former_hook
 
 
 def _board(run: Path, step: int | None) -> Any:
     from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  seconds to import, and an extra
 
     return SummaryWriter(str(run / TENSORBOARD), purge_step=None if step is None else step + 1)
+
+
+def _hook_for_threads() -> Callable[[threading.ExceptHookArgs], object]:
+    """Let TensorBoard's thread end without a traceback where the disk is full: the next point tells it in one line.
+
+    Returns what was told of threads' errors before.
+    """
+    former = threading.excepthook
+
+    def hook(error: threading.ExceptHookArgs) -> None:
+        if not (isinstance(error.exc_value, OSError) and type(error.thread).__module__.startswith("tensorboard")):
+            former(error)
+
+    threading.excepthook = hook
+    return former
 
 
 def _row(step: Step | None, validation: Validation | None) -> list[Any]:
