@@ -23,7 +23,7 @@ VOCABULARY = 10_000  # characters or words that are known at most
 SHOWN = 8  # labels that an error lists
 FARTHEST = 1e6  # deviations from the mean that a number counts as, at most
 LARGEST = 1e100  # numbers beyond it, or below its inverse, have no squares in float64
-LEAST_ALIKE = 20  # labels among which one must occur twice, so that they are no names of the rows
+LEAST_ALIKE = 20  # texts as labels among which one must occur twice, so that they are no names of the rows
 
 
 @dataclass(frozen=True)
@@ -141,10 +141,10 @@ class Classes:
         values = np.unique(np.asarray(labels))
         if len(values) < 2:
             raise InputError(f"all {len(labels):,} labels are {shown(values[0].item())}; expected at least two kinds")
-        if len(values) == len(labels) >= LEAST_ALIKE:
+        if values.dtype.kind == "U" and len(values) == len(labels) >= LEAST_ALIKE:
             raise InputError(
                 f"all {len(labels):,} labels differ, such as {shown(values[0].item())} and {shown(values[1].item())}: "
-                "expected classes that several sequences have; are they ids, or numbers to predict?"
+                "expected classes that several sequences have; are they names of the rows?"
             )
         return cls(tuple(values.tolist()), values.dtype.str)
 
