@@ -145,6 +145,8 @@ def test_tensors_that_do_not_fit_are_refused():
     [
         ("lengths", torch.ones(3), r"^gatework::scan: lengths is \[3\] torch.float32; expected \[3\] torch.int64"),
         ("lengths", torch.ones(4).long(), r"^gatework::scan: lengths is \[4\]"),
+        ("lengths", torch.tensor([4, 5, 0]), r"^lengths holds \[4, 5, 0\]; expected 0 to T = 4$"),
+        ("lengths", torch.tensor([4, -1, 0]), r"^lengths holds \[4, -1, 0\]; expected 0 to T = 4$"),
         ("resets", torch.ones(2, 3).byte(), r"^gatework::scan: resets is \[2, 3\] .* expected \[4, 3\] torch.uint8"),
     ],
 )

@@ -3,7 +3,7 @@
 torch's tools look at an operation in two ways. A mode (tracing by torch.jit, FakeTensor, functionalisation, torch.func)
 changes what every call means; a tensor may be something else than numbers in memory (a subclass, a wrapper of
 torch.func, meta, sparse, negated or zero by name alone). Both show in torch's dispatch keys, of the thread and of the
-tensor: a real eager tensor has those of arithmetic on CPU and no other.
+tensor: a real eager tensor has those of arithmetic on its device and no other.
 """
 
 import torch
@@ -22,13 +22,13 @@ def _keys(*names: str) -> int:
 
 
 _OTHER_MODES = ~_keys("BackendSelect", "ADInplaceOrView")
-_OTHER_TENSORS = ~_keys("CPU", "ADInplaceOrView", "AutogradCPU", "AutocastCPU")
+_OTHER_TENSORS = ~_keys("CPU", "AutogradCPU", "AutocastCPU", "CUDA", "AutogradCUDA", "AutocastCUDA", "ADInplaceOrView")
 _VMAP = _keys("VmapMode")  # of gradients for many losses at once; torch.func's own vmap is in its stack
 _FUNCTIONALIZE = torch._C._functorch.TransformType.Functionalize
 
 
 def is_eager(*tensors: Tensor | None) -> bool:
-    """Whether the tensors are numbers in CPU memory and no mode of torch looks on."""
+    """Whether the tensors are numbers in memory, of a CPU or a GPU, and no mode of torch looks on."""
     if torch.compiler.is_compiling() or torch._C._dispatch_tls_local_include_set().raw_repr() & _OTHER_MODES:
         return False
     return all(tensor is None or _in_memory(tensor) for tensor in tensors)

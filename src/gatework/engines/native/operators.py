@@ -174,6 +174,8 @@ def check(call: Call, tensors: Sequence[Tensor]) -> None:
         fit(name, tensor, [sizes[size] for size in shape], dtype)
     if call.lengths is not None:
         fit("lengths", call.lengths, [memory.B], torch.int64)
+        if bool(((call.lengths < 0) | (call.lengths > memory.T)).any()):
+            raise InputError(f"lengths holds {call.lengths.tolist()}; expected 0 to T = {memory.T}")
     if call.resets is not None:
         fit("resets", call.resets, [memory.T, memory.B], torch.uint8)
 
