@@ -62,7 +62,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     session.config.stash[CACHES] = [
         each
         for each in gc.get_objects()
-        if isinstance(each, _lru_cache_wrapper) and str(each.__module__).startswith("gatework")
+        if type(each) is _lru_cache_wrapper and str(getattr(each, "__module__", "")).startswith("gatework")
     ]
 
 
