@@ -256,6 +256,15 @@ def test_a_very_long_line_is_quoted_around_the_place() -> None:
     assert len(str(caught.value)) < 500
 
 
+def test_what_is_kept_of_a_state_needs_a_pointwise_path_to_it() -> None:
+    text = "f = sigmoid(W_f @ x + U_f @ h)\nc = f * prev(c) + W @ x\nh = tanh(c)"
+    assert "retention(c)" in parse(text, retention=("c",)).names
+    with pytest.raises(EquationError, match=r"^retention: h has no direct path from step to step: no pointwise one"):
+        parse(text, retention=("h",))
+    with pytest.raises(EquationError, match=r"^retention: 'f' is not among the states"):
+        parse(text, retention=("f",))
+
+
 LETTERS = "xhWUc0129.+-*/@()=,#:;<>[]{}'\"\\ \t\n\r\f\0_éλ🙂\ud800\ufeff"
 PIECES = st.sampled_from([*LETTERS, "tanh", "max", "prev", "norm", "h = ", "\n"])
 
