@@ -56,9 +56,6 @@ FREQS = {
 }
 
 
-LENGTHS = {"15min": 6000, "h": 1500, "QS": 40}  # over a change of the clocks, and not past 2037, which pandas misses
-
-
 LENGTHS = {"15min": 6000, "h": 1500, "QS": 40}  # over a change of the clocks, and not past 2037, where pandas has none
 
 
