@@ -50,6 +50,7 @@ def test_a_second_run_is_read_beside_it(gatework: Command, place: Path) -> None:
 REFUSED = {
     "no run": ("inspect nothing other.txt", "nothing/run.json does not exist: is nothing the folder of a run?"),
     "no such run": ("inspect none other.txt", "none does not exist: expected the folder of a run"),
+    "no such run, no text": ("inspect none", "none does not exist: expected the folder of a run"),
     "no text": ("inspect run", "run reads text: name a file for it to read"),
     "no such text": ("inspect run none.txt", "none.txt does not exist"),
     "an empty text": ("inspect run empty.txt", "empty.txt has 0 characters: a page needs 2 at least"),

@@ -16,8 +16,8 @@ from gatework.inspect.units import check_unit
 from gatework.tasks.classify_run import TASK as LABELS
 from gatework.tasks.forecast import Forecaster
 from gatework.tasks.forecast_run import TASK as SERIES
-from gatework.tasks.run import DESCRIPTION
-from gatework.training import read_json, write_atomically
+from gatework.tasks.run import read_description
+from gatework.training import write_atomically
 
 WARN, LIMIT = 10_000_000, 25_000_000  # bytes
 MARK = b"gatework inspect"  # in the head of every page
@@ -131,8 +131,8 @@ def of_series(
 
 
 def task_of(path: Path) -> str | None:
-    """What a run was trained for; None where there is no run."""
-    return read_json(path / DESCRIPTION).get("task") if (path / DESCRIPTION).exists() else None
+    """What a run was trained for; raises InputError where there is no run."""
+    return read_description(path).get("task")
 
 
 def leave_out_text(payload: dict[str, Any]) -> None:
