@@ -184,7 +184,7 @@ def named(context: typer.Context) -> dict[str, Any]:
         if name in given:
             given[name] = by_name(f"--{name.replace('_', '-')}", given[name])
     if "equations" in given:
-        given["equations"] = own_cell(given["equations"], given.get("constant", {}))
+        given["equations"] = own_cell(Path(given["equations"]), given.get("constant", {}))  # text in older Typer
     if "init" in given:
         given["init"] = starts(given["init"])
     if "splits" in given:
