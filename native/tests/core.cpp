@@ -264,7 +264,7 @@ void mutants(const std::vector<Call>& calls, int64_t many, unsigned seed) {
 // An odd number in every place beside the plan: sizes, buffers, starts; each with nothing of some size, or all.
 void places(const std::vector<Call>& calls) {
     Tried tried;
-    for (size_t each = 0; each < calls.size(); each += 40)
+    for (size_t each = 0; each < calls.size(); each += 200)
         for (size_t none = 0; none <= calls[each].sizes.size() + 2; ++none) {
             Call call = calls[each];
             if (none) empty(call, none - 1);
