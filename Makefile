@@ -50,7 +50,7 @@ test-avx2: $(READY)
 
 test-baseline: $(READY)
 	GATEWORK_ISA=baseline ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 $(BIN)/pytest -n 2 \
-	    tests/engines tests/layers/test_torch_layers.py tests/layers/test_autocast.py tests/layers/test_streaming.py
+	    tests/engines tests/layers/test_torch_layers.py tests/layers/test_autocast.py tests/layers/test_stream.py
 
 # With the oldest dependencies that pyproject.toml promises, in an environment over the usual one. Only these plugins of
 # pytest: others there ask for a newer numpy.
@@ -58,7 +58,7 @@ PLUGINS := -p xdist.plugin -p _hypothesis_pytestplugin
 OLDEST := .venv-oldest
 test-oldest: $(READY) $(OLDEST)/.ready
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(OLDEST)/bin/python -m pytest $(PLUGINS) -n 2 \
-	    tests/engines tests/layers tests/cli/test_cli_help.py tests/cli/test_cli_train.py tests/training tests/test_package.py
+	    tests/engines tests/layers tests/cli/test_help.py tests/cli/test_train.py tests/training tests/test_package.py
 
 $(OLDEST)/.ready: requirements-oldest.txt $(TOOLS)
 	$(PYTHON) -m venv --clear $(OLDEST)

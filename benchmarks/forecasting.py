@@ -19,10 +19,10 @@ import statsmodels.api as sm
 import torch
 
 import gatework as gw
-from gatework.data.panel import Columns, Panel, Series
-from gatework.data.spacing import Spacing
-from gatework.tasks.forecast_backtest import MEASURES, Backtest, backtest
-from gatework.tasks.forecast_rivals import rivals
+from gatework.forecast.backtest import MEASURES, Backtest, backtest
+from gatework.forecast.data.panel import Columns, Panel, Series
+from gatework.forecast.data.spacing import Spacing
+from gatework.forecast.rivals import rivals
 
 AIR = Path(__file__).parent.parent / "examples" / "air_passengers.csv"
 WINDOWS = 5

@@ -17,13 +17,14 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from gatework.bench.report import table as table_of
+from gatework import diagram
 from gatework.cells import Cell, cells
-from gatework.experiments import EXPERIMENTS, Experiment, Size, costs
-from gatework.experiments.picture import svg
-from gatework.experiments.report import duration, figures, machine_line
-from gatework.experiments.results import Results, file_name, load
-from gatework.notation import adjoint, diagram, show
+from gatework.lab import EXPERIMENTS, Experiment, Size, costs
+from gatework.lab.bench.report import table as table_of
+from gatework.lab.picture import svg
+from gatework.lab.report import duration, figures, machine_line
+from gatework.lab.results import Results, file_name, load
+from gatework.notation import adjoint, show
 from gatework.training import write_json
 
 DOCS = Path(__file__).parent

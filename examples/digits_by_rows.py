@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 import gatework as gw
-from gatework.tasks.classify_report import class_report
+from gatework.labels.report import class_report
 
 
 def main(seed: int = 0, **options: object) -> float:

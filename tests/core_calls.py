@@ -15,12 +15,12 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
-from gatework import _native
 from gatework.cells import Cell, cells
+from gatework.core import _native
 from gatework.engines import native
 from gatework.engines.native import plans, scan
-from gatework.engines.problems import Case, answer, draw
-from gatework.engines.verify import EXTRAS, LENGTHS, PLAIN, RESETS
+from gatework.verify.check import EXTRAS, LENGTHS, PLAIN, RESETS
+from gatework.verify.problems import Case, answer, draw
 
 TILES = (Case(2, 50, 3, 20, 4), Case(2, 2, 3, 100, 40))  # more rows and more units than one tile has
 CASES = (*PLAIN, *LENGTHS, *RESETS, *EXTRAS, *TILES)

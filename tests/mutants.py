@@ -109,9 +109,9 @@ def workplace(room: str) -> Path:
 
 def import_mutants_only(folder: Path) -> None:
     """Has `import gatework` find the mutated copy beside the compiled core, not the editable install."""
-    copy = folder / "mutants" / "src" / "gatework"
+    copy = folder / "mutants" / "src" / "gatework" / "core"
     copy.mkdir(parents=True, exist_ok=True)
-    for core in Path(sysconfig.get_path("platlib"), "gatework").glob("_native*"):
+    for core in Path(sysconfig.get_path("platlib"), "gatework", "core").glob("_native*"):
         shutil.copy2(core, copy)
     sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in type(finder).__module__]
 

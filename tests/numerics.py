@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from gatework.engines.compare import Errors, compare
-from gatework.engines.verify import BOUNDS, CANCELLED
+from gatework.verify.check import BOUNDS, CANCELLED
+from gatework.verify.comparison import Errors, compare
 
 
 def same(actual: Tensor, expected: Tensor, what: str = "values", floor: float = 0.0) -> Errors:

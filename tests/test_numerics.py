@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from gatework.engines.compare import Mismatch
-from gatework.engines.verify import BOUNDS
+from gatework.verify.check import BOUNDS
+from gatework.verify.comparison import Mismatch
 from numerics import all_same, gradients, random, same, weighed
 
 DTYPES = list(BOUNDS)

@@ -43,7 +43,7 @@ def test_the_layers_offer_the_same_things():
 
 def test_importing_it_brings_torch_and_no_library_that_only_some_tasks_need():
     heavy = {"pandas", "polars", "narwhals", "sklearn", "scipy", "matplotlib", "lightning_fabric"}
-    heavy |= {"gatework.tasks", "gatework.inspect"}
+    heavy |= {f"gatework.{room}" for room in ("text", "labels", "forecast", "runs", "training", "inspect", "lab")}
     code = f"import sys, torch; had = set(sys.modules); import gatework; print({heavy!r} & set(sys.modules) - had)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "set()"

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from gatework.cells import Cell, cells
 from gatework.errors import InputError
-from gatework.gradient_flow import gradient_flow
 from gatework.layers import GRU, LSTM, RNN, Recurrent, convert
+from gatework.layers.gradient_flow import gradient_flow
+from gatework.layers.record import record
 from gatework.notation import EquationError
-from gatework.recording import record
 
 if TYPE_CHECKING:
+    from gatework.forecast.forecaster import Forecaster
     from gatework.inspect import inspect
-    from gatework.tasks.classify_estimators import SequenceClassifier, SequenceRegressor, Tagger
-    from gatework.tasks.forecast import Forecaster
-    from gatework.tasks.loading import load
+    from gatework.labels.estimators import SequenceClassifier, SequenceRegressor, Tagger
+    from gatework.loading import load
 
 __version__ = version("gatework")
 
@@ -40,12 +40,12 @@ __all__ = [
 ]
 
 _WHEN_ASKED_FOR = {  # whoever wants layers alone does not wait for what trains models and reads tables
-    "Forecaster": "gatework.tasks.forecast",
-    "SequenceClassifier": "gatework.tasks.classify_estimators",
-    "SequenceRegressor": "gatework.tasks.classify_estimators",
-    "Tagger": "gatework.tasks.classify_estimators",
+    "Forecaster": "gatework.forecast.forecaster",
+    "SequenceClassifier": "gatework.labels.estimators",
+    "SequenceRegressor": "gatework.labels.estimators",
+    "Tagger": "gatework.labels.estimators",
     "inspect": "gatework.inspect",
-    "load": "gatework.tasks.loading",
+    "load": "gatework.loading",
 }
 
 

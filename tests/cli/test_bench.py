@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from cli_toys import Command
 
-from gatework.bench import ROWS
-from gatework.bench import settings as bench_settings
-from gatework.bench.measure import Budget
 from gatework.cli import bench
+from gatework.lab.bench import ROWS
+from gatework.lab.bench import settings as bench_settings
+from gatework.lab.bench.measure import Budget
 
 TINY = "bench --quick --threads 1 --shape 3,2,4,5"
 
@@ -75,7 +75,7 @@ def test_a_stop_prints_and_saves_what_was_measured(gatework: Command, monkeypatc
     def stop(*_: object) -> float:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gatework.bench.memory.peak", stop)
+    monkeypatch.setattr("gatework.lab.bench.memory.peak", stop)
     done = gatework(*shlex.split(f"{TINY} --only lstm-inference,memory --json saved.json"))
     assert done.status == 130
     assert "| LSTM inference / torch.nn.LSTM |" in done.out and "stopped before the end" in done.out

@@ -4,9 +4,9 @@ import json
 import runpy
 from pathlib import Path
 
-from gatework.experiments import EXPERIMENTS, Size
-from gatework.experiments.costs import measured
-from gatework.experiments.results import file_name, load
+from gatework.lab import EXPERIMENTS, Size
+from gatework.lab.costs import measured
+from gatework.lab.results import file_name, load
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "experiments"

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 import gatework as gw
-from gatework import _native
 from gatework.cells import Cell, cells
+from gatework.core import _native
 from gatework.engines import native, reference
 from gatework.engines.native.lowering import Buffer, Plan, Store, lower
-from gatework.engines.problems import Case, answer, draw
-from gatework.engines.verify import BOUNDS, floors, held
 from gatework.errors import InputError
 from gatework.notation import Node
+from gatework.verify.check import BOUNDS, floors, held
+from gatework.verify.problems import Case, answer, draw
 
 HALF = torch.bfloat16
 CASES = (

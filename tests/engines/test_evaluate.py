@@ -6,9 +6,9 @@ import torch
 from gatework.cells import Cell, cells
 from gatework.engines import reference
 from gatework.engines.evaluate import TORCH
-from gatework.engines.problems import Case, draw
 from gatework.notation import Program
 from gatework.notation.ops import OPS
+from gatework.verify.problems import Case, draw
 from numerics import same
 
 DOMAIN = {"log": (0.1, 3.0), "sqrt": (0.1, 3.0), "exp": (-3.0, 3.0)}  # elsewhere -40 to 40

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gatework import _native
+from gatework.core import _native
 from gatework.engines.native.lowering import CODES
 
 HEADER = Path(__file__).parents[2] / "native" / "vectors.h"

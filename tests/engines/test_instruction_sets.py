@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import gatework as gw
-from gatework import _native
+from gatework.core import _native
 from numerics import same
 
 BUILDS = Path(__file__).parents[2] / "build"
@@ -57,7 +57,7 @@ def test_every_instruction_set_has_its_object():
 def test_a_name_in_the_environment_chooses(isa):
     """In a process of its own, from its first call on."""
     code = (
-        "import torch, gatework as gw; from gatework import _native; torch.manual_seed(3);"
+        "import torch, gatework as gw; from gatework.core import _native; torch.manual_seed(3);"
         "print(_native.isa(), *gw.LSTM(5, 9)(torch.ones(3, 2, 5))[0].flatten().tolist())"
     )
     found, *numbers = tool_in({"GATEWORK_ISA": isa}, sys.executable, "-c", code).split()

@@ -7,11 +7,11 @@ import sys
 import pytest
 import torch
 
-from gatework import _native
 from gatework.cells import cells
+from gatework.core import _native
 from gatework.engines import choose, native
-from gatework.engines.verify import Target, verify
 from gatework.errors import InputError
+from gatework.verify.check import Target, verify
 
 NATIVE = Target("native", torch.float32, "cpu", native.run)
 
@@ -27,7 +27,7 @@ def test_without_a_wish_the_widest_instruction_set_runs(monkeypatch):
 
 @pytest.mark.parametrize("isa", _native.isas())
 def test_the_environment_picks_the_instruction_set(isa):
-    asked = [sys.executable, "-c", "from gatework import _native; print(_native.isa())"]
+    asked = [sys.executable, "-c", "from gatework.core import _native; print(_native.isa())"]
     done = subprocess.run(asked, env=os.environ | {"GATEWORK_ISA": isa}, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == isa
 

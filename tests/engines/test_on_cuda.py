@@ -5,8 +5,8 @@ import torch
 
 import gatework as gw
 from gatework.cells import cells
-from gatework.engines.verify import BOUNDS, targets, verify
 from gatework.errors import InputError
+from gatework.verify.check import BOUNDS, targets, verify
 from numerics import all_same, gradients, random, weighed
 from recurrents import flat, made
 

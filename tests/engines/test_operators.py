@@ -14,8 +14,8 @@ from gatework.cells import cells
 from gatework.engines import native, reference
 from gatework.engines.native import operators
 from gatework.engines.native.scan import Call, outline
-from gatework.engines.problems import Case, draw
 from gatework.notation import EquationError
+from gatework.verify.problems import Case, draw
 from numerics import all_same, weighed
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script.*:DeprecationWarning")  # torch's own

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from core_calls import CoreCall, calls_of
-from gatework import _native
 from gatework.cells import cells
-from gatework.engines.problems import Case
+from gatework.core import _native
+from gatework.verify.problems import Case
 
 CHOSEN = [cells[name] for name in ("lstm", "gru", "slstm", "layer_norm_lstm")]
 CASES = (Case(4, 3, 4, 9, 5), Case(5, 2, 4, 5, 3, lengths=True, resets=True))

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from gatework import _native
-from gatework.engines.compare import compare
+from gatework.core import _native
 from gatework.engines.native import products
 from gatework.engines.native.products import product
+from gatework.verify.comparison import compare
 
 SIZES = [(1, 1, 1), (7, 5, 3), (48, 64, 128), (130, 33, 50), (50, 17, 1), (6, 300, 97), (97, 129, 515), (3, 4, 0)]
 GRIDS = [(1, 1), (2, 1), (1, 2), (2, 3)]

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
 from gatework.cells import Cell, cells
-from gatework.engines.problems import Case, Problem, draw
 from gatework.engines.reference import run
 from gatework.notation import parse
+from gatework.verify.problems import Case, Problem, draw
 from numerics import all_same, random, same, weighed
 
 EVERY = pytest.mark.parametrize("cell", cells.values(), ids=lambda cell: cell.name)

@@ -16,7 +16,7 @@ import torch
 from core_calls import recording
 from gatework.cells import cells
 from gatework.engines import native
-from gatework.engines.problems import Answers, Case, Problem, answer, draw
+from gatework.verify.problems import Answers, Case, Problem, answer, draw
 
 LARGE = Case(20, 48, 64, 128, 32)  # enough work for several threads
 SMALL = Case(3, 2, 4, 5, 3)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gatework.data.labels import read_examples
+from gatework.labels.data.examples import read_examples
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 QUICK: dict[str, Any] = {"steps": 60, "hidden": 24, "learning_rate": 0.03, "device": "cpu"}

@@ -9,8 +9,8 @@ from inspect_toys import trained, write_code
 import gatework as gw
 from gatework.engines import reference
 from gatework.inspect.clamping import Clamp, clamped, costs
-from gatework.inspect.gates import gates
-from gatework.tasks.language_run import Run
+from gatework.notation.gates import gates
+from gatework.text.run import Run
 from numerics import same
 
 

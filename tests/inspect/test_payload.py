@@ -14,7 +14,7 @@ from gatework.errors import InputError
 from gatework.inspect.collect import collect
 from gatework.inspect.model import layer_weights, layers_json, packed, stored
 from gatework.inspect.payload import CHECKED
-from gatework.tasks.language_run import Run
+from gatework.text.run import Run
 
 
 def test_a_payload_is_json_and_says_what_the_run_knows(place: Path) -> None:

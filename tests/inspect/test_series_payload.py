@@ -14,10 +14,10 @@ from page_toys import harness
 
 import gatework as gw
 from gatework.errors import InputError
+from gatework.forecast.inputs import prepare
 from gatework.inspect import inspect
 from gatework.inspect.seasons import other_lengths, phase, search_series
 from gatework.inspect.series import series_weights
-from gatework.tasks.forecast_inputs import prepare
 
 
 def told(model: gw.Forecaster, **options: Any) -> dict[str, Any]:

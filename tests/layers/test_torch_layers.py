@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence, pad_packed_sequence
 
 import gatework as gw
-from gatework.layers.drop_in import DropIn
+from gatework.layers.torch_layers import DropIn
 from numerics import all_same, gradients, random, same, weighed
 
 GATES = {gw.LSTM: "ifgo", gw.GRU: "rzn", gw.RNN: "h"}

@@ -31,7 +31,7 @@ def test_the_notation_runs_on_the_standard_library_alone() -> None:
     outside, loaded = ran.stdout.splitlines()
     assert outside == "gatework"
     assert loaded.split() == MODULES
-    assert {"gatework.notation.show", "gatework.notation.diagram.layout"} < set(MODULES)
+    assert {"gatework.notation.show", "gatework.diagram.layout"} < set(MODULES)
 
 
 def test_the_notation_names_what_it_offers() -> None:

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from gatework.cells import cells
 from gatework.engines import reference
-from gatework.engines.compare import compare
 from gatework.engines.evaluate import TORCH
 from gatework.notation import EquationError, EquationWarning, Program, parse
 from gatework.notation.adjoint import adjoint
 from gatework.notation.rewrite import pruned
 from gatework.notation.show import text
+from gatework.verify.comparison import compare
 
 
 def doubtful(equations: str) -> Program:

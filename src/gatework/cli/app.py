@@ -16,7 +16,7 @@ from gatework.cli.options import INTERRUPTED, stopped
 from gatework.cli.terminal import border
 from gatework.errors import InputError, told
 from gatework.notation import EquationError, EquationWarning
-from gatework.tasks.run import first_process
+from gatework.runs.folder import first_process
 from gatework.training.interruption import Interrupted, termination
 
 # typer brings its own copy of click, and shows only this way to the base of all usage errors

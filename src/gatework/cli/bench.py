@@ -7,18 +7,18 @@ from typing import Annotated, Any, NamedTuple
 import torch
 import typer
 
-from gatework.bench import ROWS, Contest, Measurement, Report, Row, Settings, Shape, Skipped, run
-from gatework.bench.machine import machine
-from gatework.bench.plot import check_plot, plot
-from gatework.bench.report import with_part
-from gatework.bench.run import Begun
 from gatework.cli import terminal
 from gatework.cli.options import INTERRUPTED, split
-from gatework.data.reading import blamed, whole
 from gatework.errors import InputError
+from gatework.files.reading import blamed, whole
+from gatework.files.writing import MOST_JSON, parse_object, write_atomically
+from gatework.lab.bench import ROWS, Contest, Measurement, Report, Row, Settings, Shape, Skipped, run
+from gatework.lab.bench.machine import machine
+from gatework.lab.bench.plot import check_plot, plot
+from gatework.lab.bench.report import with_part
+from gatework.lab.bench.run import Begun
 from gatework.layers.check import cell as find_cell
 from gatework.training import write_json
-from gatework.training.files import MOST_JSON, parse_object, write_atomically
 
 GROWTH = "growth"  # the row that the picture shows
 NEW_DOCUMENT = "<!-- bench -->\n<!-- /bench -->\n"

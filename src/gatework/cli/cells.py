@@ -9,15 +9,16 @@ from typing import Annotated
 
 import typer
 
+from gatework import diagram
 from gatework.cells import Cell
 from gatework.cells import cells as registry
 from gatework.cli.options import CONSTANT_HELP, chosen_cell
 from gatework.engines import native
-from gatework.engines.verify import Result
-from gatework.engines.verify import verify as verified
 from gatework.errors import InputError
-from gatework.notation import adjoint, diagram, show
-from gatework.training.files import write_atomically
+from gatework.files.writing import write_atomically
+from gatework.notation import adjoint, show
+from gatework.verify.check import Result
+from gatework.verify.check import verify as verified
 
 
 def cells(

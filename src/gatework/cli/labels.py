@@ -11,15 +11,15 @@ from gatework.cli.options import CONSTANT_HELP, by_name, chosen_cell, named, sha
 from gatework.cli.progress import TrainingProgress, bar, say_next
 from gatework.cli.terminal import json_line
 from gatework.cli.use import Device, RunFolder
-from gatework.data.labels import NAMES, Examples, Kind, Level, read_examples
-from gatework.data.labels_batches import Encoded
-from gatework.data.labels_encoding import Classes, Scaling
 from gatework.errors import InputError, field
-from gatework.tasks.classify import Outcome, resume_labels, train_labels
-from gatework.tasks.classify_learning import judged, predictions
-from gatework.tasks.classify_options import Options
-from gatework.tasks.classify_parts import Parts
-from gatework.tasks.classify_run import Job, Run
+from gatework.labels.data.batches import Encoded
+from gatework.labels.data.encoding import Classes, Scaling
+from gatework.labels.data.examples import NAMES, Examples, Kind, Level, read_examples
+from gatework.labels.learning import judged, predictions
+from gatework.labels.options import Options
+from gatework.labels.parts import Parts
+from gatework.labels.run import Job, Run
+from gatework.labels.train import Outcome, resume_labels, train_labels
 from gatework.training import write_atomically
 
 KINDS: dict[str, Kind | None] = {"auto": None, "classes": "class", "numbers": "number", "tags": "tag"}

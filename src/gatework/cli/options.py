@@ -10,12 +10,12 @@ from typing import Any
 import typer
 
 from gatework.cells import Cell
-from gatework.data.corpus import check_splits
-from gatework.data.reading import whole
 from gatework.errors import InputError
+from gatework.files.reading import whole
 from gatework.layers.check import cell as find_cell
 from gatework.notation import EquationError
-from gatework.tasks.language_run import Run
+from gatework.runs.parts import check_splits
+from gatework.text.run import Run
 from gatework.training.processes import under_torchrun
 
 INTERRUPTED = 130  # the exit status of a command that Ctrl-C ended

@@ -8,19 +8,19 @@ from typing import Annotated
 import torch
 import typer
 
-from gatework.bench.machine import machine
-from gatework.bench.report import table
 from gatework.cli import terminal
 from gatework.cli.options import INTERRUPTED, split
 from gatework.cli.progress import TrainingProgress
 from gatework.errors import InputError
-from gatework.experiments import EXPERIMENTS, Arm, Experiment, Size
-from gatework.experiments.costs import cost
-from gatework.experiments.picture import svg
-from gatework.experiments.report import duration, spread, text
-from gatework.experiments.results import Results, file_name, load, save
-from gatework.experiments.running import Begun, Ended, run
-from gatework.training.files import make_folder, write_atomically
+from gatework.files.writing import make_folder, write_atomically
+from gatework.lab import EXPERIMENTS, Arm, Experiment, Size
+from gatework.lab.bench.machine import machine
+from gatework.lab.bench.report import table
+from gatework.lab.costs import cost
+from gatework.lab.picture import svg
+from gatework.lab.report import duration, spread, text
+from gatework.lab.results import Results, file_name, load, save
+from gatework.lab.running import Begun, Ended, run
 
 ALL = "all"
 EXPERIMENT_HELP = f"One of those that are listed without it, or {ALL}."

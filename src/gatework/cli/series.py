@@ -15,15 +15,15 @@ from gatework.cli.progress import bars, clock
 from gatework.cli.series_options import Decimal, Encoding, Sheet, with_choices
 from gatework.cli.series_output import Files, forecast_lines, score_lines
 from gatework.cli.use import RunFolder
-from gatework.data.series import Panel, read_panel
 from gatework.errors import InputError
-from gatework.tasks.forecast import Forecaster
-from gatework.tasks.forecast_backtest import backtest as rolled
-from gatework.tasks.forecast_rivals import seasonal_naive
-from gatework.tasks.forecast_run import load, write
-from gatework.tasks.forecast_table import going_on, merged
-from gatework.tasks.new_run import new_run
-from gatework.tasks.run import one_process
+from gatework.forecast.backtest import backtest as rolled
+from gatework.forecast.data.series import Panel, read_panel
+from gatework.forecast.forecaster import Forecaster
+from gatework.forecast.rivals import seasonal_naive
+from gatework.forecast.run import load, write
+from gatework.forecast.table import going_on, merged
+from gatework.runs.folder import one_process
+from gatework.runs.new_run import new_run
 
 LEVELS = "80,95"  # percent
 NAIVE = "seasonal naive"

@@ -11,7 +11,7 @@ import typer
 from gatework.cells import Cell
 from gatework.cli.options import CONSTANT_HELP, chosen_cell, split
 from gatework.errors import InputError
-from gatework.tasks.forecast_training import Options
+from gatework.forecast.training import Options
 
 Columns = list[str] | None
 Encoding = Annotated[

@@ -11,15 +11,15 @@ from typing import Self
 
 import numpy as np
 
-from gatework.data.reading import blamed
-from gatework.data.series import Panel
-from gatework.data.spacing import Spacing
-from gatework.data.units import CLOCK, moment
-from gatework.data.zones import offset_of
 from gatework.errors import InputError, field
-from gatework.tasks.forecast_backtest import Backtest
-from gatework.tasks.forecast_plot import check_picture, draw
-from gatework.tasks.forecast_use import Forecast
+from gatework.files.reading import blamed
+from gatework.forecast.backtest import Backtest
+from gatework.forecast.data.series import Panel
+from gatework.forecast.data.spacing import Spacing
+from gatework.forecast.data.units import CLOCK, moment
+from gatework.forecast.data.zones import offset_of
+from gatework.forecast.plot import check_picture, draw
+from gatework.forecast.use import Forecast
 from gatework.training import write_atomically
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # how texts begin that spreadsheets run

@@ -22,16 +22,17 @@ from gatework.cli.options import (
 )
 from gatework.cli.progress import TrainingProgress, say_next
 from gatework.cli.use import is_jsonl, score_line
-from gatework.data import Corpus, LanguageBatches, Level
-from gatework.data.reading import changed
-from gatework.data.vocabulary import UNITS
 from gatework.errors import InputError
-from gatework.tasks.language import Outcome, resume_text, train_text
-from gatework.tasks.language_model import LanguageModel, Shape
-from gatework.tasks.language_run import Batching, Run, Text
-from gatework.tasks.language_tuning import fine_tune_text
-from gatework.tasks.run import first_process, weights_of
-from gatework.tasks.unknown import unknown_line
+from gatework.files.reading import changed
+from gatework.runs.folder import first_process, weights_of
+from gatework.text.data.batches import LanguageBatches
+from gatework.text.data.corpus import Corpus
+from gatework.text.data.vocabulary import UNITS, Level
+from gatework.text.fine_tuning import fine_tune_text
+from gatework.text.model import LanguageModel, Shape
+from gatework.text.run import Batching, Run, Text
+from gatework.text.train import Outcome, resume_text, train_text
+from gatework.text.unknown import unknown_line
 from gatework.training import Settings, bits
 
 app = typer.Typer(help="Trains a model and writes it to a run folder.", no_args_is_help=True, rich_markup_mode=None)

@@ -10,13 +10,14 @@ import typer
 
 from gatework.cli.progress import bar
 from gatework.cli.terminal import for_model_text
-from gatework.data import UNKNOWN, prepare
-from gatework.data.reading import STDIN
-from gatework.data.vocabulary import UNITS
 from gatework.errors import InputError
-from gatework.tasks import sampling, scoring
-from gatework.tasks.language_run import Run
-from gatework.tasks.unknown import new_to_the_model
+from gatework.files.reading import STDIN
+from gatework.runs.parts import UNKNOWN
+from gatework.text import sampling, scoring
+from gatework.text.data.prepare import prepare
+from gatework.text.data.vocabulary import UNITS
+from gatework.text.run import Run
+from gatework.text.unknown import new_to_the_model
 
 RunFolder = Annotated[Path, typer.Argument(help="The folder that gatework train wrote.", metavar="RUN")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]

@@ -20,7 +20,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from gatework import _native
+from gatework.core import _native
 from gatework.engines import native, reference, traced
 from gatework.engines.eager import is_eager as is_eager
 from gatework.engines.eager import is_tracing, is_transformed

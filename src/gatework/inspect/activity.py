@@ -9,9 +9,9 @@ from torch.nn import functional as F
 
 from gatework.inspect.saturation import Saturation
 from gatework.layers import Recurrent
-from gatework.recording import Trace, record
-from gatework.tasks.language_model import LanguageModel
-from gatework.tasks.overflow import check_answer
+from gatework.layers.record import Trace, record
+from gatework.runs.overflow import check_answer
+from gatework.text.model import LanguageModel
 
 STEPS = 512  # between two hand-overs of the state
 Progress = Callable[[str, int, int], None]  # what is done, how much of how much

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from gatework.engines import choose
 from gatework.layers import Recurrent
 from gatework.notation import parse
-from gatework.tasks.language_model import LanguageModel
+from gatework.text.model import LanguageModel
 from gatework.training import bits
 
 STREAMS, STEPS = 8, 1200  # of the text that the cost is measured on

@@ -15,7 +15,6 @@ from gatework.inspect.activity import Activity, Progress, silent, watched
 from gatework.inspect.clamping import Clamp, costs
 from gatework.inspect.figures import hypotheses_json, units_json
 from gatework.inspect.findings import findings
-from gatework.inspect.gates import gates
 from gatework.inspect.hypotheses import Hypothesis, search
 from gatework.inspect.labels import MEANINGS, labels
 from gatework.inspect.memory import flow, lives
@@ -23,9 +22,10 @@ from gatework.inspect.model import Weights, drawn, stored
 from gatework.inspect.payload import Payload, Stretch, language_weights, text_parts, text_results
 from gatework.inspect.reading import Reading, read
 from gatework.inspect.units import Units, check_unit, looked_at
+from gatework.notation.gates import gates
 from gatework.notation.retention import called, retained
-from gatework.tasks.language_model import LanguageModel
-from gatework.tasks.language_run import Run
+from gatework.text.model import LanguageModel
+from gatework.text.run import Run
 from gatework.training import bits
 
 MEASURED = 60_000  # tokens at most that figures are of

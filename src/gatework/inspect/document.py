@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gatework.data.reading import blamed
 from gatework.errors import InputError
+from gatework.files.reading import blamed
+from gatework.forecast.forecaster import Forecaster
+from gatework.forecast.run import TASK as SERIES
 from gatework.inspect.activity import Progress, silent
 from gatework.inspect.collect import collect, name_of
 from gatework.inspect.html import assemble
 from gatework.inspect.model import Weights, packed
 from gatework.inspect.series import collect_series
 from gatework.inspect.units import check_unit
-from gatework.tasks.classify_run import TASK as LABELS
-from gatework.tasks.forecast import Forecaster
-from gatework.tasks.forecast_run import TASK as SERIES
-from gatework.tasks.run import read_description
+from gatework.labels.run import TASK as LABELS
+from gatework.runs.folder import read_description
 from gatework.training import write_atomically
 
 WARN, LIMIT = 10_000_000, 25_000_000  # bytes

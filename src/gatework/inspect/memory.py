@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gatework.gradient_flow import gradient_flow
+from gatework.forecast.model import Ensemble
 from gatework.inspect.activity import Activity
 from gatework.layers import Recurrent
+from gatework.layers.gradient_flow import gradient_flow
+from gatework.layers.record import record
 from gatework.notation.retention import called, retained
-from gatework.recording import record
-from gatework.tasks.forecast_model import Ensemble
-from gatework.tasks.language_model import LanguageModel
+from gatework.text.model import LanguageModel
 
 LEAST = 1e-12  # of a factor, so that its logarithm is a number
 STARTS = 200  # that the median is taken over

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gatework.inspect.gates import gates
+from gatework import diagram
 from gatework.layers import Recurrent
-from gatework.notation import Program, diagram
+from gatework.notation import Program
+from gatework.notation.gates import gates
 
 Weights = dict[str, Tensor]
 LIMIT = 4 << 20  # bytes of float32

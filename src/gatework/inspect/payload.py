@@ -21,16 +21,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gatework.data import Vocabulary
 from gatework.errors import InputError
 from gatework.inspect.activity import Activity
 from gatework.inspect.figures import rounded
 from gatework.inspect.model import layer_weights, layers_json
 from gatework.inspect.reading import Reading
-from gatework.recording import record
-from gatework.tasks.language_model import LanguageModel
-from gatework.tasks.language_run import Run
-from gatework.tasks.run import RESULTS
+from gatework.layers.record import record
+from gatework.runs.folder import RESULTS
+from gatework.text.data.vocabulary import Vocabulary
+from gatework.text.model import LanguageModel
+from gatework.text.run import Run
 from gatework.training import LAST, bits, load_checkpoint, read_json
 
 Payload = dict[str, Any]

@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 
 from gatework.errors import InputError
-from gatework.gradient_flow import GradientFlow, quartiles
+from gatework.forecast.plot import matplotlib
 from gatework.inspect.saturation import OPEN, SHUT
-from gatework.tasks.forecast_plot import matplotlib
+from gatework.layers.gradient_flow import GradientFlow, quartiles
 
 Kind = Literal["state", "memory", "gate"]
 Values = NDArray[np.float64]

@@ -5,10 +5,9 @@ from itertools import accumulate
 
 import numpy as np
 
-from gatework.data import Decoder, Vocabulary
-from gatework.data.reading import BLOCK, Source, sources
-from gatework.data.vocabulary import PIECE, Ids
 from gatework.errors import InputError
+from gatework.files.reading import BLOCK, Source, sources
+from gatework.text.data.vocabulary import PIECE, Decoder, Ids, Vocabulary
 
 CHARACTERS_A_WORD = 6  # to read of a text of words for each token that is wanted
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from gatework.tasks.forecast_base import Numbers
-from gatework.tasks.forecast_inputs import Inputs
-from gatework.tasks.forecast_plan import PLACES, Plan
-from gatework.tasks.forecast_training import Fitted
+from gatework.forecast.base import Numbers
+from gatework.forecast.inputs import Inputs
+from gatework.forecast.plan import PLACES, Plan
+from gatework.forecast.training import Fitted
 
 OWN = (  # what a network sees of the series itself, at each step
     "change since the step before",

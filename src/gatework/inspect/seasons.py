@@ -7,11 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gatework.data.panel import Series
+from gatework.forecast.base import filled
+from gatework.forecast.data.panel import Series
+from gatework.forecast.inputs import lagged
+from gatework.forecast.plan import Plan
 from gatework.inspect.hypotheses import DRAWS, LEVEL, Halves, Hypothesis, Labels, Probe, search, unit_norm
-from gatework.tasks.forecast_base import filled
-from gatework.tasks.forecast_inputs import lagged
-from gatework.tasks.forecast_plan import Plan
 
 MEANINGS = {
     "phase": "where in the season it is",

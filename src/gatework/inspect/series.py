@@ -16,13 +16,17 @@ import torch
 from torch import Tensor
 
 from gatework import __version__
-from gatework.data.panel import Panel, Series
 from gatework.errors import InputError
+from gatework.forecast.data.panel import Panel, Series
+from gatework.forecast.forecaster import Forecaster
+from gatework.forecast.inputs import Inputs, prepare
+from gatework.forecast.model import Ensemble
+from gatework.forecast.plan import Plan
+from gatework.forecast.training import JUDGES, untrained
 from gatework.inspect.activity import Activity, Progress, Recorder
 from gatework.inspect.clamping import Clamp, clamped
 from gatework.inspect.figures import hypotheses_json, rounded, units_json
 from gatework.inspect.findings import series_findings
-from gatework.inspect.gates import gates
 from gatework.inspect.hypotheses import Hypothesis
 from gatework.inspect.memory import lives, series_flow
 from gatework.inspect.model import Weights, drawn, layer_weights, layers_json
@@ -30,13 +34,9 @@ from gatework.inspect.payload import Payload
 from gatework.inspect.recipe import LONGEST, input_names, numbers, recipe_json
 from gatework.inspect.seasons import MEANINGS, labels, search_series
 from gatework.inspect.units import Units, looked_at
+from gatework.layers.record import record
+from gatework.notation.gates import gates
 from gatework.notation.retention import called, retained
-from gatework.recording import record
-from gatework.tasks.forecast import Forecaster
-from gatework.tasks.forecast_inputs import Inputs, prepare
-from gatework.tasks.forecast_model import Ensemble
-from gatework.tasks.forecast_plan import Plan
-from gatework.tasks.forecast_training import JUDGES, untrained
 
 CHECKS = 5  # places at which the page is compared with Python
 

@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from gatework.errors import InputError
-from gatework.layers.drop_in import GRU, LSTM, RNN, DropIn
+from gatework.layers.torch_layers import GRU, LSTM, RNN, DropIn
 from gatework.layers.torch_modules import carry_hooks, kind, shared
 from gatework.notation import EquationError
 

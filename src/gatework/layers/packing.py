@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from gatework.layers.drop_in import DropIn
+    from gatework.layers.torch_layers import DropIn
 
 
 def unpacked(tensors: Mapping[str, Tensor], layer: "DropIn[Any]") -> dict[str, Tensor]:

@@ -11,14 +11,15 @@ from torch.nn import functional as F
 from gatework.cells import Cell
 from gatework.engines import choose, prepare, runs
 from gatework.errors import InputError
-from gatework.initial import initialise
-from gatework.layers import check, time
+from gatework.layers import check
+from gatework.layers import reverse as time
+from gatework.layers.initial import initialise
+from gatework.layers.record import Watcher
 from gatework.layers.states import State, state_of, state_type
-from gatework.layers.streaming import Stream
+from gatework.layers.stream import Stream
 from gatework.layers.symbolic import call_of
 from gatework.layers.weights import Weights, first
 from gatework.notation import Program, parse, projected
-from gatework.recording import Watcher
 
 # What `repr` leaves out where it has this value.
 USUAL = {
@@ -53,7 +54,7 @@ class Recurrent(nn.Module):
         training the state moves by the expectation.
     residual: each layer but the first adds its input to its output.
     init: start of the parameters over the cell's own, a rule such as "torch", "chrono(100)", or a mapping of
-        names or patterns to rules (`gatework.initial`). initial: the state at the start is "zero" (or the
+        names or patterns to rules (`gatework.layers.initial`). initial: the state at the start is "zero" (or the
         cell's `start`) or "learned".
     recompute: training keeps the states alone, and the backward pass redoes the rest: less memory, more work.
     engine: "auto", or the name of one, which then runs or raises.
@@ -204,7 +205,7 @@ class Recurrent(nn.Module):
         __call__ = forward
 
     def stream(self, batch_size: int = 1, state: Sequence[Tensor] | Tensor | None = None) -> Stream:
-        """The layers one step at a time, from a state or the start: see gatework.layers.streaming.Stream."""
+        """The layers one step at a time, from a state or the start: see gatework.layers.stream.Stream."""
         return Stream(self, batch_size, state)
 
     def named(self, states: Sequence[Tensor]) -> Any:

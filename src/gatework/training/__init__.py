@@ -1,5 +1,6 @@
 """Training: truncated backpropagation through time, checkpoints, metrics."""
 
+from gatework.files.writing import read_json, write_atomically, write_json
 from gatework.training.checkpoint import (
     BEST,
     LAST,
@@ -23,7 +24,6 @@ from gatework.training.events import (
     TrainingError,
     Validation,
 )
-from gatework.training.files import read_json, write_atomically, write_json
 from gatework.training.loop import train
 from gatework.training.metrics import bits
 from gatework.training.processes import launch

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from gatework.errors import InputError
-from gatework.training.files import parse_object, write_atomically
+from gatework.files.writing import parse_object, write_atomically
 
 FORMAT = "checkpoint 1"
 

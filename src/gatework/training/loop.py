@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from gatework.errors import InputError
+from gatework.files.writing import make_folder
 from gatework.training.checkpoint import LAST, Progress, load_checkpoint
 from gatework.training.clock import Clock
 from gatework.training.events import Event, Notice, Report, Result
-from gatework.training.files import make_folder
 from gatework.training.interruption import interruption
 from gatework.training.learner import Learner
 from gatework.training.metrics import Metrics

@@ -13,10 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gatework.data.reading import whole
 from gatework.errors import InputError
+from gatework.files.reading import whole
+from gatework.files.writing import write_atomically
 from gatework.training.events import Step, Validation
-from gatework.training.files import write_atomically
 
 MOST = 1 << 32  # bytes
 STEP = re.compile(r"[0-9]{1,18}")

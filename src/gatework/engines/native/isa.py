@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gatework import _native
+from gatework.core import _native
 
 VARIABLE = "GATEWORK_ISA"
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gatework import _native
+from gatework.core import _native
 from gatework.engines.native.lowering import SIZES, Plan
 
 # What sharing the work costs: seconds of a step that are worth a barrier, of a call that are worth waking threads,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from gatework import _native
+from gatework.core import _native
 from gatework.engines.native.lowering import Buffer, Plan, Source, Store, lower, operands
 from gatework.notation import Node, Program
 from gatework.notation.adjoint import adjoint

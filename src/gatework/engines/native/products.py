@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gatework import _native
+from gatework.core import _native
 from gatework.engines.native.memory import ARITHMETIC, WAKING, allocated
 
 Matrix = tuple[int, int, int, int, int, int]  # as the core takes it, see _native.multiply

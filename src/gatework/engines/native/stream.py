@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from gatework import _native
+from gatework.core import _native
 from gatework.engines.native.lowering import SIZES
 from gatework.engines.native.memory import grid, table
 from gatework.engines.native.plans import forward_plan

@@ -1,4 +1,4 @@
-// The simple forecasts that a network corrects, from every origin of a series: as gatework.tasks.forecast_base.
+// The simple forecasts that a network corrects, from every origin of a series: as gatework.forecast.base.
 
 const DAMPING = 0.97; // by which a slope fades at each step
 

@@ -1,0 +1,90 @@
+"""A cell: a name, its equations, and where they matter what its states and parameters start at."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from textwrap import dedent
+from typing import Any, TypeVar
+
+from gatework.errors import InputError
+from gatework.notation import Program, parse
+
+Rule = float | str  # how a parameter starts: a number, or a rule of gatework.layers.initial such as "orthogonal"
+V = TypeVar("V")
+
+
+class FrozenMap(Mapping[str, V]):
+    """A mapping that can be read, hashed, copied and pickled, never changed. Its order counts when compared."""
+
+    def __init__(self, items: Mapping[str, V] | None = None) -> None:
+        self._items = dict(items or {})
+
+    def __getitem__(self, key: str) -> V:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, FrozenMap):  # init rules are tried in order, so order is part of the meaning
+            return tuple(self.items()) == tuple(other.items())
+        return self._items == other
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._items)
+
+
+NOTHING: FrozenMap[Any] = FrozenMap()
+
+
+@dataclass(frozen=True, repr=False)
+class Cell:
+    """A recurrent cell: a name and its equations.
+
+    `output` is the value that leaves the cell, `start` says where a state starts if not at 0, `constants`
+    names numbers, `source` says who described the cell. `init` says how parameters start, by name or by
+    pattern such as "U_*" (a name goes before a pattern, an earlier pattern before a later one), with the rules
+    of `gatework.layers.initial`. None stands for an empty mapping. Raises EquationError where the text cannot be
+    read, InputError where the name or `init` cannot be used.
+    """
+
+    name: str
+    equations: str
+    _: KW_ONLY
+    output: str = "h"
+    init: Mapping[str, Rule] = NOTHING
+    start: Mapping[str, float] = NOTHING
+    constants: Mapping[str, float] = NOTHING
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise InputError(f"cell name {self.name!r}: expected letters, digits and _, such as 'my_lstm'")
+        # Only the right and lower margins go, so that errors still count the lines as they were given.
+        object.__setattr__(self, "equations", dedent(self.equations).rstrip())
+        for field in ("init", "start", "constants"):
+            object.__setattr__(self, field, FrozenMap(getattr(self, field)))
+        names = [parameter.name for parameter in self.program.parameters]
+        for key in self.init:
+            if not any(fnmatchcase(name, key) for name in names):
+                raise InputError(
+                    f"init of cell {self.name}: {key!r} matches no parameter; there are {', '.join(names) or 'none'}"
+                )
+
+    @cached_property
+    def program(self) -> Program:
+        """The equations compiled: what engines run and pages draw."""
+        return parse(self.equations, output=self.output, constants=self.constants, start=self.start)
+
+    def __str__(self) -> str:
+        return self.equations
+
+    def __repr__(self) -> str:
+        return f"Cell({self.name!r}, {len(self.program.lines)} lines, output {self.output!r})"

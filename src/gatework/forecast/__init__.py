@@ -1,0 +1,1 @@
+"""Forecasts: from a table of series to their future values, with bands."""

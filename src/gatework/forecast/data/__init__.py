@@ -1,0 +1,1 @@
+"""Tables and files to series that stand on a grid of times."""

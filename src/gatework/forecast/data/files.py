@@ -1,0 +1,174 @@
+"""Files as people keep them, packed by gzip or zip and in any encoding, to lines of text, within bounds."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import IO, cast
+
+from gatework.errors import InputError
+from gatework.files.encoding import encoding_of
+from gatework.files.reading import BLOCK, blamed
+
+GZIP, PARQUET, SPREADSHEET = b"\x1f\x8b", b"PAR1", b"\xd0\xcf\x11\xe0"
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the latter where it is empty
+LONGEST = 1 << 24  # characters of a line
+UNPACKED, RATIO = 1 << 30, 100  # bytes that may come of any packed file, and of each of its bytes, where there are more
+LATIN, UTF_16 = "latin-1 or cp1252 (--encoding latin-1)", "utf-16-le (--encoding utf-16-le)"
+BOOKS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")  # inside a spreadsheet that is a zip archive
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file under the name that messages give it."""
+
+    path: Path
+    name: str
+
+    @property
+    def kind(self) -> str:
+        """ "parquet", "spreadsheet" or "text"; the last may be packed."""
+        with blamed("read", self.name), self.path.open("rb") as file:
+            start = file.read(4)
+        if start == PARQUET or self.path.suffix.lower() == ".parquet":
+            return "parquet"
+        return "spreadsheet" if start == SPREADSHEET or (start in ZIP and self._is_book()) else "text"
+
+    def _is_book(self) -> bool:
+        with damage_named(self.name), zipfile.ZipFile(self.path) as archive:
+            return any(name in BOOKS for name in archive.namelist())
+
+    def lines(self, encoding: str | None = None) -> Iterator[str]:
+        """The lines of a text, each with its end, read as they are needed; unpacked where the file is packed.
+
+        encoding: of the characters; by default what a byte order mark says, or UTF-8. Raises InputError, naming the
+        file, for damage, bytes of another encoding, a line of more than 16 million characters, and a packed file that
+        holds a hundred times its size.
+        """
+        with ExitStack() as stack:
+            blocks = self._blocks(stack)
+            yield from lines_of(decoded(blocks, self.name, encoding), self.name)
+
+    def _blocks(self, stack: ExitStack) -> Iterator[bytes]:
+        with blamed("read", self.name):
+            file = stack.enter_context(self.path.open("rb"))
+            size = self.path.stat().st_size
+        start = file.read(4)
+        file.seek(0)
+        if start in ZIP:
+            return self._unpacked(stack.enter_context(only_member(file, self.name, stack)), size)
+        if start.startswith(GZIP):
+            return self._unpacked(cast(IO[bytes], gzip.GzipFile(fileobj=file)), size)
+        return self._read(file)
+
+    def _read(self, stream: IO[bytes]) -> Iterator[bytes]:
+        while True:
+            with blamed("read", self.name), damage_named(self.name):
+                block = stream.read(BLOCK)
+            if not block:
+                return
+            yield block
+
+    def _unpacked(self, stream: IO[bytes], packed: int) -> Iterator[bytes]:
+        total = 0
+        for block in self._read(stream):
+            total += len(block)
+            if total > max(UNPACKED, RATIO * packed):
+                raise InputError(
+                    f"{self.name} holds more than {RATIO} times its {packed:,} bytes: unpack it yourself, should it be "
+                    "what it seems to be"
+                )
+            yield block
+
+
+@contextmanager
+def damage_named(name: str) -> Iterator[None]:
+    """Turns what a packed file may be damaged by into an InputError that names the file."""
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise InputError(f"{name} is damaged, or locked: {error}; unpack it yourself") from error
+
+
+def only_member(file: IO[bytes], name: str, stack: ExitStack) -> IO[bytes]:
+    """The one file that an archive holds, opened."""
+    with damage_named(name):
+        archive = stack.enter_context(zipfile.ZipFile(file))
+        members = [
+            each
+            for each in archive.infolist()
+            if not each.is_dir() and not any(part.startswith((".", "__MACOSX")) for part in Path(each.filename).parts)
+        ]
+        if len(members) != 1:
+            few = ", ".join(repr(each.filename[:80]) for each in members[:3]) + (", ..." if len(members) > 3 else "")
+            raise InputError(f"{name} holds {len(members):,} files{f', {few}' if members else ''}: expected one table")
+        return archive.open(members[0])
+
+
+def check_encoding(encoding: str) -> str:
+    """An encoding of texts that Python knows; InputError for others."""
+    try:
+        known = codecs.lookup(encoding)._is_text_encoding
+        "".encode(encoding)
+    except (LookupError, ValueError, TypeError):
+        known = False
+    if not known:
+        raise InputError(f"encoding is {encoding!r}: expected one such as utf-8, utf-16, latin-1 or cp1252")
+    return encoding
+
+
+def decoded(blocks: Iterable[bytes], name: str, encoding: str | None = None) -> Iterator[str]:
+    """The characters of blocks of bytes, without a byte order mark."""
+    blocks = iter(blocks)
+    start = next(blocks, b"")
+    encoding = chosen_encoding(start, name, encoding)
+    decoder = codecs.getincrementaldecoder(encoding)()
+    done, begun = 0, False
+    for block in chain([start], blocks, [b""]):
+        try:
+            text = decoder.decode(block, final=not block)
+        except UnicodeError as error:
+            raise InputError(wrong_encoding(name, encoding, error, done + len(block))) from None
+        done += len(block)
+        yield text if begun else text.removeprefix("\ufeff")
+        begun = begun or bool(text)
+
+
+def chosen_encoding(start: bytes, name: str, given: str | None) -> str:
+    """The encoding of a text that begins with some bytes: the one given, or what its mark says, or UTF-8."""
+    if given is not None:
+        return check_encoding(given)
+    marked, mark = encoding_of(start)
+    if not mark and b"\0" in start[:4096]:
+        raise InputError(f"{name} is not UTF-8, for it holds zero bytes: name its encoding, such as {UTF_16}")
+    return marked
+
+
+def wrong_encoding(name: str, encoding: str, error: UnicodeError, end: int) -> str:
+    """What is wrong with bytes that are not of an encoding; end: the offset of the end of those looked at."""
+    here = ""
+    if isinstance(error, UnicodeDecodeError):
+        shown = error.object[error.start : error.end].hex(" ")
+        here = f": bytes {shown} at offset {end - len(error.object) + error.start}"
+    called = "UTF-8" if encoding.startswith("utf-8") else encoding
+    return f"{name} is not {called}{here}; name its encoding, such as {LATIN}"
+
+
+def lines_of(texts: Iterable[str], name: str) -> Iterator[str]:
+    """The lines of a text that comes in pieces, each with its end: \\n, \\r\\n or \\r."""
+    held = ""
+    for text in texts:
+        *whole, held = io.StringIO(held + text, newline="") if held or text else ("",)
+        if len(held) > LONGEST:
+            raise InputError(f"{name} has a line of more than {LONGEST:,} characters: expected a row for each time")
+        yield from whole
+    if held:
+        yield held

@@ -1,0 +1,259 @@
+"""Forecasting: from a table of one series or thousands to what comes next, as quantiles."""
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from gatework.cells import Cell
+from gatework.errors import InputError
+from gatework.forecast import checks
+from gatework.forecast.backtest import DECILES, backtest, mase_ahead
+from gatework.forecast.data.panel import Columns, Panel
+from gatework.forecast.data.reading import Reading
+from gatework.forecast.data.series import read_panel
+from gatework.forecast.inputs import LAGS, Beside, prepare
+from gatework.forecast.naive import apart, naive, usual_season
+from gatework.forecast.plan import PLACES, Plan, plans
+from gatework.forecast.plot import draw
+from gatework.forecast.run import load, save
+from gatework.forecast.table import frame, going_on, installed_kind, kind_of, merged, table
+from gatework.forecast.training import Options, fit
+from gatework.forecast.use import Forecast, Model, final_states, forecasts
+from gatework.layers import check
+from gatework.runs.arguments import above_zero, names, one_name, share, whole
+from gatework.runs.parameters import Parameters, tags
+from gatework.runs.progress import Told, counted, nobody
+
+Report = Callable[[int, int, float], None]
+
+__all__ = ["Forecast", "Forecaster"]
+
+
+def silent(step: int, steps: int, loss: float) -> None:
+    """Reports to nobody."""
+
+
+class Forecaster(Parameters):
+    """Forecasts series: a small recurrent network corrects the simple forecast that suits each of them best.
+
+    horizon h: steps to forecast. cell: a name of `gw.cells`, a `gw.Cell` or equations.
+    season: its length in steps, 1 for none, or "auto": those of the calendar and of the autocorrelation are tried.
+    levels: bands, in percent: 80, or (80, 95).
+    freq: the spacing of times, such as D, MS or 15min, where the table does not show it; without times, the seasons
+        that are usual for it are tried. zone: the time zone of times that name none, such as Europe/Berlin.
+    decimal, encoding, sheet: of a file: the mark before decimals where "." and "," leave a doubt, how its characters
+        are written where that is not UTF-8, the name of a spreadsheet's sheet.
+    target, time, id: the columns of the values, their times and the series they belong to; a table without the last two
+        is one series whose rows are counted. known, past, static: columns known in the future as well, in the past
+        alone, and fixed for each series; numbers or texts; one name or several.
+    strict: a series that nothing can be learned from, as it is empty, too short or constant, is refused; otherwise it
+        is answered by a naive forecast (none for an empty one), and the others are learned from.
+    members: networks whose quantiles are averaged, each from a seed of its own; hidden units H of each; dropout of
+        their output; steps of training at least, with AdamW and one cycle up to learning_rate.
+    seed: the same gives the same numbers. engine: as in `gw.Recurrent`.
+    report: called with step, steps and loss as the training goes on.
+
+    After `fit`: `notes` says in words what was found and chosen, `plans` holds it for each series learned from.
+    `get_params`, `set_params` and `score` are those that scikit-learn's `clone` and `GridSearchCV` ask for.
+
+    The model, at every step t of a series, for k = 1 ... h: y_(t+k) = base_k + scale_k (linear_k + network_k). The
+    base is a simple forecast chosen by a rolling check (gatework.forecast.base); scale_k is its error of late, at
+    the place of step t + k in the season;
+    the linear part is a ridge regression on lags and on other simple forecasts; the network sees the whole history,
+    the state carried, and predicts quantiles of what is left. What a part is trusted with, and how wide the bands are,
+    is measured on the last third of the history with parts that have not learned from them.
+    """
+
+    def __init__(
+        self,
+        horizon: int,
+        cell: str | Cell = "lstm",
+        *,
+        season: int | Literal["auto"] = "auto",
+        levels: float | Sequence[float] = (80,),
+        target: str = "y",
+        time: str | None = "ds",
+        id: str | None = "unique_id",
+        known: str | Sequence[str] = (),
+        past: str | Sequence[str] = (),
+        static: str | Sequence[str] = (),
+        freq: str | None = None,
+        zone: str | None = None,
+        decimal: Literal[".", ","] | None = None,
+        encoding: str | None = None,
+        sheet: str | None = None,
+        strict: bool = False,
+        members: int = 3,
+        hidden: int = 16,
+        dropout: float = 0.3,
+        steps: int = 120,
+        learning_rate: float = 0.01,
+        seed: int = 0,
+        engine: str = "auto",
+        report: Report = silent,
+    ) -> None:
+        self.given = {name: value for name, value in locals().items() if name != "self"}
+        self.horizon = whole("horizon", horizon, least=1)
+        self.season, self.levels = checks.season(season), checks.levels(levels)
+        check.flag("strict", strict)
+        self.strict = strict
+        self.columns = Columns(
+            one_name("target", target, optional=False) or "",
+            one_name("time", time),
+            one_name("id", id),
+            names("known", known),
+            names("past", past),
+            names("static", static),
+        )
+        self.reading = Reading(encoding, decimal, sheet, freq, zone)
+        self.options = Options(
+            check.cell(cell),
+            whole("hidden", hidden, least=1),
+            whole("members", members, least=1),
+            share("dropout", dropout),
+            whole("steps", steps, least=1),
+            above_zero("learning_rate", learning_rate),
+            seed=whole("seed", seed, least=0),
+            engine=engine,
+        )
+        self.report = report
+        self.model: Model | None = None
+        self.said: tuple[str, ...] | None = None
+
+    def anew(self) -> Self:
+        """The same choices, with nothing learned."""
+        made = copy(self)
+        made.model = made.said = None
+        return made
+
+    @property
+    def probabilities(self) -> tuple[float, ...]:
+        """The quantiles that are learned: the deciles and the borders of the bands."""
+        borders = {round(0.5 + sign * level / 200, 6) for level in self.levels for sign in (-1, 1)}
+        return tuple(sorted(borders | set(DECILES)))
+
+    def fit(self, df: Any, y: None = None) -> Self:
+        """Learns from a table: a frame of pandas, polars or pyarrow, or the path of CSV, Parquet or a spreadsheet.
+
+        One series may also be a series of pandas or polars or an array [T], several an array [T,k]; columns may be a
+        dict, rows a list of dicts.
+        y: nothing, as the target is a column of the table; scikit-learn's tools give it.
+        Raises InputError for a table that cannot be used, where all series are constant or too short, and with `strict`
+        where one is.
+        """
+        if y is not None:
+            raise InputError(f"fit was given y; expected the target as the column {self.columns.target!r} of the table")
+        return self.fit_panel(read_panel(df, self.columns, reading=self.reading), kind_of(df))
+
+    def fit_panel(self, panel: Panel, kind: str | None = None, told: Told = nobody) -> Self:
+        """Learns from series that were read; kind: of the frames to return; told: of what is done before and after."""
+        checks.sizes(panel)
+        (checks.strict if self.strict else checks.learnable)(panel, self.horizon, self.season)
+        h, usual = self.horizon, panel.spacing.seasons()
+        learned, others = apart(panel, h, self.season)
+        made = plans([each.y for each in learned], h, self.season, usual, partial(told, "planning"))
+        by_id = {each.id: plan for each, plan in zip(learned, made, strict=True)}
+        lags = max(1, min(LAGS, max(map(len, learned)) // 20))
+        beside = Beside.of(replace(panel, series=tuple(learned)))
+        inputs = [
+            prepare(each, plan, h, lags, beside, panel.spacing)
+            for each, plan in counted(zip(learned, made, strict=True), len(made), partial(told, "preparing"))
+        ]
+        fitted = fit(inputs, lags, PLACES, self.probabilities, self.options, self.report, told)
+        answered = {each.id: naive(each, usual_season(made), h, self.season) for each in others}
+        states = final_states(fitted, inputs, told)
+        self.model = Model(panel, by_id, answered, beside, lags, fitted, states, kind)
+        self.said = None
+        return self
+
+    @property
+    def fitted(self) -> Model:
+        if self.model is None:
+            raise InputError("this Forecaster has learned nothing yet: call fit(df) before")
+        return self.model
+
+    @property
+    def plans(self) -> dict[str, Plan]:
+        """What was chosen for each series that was learned from: season, base forecast, what each base scores alone."""
+        return self.fitted.plans
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was mended, found and chosen by the last fit, predict or backtest, a line each."""
+        return self.fitted.notes(self.fitted.panel) if self.said is None else self.said
+
+    def predict(self, df: Any = None) -> Any:
+        """The forecast of every series, as a frame of the kind that was given to `fit`.
+
+        df: rows that came after those of `fit`, and the future of the known columns; the network goes on from its saved
+        state, which stays as it is. Series without new rows are forecast too, each from its own last value; those
+        without any value are not.
+
+        Columns: the series' id, the time, "forecast" (the median) and "lo-80", "hi-80" for each level.
+        Raises InputError for unknown series, and where known columns lack a step of the horizon.
+        """
+        kind = (None if df is None else kind_of(df)) or self.fitted.kind
+        return table(self.forecasts(df), self.fitted.panel, self.levels, kind)
+
+    def plot(self, df: Any = None) -> Any:
+        """A matplotlib figure of the end of each history, the median forecast and its bands; df as in `predict`."""
+        panel = self.gone_on(df)
+        return draw(panel.series, self.forecasts_of(panel), self.levels, panel.spacing)
+
+    def gone_on(self, df: Any = None) -> Panel:
+        """The series of `fit` with the rows of a table that come after them."""
+        panel = self.fitted.panel
+        return panel if df is None else merged(panel, going_on(df, panel, self.reading))
+
+    def forecasts(self, df: Any = None) -> list[Forecast]:
+        """As `predict`, a Forecast for each series."""
+        return self.forecasts_of(self.gone_on(df))
+
+    def forecasts_of(self, panel: Panel) -> list[Forecast]:
+        """The forecasts of a panel that begins with the rows of `fit`."""
+        checks.sizes(panel)
+        lacking = checks.future(panel, self.horizon, self.plans)
+        self.said = self.fitted.notes(panel, lacking)
+        return forecasts(self.fitted, panel, self.horizon, self.probabilities, lacking)
+
+    def backtest(self, df: Any, windows: int = 5) -> Any:
+        """How well it would have forecast the last `windows` stretches of h steps, each from what came before.
+
+        Returns a frame with a row for each model, this one first, then seasonal naive, and AutoETS and AutoARIMA where
+        statsforecast is installed: the means of MASE, the same over seasonal naive's, sMAPE, RMSE, the scaled quantile
+        loss, the coverage of the 80 % band (gatework.forecast.metrics), and seconds for each series. Series that
+        are too short for it are left out; `notes` names them, and says what the last window chose.
+        """
+        done = backtest(self, read_panel(df, self.columns, reading=self.reading), windows)
+        self.said, found = done.told(), done.means()
+        columns = {name: np.array([row[name] for row in found]) for name in found[0]}
+        return frame(columns, kind_of(df) or installed_kind())
+
+    def score(self, df: Any, y: None = None) -> float:  # noqa: ARG002, scikit-learn's tools give it
+        """Minus the mean MASE of the forecast of the h values that come after those of `fit`, as `df` has them.
+
+        The more the better, as scikit-learn's `GridSearchCV` and `cross_val_score` ask; split rows by time for them
+        (`TimeSeriesSplit`). A table with fewer than h steps is scored on those.
+        """
+        return -mase_ahead(self, self.gone_on(df))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self.model is not None
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn wants to know."""
+        return tags(None, required=False)
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Writes all that `predict` needs to a new folder: JSON and safetensors. Raises InputError where it exists."""
+        save(self, Path(folder), overwrite=overwrite)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Forecaster":
+        """Reads what `save` wrote, running no code from it; raises InputError, naming the file, where it is damaged."""
+        return load(Path(folder))

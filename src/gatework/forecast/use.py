@@ -1,0 +1,209 @@
+"""From what was learned to the forecast of a series: the network's state, its quantiles, the scale of the series."""
+
+from collections import Counter
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gatework.errors import InputError
+from gatework.forecast.base import Numbers
+from gatework.forecast.batches import known_of, padded
+from gatework.forecast.data.panel import Panel, Series
+from gatework.forecast.data.spacing import Spacing
+from gatework.forecast.inputs import LARGEST, Beside, Inputs, prepare, telling_nothing
+from gatework.forecast.naive import (
+    Naive,
+    ended,
+    fitting,
+    told,
+    unsteadiness,
+    usual_season,
+    without_future,
+)
+from gatework.forecast.plan import PLACES, Plan
+from gatework.forecast.training import JUDGES, Fitted
+from gatework.runs.overflow import check_answer
+from gatework.runs.progress import Told, counted, nobody
+
+States = tuple[Tensor, ...]  # of the networks after the last step of each series, [1,B,M*H] each
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The forecast of one series: quantiles [h,P] of its next values, at `times` [h], for the probabilities [P]."""
+
+    id: str
+    times: Any
+    quantiles: Numbers
+    probabilities: tuple[float, ...]
+
+    def at(self, p: float) -> Numbers:
+        """One quantile [h] of those that were learned."""
+        if round(p, 6) not in self.probabilities:
+            there = ", ".join(f"{each:g}" for each in self.probabilities)
+            raise InputError(f"the quantile {p:.6g} was not learned; there are {there}")
+        return np.asarray(self.quantiles[:, self.probabilities.index(round(p, 6))])
+
+    @property
+    def median(self) -> Numbers:
+        return self.at(0.5)
+
+    def band(self, level: float) -> tuple[Numbers, Numbers]:
+        """The borders [h] between which a value lies with a probability of `level` percent."""
+        return self.at(0.5 - level / 200), self.at(0.5 + level / 200)
+
+
+@dataclass(frozen=True)
+class Model:
+    """All that a fit found: the series, the plan of each that was learned from, what was learned from all of them.
+
+    answered: what a naive forecast answers the others by. states: of the series with a plan, in the order of `plans`.
+    kind: of the frames that were given.
+    """
+
+    panel: Panel
+    plans: dict[str, Plan]
+    answered: dict[str, Naive]
+    beside: Beside
+    lags: int
+    fitted: Fitted
+    states: States
+    kind: str | None = None
+
+    def prepared(self, series: Series, spacing: Spacing, horizon: int) -> Inputs:
+        """A series that was learned from, as the network and the linear part are given it."""
+        return prepare(series, self.plans[series.id], horizon, self.lags, self.beside, spacing)
+
+    def learned(self, panel: Panel) -> list[Series]:
+        """The series of a panel that were learned from, in the order of `plans`."""
+        return [each for each in panel.series if each.id in self.plans]
+
+    def answers(self, panel: Panel) -> dict[str, Naive]:
+        """The naive forecasts of the series of a panel that were not learned from, those that began since as well."""
+        begun = [each for each in panel.series if each.id not in self.plans and each.id not in self.answered]
+        season = usual_season(self.plans.values())
+        return self.answered | {each.id: Naive(fitting(each.y, season), "short") for each in begun}
+
+    def exceptions(self, panel: Panel, lacking: Sequence[str] = ()) -> list[str]:
+        """What to say about the series of a panel that are not forecast as the others are."""
+        naive = told(self.answers(panel), len(panel) + len(panel.empty))
+        return [*naive, *ended(panel, len(self.fitted.offsets)), *without_future(panel, lacking)]
+
+    def notes(self, panel: Panel, lacking: Sequence[str] = ()) -> tuple[str, ...]:
+        """What was mended while reading a panel, and what was chosen, a line each."""
+        nothing = telling_nothing(self.beside, panel.columns)
+        return (*panel.notes, *self.exceptions(panel, lacking), *nothing, *self.choices())
+
+    def choices(self) -> list[str]:
+        """What was chosen, and what the learned parts brought."""
+        return [*chosen(list(self.plans.values())), *trusted(self.fitted)]
+
+
+def chosen(plans: Sequence[Plan]) -> list[str]:
+    """The choices for each series in words; for several, how many have which."""
+    if len(plans) == 1:
+        (one,) = plans
+        season = f"season {one.season}" if one.season > 1 else "no season"
+        against = "seasonal naive" if one.season > 1 else "the last value"
+        return [
+            f"{season}{f', and {one.second}' if one.second > 1 else ''}"
+            + ("; the logarithm is forecast, as the swings grow with the level" if one.log else ""),
+            f"base forecast: {one.base_name}; alone it errs {one.score:.2f} times as much as {against}",
+        ]
+    bases = Counter(each.base_name for each in plans).most_common()
+    score = float(np.mean([each.score for each in plans]))
+    shown = ", ".join(f"{base} ({count:,})" for base, count in bases[:4]) + (", ..." if len(bases) > 4 else "")
+    logs = sum(each.log for each in plans)
+    return [
+        f"base forecasts: {shown}; alone they err {score:.2f} times as much as seasonal naive",
+        *([f"the logarithm of {logs:,} series is forecast, as their swings grow with the level"] if logs else []),
+    ]
+
+
+def trusted(fitted: Fitted) -> list[str]:
+    """What the learned parts brought where they were judged."""
+    linear = f"the linear part leaves {fitted.linear_score:.0%} of the base's error"
+    network = (
+        f"the network {fitted.network_score:.0%} of that (trusted by {fitted.trust:.0%})"
+        if fitted.trust
+        else "the network was no help beyond the width of the bands"
+    )
+    return [f"on later stretches than they learned from, {linear}, {network}"]
+
+
+def final_states(fitted: Fitted, inputs: Sequence[Inputs], told: Told = nobody) -> States:
+    """The state of the networks after the last step of each series."""
+    with torch.no_grad():
+        along = counted(inputs, len(inputs), partial(told, "running along the series"))
+        each = [fitted.network.states(padded([one.x]))[1] for one in along]
+    return tuple(torch.cat(parts, 1) for parts in zip(*each, strict=True))
+
+
+def forecasts(
+    model: Model, panel: Panel, horizon: int, probabilities: tuple[float, ...], lacking: Container[str] = ()
+) -> list[Forecast]:
+    """The forecast of each series of a panel, which begins with the rows of the model's own.
+
+    lacking: series without the future of columns known in the future, which a naive forecast answers too.
+    """
+    number = {name: place for place, name in enumerate(model.plans)}
+    begun = {each.id: len(each) for each in model.panel.series}
+    answers, season = model.answers(panel), usual_season(model.plans.values())
+    unsteady = cache(lambda: unsteadiness(model.learned(model.panel)))
+    found = []
+    for series in panel.series:
+        if series.id in number and series.id not in lacking:
+            state = tuple(part[:, number[series.id], None] for part in model.states)
+            with np.errstate(over="ignore", invalid="ignore"):
+                values = learned_quantiles(model, series, panel.spacing, horizon, state, begun[series.id])
+            if not np.isfinite(values).all():
+                raise InputError(
+                    f"series {series.id!r}: its forecast is nan or inf, as its values, or what was learned of them, "
+                    "overflow; scale the values down, or learn anew"
+                )
+        else:
+            by = answers.get(series.id) or Naive(fitting(series.y, season), "short")
+            values = by.quantiles(series.y, horizon, probabilities, unsteady())
+        times = panel.spacing.after(series.times[-1], horizon)
+        found.append(Forecast(series.id, times, np.sort(values, 1), probabilities))
+    return found
+
+
+def learned_quantiles(
+    model: Model, series: Series, spacing: Spacing, horizon: int, state: States, begin: int
+) -> Numbers:
+    """Quantiles [h,P] of what comes after a series that was learned from, from the state before step `begin`."""
+    plan, inputs = model.plans[series.id], model.prepared(series, spacing, horizon)
+    output = last_output(model, inputs, state, begin)
+    values = inputs.base[-1][:, None] + inputs.scale[-1][:, None] * residuals(model.fitted, inputs, output)
+    values = np.exp(values) if plan.log else values
+    return np.asarray(values if plan.floor is None else np.maximum(values, plan.floor))
+
+
+def last_output(model: Model, inputs: Inputs, state: States, begin: int) -> Tensor:
+    """The outputs [M,H] at a series' last step, from the state before step `begin`."""
+    network = model.fitted.network
+    with torch.no_grad():
+        if begin < len(inputs):
+            output, _ = network.states(padded([inputs.x[begin:]]), state)
+            return output[-1, 0]
+        return state[0][-1, 0].reshape(network.members, network.hidden)
+
+
+def residuals(fitted: Fitted, inputs: Inputs, output: Tensor) -> Numbers:
+    """Quantiles [h,P] of the base's error from the last step on, in units of the scale."""
+    known = torch.from_numpy(known_of(inputs, PLACES)[-1].astype(np.float32))
+    with torch.no_grad():
+        learned = slice(len(JUDGES), None)
+        answer = fitted.network.quantiles(output, known if known.shape[1] else None, learned)
+    check_answer(answer, fitted.network)
+    q = answer.mean(0).double().numpy()
+    rest = fitted.offsets + fitted.trust * (q - fitted.offsets)
+    median = rest[:, [rest.shape[1] // 2]]
+    linear = np.clip(fitted.linear(inputs)[-1], -LARGEST, LARGEST)
+    return np.asarray(linear[:, None] + median + fitted.factors * (rest - median))

@@ -1,0 +1,205 @@
+"""How each comparison is set up: which contests there are, and what ours and theirs run in each."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gatework.cells import cells
+from gatework.engines import choose
+from gatework.lab.bench import memory
+from gatework.lab.bench.machine import ceiling
+from gatework.lab.bench.measure import Contest, Shape, Side, timed
+from gatework.lab.bench.rivals import jax_peephole, onnx_lstm, peephole_loop, peephole_weights
+from gatework.lab.bench.settings import Settings
+from gatework.lab.bench.work import Step, draw, inference, step_of, training, work
+from gatework.layers import GRU, LSTM, RNN, Recurrent
+from gatework.layers.torch_layers import DropIn
+
+Contests = Callable[[Settings], list[Contest]]
+Prepare = Callable[[Shape, Settings], tuple[Side, Side]]  # ours first
+
+DROP_IN: Mapping[str, type[DropIn[Any]]] = {"lstm": LSTM, "gru_reset_after": GRU, "rnn": RNN}
+TORCH = {"lstm": nn.LSTM, "gru_reset_after": nn.GRU, "gru": nn.GRU, "rnn": nn.RNN}
+CEILING_SECONDS = 0.1  # of the FMA loop, each round
+STREAM_SHAPE = Shape(1000, 1, 128, 128)
+CELL_SHAPE = Shape(25, 64, 128, 256)  # of quick runs
+LEAST_MEMORY = 8 * 2**20
+GROWTH_FROM = Shape(100, 16, 128, 128)
+GROWTH: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {"T": (10, 30, 100, 300, 1000), "B": (1, 4, 16, 64, 256), "H": (16, 64, 256, 1024), "L": (1, 2, 4, 8)}
+)
+
+
+def over_grid(cell: str, train: bool, prepare: Prepare, *, variant: str = "", H: int = 1, B: int = 1) -> Contests:
+    """Contests of one cell over the grid, from H units and B sequences on; both sides multiply as often."""
+
+    def contests(settings: Settings) -> list[Contest]:
+        made = []
+        for shape in settings.grid(H=H, B=B):
+            amount = work(cells[cell], shape, train)
+            made.append(Contest(variant, shape, partial(prepare, shape, settings), amount, amount))
+        return made
+
+    return contests
+
+
+def sides(ours: Step, theirs: Step, settings: Settings) -> tuple[Side, Side]:
+    return timed(ours, settings.budget.block), timed(theirs, settings.budget.block)
+
+
+# -- against torch.nn
+
+
+def against_torch(cell: str, train: bool, shape: Shape, settings: Settings) -> tuple[Side, Side]:
+    """A layer as a user gets it, with the weights of torch's where the equations are the same."""
+    theirs, x = TORCH[cell](shape.I, shape.H, shape.L), draw(shape)
+    ours = (
+        DROP_IN[cell].from_torch(theirs, engine=settings.engine)
+        if cell in DROP_IN
+        else Recurrent(cell, shape.I, shape.H, shape.L, engine=settings.engine)
+    )
+    return sides(step_of(ours, x, train), step_of(theirs, x, train), settings)
+
+
+def gru_and_rnn(settings: Settings) -> list[Contest]:
+    """The GRU as published has other equations than torch's, and as many multiply-adds."""
+    return [
+        contest
+        for cell in ("gru_reset_after", "gru", "rnn")
+        for contest in over_grid(cell, True, partial(against_torch, cell, True), variant=cell)(settings)
+    ]
+
+
+def memories(prepare: Prepare) -> Contests:
+    """Contests at the shapes where the gates and states of a sequence outweigh the pages that loading code takes."""
+
+    def contests(settings: Settings) -> list[Contest]:
+        large = [shape for shape in settings.grid() if 6 * 4 * shape.T * shape.B * shape.H >= LEAST_MEMORY]
+        shapes = settings.shapes or (large[:1] if settings.quick else large)
+        return [Contest("", shape, partial(prepare, shape, settings)) for shape in shapes]
+
+    return contests
+
+
+def memory_sides(one: str, other: str, shape: Shape, settings: Settings) -> tuple[Side, Side]:
+    ours, theirs = (partial(memory.peak, layer, shape, settings.threads, settings.engine) for layer in (one, other))
+    return ours, theirs
+
+
+# -- a cell that torch has no layer for
+
+
+def peephole(settings: Settings, shape: Shape) -> tuple[Recurrent, Tensor]:
+    return Recurrent("peephole_lstm", shape.I, shape.H, engine=settings.engine), draw(shape)
+
+
+def against_loop(compiled: bool, shape: Shape, settings: Settings) -> tuple[Side, Side]:
+    """The training step of a peephole LSTM and of the loop that one writes without gatework."""
+    ours, x = peephole(settings, shape)
+    weights = [weight.requires_grad_() for weight in peephole_weights(ours)]
+    if compiled:
+        torch.compiler.reset()  # another shape is another function
+    loop = torch.compile(peephole_loop, dynamic=False) if compiled else peephole_loop
+    theirs = training(lambda value: loop(value, *weights), x, weights)
+    return sides(step_of(ours, x, train=True), theirs, settings)
+
+
+def against_jax(shape: Shape, settings: Settings) -> tuple[Side, Side]:
+    ours, x = peephole(settings, shape)
+    theirs = jax_peephole(x, peephole_weights(ours), settings.threads)
+    return sides(step_of(ours, x, train=True), theirs, settings)
+
+
+def against_onnx(shape: Shape, settings: Settings) -> tuple[Side, Side]:
+    ours, x = LSTM(shape.I, shape.H, engine=settings.engine), draw(shape)
+    return sides(inference(ours, x), onnx_lstm(ours, x, settings.threads), settings)
+
+
+# -- ours against ours, and against the machine
+
+
+def by_stages(least: int, most: int) -> Contests:
+    """Training steps of the cells of so many stages and of the LSTM; a cell that adds x to a state takes I = H."""
+
+    def contests(settings: Settings) -> list[Contest]:
+        made = []
+        for name in settings.cells or cells:
+            program = cells[name].program
+            if not least <= len(program.stages) <= most:
+                continue
+            tied = program.nodes[0].size != "I"  # of x
+            for given in settings.grid(H=128, quick=(CELL_SHAPE,)):
+                shape = replace(given, I=given.H) if tied else given
+                amounts = [work(cells[cell], shape, train=True) for cell in (name, "lstm")]
+                prepare = partial(against_lstm, name, shape, settings)
+                made.append(Contest(f"{name} (I = H)" if tied else name, given, prepare, *amounts))
+        return made
+
+    return contests
+
+
+def against_lstm(cell: str, shape: Shape, settings: Settings) -> tuple[Side, Side]:
+    x = draw(shape)
+    layers = [Recurrent(name, shape.I, shape.H, engine=settings.engine) for name in (cell, "lstm")]
+    ours, lstm = (step_of(layer, x, train=True) for layer in layers)
+    return sides(ours, lstm, settings)
+
+
+def recomputing(shape: Shape, settings: Settings) -> tuple[Side, Side]:
+    """The LSTM with recompute=True and without."""
+    layers = [LSTM(shape.I, shape.H, engine=settings.engine, recompute=recompute) for recompute in (True, False)]
+    ours, theirs = (step_of(layer, draw(shape), train=True) for layer in layers)
+    return sides(ours, theirs, settings)
+
+
+def bfloat16(train: bool, shape: Shape, settings: Settings) -> tuple[Side, Side]:
+    """The LSTM in bfloat16 and in float32, on the same engine."""
+    engine = choose(settings.engine, torch.device("cpu"), torch.float32).name
+    layers = [LSTM(shape.I, shape.H, engine=engine, dtype=dtype) for dtype in (torch.bfloat16, torch.float32)]
+    short, full = (step_of(layer, draw(shape, dtype=layer.anchor.dtype), train) for layer in layers)
+    return sides(short, full, settings)
+
+
+def against_ceiling(train: bool, shape: Shape, settings: Settings) -> tuple[Side, Side]:
+    """The LSTM, and the time in which a bare loop of fused multiply-adds does as many."""
+    layer = LSTM(shape.I, shape.H, engine=settings.engine)
+
+    def bare() -> float:
+        return 2 * work(cells["lstm"], shape, train) / (ceiling(CEILING_SECONDS, settings.threads) * 1e9)
+
+    return timed(step_of(layer, draw(shape), train), settings.budget.block), bare
+
+
+def streams(settings: Settings) -> list[Contest]:
+    shapes = settings.shapes or (STREAM_SHAPE,)
+    return [Contest("", shape, partial(stream_sides, shape, settings)) for shape in shapes]
+
+
+def stream_sides(shape: Shape, settings: Settings) -> tuple[Side, Side]:
+    """Seconds a step of a stream, called step by step, and of the same layer over the whole sequence at once."""
+    layer, x = LSTM(shape.I, shape.H, engine=settings.engine), draw(shape)
+    stream = layer.stream(shape.B)
+
+    def steps() -> None:
+        for x_t in x:
+            stream(x_t)
+
+    ours, theirs = sides(steps, inference(layer, x), settings)
+    return lambda: ours() / shape.T, lambda: theirs() / shape.T
+
+
+def growth(settings: Settings) -> list[Contest]:
+    """Training steps of the LSTM with one size varied."""
+    made = []
+    for name, values in GROWTH.items():
+        for value in values[:3] if settings.quick else values:
+            shape = replace(settings.shapes[0] if settings.shapes else GROWTH_FROM, **{name: value})
+            prepare = partial(against_torch, "lstm", True, shape, settings)
+            amount = work(cells["lstm"], shape, train=True)
+            made.append(Contest(name, shape, prepare, amount, amount))
+    return made

@@ -1,0 +1,56 @@
+"""The machine that was measured on, as a header of what was measured."""
+
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from gatework.core import _native
+from gatework.engines import choose
+
+CPUINFO = Path("/proc/cpuinfo")
+HEADER_SECONDS = 0.5  # of the FMA loop
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Processor, software and what was set; `ceiling` in GF/s, None where it was not measured."""
+
+    processor: str
+    isa: str
+    threads: int
+    ceiling: float | None
+    engine: str
+    gatework: str
+    torch: str
+    python: str
+    date: str
+
+
+def machine(threads: int, engine: str, seconds: float = HEADER_SECONDS) -> Machine:
+    """This machine; its FMA ceiling measured for so long, not at all with 0."""
+    return Machine(
+        processor=processor(CPUINFO.read_text() if CPUINFO.exists() else ""),
+        isa=_native.isa(),
+        threads=threads,
+        ceiling=ceiling(seconds, threads) if seconds else None,
+        engine=choose(engine, torch.device("cpu"), torch.float32).name,
+        gatework=version("gatework"),
+        torch=torch.__version__,
+        python=platform.python_version(),
+        date=datetime.now(UTC).date().isoformat(),
+    )
+
+
+def processor(cpuinfo: str) -> str:
+    """The name of the processor, from /proc/cpuinfo where it is there."""
+    named = [line.partition(":")[2].strip() for line in cpuinfo.splitlines() if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
+
+
+def ceiling(seconds: float, threads: int) -> float:
+    """GF/s of a bare loop of fused multiply-adds, measured for so long."""
+    return _native.ceiling(seconds, threads)

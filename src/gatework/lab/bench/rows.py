@@ -1,0 +1,176 @@
+"""The rows of the table: what is compared with what, and the targets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+
+from gatework.lab.bench.contests import (
+    Contests,
+    against_ceiling,
+    against_jax,
+    against_loop,
+    against_onnx,
+    against_torch,
+    bfloat16,
+    by_stages,
+    growth,
+    gru_and_rnn,
+    memories,
+    memory_sides,
+    over_grid,
+    recomputing,
+    streams,
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison at many shapes.
+
+    figure: what is compared, "speed" (ours at least so many times as fast as theirs), "cost" (ours at most so
+    many times as much) or "excess" (ours at most so much above theirs). each, mean: the targets at every shape and
+    for the geometric mean. unit: of the costs, "ms", "us" or "MiB". rounds: at most so many. percent: the figure is
+    a share. asked: runs only where named.
+    """
+
+    name: str
+    title: str
+    contests: Contests
+    figure: str = "speed"
+    each: float | None = None
+    mean: float | None = None
+    unit: str = "ms"
+    rounds: int = 99
+    percent: bool = False
+    asked: bool = False
+
+
+TABLE = (
+    Row(
+        "lstm-inference",
+        "LSTM inference / torch.nn.LSTM",
+        over_grid("lstm", False, partial(against_torch, "lstm", False)),
+        each=1.0,
+        mean=1.5,
+    ),
+    Row(
+        "lstm-training",
+        "LSTM training step / torch.nn.LSTM",
+        over_grid("lstm", True, partial(against_torch, "lstm", True)),
+        each=1.2,
+        mean=1.6,
+    ),
+    Row(
+        "gru-rnn-training",
+        "GRU (both forms) and RNN training step / torch.nn.GRU, nn.RNN",
+        gru_and_rnn,
+        each=2.0,
+        mean=5.0,
+    ),
+    Row(
+        "peephole-eager",
+        "peephole LSTM training step / eager torch loop",
+        over_grid("peephole_lstm", True, partial(against_loop, False)),
+        each=5.0,
+        mean=8.0,
+    ),
+    Row(
+        "peephole-compile",
+        "peephole LSTM training step / torch.compile of that loop",
+        over_grid("peephole_lstm", True, partial(against_loop, True)),
+        asked=True,
+    ),
+    Row(
+        "peephole-jax",
+        "peephole LSTM training step / jitted jax.lax.scan",
+        over_grid("peephole_lstm", True, against_jax),
+        each=1.5,
+        mean=2.0,
+    ),
+    Row(
+        "lstm-onnx",
+        "LSTM inference / ONNX Runtime",
+        over_grid("lstm", False, against_onnx),
+    ),
+    Row(
+        "one-stage",
+        "training step of a one-stage cell / our LSTM, per multiply",
+        by_stages(1, 1),
+        figure="cost",
+        each=1.15,
+    ),
+    Row(
+        "two-stage",
+        "training step of a two-stage cell / our LSTM, per multiply",
+        by_stages(2, 2),
+        figure="cost",
+        each=1.4,
+    ),
+    Row(
+        "more-stages",
+        "training step of a cell of more stages / our LSTM, per multiply",
+        by_stages(3, 99),
+        figure="cost",
+    ),
+    Row(
+        "bfloat16-inference",
+        "LSTM inference in bfloat16 / in float32",
+        over_grid("lstm", False, partial(bfloat16, False), H=256, B=32),
+        each=1.6,
+    ),
+    Row(
+        "bfloat16-training",
+        "LSTM training step in bfloat16 / in float32",
+        over_grid("lstm", True, partial(bfloat16, True), H=256, B=32),
+        each=1.4,
+    ),
+    Row(
+        "ceiling-inference",
+        "LSTM inference, share of the FMA ceiling",
+        over_grid("lstm", False, partial(against_ceiling, False), H=256, B=32),
+        each=0.8,
+        percent=True,
+    ),
+    Row(
+        "ceiling-training",
+        "LSTM training step, share of the FMA ceiling",
+        over_grid("lstm", True, partial(against_ceiling, True), H=256, B=32),
+        each=0.7,
+        percent=True,
+    ),
+    Row(
+        "memory",
+        "peak memory of an LSTM training step / torch.nn.LSTM",
+        memories(partial(memory_sides, "ours", "theirs")),
+        figure="cost",
+        each=1.0,
+        unit="MiB",
+        rounds=3,
+    ),
+    Row(
+        "recompute-memory",
+        "peak memory of an LSTM training step with recompute=True / without",
+        memories(partial(memory_sides, "recomputing", "ours")),
+        figure="cost",
+        unit="MiB",
+        rounds=3,
+    ),
+    Row(
+        "recompute-time",
+        "LSTM training step with recompute=True / without",
+        memories(recomputing),
+        figure="cost",
+    ),
+    Row(
+        "stream",
+        "a step of an LSTM stream, beyond its share of a whole sequence",
+        streams,
+        figure="excess",
+        each=3e-6,
+        unit="us",
+    ),
+    Row("growth", "LSTM training step as one size grows / torch.nn.LSTM", growth, asked=True),
+)
+
+ROWS: Mapping[str, Row] = MappingProxyType({row.name: row for row in TABLE})

@@ -1,0 +1,59 @@
+"""The arithmetic that a cell needs, and the steps that are timed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gatework.cells import Cell
+from gatework.lab.bench.measure import Shape
+from gatework.notation import Program
+
+TRAINING = 3  # each product of the forward pass has two of its size in the backward pass
+
+Step = Callable[[], object]
+
+
+def multiplies(program: Program, sizes: Mapping[str, int]) -> int:
+    """Multiply-adds of the products of one step of one sequence."""
+    nodes = program.nodes
+    return sum(sizes[node.size] * sizes[nodes[node.args[0]].size] for node in nodes if node.op == "product")
+
+
+def work(cell: Cell, shape: Shape, train: bool) -> int:
+    """Multiply-adds of the products over a shape, with those of the backward pass where it trains."""
+    widths = (shape.I, *[shape.H] * (shape.L - 1))
+    each = sum(multiplies(cell.program, cell.program.bind(width, shape.H)) for width in widths)
+    return shape.T * shape.B * each * (TRAINING if train else 1)
+
+
+def draw(shape: Shape, **options: Any) -> Tensor:
+    return torch.randn(shape.T, shape.B, shape.I, **options)
+
+
+def inference(layer: nn.Module, x: Tensor) -> Step:
+    """The forward pass, nothing kept."""
+
+    def step() -> object:
+        with torch.no_grad():
+            return layer(x)
+
+    return step
+
+
+def training(output: Callable[[Tensor], Tensor], x: Tensor, parameters: Sequence[Tensor]) -> Step:
+    """Forward and backward pass, with the gradients of the input and of every parameter."""
+    x = x.detach().requires_grad_()
+
+    def step() -> None:
+        for tensor in (x, *parameters):
+            tensor.grad = None
+        output(x).sum().backward()  # type: ignore[no-untyped-call]
+
+    return step
+
+
+def step_of(layer: nn.Module, x: Tensor, train: bool) -> Step:
+    """A training step or the inference of a layer that returns (output, state)."""
+    return training(lambda value: layer(value)[0], x, [*layer.parameters()]) if train else inference(layer, x)

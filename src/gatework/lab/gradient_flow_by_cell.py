@@ -1,0 +1,101 @@
+"""Gradient flow (Hochreiter 1991; Hochreiter & Schmidhuber 1997): how much of a gradient is left k steps back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from gatework.lab.experiment import Arm, Experiment, Progress, Size, Trial
+from gatework.lab.learning import stream
+from gatework.layers import Recurrent
+from gatework.layers.gradient_flow import GradientFlow, gradient_flow
+
+SHOWN = (10, 50, 100)  # lags in the table
+FACTOR = 10.0  # within which the gradient is said to stay
+
+
+def network(arm: Arm, options: Mapping[str, Any], seed: int) -> Recurrent:
+    """The arm's layer; with `radius` its recurrent matrix is a rotation times that number."""
+    torch.manual_seed(seed)
+    layer = Recurrent(arm.cell, options["inputs"], options["hidden"], init=options.get("init"))
+    if "radius" in options:
+        with torch.no_grad():
+            layer.get_parameter("l0.U_h").mul_(options["radius"])
+    return layer
+
+
+def measured(layer: Recurrent, options: Mapping[str, Any], seed: int) -> GradientFlow:
+    """The flow back from the last step of sequences of noise."""
+    x = torch.randn(options["lags"] + 1, options["sequences"], options["inputs"], generator=stream("noise", seed))
+    return gradient_flow(layer, options["noise"] * x)
+
+
+def memory(layer: Recurrent, flow: GradientFlow) -> str:
+    """The state that carries the memory: the one with a direct path, or else the output."""
+    return next(iter(flow.direct), f"l0.{layer.program.output}")
+
+
+def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
+    options = arm.at(size)
+    progress(f"{options['sequences']} sequences, {options['lags']} steps back")
+    layer = network(arm, options, seed)
+    flow = measured(layer, options, seed)
+    key = memory(layer, flow)
+    followed = flow.direct if options.get("path") == "direct" else flow.norms
+    left = (followed[key] / flow.norms[key][0]).double().median(1).values.tolist()  # [K]
+    figures = {f"left at {lag}": left[lag] for lag in SHOWN if lag < len(left)}
+    return Trial(1 / FACTOR <= left[-1] <= FACTOR, figures, list(enumerate(left)))
+
+
+def picture(figure: Any, trials: Mapping[str, Sequence[Trial]]) -> None:
+    """The gradient left by lag, the first seed of each network."""
+    axis = figure.add_subplot()
+    for label, (first, *_) in trials.items():
+        axis.plot(*zip(*first.curve, strict=True), "--" if "direct" in label else "-", label=label)
+    axis.set(yscale="log", ylim=(1e-12, 1e6), xlabel="steps back k", ylabel="gradient k steps back / gradient here")
+    axis.grid(alpha=0.25)
+    axis.legend(fontsize=8, frameon=False)
+
+
+SETTING = {"hidden": 64, "inputs": 8, "noise": 1e-6, "lags": 100, "sequences": 32, "tiny": {"hidden": 16}}
+
+EXPERIMENT = Experiment(
+    name="gradient_flow",
+    title="Gradient flow",
+    task=(
+        "Networks at the start of training read 101 steps of faint noise. A loss of the last step is traced back: how "
+        "large is its gradient by the state k steps before, measured against that by the last state? The state is the "
+        "one with a direct path to itself (c of an LSTM, h of a GRU), of an RNN its h. All have 64 units."
+    ),
+    criterion="the gradient 100 steps back is within a factor of ten of the gradient at the last step",
+    source=(
+        "Hochreiter 1991 and Hochreiter & Schmidhuber 1997, section 3 (the analysis, read in the source: error flow "
+        "scales by a factor per step, constant in the carousel); 0.9^100 and 1.1^100 are arithmetic"
+    ),
+    batched="nothing is trained; the median over 32 sequences of noise. Chrono is that of Tallec & Ollivier 2018.",
+    shows=(
+        "The gradient of an RNN falls or rises by a constant factor a step. Along the direct path of a memory without "
+        "a forget gate, the one that the learning rule of 1997 follows, nothing is lost; the whole gradient rises "
+        "there, since the memory also feeds itself through h and the candidate. Forget gates make it fall until they "
+        "are opened: biases drawn by chrono keep it, over lags of the length asked for, in an LSTM as in a GRU."
+    ),
+    arms=(
+        Arm("lstm, forget gate, chrono(200)", "lstm", {**SETTING, "init": "chrono(200)"}),
+        Arm("lstm, forget gate, b_f = 1", "lstm", SETTING),
+        Arm(
+            "lstm, no forget gate, direct path",
+            "lstm_no_forget",
+            {**SETTING, "path": "direct"},
+            published="constant",
+        ),
+        Arm("lstm, no forget gate", "lstm_no_forget", SETTING),
+        Arm("gru", "gru", SETTING),
+        Arm("gru, chrono(200)", "gru", {**SETTING, "init": "chrono(200)"}),
+        Arm("rnn, 0.9 x rotation", "rnn", {**SETTING, "radius": 0.9}, published="0.9^100 = 2.7e-5"),
+        Arm("rnn, 1.1 x rotation", "rnn", {**SETTING, "radius": 1.1}, published="1.1^100 = 1.4e4"),
+    ),
+    seeds=10,
+    trial=trial,
+    picture=picture,
+    axes=("steps back", "gradient left"),
+)

@@ -1,0 +1,1 @@
+"""Labelled sequences: read, checked, as numbers, in batches."""

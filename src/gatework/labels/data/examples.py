@@ -1,0 +1,268 @@
+"""Labelled sequences as people have them: lines of JSON, an .npz file, lists and arrays."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from gatework.errors import InputError
+from gatework.files.reading import blamed, sources
+from gatework.labels.data.check import as_numbers, check_labels, resolved, shown
+
+Level = Literal["char", "word"]
+Kind = Literal["class", "number", "tag"]
+Form = Literal["numbers", "char", "word", "list"]  # of a sequence: numbers; a text by its characters or words; words
+
+WORD = re.compile(r"\w+|[^\w\s]")
+NAMES: dict[Form, str] = {
+    "numbers": "numbers",
+    "char": "a text read by its characters",
+    "word": "a text read by its words",
+    "list": "a list of words",
+}
+
+
+@dataclass(frozen=True)
+class Examples:
+    """N sequences, with labels or without.
+
+    form: what each sequence is: "numbers", an array [T,I]; otherwise T tokens, a text being one by its characters.
+    kind: what the labels are: "class", one for a sequence; "number", one for a sequence; "tag", one for each step.
+    labels: N values, for tags N lists; None where there are none. at: what errors call the k-th sequence.
+    """
+
+    sequences: Sequence[Any]
+    form: Form
+    labels: Sequence[Any] | None
+    kind: Kind | None
+    at: Callable[[int], str]
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Examples:
+        """The examples of these numbers, in this order; errors call them as before."""
+        at = self.at
+        return replace(
+            self,
+            sequences=[self.sequences[row] for row in rows],
+            labels=None if self.labels is None else [self.labels[row] for row in rows],
+            at=lambda k: at(int(rows[k])),
+        )
+
+
+def read_examples(file: str | Path, *, level: Level = "char", kind: Kind | None = None) -> Examples:
+    """Reads labelled sequences from a file.
+
+    file: lines of JSON, "-" for standard input, each with "text" (or a list of words) or "sequence" (numbers, or
+        vectors of numbers), and "label"; or an .npz with X [N,T,I] or [N,T], y, and where they vary, lengths [N].
+    level: what a text is made of. kind: what the labels are; None to take texts (in an .npz also whole numbers) as
+        classes, numbers as numbers, lists as tags.
+
+    Raises InputError, in one line that names the row, for whatever cannot be used.
+    """
+    if Path(file).suffix == ".npz":
+        return _read_npz(Path(file), kind)
+    if Path(file).is_dir():
+        raise InputError(f"{file} is a directory: name one file, or - for standard input")
+    with sources(file) as found:
+        placed = [record for source in found for record in source.records(EXPECTED)]
+        if not placed:
+            raise InputError(f"{found[0].name} is empty: expected lines such as {EXPECTED}")
+    rows = [row for _, row in placed]
+
+    def at(k: int) -> str:
+        return placed[k][0]
+
+    field = _field(rows, at)
+    labels = [row.get("label") for row in rows]
+    sequences, form = _sequences([row[field] for row in rows], level, at, field)
+    return _examples(sequences, form, None if all(label is None for label in labels) else labels, kind, at)
+
+
+def given_examples(
+    X: Any,
+    y: Any = None,
+    *,
+    lengths: Any = None,
+    level: Level = "char",
+    kind: Kind | None = None,
+) -> Examples:
+    """Labelled sequences given as Python objects.
+
+    X: texts; lists of words; arrays [T] or [T,I] of any lengths T; or one array [N,T] or [N,T,I], of whose rows
+        the first `lengths` [N] steps count (default all). y: N labels, for tags N lists, or one array [N,T].
+    """
+    if level not in get_args(Level):
+        raise InputError(f"level is {level!r}; expected 'char' or 'word'")
+
+    def at(k: int) -> str:
+        return f"X[{k}]"
+
+    X, y = (table.to_numpy() if hasattr(table, "to_numpy") else table for table in (X, y))  # pandas, polars
+    if isinstance(X, str | bytes) or not hasattr(X, "__len__"):
+        raise InputError(f"X is {shown(X)}; expected several sequences, such as a list of texts or an array [N,T,I]")
+    if not len(X):
+        raise InputError("X is empty; expected at least one sequence")
+    counts = None if lengths is None else _lengths(lengths, X)
+    rows = list(X) if counts is None else [row[:T] for row, T in zip(X, counts, strict=True)]
+    sequences, form = _sequences(rows, level, at)
+    if kind != "tag" and isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]  # a table of one column
+    labels = None if y is None else [_plain(label) for label in y]
+    if labels is not None and len(labels) != len(rows):
+        raise InputError(f"y has {len(labels)} labels, X {len(rows)} sequences; expected as many of both")
+    if labels is not None and counts is not None and kind == "tag":
+        labels = [tags[:T] if isinstance(tags, list) else tags for tags, T in zip(labels, counts, strict=True)]
+    return _examples(sequences, form, labels, kind, at)
+
+
+def _plain(label: Any) -> Any:
+    """A label as Python's own values."""
+    return label.tolist() if hasattr(label, "tolist") else list(label) if isinstance(label, tuple) else label
+
+
+def _examples(
+    sequences: list[Any], form: Form, labels: list[Any] | None, kind: Kind | None, at: Callable[[int], str]
+) -> Examples:
+    if labels is not None:
+        kind = cast(Kind, resolved(labels, kind, at))
+        check_labels(labels, kind, [len(sequence) for sequence in sequences], at)
+    return Examples(sequences, form, labels, kind, at)
+
+
+def _sequences(
+    rows: list[Any], level: Level, at: Callable[[int], str], field: str | None = None
+) -> tuple[list[Any], Form]:
+    """The sequences in the form that the first has, which all must have."""
+    first = rows[0]
+    words = _are_words(first) and field != "sequence"
+    form: Form = level if isinstance(first, str) else "list" if words else "numbers"
+    if field == "text" and form == "numbers":
+        raise InputError(f'{at(0)}: "text" is {shown(first)}; expected a text or a list of words')
+    made = [_sequence(row, form, at(k)) for k, row in enumerate(rows)]
+    if form == "numbers":
+        for k, sequence in enumerate(made):
+            if sequence.shape[1] != made[0].shape[1]:
+                raise InputError(
+                    f"{at(k)}: vectors of {sequence.shape[1]} numbers, and {at(0)} has vectors of {made[0].shape[1]}; "
+                    "expected one width in all rows"
+                )
+    return made, form
+
+
+def _are_words(row: Any) -> bool:
+    return isinstance(row, list | tuple | np.ndarray) and len(row) > 0 and all(isinstance(word, str) for word in row)
+
+
+def _sequence(row: Any, form: Form, at: str) -> Any:
+    """One sequence of this form, not empty."""
+    if form == "numbers":
+        return as_numbers(row, at)
+    if form == "list":
+        if not _are_words(row):
+            what = "is empty" if isinstance(row, list) and not row else f"is {shown(row)}"
+            raise InputError(f"{at}: the text {what}; expected a list of words, as in the first row")
+        return list(row)
+    if not isinstance(row, str):
+        raise InputError(f"{at}: the text is {shown(row)}; expected a text, as in the first row")
+    tokens: Sequence[str] = row if form == "char" else WORD.findall(row)
+    if not tokens:
+        raise InputError(f"{at}: the text is empty: leave the row out")
+    return tokens
+
+
+# -- lines of JSON
+
+EXPECTED = '{"text": "...", "label": "..."} or {"sequence": [1, 2, 3], "label": "..."}'
+
+
+def _field(rows: list[dict[str, Any]], at: Callable[[int], str]) -> str:
+    """Whether the rows have "text" or "sequence"; all must have the same."""
+    fields = [name for name in ("text", "sequence") if name in rows[0]]
+    if len(fields) != 1:
+        has = ", ".join(map(json.dumps, rows[0])) or "nothing"
+        raise InputError(f'{at(0)} has {has}; expected "text" or "sequence", and "label"')
+    for k, row in enumerate(rows):
+        if fields[0] not in row:
+            raise InputError(f'{at(k)} has no "{fields[0]}", which {at(0)} has: give every row one')
+    return fields[0]
+
+
+# -- arrays
+
+
+def _lengths(given: Any, X: Any) -> npt.NDArray[np.intp]:
+    """Lengths [N], 1 to T each."""
+    lengths = np.asarray(given)
+    if lengths.shape != (len(X),) or lengths.dtype.kind not in "iu":
+        raise InputError(
+            f"lengths has shape {list(lengths.shape)} and {lengths.dtype}; expected a whole number for each of the "
+            f"{len(X)} sequences"
+        )
+    for k, T in enumerate(lengths):
+        if not 1 <= T <= len(X[k]):
+            raise InputError(f"lengths[{k}] is {T}; expected 1 to {len(X[k])}, the steps that X[{k}] has")
+    return lengths.astype(np.intp)
+
+
+def _read_npz(path: Path, kind: Kind | None) -> Examples:
+    with blamed("read", path):
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                if "X" not in archive:
+                    raise InputError(f"{path} holds {', '.join(archive) or 'nothing'}; expected X [N,T,I] and y")
+                X = archive["X"]
+                y, lengths = archive.get("y"), archive.get("lengths")
+        except InputError:
+            raise
+        except (ValueError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error):
+            raise InputError(f"{path} is damaged, or no .npz of numbers as numpy.savez writes it") from None
+    if X.dtype.kind not in "biuf" or X.ndim not in (2, 3):
+        raise InputError(f"{path}: X is {X.dtype} {list(X.shape)}; expected numbers [N,T,I] or [N,T]")
+    if y is not None and kind is None:
+        kind = "tag" if y.ndim > 1 else "number" if y.dtype.kind == "f" else "class"
+    try:
+        found = given_examples(X, y, lengths=lengths, kind=kind)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return replace(found, at=lambda k: f"{path}: X[{k}]")
+
+
+# -- parts
+
+
+def split(examples: Examples, shares: Sequence[float], seed: int = 0) -> list[npt.NDArray[np.intp]]:
+    """Cuts the numbers of examples into random parts with such shares, each class into the same shares.
+
+    The first part, for training, has at least one of each class.
+    """
+    rng = np.random.default_rng(seed)
+    N = len(examples)
+    strata: list[npt.NDArray[np.intp]] = [np.arange(N)]
+    if examples.kind == "class":
+        assert examples.labels is not None
+        _, group = np.unique(np.asarray(examples.labels), return_inverse=True)
+        strata = [np.flatnonzero(group == k) for k in range(group.max() + 1)]
+    parts: list[list[npt.NDArray[np.intp]]] = [[] for _ in shares]
+    carried = np.zeros(len(shares))  # what rounding owes each part, settled with the classes that follow
+    for stratum in strata:
+        wanted = np.asarray(shares) * len(stratum) + carried
+        ends = np.rint(np.cumsum(wanted)).clip(0, len(stratum)).astype(int)
+        ends[0], ends[-1] = max(1, ends[0]), len(stratum)
+        ends = np.maximum.accumulate(ends)
+        carried = wanted - np.diff(ends, prepend=0)
+        shuffled = rng.permutation(stratum)
+        for part, (begin, end) in zip(parts, pairwise([0, *ends]), strict=True):
+            part.append(shuffled[begin:end])
+    return [np.sort(np.concatenate(part)) for part in parts]

@@ -1,0 +1,308 @@
+"""SequenceClassifier, SequenceRegressor, Tagger: models of labelled sequences with the methods of scikit-learn.
+
+scikit-learn itself is not needed: an estimator is whatever has get_params, set_params, fit, predict, score and, for
+its meta-estimators, __sklearn_tags__, which only scikit-learn calls.
+"""
+
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, Self, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from gatework.cells import Cell
+from gatework.errors import InputError
+from gatework.labels.data.batches import Encoded
+from gatework.labels.data.encoding import Amounts, Classes
+from gatework.labels.data.examples import Examples, Kind, Level, given_examples
+from gatework.labels.learning import learn, scores, silent
+from gatework.labels.model import SequenceModel, check_model
+from gatework.labels.options import Options, plain
+from gatework.labels.parts import prepared
+from gatework.labels.run import TASK, Job, Run
+from gatework.layers.check import flag
+from gatework.runs.folder import describe
+from gatework.runs.new_run import check_free, new_run
+from gatework.runs.parameters import check_known, tags
+from gatework.training import (
+    BEST,
+    Event,
+    Notice,
+    Progress,
+    Stopped,
+    TrainingError,
+    Validation,
+    launch,
+    save_checkpoint,
+)
+
+CLASSES: dict[Kind, str] = {"class": "SequenceClassifier", "number": "SequenceRegressor", "tag": "Tagger"}
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class SequenceEstimator:
+    """What the three estimators share: see SequenceClassifier."""
+
+    cell: str | Cell = Options.cell
+    hidden: int = Options.hidden
+    layers: int = Options.layers
+    bidirectional: bool = Options.bidirectional
+    embedding: int = Options.embedding
+    level: str = Options.level
+    vocabulary: int | None = Options.vocabulary
+    dropout: float = Options.dropout
+    recurrent: Mapping[str, Any] | None = None
+    epochs: int | None = Options.epochs
+    steps: int | None = Options.steps
+    minutes: float | None = Options.minutes
+    batch_size: int = Options.batch_size
+    learning_rate: float = Options.learning_rate
+    weight_decay: float = Options.weight_decay
+    validation: float = Options.validation
+    patience: int | None = Options.patience
+    random_state: int | None = Options.random_state
+    engine: str = Options.engine
+    device: str = "auto"
+    verbose: bool = False
+
+    kind: ClassVar[Kind]
+
+    # -- learning
+
+    def fit(self, X: Any, y: Any, lengths: Any = None) -> Self:
+        """Learns from sequences X and labels y; returns itself.
+
+        X: a list of arrays [T] or [T,I] of any lengths; or of texts, or lists of words; or one array [N,T] or [N,T,I],
+        of whose rows the first `lengths` [N] steps count (default all). y: N labels, for a Tagger a list (or row of
+        an array) for each sequence.
+
+        Ctrl-C ends it after the step in hand with what was learnt so far, and is passed on as KeyboardInterrupt.
+        Raises InputError, naming the row, for what cannot be used.
+        """
+        flag("verbose", self.verbose)
+        options = self._options()
+        check_model(options, self.kind)
+        if y is None:
+            raise InputError("y is None; expected a label for each sequence")
+        examples = given_examples(X, y, lengths=lengths, level=cast(Level, options.level), kind=self.kind)
+        job, parts = prepared(examples, options)
+        fabric = launch(device=self.device)
+        with tempfile.TemporaryDirectory(prefix="gatework-", ignore_cleanup_errors=True) as folder:
+            try:
+                model, result = learn(
+                    job, parts, Path(folder) / "run", fabric=fabric, report=told if self.verbose else silent
+                )
+            except TrainingError as error:  # the checkpoint that it names goes with the folder
+                raise InputError(str(error).partition("; the last good checkpoint")[0]) from None
+        self._take(job, model.to(fabric.device))
+        if result.why == "interrupted":
+            raise KeyboardInterrupt
+        return self
+
+    def _options(self) -> Options:
+        """What was chosen, checked; a random_state of None is drawn."""
+        names = {field.name for field in fields(Options)}
+        chosen = {
+            name: plain(value)  # a grid may come from numpy
+            for name, value in self.get_params().items()
+            if name in names
+        }
+        if self.random_state is None:
+            chosen["random_state"] = secrets.randbits(31)
+        return Options(**chosen)
+
+    def _take(self, job: Job, model: SequenceModel) -> None:
+        """Becomes the fitted estimator of this job."""
+        self.job_, self.model_ = job, model
+        if isinstance(job.targets, Classes):
+            self.classes_ = job.targets.array
+
+    # -- using
+
+    def _examples(self, X: Any, lengths: Any, y: Any = None) -> Examples:
+        if not self.__sklearn_is_fitted__():
+            raise InputError(f"this {type(self).__name__} is not fitted: call fit, or load a run")
+        level = self.job_.inputs.form if self.job_.inputs.form == "word" else "char"
+        return given_examples(X, y, lengths=lengths, level=level, kind=self.kind)
+
+    def _scores(self, X: Any, lengths: Any) -> Any:
+        examples = self._examples(X, lengths)
+        return scores(self.model_, Encoded.of(examples, self.job_.inputs, None, self.kind == "tag"))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_")
+
+    # -- keeping
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Writes the fitted estimator as a run folder, which `load` and `gatework predict` read."""
+        if not self.__sklearn_is_fitted__():
+            raise InputError(f"this {type(self).__name__} is not fitted: there is nothing to save")
+        check_free(Path(folder), overwrite, resumable=False)
+        tensors = {f"model.{name}": tensor for name, tensor in self.model_.state_dict().items()}
+        with new_run(Path(folder), overwrite=overwrite, resumable=False) as new:
+            describe(new.folder, TASK, source=None, **self.job_.to_json())
+            save_checkpoint(new.folder / BEST, tensors, Progress())
+            new.place()
+
+    @classmethod
+    def load(cls, folder: str | Path, *, device: str = "cpu") -> Self:
+        """The estimator that `save` or `gatework train labels` wrote; nothing in the folder is executed."""
+        run = Run.open(Path(folder))
+        if run.job.kind != cls.kind:
+            name = CLASSES[run.job.kind]
+            raise InputError(f"{folder} is a run of a {name}, not of a {cls.__name__}: open it by gw.{name}.load")
+        names = {field.name for field in fields(cls)}
+        options = {field.name: getattr(run.job.options, field.name) for field in fields(Options)}
+        estimator = cls(**{name: value for name, value in options.items() if name in names})
+        estimator._take(run.job, run.model(device=device))
+        return estimator
+
+    # -- what scikit-learn asks of an estimator
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, nothing is nested
+        """The arguments by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def set_params(self, **params: Any) -> Self:
+        """Changes arguments by name; returns itself."""
+        check_known(self, params, [field.name for field in fields(self)])
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn (1.6 and later) wants to know, in its own words."""
+        kinds = {"class": "classifier", "number": "regressor"}
+        return tags(kinds.get(self.kind), required=True, three_d_array=True, string=True)
+
+    def __repr__(self) -> str:
+        usual = {field.name: field.default for field in fields(self) if field.default is not MISSING}
+        values = (f"{name}={value!r}" for name, value in self.get_params().items() if value != usual[name])
+        return f"{type(self).__name__}({', '.join(values)})"
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class SequenceClassifier(SequenceEstimator):
+    """Learns one label for each sequence, by recurrent layers of any cell (many-to-one).
+
+    The class of greatest softmax(W s + b), s a summary of the output of the recurrent layers over time.
+
+    cell, hidden, layers: the recurrent layers, each of H units (64); bidirectional: they read from both ends (True).
+    summary: "last" (the default: each direction's last output), "mean", or "attention" (a mean whose weights are
+        learnt). Steps past a sequence's length count nowhere.
+    embedding, level, vocabulary: for texts: units that stand for a token (32), whether that is a "char" (default) or a
+        "word", and how many are known at most (10,000, the commonest).
+    dropout: of embeddings, between layers and before the output (.2).
+    recurrent: further arguments of gw.Recurrent by name, {"zoneout": {"h": 0.05}}.
+    epochs, steps, minutes: the end of training; without any, as many epochs (5 to 100) as make 1500 updates.
+    batch_size: sequences of an update (32). learning_rate: the highest (5e-3); it rises for 30 % of the updates,
+        then falls to 0 (one cycle; AdamW with weight_decay .01).
+    validation: share of the sequences by which the best weights are chosen, where that is 10 or more; by default 0, all
+        are learnt from and the last weights count. patience: stop after so many of 20 validations without a better
+        one (None).
+    class_weight: how much each label counts in the loss: None (each sequence alike), "balanced" (each label alike,
+        however rare), or numbers by label.
+    random_state: seed of weights, dropout, order and validation part (0); None draws one.
+    engine, device: what executes the cell, and where ("auto"). verbose: prints each validation.
+
+    Numbers are scaled by the mean and deviation of each column of the training part. After fit: classes_.
+    """
+
+    summary: str = Options.summary
+    class_weight: str | Mapping[Any, float] | None = Options.class_weight
+    kind = "class"
+
+    def predict_proba(self, X: Any, lengths: Any = None) -> npt.NDArray[np.float64]:
+        """The probability [N,K] of each of classes_."""
+        return softmax(self._scores(X, lengths))
+
+    def predict(self, X: Any, lengths: Any = None) -> npt.NDArray[Any]:
+        """The likeliest label of each sequence, [N]."""
+        best = self._scores(X, lengths).argmax(-1)
+        labels: npt.NDArray[Any] = self.classes_[best]
+        return labels
+
+    def score(self, X: Any, y: Any, lengths: Any = None) -> float:
+        """The share of sequences whose label is predicted."""
+        true = self._examples(X, lengths, y).labels
+        return float(np.mean(self.predict(X, lengths) == np.asarray(true)))
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class SequenceRegressor(SequenceEstimator):
+    """Learns a number for each sequence, by the mean square error.
+
+    Arguments as of SequenceClassifier, but class_weight.
+    """
+
+    summary: str = Options.summary
+    kind = "number"
+
+    def predict(self, X: Any, lengths: Any = None) -> npt.NDArray[np.float64]:
+        """The number of each sequence, [N]."""
+        found: npt.NDArray[np.float64] = self._scores(X, lengths)[:, 0]
+        targets = cast(Amounts, self.job_.targets)
+        return found * targets.scale + targets.mean
+
+    def score(self, X: Any, y: Any, lengths: Any = None) -> float:
+        """R2, the share of the variance of y that is explained: 1 - sum (y - predicted)^2 / sum (y - mean)^2.
+
+        Where all y are the same, 1 if they are predicted, else 0, as scikit-learn's r2_score.
+        """
+        true = np.asarray(self._examples(X, lengths, y).labels, np.float64)
+        left, spread = np.sum((true - self.predict(X, lengths)) ** 2), np.sum((true - true.mean()) ** 2)
+        return float(1 - left / spread) if spread else float(left == 0)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Tagger(SequenceEstimator):
+    """Learns a label for each step of a sequence (many-to-many); arguments as of SequenceClassifier, but summary."""
+
+    class_weight: str | Mapping[Any, float] | None = Options.class_weight
+    kind = "tag"
+
+    def predict_proba(self, X: Any, lengths: Any = None) -> list[npt.NDArray[np.float64]]:
+        """The probability [T,K] of each of classes_, for each sequence."""
+        return [softmax(one) for one in self._scores(X, lengths)]
+
+    def predict(self, X: Any, lengths: Any = None) -> list[npt.NDArray[Any]]:
+        """The likeliest label of each step, [T] for each sequence."""
+        return [self.classes_[one.argmax(-1)] for one in self._scores(X, lengths)]
+
+    def score(self, X: Any, y: Any, lengths: Any = None) -> float:
+        """The share of steps whose label is predicted."""
+        true = self._examples(X, lengths, y).labels
+        assert true is not None
+        return float(np.mean(np.concatenate(self.predict(X, lengths)) == np.concatenate(true)))
+
+
+def softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Probabilities from unnormalised log probabilities, over the last axis."""
+    powers = np.exp(scores - scores.max(-1, keepdims=True))
+    shares: npt.NDArray[np.float64] = powers / powers.sum(-1, keepdims=True)
+    return shares
+
+
+def told(event: Event) -> None:
+    """Prints what matters of a training."""
+    match event:
+        case Validation():
+            print(
+                f"step {event.step:,}: validation loss {event.loss:.4f}{', the best so far' if event.improved else ''}"
+            )
+        case Stopped():
+            print(f"{event.why} at step {event.step:,}, after {event.elapsed:.1f} s")
+        case Notice():
+            print(event.message)
+
+
+ESTIMATORS: dict[Kind, type[SequenceClassifier | SequenceRegressor | Tagger]] = {
+    "class": SequenceClassifier,
+    "number": SequenceRegressor,
+    "tag": Tagger,
+}

@@ -1,0 +1,134 @@
+"""Learning of labels, and what a model says of sequences: its loss, scores, reports, predictions."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from gatework.errors import InputError
+from gatework.labels.data.batches import Encoded, LabelBatches, in_order_of_length
+from gatework.labels.data.encoding import Classes
+from gatework.labels.model import SequenceModel
+from gatework.labels.parts import Parts, class_weights
+from gatework.labels.report import ClassReport, NumberReport, class_report, number_report
+from gatework.labels.run import Job
+from gatework.runs.overflow import check_answer
+from gatework.runs.parts import IGNORED
+from gatework.training import Event, Report, Result, load_weights, train
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+AT_ONCE = 256  # sequences of a batch where nothing is learnt
+
+
+def silent(event: Event) -> None:
+    """Reports to nobody."""
+
+
+@contextmanager
+def own_randomness() -> Iterator[None]:
+    """Leaves torch's generators as they were."""
+    with torch.random.fork_rng(range(torch.cuda.device_count())):
+        yield
+
+
+def learn(
+    job: Job,
+    parts: Parts,
+    folder: Path,
+    *,
+    fabric: "Fabric",
+    report: Report = silent,
+    resume: bool = False,
+    further: float | None = None,
+    tensorboard: bool = False,
+) -> tuple[SequenceModel, Result]:
+    """Trains a model in a folder, or goes on with it; returns it with its best weights, on the CPU."""
+    if fabric.world_size > 1:
+        raise InputError(f"{fabric.world_size} processes: models of labels are trained by one")
+    batches = LabelBatches(parts.training, job.options.batch_size, job.options.random_state)
+    validation = parts.validation
+    with own_randomness():
+        model = job.untrained()
+        model.class_weights = class_weights(job, parts.training)
+        result = train(
+            model,
+            batches,
+            job.options.settings(len(batches)),
+            folder,
+            evaluate=None if validation is None else lambda model: mean_loss(cast(SequenceModel, model), validation),
+            report=report,
+            resume=resume,
+            further_minutes=further,
+            fabric=fabric,
+            tensorboard=tensorboard,
+        )
+    model = model.cpu().eval()
+    if result.best_path is not None:
+        load_weights(result.best_path, model)
+    return model, result
+
+
+def mean_loss(model: SequenceModel, encoded: Encoded) -> float:
+    """The mean loss over all targets."""
+    device, total, count = next(model.parameters()).device, 0.0, 0
+    for rows in in_order_of_length(encoded, AT_ONCE):
+        (x, lengths), targets = encoded.padded(rows)
+        loss, _ = model((x.to(device), lengths.to(device)), targets.to(device))
+        size = int((targets != IGNORED).sum()) if encoded.tagged else len(rows)
+        total, count = total + float(loss) * size, count + size
+    return total / count
+
+
+def scores(
+    model: SequenceModel, encoded: Encoded, progress: Callable[[int, int], None] | None = None
+) -> npt.NDArray[np.float64] | list[npt.NDArray[np.float64]]:
+    """The scores of all sequences: [N,K], for tags a list of [T,K] each. progress: called with done and in all."""
+    device, found = next(model.parameters()).device, [np.empty(0)] * len(encoded)
+    done = 0
+    with torch.inference_mode():
+        for rows in in_order_of_length(encoded, AT_ONCE):
+            (x, lengths), _ = encoded.padded(rows)
+            batch = model.scores((x.to(device), lengths.to(device))).double().cpu()  # [B,K] or [T,B,K]
+            check_answer(batch, model)
+            for column, row in enumerate(rows.tolist()):
+                one = batch[: int(lengths[column]), column] if encoded.tagged else batch[column]
+                found[row] = one.numpy()
+            done += len(rows)
+            if progress is not None:
+                progress(done, len(encoded))
+    return found if encoded.tagged else np.stack(found)
+
+
+def judged(job: Job, model: nn.Module, encoded: Encoded) -> ClassReport | NumberReport:
+    """What a model makes of labelled sequences."""
+    assert encoded.targets is not None
+    found = scores(cast(SequenceModel, model), encoded)
+    if not isinstance(job.targets, Classes):
+        assert not isinstance(found, list)
+        true = encoded.targets.double().numpy() * job.targets.scale + job.targets.mean
+        return number_report(true, found[:, 0] * job.targets.scale + job.targets.mean)
+    predicted = np.concatenate([one.argmax(-1) for one in found]) if isinstance(found, list) else found.argmax(-1)
+    lengths = encoded.lengths.numpy() if encoded.tagged else None
+    return class_report(job.targets.values, encoded.targets.numpy(), predicted, lengths)
+
+
+def predictions(
+    job: Job, model: nn.Module, encoded: Encoded, progress: Callable[[int, int], None] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yields what is predicted for each sequence as JSON values: its label, or tags; of a class its probability."""
+    targets = job.targets
+    for one in scores(cast(SequenceModel, model), encoded, progress):
+        if not isinstance(targets, Classes):
+            yield {"label": float(one[0]) * targets.scale + targets.mean}
+        elif encoded.tagged:
+            yield {"label": [targets.values[number] for number in one.argmax(-1)]}
+        else:
+            chances = np.exp(one - np.logaddexp.reduce(one))
+            yield {"label": targets.values[int(one.argmax())], "probability": round(float(chances.max()), 6)}

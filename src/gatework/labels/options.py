@@ -1,0 +1,138 @@
+"""How a model of labelled sequences is built and trained: every option, checked."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+
+from gatework.cells import Cell, cells
+from gatework.errors import InputError
+from gatework.layers.check import cell as find_cell
+from gatework.layers.check import choice, flag, probability
+from gatework.runs.arguments import MOST_LAYERS, check_whole, real
+from gatework.runs.folder import cell_from_json, cell_to_json
+from gatework.training import Settings
+
+SUMMARIES = ("last", "mean", "attention")
+UPDATES = 1500  # about as many updates of the weights as are made where nothing else is said,
+EPOCHS = (5, 100)  # in at least and at most so many passes
+RISING = 0.3  # share of the updates in which the rate rises (one cycle, Smith & Topin 2018)
+LOOKS = 20  # validations in all
+
+
+@dataclass(frozen=True)
+class Options:
+    """Every field is a JSON value, but for a cell that is a gw.Cell.
+
+    cell, hidden, layers: the recurrent layers, with H units each; bidirectional: read from both ends.
+    summary: what of their output the label is predicted from, "last" (each direction's last), "mean", or "attention"
+        (a mean whose weights are learnt); tags are predicted from every step.
+    embedding: units that stand for a token of a text; level: its tokens, "char" or "word"; vocabulary: how many are
+        known at most. dropout: of embeddings, between layers and before the output.
+    recurrent: further arguments of gw.Recurrent by name.
+    epochs, steps, minutes: the end of training; without any, epochs that make about 1500 updates.
+    learning_rate: the highest; it rises for 30 % of the updates, then falls to 0 (one cycle).
+    validation: share of the sequences that the best weights are chosen on, 0 for none: then all are learnt from, and
+        the last weights count (as where it would be fewer than 10 sequences); patience: stop after so many of 20
+        validations without a better one.
+    class_weight: how much each label counts in the loss: "balanced", all labels alike however rare; numbers by label,
+        1 for those left out; None for every sequence alike.
+    random_state: seed of weights, dropout, order and validation part.
+    """
+
+    cell: str | Cell = "lstm"
+    hidden: int = 64
+    layers: int = 1
+    bidirectional: bool = True
+    summary: str = "last"
+    embedding: int = 32
+    level: str = "char"
+    vocabulary: int | None = None
+    dropout: float = 0.2
+    recurrent: Mapping[str, Any] | None = None
+    epochs: int | None = None
+    steps: int | None = None
+    minutes: float | None = None
+    batch_size: int = 32
+    learning_rate: float = 5e-3
+    weight_decay: float = 0.01
+    validation: float = 0.0
+    patience: int | None = None
+    class_weight: str | Mapping[Any, float] | None = None
+    random_state: int = 0
+    engine: str = "auto"
+
+    def __post_init__(self) -> None:
+        find_cell(self.cell)
+        check_whole("layers", self.layers, 1, MOST_LAYERS)
+        for name in ("hidden", "embedding", "batch_size"):
+            check_whole(name, getattr(self, name), least=1)
+        if self.vocabulary is not None:
+            check_whole("vocabulary", self.vocabulary, least=2)
+        flag("bidirectional", self.bidirectional)
+        choice("summary", self.summary, SUMMARIES)
+        choice("level", self.level, ("char", "word"))
+        probability("dropout", self.dropout)
+        validation = real(self.validation)
+        if validation is None or not 0 <= validation < 1:
+            raise InputError(f"validation is {self.validation!r}; expected a share of the sequences, 0 to below 1")
+        self._check_recurrent()
+        self._check_class_weight()
+        self.settings(1)
+
+    def _check_recurrent(self) -> None:
+        try:
+            json.dumps(dict(self.recurrent or {}))
+        except (TypeError, ValueError):
+            raise InputError(
+                f"recurrent is {self.recurrent!r}; expected arguments of gw.Recurrent by name, such as "
+                '{"zoneout": {"h": 0.05}}'
+            ) from None
+
+    def _check_class_weight(self) -> None:
+        given = self.class_weight
+        numbers = list(given.values()) if isinstance(given, Mapping) else [] if given in (None, "balanced") else [None]
+        if any((number := real(n)) is None or number <= 0 for n in numbers):
+            raise InputError(
+                f"class_weight is {given!r}; expected 'balanced', numbers above 0 by label, {{'rare': 5}}, or None"
+            )
+
+    def settings(self, batches: int) -> Settings:
+        """How to train on so many batches an epoch."""
+        ends: dict[str, Any] = {name: getattr(self, name) for name in ("epochs", "steps", "minutes")}
+        if all(end is None for end in ends.values()):
+            ends["epochs"] = min(max(math.ceil(UPDATES / batches), EPOCHS[0]), EPOCHS[1])
+        total = Settings(**ends).total(batches)
+        return Settings(
+            **ends,
+            learning_rate=self.learning_rate,
+            optimizer="adamw",
+            weight_decay=self.weight_decay,
+            warmup=100 if total is None else round(RISING * total),
+            final=0.0,
+            evaluate_every=None if total is None else max(1, min(batches, total), total // LOOKS),
+            patience=self.patience,
+            seed=self.random_state,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        if isinstance(self.class_weight, Mapping):  # JSON has no names but texts
+            values["class_weight"] = [[plain(label), plain(weight)] for label, weight in self.class_weight.items()]
+        return values | {"cell": cell_to_json(find_cell(self.cell))}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """What `to_json` gave; a cell of the registry comes by name."""
+        cell, weight = cell_from_json(values["cell"]), values.get("class_weight")
+        known = {"cell": cell.name if cells.get(cell.name) == cell else cell}
+        return cls(**{**values, **known, "class_weight": dict(weight) if isinstance(weight, list) else weight})
+
+
+def plain(value: Any) -> Any:
+    """One of numpy's values, alone or in an array without axes, as Python's own; anything else as it is."""
+    alone = isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0)
+    return value.item() if alone else value

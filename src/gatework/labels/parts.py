@@ -1,0 +1,123 @@
+"""Labelled sequences cut into parts, to learn from, to choose by, held out; and kept to go on with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from gatework.errors import InputError
+from gatework.labels.data.batches import Encoded
+from gatework.labels.data.encoding import Classes, Tokens, inputs_of, targets_of
+from gatework.labels.data.examples import Examples, split
+from gatework.labels.options import Options
+from gatework.labels.run import Job
+from gatework.training import Progress, load_checkpoint, save_checkpoint
+from gatework.training.checkpoint import check_tensors
+
+JUDGES = 10  # sequences at least, to choose the best weights by
+
+Rows = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The prepared sequences to train on, to choose the best weights by (None where they are few), and held out."""
+
+    training: Encoded
+    validation: Encoded | None
+    test: Encoded | None
+
+
+def prepared(examples: Examples, options: Options, test: float = 0.0) -> tuple[Job, Parts]:
+    """Cuts labelled examples into parts, and settles by the training part how they are read.
+
+    All labels that occur anywhere are known. Raises InputError for examples without labels, or with one alone.
+    """
+    if examples.labels is None or examples.kind is None:
+        raise InputError(f'{examples.at(0)} has no label: expected "label" in every row')
+    targets = targets_of(examples, examples.kind)
+    shares = (1 - options.validation - test, options.validation, test)
+    training, validation, held = split(examples, shares, options.random_state)
+    if len(validation) < JUDGES:
+        training, validation = np.sort(np.concatenate([training, validation])), validation[:0]
+    inputs = inputs_of(examples.take(training), options.vocabulary)
+    job = Job(examples.kind, options, inputs, targets)
+    whole = Encoded.of(examples, inputs, targets, job.kind == "tag")
+
+    def part(rows: Rows) -> Encoded | None:
+        return whole.take(rows) if len(rows) else None
+
+    return job, Parts(whole.take(training), part(validation), part(held))
+
+
+def save_parts(path: Path, parts: Parts) -> None:
+    """Writes the sequences as one file of tensors with a digest."""
+    tensors: dict[str, Tensor] = {}
+    for name, part in vars(parts).items():
+        if part is not None:
+            assert part.targets is not None
+            tensors |= {f"{name}.values": part.values, f"{name}.lengths": part.lengths, f"{name}.targets": part.targets}
+    save_checkpoint(path, tensors, Progress())
+
+
+def load_parts(path: Path, job: Job) -> Parts:
+    """What `save_parts` wrote; InputError, naming the file, where it is not what a run of this job was given."""
+    held = load_checkpoint(path)
+    found = {name: held.part(name) for name in ("training", "validation", "test")}
+    if not found["training"]:
+        raise InputError(f"{path} holds no sequences to train on: train anew")
+    for name, tensors in found.items():
+        if tensors:
+            check_part(path, name, tensors, job)
+    tagged = job.kind == "tag"
+    return Parts(**{name: Encoded(**tensors, tagged=tagged) if tensors else None for name, tensors in found.items()})  # type: ignore[arg-type]
+
+
+def check_part(path: Path, part: str, found: Mapping[str, Tensor], job: Job) -> None:
+    """Raises InputError, naming the tensor, unless a part has the types, sizes and numbers of such a job."""
+    lengths = found.get("lengths", torch.empty(0))
+    N, steps = len(lengths), int(lengths.clamp(min=0).sum())
+    classes = len(job.targets.values) if isinstance(job.targets, Classes) else None
+    tokens = job.inputs.width if isinstance(job.inputs, Tokens) else None
+    below = {"lengths": 1 << 62, "values": tokens, "targets": classes}  # None for real numbers
+    shapes = {
+        "lengths": (N,),
+        "values": (steps,) if tokens else (steps, job.inputs.width),
+        "targets": (steps,) if job.kind == "tag" else (N,),
+    }
+    wanted = {
+        f"{part}.{name}": torch.empty(shape, dtype=torch.float32 if below[name] is None else torch.int64, device="meta")
+        for name, shape in shapes.items()
+    }
+    check_tensors(path, {f"{part}.{name}": tensor for name, tensor in found.items()}, wanted)
+    for name, end in below.items():
+        least, tensor = int(name == "lengths"), found[name]
+        if end is not None and bool(((tensor < least) | (tensor >= end)).any()):
+            raise InputError(f"{path} is damaged: {part}.{name} holds numbers that are not from {least} to {end - 1}")
+
+
+def counts(parts: Parts) -> dict[str, int]:
+    """How many sequences each part has."""
+    return {name: 0 if part is None else len(part) for name, part in vars(parts).items()}
+
+
+def class_weights(job: Job, training: Encoded) -> Tensor | None:
+    """How much each of the K classes counts in the loss [K], 1 on the mean over the training part; None for alike."""
+    given = job.options.class_weight
+    if given is None or not isinstance(job.targets, Classes):
+        return None
+    assert training.targets is not None
+    counts = training.targets.bincount(minlength=len(job.targets.values)).double()
+    if isinstance(given, str):
+        weights = 1 / counts.clamp(min=1)
+    else:
+        names = list(given)
+        weights = torch.ones(len(counts), dtype=torch.double)
+        weights[job.targets.encode(names, lambda k: f"class_weight {names[k]!r}")] = torch.tensor(
+            [float(given[name]) for name in names], dtype=torch.double
+        )
+    return (weights * counts.sum() / (weights @ counts)).float()

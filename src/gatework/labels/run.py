@@ -1,0 +1,92 @@
+"""A run of labels on disk: what was learnt, from what, and the weights. Loading executes nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self, cast, get_args
+
+import torch
+
+from gatework.errors import InputError
+from gatework.files.reading import Mark, check_marks
+from gatework.labels.data.encoding import (
+    Classes,
+    Inputs,
+    Targets,
+    Tokens,
+    inputs_from_json,
+    targets_from_json,
+)
+from gatework.labels.data.examples import Kind
+from gatework.labels.model import SequenceModel
+from gatework.labels.options import Options
+from gatework.runs.folder import DESCRIPTION, description, trained
+
+TASK = "labels"
+DATA = "data.safetensors"  # the prepared sequences, to go on training with
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a model of labels is: the kind of its labels, its options, how it reads sequences, what it predicts."""
+
+    kind: Kind
+    options: Options
+    inputs: Inputs
+    targets: Targets
+
+    def untrained(self, engine: str | None = None) -> SequenceModel:
+        """A model with fresh weights, drawn from the seed, with the options' engine or another one."""
+        options = self.options if engine is None else replace(self.options, engine=engine)
+        torch.manual_seed(options.random_state)
+        outputs = len(self.targets.values) if isinstance(self.targets, Classes) else 1
+        tokens = isinstance(self.inputs, Tokens)
+        return SequenceModel(options, self.inputs.width, outputs, tokens=tokens, kind=self.kind)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "options": self.options.to_json(),
+            "inputs": self.inputs.to_json(),
+            "targets": self.targets.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """What `to_json` gave; ValueError, TypeError or KeyError for anything else."""
+        kind, targets = values["kind"], targets_from_json(values["targets"])
+        if kind not in get_args(Kind) or isinstance(targets, Classes) != (kind != "number"):
+            raise ValueError(f"its labels cannot be of kind {kind!r}")
+        options = Options.from_json(values["options"])
+        return cls(cast(Kind, kind), options, inputs_from_json(values["inputs"]), targets)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of labels, opened.
+
+    source: the file that it learnt from, None where it was Python's objects; files: that file as it was.
+    """
+
+    path: Path
+    job: Job
+    source: str | None
+    files: tuple[Mark, ...] = ()
+
+    @classmethod
+    def open(cls, path: Path) -> "Run":
+        """Reads run.json; raises InputError, naming the file, where it is damaged."""
+        values = description(path, TASK)
+        try:
+            run = cls(path, Job.from_json(values), values["source"], check_marks(values.get("files", ())))
+            with torch.device("meta"):
+                run.job.untrained(engine="auto")
+        except KeyError as error:
+            raise InputError(f"{path / DESCRIPTION} is damaged: {error} is missing") from error
+        except (TypeError, AttributeError, ValueError, RuntimeError, OverflowError) as error:
+            raise InputError(f"{path / DESCRIPTION} is damaged: {error}") from error
+        return run
+
+    def model(self, *, device: str = "cpu") -> SequenceModel:
+        """The trained model, in evaluation mode: the best weights, or the last where none were evaluated."""
+        return trained(self.job.untrained, self.path, device)

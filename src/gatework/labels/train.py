@@ -1,0 +1,138 @@
+"""A training of labels in the folder of a run: begun, or gone on with."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+
+from gatework.engines import choose
+from gatework.files.reading import marks_of
+from gatework.labels.data.examples import Examples, Kind, Level, read_examples
+from gatework.labels.learning import judged, learn, silent
+from gatework.labels.model import check_model
+from gatework.labels.options import Options
+from gatework.labels.parts import Parts, counts, load_parts, prepared, save_parts
+from gatework.labels.report import ClassReport, NumberReport
+from gatework.labels.run import DATA, TASK, Job, Run
+from gatework.runs.folder import RESULTS, amend, check_built, describe, one_process, say_changed
+from gatework.runs.new_run import NewRun, check_free, new_run, open_to_write, recover
+from gatework.runs.parts import check_splits
+from gatework.training import LAST, Event, Notice, Report, Result, Resumed, Saved, launch, write_json
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended, and what its best weights make of the held-out part (None if stopped, or without one)."""
+
+    result: Result
+    test: ClassReport | NumberReport | None
+
+
+def train_labels(
+    file: str,
+    out: Path,
+    options: Options,
+    *,
+    kind: Kind | None = None,
+    splits: tuple[float, float, float] = (0.8, 0.1, 0.1),
+    overwrite: bool = False,
+    device: str = "auto",
+    report: Report = silent,
+    told: Callable[[Examples, Job, Parts], None] | None = None,
+) -> Outcome:
+    """Learns from a file of labelled sequences in the new folder `out`, and judges the best on held-out ones.
+
+    splits: shares for training, validation (which replaces the options') and test. told: called once with what will
+    be learnt from what. If anything fails before the first checkpoint, nothing on the disk has changed.
+    """
+    _, validation, test = check_splits(splits)
+    options = replace(options, validation=validation)
+    one_process("models of labels are trained")
+    check_free(out, overwrite)
+    check_model(options, kind or "class")
+    examples = read_examples(file, level=cast(Level, options.level), kind=kind)
+    files = marks_of(file)
+    job, parts = prepared(examples, options, test)
+    fabric = launch(device=device)
+    choose(options.engine, fabric.device, torch.float32)
+    job.untrained()
+    with new_run(out, overwrite=overwrite) as new:
+        save_parts(new.folder / DATA, parts)
+        describe(new.folder, TASK, source=file, files=files, splits=list(splits), counts=counts(parts), **job.to_json())
+        new.place()
+        if told is not None:
+            told(examples, job, parts)
+        return _go(Run.open(out), parts, fabric, keeping(new, report))
+
+
+def keeping(new: NewRun, report: Report) -> Report:
+    """Makes a new run final with its first checkpoint."""
+
+    def heard(event: Event) -> None:
+        if isinstance(event, Saved):
+            new.keep()
+        report(event)
+
+    return heard
+
+
+def resume_labels(out: Path, changes: Mapping[str, Any], *, device: str = "auto", report: Report = silent) -> Outcome:
+    """Goes on with a run to the same losses as if it had never been stopped.
+
+    changes: options to change, such as {"epochs": 50}: another number of steps or epochs takes the place of every end
+    that was set before; "minutes" are minutes from now. What is changed stays changed.
+    """
+    one_process("models of labels are trained")
+    recover(out)
+    run = Run.open(out)
+    parts = load_parts(out / DATA, run.job)
+    changes = dict(changes)
+    further = changes.pop("minutes", None)
+    ends = {name for name in ("steps", "epochs") if changes.get(name) is not None}
+    if ends:
+        changes = dict.fromkeys(("steps", "epochs", "minutes")) | changes
+    options = replace(run.job.options, **changes)
+    changed = replace(run, job=replace(run.job, options=options))
+
+    def heard(event: Event) -> None:
+        if isinstance(event, Resumed) and options != run.job.options:
+            amend(out, options=options.to_json())
+        report(event)
+        if isinstance(event, Resumed) and ends:
+            report(Notice(f"the learning rate follows a schedule of {event.total:,} steps from here on"))
+
+    with open_to_write(out):
+        check_built(changed.job.untrained, out / LAST)
+        say_changed(run.files, report)
+        return _go(changed, parts, launch(device=device), heard, resume=True, further=further)
+
+
+def _go(
+    run: Run,
+    parts: Parts,
+    fabric: "Fabric",
+    report: Report,
+    *,
+    resume: bool = False,
+    further: float | None = None,
+) -> Outcome:
+    model, result = learn(
+        run.job,
+        parts,
+        run.path,
+        fabric=fabric,
+        report=report,
+        resume=resume,
+        further=further,
+        tensorboard=True,
+    )
+    if result.why == "interrupted" or parts.test is None:
+        return Outcome(result, None)
+    test = judged(run.job, model, parts.test)
+    write_json(run.path / RESULTS, {"why": result.why, "step": result.step, "test": test.to_json()})
+    return Outcome(result, test)

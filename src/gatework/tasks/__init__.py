@@ -1,1 +1,0 @@
-"""Tasks: a job from raw input to answer."""

@@ -1,0 +1,1 @@
+"""Files and standard input to tokens, and these to batches."""

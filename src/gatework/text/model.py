@@ -1,0 +1,123 @@
+"""The network of a language model: its sizes, its layers, its loss."""
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gatework.cells import Cell
+from gatework.errors import InputError
+from gatework.layers import Recurrent, check
+from gatework.runs.arguments import MOST_LAYERS, check_whole
+from gatework.text.conditions import Starts, run_documents
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes and options of a language model; every field is a JSON value.
+
+    hidden, layers, projection: H, L and R of the recurrent layers. embedding: units that stand for a token;
+    None for one-hot input of V units. tied: the output weights are the embedding's. The rest is as in gw.Recurrent.
+    """
+
+    hidden: int = 256
+    layers: int = 1
+    projection: int = 0
+    embedding: int | None = 64
+    tied: bool = False
+    dropout: float = 0.0
+    variational: bool = False
+    recurrent_dropout: dict[str, float] = field(default_factory=dict)
+    zoneout: dict[str, float] = field(default_factory=dict)
+    residual: bool = False
+    initial: str = "zero"
+    init: str | dict[str, str] | None = None
+    engine: str = "auto"
+
+    def __post_init__(self) -> None:
+        check_whole("layers", self.layers, 1, MOST_LAYERS)
+        for name, least in (("hidden", 1), ("projection", 0), ("embedding", 1)):
+            value = getattr(self, name)
+            if not (name == "embedding" and value is None):
+                check_whole(name, value, least)
+
+
+class LanguageModel(nn.Module):
+    """Predicts the next token from all before it: embedding, recurrent layers, and a softmax over V tokens.
+
+    conditions: where the text is made of documents, the K conditions they are written on. Then V has one class more,
+        the end of a document, and inputs V + k begin a document of condition k (from 1): the state starts anew, at
+        what was learnt for k.
+
+    forward(inputs [T,B], targets [T,B], state) -> (mean loss in nats, state); targets of -100 are left out.
+    """
+
+    def __init__(self, cell: str | Cell, vocabulary_size: int, shape: Shape = Shape(), conditions: int = 0) -> None:
+        super().__init__()
+        self.end = vocabulary_size  # the id of the end of a document
+        vocabulary_size += bool(conditions)
+        width = vocabulary_size if shape.embedding is None else shape.embedding
+        self.vocabulary_size, self.variational = vocabulary_size, shape.variational
+        self.embedding = None if shape.embedding is None else nn.Embedding(vocabulary_size, width)
+        options = asdict(shape)
+        for name in ("hidden", "layers", "embedding", "tied"):
+            options.pop(name)
+        proj_size = options.pop("projection")
+        dropout = check.probability("dropout", shape.dropout)
+        options["dropout"] = dropout if shape.layers > 1 else 0.0  # before the output there is some anyway
+        self.recurrent = Recurrent(cell, width, shape.hidden, shape.layers, proj_size=proj_size, **options)
+        self.dropout = nn.Dropout(shape.dropout)
+        self.output = nn.Linear(self.recurrent.output_size, vocabulary_size)
+        if shape.tied:
+            self._tie(width)
+        self.starts = Starts(self.recurrent, conditions) if conditions else None
+
+    def _tie(self, width: int) -> None:
+        if self.embedding is None or width != self.output.in_features:
+            given = "one-hot input" if self.embedding is None else f"an embedding of {width}"
+            raise InputError(
+                f"tied output weights need an embedding of {self.output.in_features} units, as wide as the "
+                f"recurrent output; given is {given}"
+            )
+        nn.init.normal_(self.embedding.weight, std=width**-0.5)  # as an output matrix it must start small
+        self.output.weight = self.embedding.weight
+
+    def logits(self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+        """Unnormalised log probabilities [T,B,V] of the token after each of inputs [T,B], and the new state."""
+        if self.starts is None:
+            output, state = self.recurrent(self._embedded(inputs), state, lengths=lengths)
+        else:
+            output, state = run_documents(self.recurrent, self.starts, self._embedded, inputs, self.end, state, lengths)
+        return self.output(self._dropped(output)), state
+
+    def _embedded(self, inputs: Tensor) -> Tensor:
+        if self.embedding is None:
+            return F.one_hot(inputs, self.vocabulary_size).to(self.output.weight.dtype)  # [T,B,V]
+        x: Tensor = self.embedding(inputs)  # [T,B,E]
+        return x
+
+    def _dropped(self, output: Tensor) -> Tensor:
+        if not (self.training and self.dropout.p):
+            return output
+        mask: Tensor = self.dropout(torch.ones_like(output[:1] if self.variational else output))
+        return output * mask
+
+    def carried(self, streams: int) -> tuple[Tensor, ...]:
+        """A state [L,B,H] for so many streams, of the shapes and types of every state."""
+        layers = [self.recurrent.start(layer, "", streams) for layer in range(self.recurrent.num_layers)]
+        return tuple(torch.stack(parts) for parts in zip(*layers, strict=True))
+
+    def forward(self, inputs: Tensor, targets: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        logits, state = self.logits(inputs, state)
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten()), state
+
+
+def check_model(cell: Cell, vocabulary_size: int, shape: Shape, conditions: int = 0) -> None:
+    """Raises InputError or EquationError where a cell, sizes and options contradict; takes no memory."""
+    try:
+        with torch.device("meta"):
+            LanguageModel(cell, vocabulary_size, replace(shape, engine="auto"), conditions)
+    except (RuntimeError, OverflowError) as error:  # even a tensor without memory has a largest size
+        raise InputError(f"sizes that no memory holds: {shape.hidden} hidden, {shape.embedding} embedding") from error

@@ -1,0 +1,265 @@
+"""Language models: from a text to a trained network that writes it."""
+
+import math
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from gatework.cells import Cell
+from gatework.engines import choose
+from gatework.errors import InputError
+from gatework.runs.folder import (
+    RESULTS,
+    amend,
+    cell_to_json,
+    check_built,
+    describe,
+    first_alone,
+    say_changed,
+    weights_of,
+)
+from gatework.runs.new_run import NewRun, check_free, new_run, open_to_write, recover
+from gatework.text.data.batches import LanguageBatches, share
+from gatework.text.data.corpus import Corpus
+from gatework.text.data.prepare import prepare
+from gatework.text.evaluation import Telling, affordable, enough, evaluation, held_out, silent, validated
+from gatework.text.model import LanguageModel, Shape, check_model
+from gatework.text.run import TASK, TOKENS, Batching, Run, Text, language_model
+from gatework.text.scoring import Score
+from gatework.training import (
+    LAST,
+    Event,
+    Notice,
+    Report,
+    Result,
+    Resumed,
+    Saved,
+    Settings,
+    launch,
+    load_weights,
+    train,
+    write_json,
+)
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+EVALUATE_EVERY = 500  # steps at most between two validations, where nothing else is said
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended, and what its best weights score on the whole validation part and on the test part.
+
+    None for a part that is not there, and for both if the training was stopped.
+    """
+
+    result: Result
+    validation: Score | None
+    test: Score | None
+
+
+def train_text(
+    text: Text,
+    out: Path,
+    cell: Cell,
+    settings: Settings,
+    *,
+    shape: Shape = Shape(),
+    batching: Batching = Batching(),
+    overwrite: bool = False,
+    device: str = "auto",
+    report: Report = silent,
+    told: Callable[[Corpus, LanguageBatches, LanguageModel], None] | None = None,
+    reading: Callable[[int, int], None] | None = None,
+    origin: Run | None = None,
+) -> Outcome:
+    """Prepares the text, trains a model on it in the new folder `out`, and scores the best on held-out text.
+
+    origin: begin with the weights of this run, whose vocabulary, level, cell and sizes must be those that are given
+    (see gatework.text.fine_tuning). settings: without evaluate_every, validation comes once an epoch, and at least
+    every 500 steps.
+    told: called once with what will be trained on what; reading: with bytes read and bytes in all.
+    If anything fails before the first checkpoint, nothing on the disk has changed. Raises InputError, EquationError.
+    """
+    check_free(out, overwrite)
+    # V is not known yet; for one-hot input it is taken to be what the cell may want it to be.
+    V = 2 if shape.embedding is not None else max(1, shape.hidden)
+    check_model(cell, V if origin is None else len(origin.vocabulary), shape)
+    fabric = launch(settings.precision, device)
+    choose(shape.engine, fabric.device, torch.float32)
+    share(batching.streams, fabric.global_rank, fabric.world_size)
+    with ExitStack() as stack:
+        new: NewRun | None = None
+        with first_alone(fabric):
+            if fabric.is_global_zero:
+                new = stack.enter_context(new_run(out, overwrite=overwrite))
+                write_run(new.folder, text, cell, settings, shape, batching, told, reading, origin)
+                new.place()
+
+        def heard(event: Event) -> None:
+            if new is not None and isinstance(event, Saved):
+                new.keep()
+            report(event)
+
+        return _go(Run.open(out), fabric, heard, origin=origin)
+
+
+def write_run(
+    folder: Path,
+    text: Text,
+    cell: Cell,
+    settings: Settings,
+    shape: Shape,
+    batching: Batching,
+    told: Callable[[Corpus, LanguageBatches, LanguageModel], None] | None,
+    reading: Callable[[int, int], None] | None,
+    origin: Run | None,
+) -> None:
+    """Prepares the text and describes the run: all that training needs."""
+    corpus = prepare(
+        text.paths,
+        folder / TOKENS,
+        level=text.level,
+        suffixes=text.suffixes,
+        exclude=text.exclude,
+        size=text.size,
+        splits=text.splits,
+        documents=text.documents,
+        rearranged=text.documents,
+        vocabulary=None if origin is None else origin.vocabulary,
+        progress=reading,
+    )
+    if corpus.unknown.total() == corpus.counts.tokens:
+        raise InputError(f"{text.paths[0]} has nothing that the model has ever seen: give a text like its own")
+    batches = training_batches(corpus, batching, 0, 1)
+    model = language_model(cell, corpus.vocabulary, shape)
+    began = {} if origin is None else {"from": begin_with(origin, model)}
+    if settings.evaluate_every is None:
+        epoch = math.ceil(len(batches) / settings.accumulate)
+        settings = replace(settings, evaluate_every=min(epoch, EVALUATE_EVERY))
+    batching = enough(batching, settings)
+    describe(
+        folder,
+        TASK,
+        cell=cell_to_json(cell),
+        shape=asdict(shape),
+        batching=asdict(batching),
+        settings=settings.to_dict(),
+        text=text.to_json(),
+        counts=corpus.counts.to_json(),
+        vocabulary=corpus.vocabulary.to_json(),
+        files=list(corpus.files),
+        digest=corpus.digest(),
+        **began,
+    )
+    if told is not None:
+        told(corpus, batches, model)
+
+
+def begin_with(origin: Run, model: LanguageModel) -> dict[str, Any]:
+    """Gives a model the weights of a trained run; returns what is to be known of them."""
+    path = weights_of(origin.path)
+    return {"run": str(origin.path), "weights": path.name, "step": load_weights(path, model).step}
+
+
+def resume_text(
+    out: Path,
+    changes: Mapping[str, Any],
+    *,
+    device: str = "auto",
+    report: Report = silent,
+) -> Outcome:
+    """Goes on with a run to the same losses as if it had never been stopped.
+
+    changes: settings to change, such as {"steps": 5000} for a longer run: another number of steps or epochs takes
+    the place of every end that was set before. "minutes" are minutes from now. What is changed stays changed.
+    """
+    recover(out)
+    run = Run.open(out)
+    changes = dict(changes)
+    further = changes.pop("minutes", None)
+    ends = {name for name in ("steps", "epochs") if changes.get(name) not in (None, getattr(run.settings, name))}
+    if ends:
+        changes = dict.fromkeys(("steps", "epochs", "minutes")) | changes
+    changed = replace(run, settings=replace(run.settings, **changes))
+    fabric = launch(changed.settings.precision, device)
+
+    def heard(event: Event) -> None:
+        if isinstance(event, Resumed) and changed != run:
+            amend(out, settings=changed.settings.to_dict())
+        report(event)
+        if isinstance(event, Resumed) and ends:
+            report(Notice(f"the learning rate follows a schedule of {event.total:,} steps from here on"))
+
+    with ExitStack() as stack:
+        with first_alone(fabric):
+            if fabric.is_global_zero:
+                stack.enter_context(open_to_write(out))
+                check_built(changed.untrained, out / LAST)
+                say_changed(run.files, report)
+        return _go(changed, fabric, heard, resume=True, further=further)
+
+
+def _go(
+    run: Run,
+    fabric: "Fabric",
+    report: Report,
+    *,
+    resume: bool = False,
+    further: float | None = None,
+    origin: Run | None = None,
+) -> Outcome:
+    """Trains the run in this process's share, evaluates, and scores the test part in the first process."""
+    corpus, model = run.corpus(), run.untrained()
+    if origin is not None:
+        begin_with(origin, model)
+    if run.settings.minutes is not None and not resume:
+        batching = affordable(fabric.to_device(model), corpus, run.batching, run.settings.minutes)
+        run = replace(run, batching=fabric.broadcast(batching))  # the first process's clock decides
+        if fabric.is_global_zero:
+            amend(run.path, batching=asdict(run.batching))
+    judge = evaluation(corpus, run.batching, fabric.global_rank, fabric.world_size, report)
+    result = train(
+        model,
+        training_batches(corpus, run.batching, fabric.global_rank, fabric.world_size),
+        run.settings,
+        run.path,
+        evaluate=judge,
+        report=Telling(report, judge, len(corpus.validation) + len(corpus.test)),
+        resume=resume,
+        further_minutes=further,
+        fabric=fabric,
+    )
+    if result.why == "interrupted" or not fabric.is_global_zero:
+        return Outcome(result, None, None)
+    try:
+        scores = {
+            name: part(run, corpus, str(fabric.device), report)
+            for name, part in (("validation", validated), ("test", held_out))
+        }
+    except KeyboardInterrupt:
+        report(Notice("the scoring at the end was interrupted: all that was learnt is kept; resuming scores again"))
+        raise
+    if found := {name: part.to_json() for name, part in scores.items() if part is not None}:
+        write_json(run.path / RESULTS, {"why": result.why, "step": result.step, **found})
+    return Outcome(result, **scores)
+
+
+def training_batches(corpus: Corpus, batching: Batching, rank: int, world: int) -> LanguageBatches:
+    """One process's share of the streams of the training part."""
+    first, count = share(batching.streams, rank, world)
+    return LanguageBatches(
+        corpus.train,
+        batching.streams,
+        batching.steps,
+        first=first,
+        count=count,
+        name="the training part of the text",
+        unit=corpus.vocabulary.unit,
+        end=corpus.vocabulary.end,
+    )

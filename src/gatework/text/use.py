@@ -1,0 +1,118 @@
+"""A trained language model in Python: it writes, and says how well it knows a text."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from gatework.runs.overflow import check_answer
+from gatework.text import sampling, scoring
+from gatework.text.data.vocabulary import Ids, Vocabulary
+from gatework.text.model import LanguageModel
+from gatework.text.run import Run
+from gatework.text.scoring import SCORING_STEPS, Score
+
+
+class TextModel:
+    """The trained model of a run of text, with its best weights: what `gw.load` gives for such a run.
+
+    run: all that it was told, settings among it. network: the module, `logits(tokens [T,B]) -> ([T,B,V], state)`.
+    Every method reads its text from a state without a past; characters or words that the vocabulary has not are read
+    as "<unk>". condition: of a model trained on documents, what the text is written on.
+    """
+
+    def __init__(self, run: Run, device: str = "cpu") -> None:
+        self.run = run
+        self.network: LanguageModel = run.model(device=device)
+
+    @classmethod
+    def load(cls, folder: str | Path, *, device: str = "cpu") -> "TextModel":
+        """Reads a run folder; nothing in it is executed. Raises InputError, naming the file, where it is damaged."""
+        return cls(Run.open(Path(folder)), device)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The V tokens, and text to ids and back."""
+        return self.run.vocabulary
+
+    def sample(
+        self,
+        prompt: str = "",
+        length: int = 500,
+        *,
+        condition: str | None = None,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+    ) -> str:
+        """The text that it writes after the prompt, `length` tokens of it, or up to the end of the document.
+
+        temperature: below 1 bolder, above 1 wilder, 0 takes the likeliest token. top_k: only the k likeliest are
+        drawn; top_p: only the likeliest that together have this probability. One seed writes one text.
+        """
+        pieces = self.stream(
+            prompt,
+            length,
+            condition=condition,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+        )
+        return "".join(pieces)
+
+    def stream(
+        self,
+        prompt: str = "",
+        length: int = 500,
+        *,
+        condition: str | None = None,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+    ) -> Iterator[str]:
+        """The same piece by piece, as it is drawn."""
+        draw = sampling.Draw(temperature, top_k, top_p)
+        return sampling.sample(self.network, self.vocabulary, prompt, length, condition=condition, draw=draw, seed=seed)
+
+    def score(self, text: str, *, condition: str | None = None, streams: int = 1) -> Score:
+        """How well it knows a text: `.bits_per_character`, `.bits_per_token`, `.perplexity`, `.unknown`.
+
+        The first token is given. streams: a long text is read faster as several, each starting without a past.
+        """
+        return scoring.score(self.network, self.vocabulary, self._ids(text, condition), streams)
+
+    def surprises(self, text: str, *, condition: str | None = None) -> list[tuple[str, float]]:
+        """Every token but the first with its surprise, -log2 p, in bits."""
+        return list(scoring.each(self.network, self.vocabulary, self._ids(text, condition)))
+
+    def log_probabilities(self, text: str, *, condition: str | None = None) -> npt.NDArray[np.float32]:
+        """log p [n,V] of every token of the vocabulary after each of the n tokens of a text, in nats.
+
+        Of a model trained on documents there is a column more, the end of the document, and with a condition a row
+        more, before the first token.
+        """
+        ids = torch.from_numpy(self._ids(text, condition).astype(np.int64))[:, None]  # [T,1]
+        device, state, rows = next(self.network.parameters()).device, None, []
+        with torch.inference_mode():
+            for part in torch.split(ids, SCORING_STEPS) if len(ids) else ():
+                logits, state = self.network.logits(part.to(device), state)
+                check_answer(logits, self.network)
+                rows.append(logits[:, 0].float().log_softmax(-1).cpu())
+        return torch.cat(rows).numpy() if rows else np.empty((0, self.network.vocabulary_size), np.float32)
+
+    def _ids(self, text: str, condition: str | None) -> Ids:
+        ids = self.vocabulary.encode(text)
+        if condition is None:
+            return ids
+        return np.concatenate([np.array([self.vocabulary.begin(condition)], ids.dtype), ids])
+
+    def __repr__(self) -> str:
+        return (
+            f"TextModel({str(self.run.path)!r}: {self.network.recurrent.extra_repr()}; "
+            f"vocabulary {len(self.vocabulary):,}, {self.vocabulary.level} level)"
+        )

@@ -1,0 +1,1 @@
+"""Cells compared with float64: problems, bounds, derived gradients."""

@@ -1,0 +1,307 @@
+"""verify: every cell passes on every engine of this machine, and an engine at fault is shown to be."""
+
+import dataclasses
+import inspect
+import math
+import random
+import re
+from collections.abc import Callable
+from functools import partial
+from itertools import product
+
+import pytest
+import torch
+from torch import Tensor
+
+from gatework.cells import Cell, cells
+from gatework.core import _native
+from gatework.engines import ENGINES, reference
+from gatework.engines.native import isa
+from gatework.notation import parse
+from gatework.verify import check as verification
+from gatework.verify.check import BOUNDS, SIDES, SIZES, Result, Target, targets, verify
+from gatework.verify.problems import Case
+
+STATEMENTS = ["values", "gradients", "lengths", "resets", "masks and records"]
+LSTM = cells["lstm"]
+
+
+@pytest.mark.parametrize("cell", cells.values(), ids=lambda cell: cell.name)
+def test_every_cell_passes_on_every_engine_of_this_machine(cell: Cell):
+    results = list(verify([cell]))
+    assert [result for result in results if not result.passed] == []
+    assert [(r.engine, r.what) for r in results] == [
+        *((str(target), what) for target in targets() for what in STATEMENTS),
+        ("derived backward", "gradients"),
+    ]
+    assert all(r.cell == cell.name and r.errors.within(BOUNDS[r.dtype]) for r in results)
+
+
+def test_a_cell_that_stops_gradients_passes_on_every_engine():
+    """The learning rule of 1997, and a stopped value that is named, recorded and carried on as a state."""
+    cut = re.sub(r"@ h\b", "@ stop_gradient(h)", LSTM.equations)
+    named = "s = stop_gradient(a)\na = tanh(W @ x + U @ h + V @ s)\nh = a * stop_gradient(stop_gradient(s))"
+    for cell in (Cell("cut", cut), Cell("named", named)):
+        assert [result for result in verify([cell]) if not result.passed] == []
+
+
+def test_the_errors_shown_are_those_of_rounding():
+    *engine, derived = verify([LSTM])
+    single = [result.errors.rms for result in engine if result.dtype == torch.float32]
+    half = [result.errors.rms for result in engine if result.dtype == torch.bfloat16]
+    assert len(single) + len(half) == len(engine) and single and half
+    assert all(1e-8 < rms < 1e-5 for rms in single) and all(1e-4 < rms < 2e-2 for rms in half)
+    assert 1e-17 < derived.errors.rms < 1e-13 and derived.dtype == torch.float64
+
+
+def test_every_engine_is_a_target():
+    assert {target.engine for target in targets()} == set(ENGINES)
+
+
+def test_every_instruction_set_of_this_machine_is_a_target():
+    assert {target.isa for target in targets() if target.engine == "native"} == set(isa.available())
+
+
+def test_an_instruction_set_is_used_for_a_while():
+    before = _native.isa()
+    with isa.using("baseline"):
+        assert _native.isa() == "baseline"
+    assert _native.isa() == before
+
+
+def test_thorough_adds_a_statement_about_all_sizes_for_fused_engines(monkeypatch):
+    monkeypatch.setattr(verification, "SIZES", (Case(2, 3, 5, 5, 2), Case(1, 1, 17, 17, 8)))
+    results = [result for result in verify([LSTM], thorough=True) if result.what == "all sizes"]
+    assert [result.engine for result in results] == [str(t) for t in targets() if t.engine != "reference"]
+    assert all(result.passed and result.errors.rms > 0 for result in results)
+
+
+def test_a_size_that_fails_is_named(monkeypatch):
+    monkeypatch.setattr(verification, "SIZES", (Case(1, 1, 5, 5, 2), Case(1, 2, 5, 5, 2), Case(1, 3, 5, 5, 2)))
+
+    def odd(program, params, x, *rest, **options):
+        output, *others = reference.run(program, params, x, *rest, **options)
+        return output * (2 if x.shape[1] == 2 else 1), *others
+
+    *_, result, _derived = verify([LSTM], on=[Target("odd", torch.float32, "cpu", odd)], thorough=True)
+    assert not result.passed and "B=2" in result.message
+
+
+def test_a_draw_that_is_ill_conditioned_is_drawn_again(monkeypatch):
+    monkeypatch.setattr(verification, "SIZES", (Case(1, 2, 5, 5, 2),))
+    calls = []
+
+    def fails_once(program, params, x, *rest, **options):
+        calls.append(x)
+        output, *others = reference.run(program, params, x, *rest, **options)
+        return output * (2 if torch.equal(x, calls[0]) else 1), *others
+
+    target = Target("odd", torch.float32, "cpu", fails_once)
+    [result] = verification.sizes_results(LSTM, [target])
+    assert result.passed and not torch.equal(calls[0], calls[-1])
+
+
+def test_sizes_hold_every_pair_of_sizes():
+    assert {(case.B, case.H) for case in SIZES} == set(product(SIDES, SIDES))
+    assert {(case.T, case.H) for case in SIZES} == set(product((1, 2, 50), SIDES))
+    assert {(case.T, case.B) for case in SIZES} == set(product((1, 2, 50), SIDES))
+
+
+def test_what_is_verified_by_default_is_the_registry():
+    assert inspect.signature(verify).parameters["chosen"].default == tuple(cells.values())
+
+
+# -- engines at fault
+
+
+def altered(alter: Callable, *args, **options):
+    return alter(*reference.run(*args, **options))
+
+
+def without(option: str, *args, **options):
+    return reference.run(*args, **options | {option: None})
+
+
+def refusing(*args, **options):
+    raise RuntimeError("no room for a tile")
+
+
+def judge(run: Callable, cell: Cell = LSTM) -> dict[str, Result]:
+    """The results of an engine with this run, by what they state."""
+    target = Target("faulty", torch.float32, "cpu", run)
+    return {result.what: result for result in verify([cell], on=[target]) if result.engine == "faulty on cpu"}
+
+
+def failures(run: Callable) -> set[str]:
+    return {what for what, result in judge(run).items() if not result.passed}
+
+
+def test_a_sound_engine_passes():
+    assert failures(reference.run) == set()
+
+
+@pytest.mark.parametrize("option", ["lengths", "resets"])
+def test_an_engine_that_ignores_an_option_fails_that_statement(option):
+    expected = {option, "resets"} if option == "resets" else {"lengths", "resets", "masks and records"}
+    assert failures(partial(without, option)) == expected
+
+
+def test_an_engine_that_is_off_by_a_little_fails():
+    def nudge(output: Tensor, final: tuple, recorded: dict):
+        return output * (1 + 1e-4), final, recorded
+
+    assert failures(partial(altered, nudge)) == set(STATEMENTS)
+
+
+def test_an_engine_with_one_wrong_number_fails():
+    def spoil(output: Tensor, final: tuple, recorded: dict):
+        spoiled = output.clone()
+        spoiled[-1, -1, -1] += 1e-3
+        return spoiled, final, recorded
+
+    results = judge(partial(altered, spoil))
+    assert not results["values"].passed and results["gradients"].passed
+    assert "output, T=4 B=1 I=1 H=1 R=1: [4, 1, 1] torch.float32: rms" in results["values"].message
+
+
+def test_an_engine_that_loses_a_gradient_fails():
+    def cut(output: Tensor, final: tuple, recorded: dict):
+        return output, tuple((value + value.detach()) / 2 for value in final), recorded
+
+    assert failures(partial(altered, cut)) == set(STATEMENTS) - {"values"}
+
+
+def test_an_engine_that_records_wrongly_fails():
+    def shift(output: Tensor, final: tuple, recorded: dict):
+        return output, final, {name: value.roll(1, 0) for name, value in recorded.items()}
+
+    assert failures(partial(altered, shift)) == {"masks and records"}
+
+
+def test_an_engine_that_gives_another_shape_fails():
+    def widen(output: Tensor, final: tuple, recorded: dict):
+        return output, tuple(value[None] for value in final), recorded
+
+    assert failures(partial(altered, widen)) == set(STATEMENTS)
+
+
+def test_an_engine_that_gives_nan_fails():
+    def poison(output: Tensor, final: tuple, recorded: dict):
+        return output * math.nan, final, recorded
+
+    results = judge(partial(altered, poison))
+    assert math.isinf(results["values"].errors.rms) and "nan where" in results["values"].message
+
+
+def test_an_engine_that_raises_is_reported_and_the_rest_goes_on():
+    results = list(verify([LSTM, cells["gru"]], on=[Target("broken", torch.float32, "cpu", refusing), *targets()]))
+    for result in results:
+        assert result.passed == (result.engine != "broken on cpu")
+        assert result.passed or result.message == "RuntimeError: no room for a tile"
+    assert len(results) == 2 * (5 + 5 * len(targets()) + 1)
+
+
+# -- cells of one's own
+
+
+def test_a_cell_of_ones_own_is_verified():
+    own = Cell("own", "u = sigmoid(k * x + U @ h)\nh = u * h + (1 - u) * tanh(W @ x)")
+    assert all(result.passed for result in verify([own]))
+
+
+# Right, and far beyond what roundings leave of most cells: each with a mistake that must be seen all the same.
+HARD = {
+    "a difference of two large numbers": (
+        "h = tanh(1000 * (W @ x + 0.001 * (U @ h)) - 1000 * (W @ x))",
+        "h = tanh(1000 * (W @ x - 0.001 * (U @ h)) - 1000 * (W @ x))",
+    ),
+    "a quotient of two small ones": (
+        "a = W @ x\nh = tanh((a * a * a * (U @ h) + 0.00001) / (a * a * a + 0.0001 * a * a + 0.00001))",
+        "a = W @ x\nh = tanh((a * a * a * (U @ h) + 0.00002) / (a * a * a + 0.0001 * a * a + 0.00001))",
+    ),
+    "growth from step to step": (
+        "c = 20 * c - 19 * tanh(c) + W @ x\nh = tanh(c) + sigmoid(U @ h)",
+        "c = 20 * c - 18 * tanh(c) + W @ x\nh = tanh(c) + sigmoid(U @ h)",
+    ),
+    "units of nearly one value": (
+        "h = norm(1 + 0.0001 * (W @ x)) * tanh(U @ h + b)",
+        "h = norm(1 + 0.0001 * (W @ x)) * tanh(U @ h - b)",
+    ),
+    "beyond what float32 holds": (
+        "h = tanh(U @ h + exp(60 * (W @ x)) / (1 + exp(60 * (W @ x))))",
+        "h = tanh(U @ h - exp(60 * (W @ x)) / (1 + exp(60 * (W @ x))))",
+    ),
+}
+
+
+@pytest.mark.parametrize(("right", "wrong"), HARD.values(), ids=HARD)
+def test_no_right_cell_fails_however_it_magnifies_roundings(right, wrong):
+    assert [result for result in verify([Cell("hard", right)]) if not result.passed] == []
+
+
+@pytest.mark.parametrize(("right", "wrong"), HARD.values(), ids=HARD)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_mistake_in_such_a_cell_is_seen(right, wrong, dtype):
+    def mistaken(program, *rest, **options):
+        asked = {name: getattr(program.options, name) for name in ("dropout", "zoneout", "taps")}
+        return reference.run(parse(wrong, output="h", **asked), *rest, **options)
+
+    results = verify([Cell("hard", right)], on=[Target("faulty", dtype, "cpu", mistaken)])
+    failed = {result.what for result in results if not result.passed}
+    assert {"values", "gradients"} <= failed
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_cells_at_random_pass(number):
+    dice = random.Random(number)
+    cell = Cell("random", f"c = W @ x + U @ h + {written(dice, 4)}\nh = tanh(c) * sigmoid({written(dice, 3)})")
+    assert [result for result in verify([cell]) if not result.passed] == [], str(cell.equations)
+
+
+def written(dice: random.Random, deep: int) -> str:
+    """An expression at random that is a number wherever its operands are."""
+    if deep == 0:
+        return dice.choice(["W @ x", "U @ h", "V @ c", "c", "h", "b", "p"])
+    a, b = written(dice, deep - 1), written(dice, dice.randrange(deep))
+    kinds = ["({a}) + {b}", "({a}) - ({b})", "({a}) * ({b})", "tanh({a})", "sigmoid({a})", "norm({a})", "softmax({a})"]
+    kinds += [
+        "({a}) / (1 + exp({b}))",
+        "relu({a})",
+        "max({a}, {b})",
+        "log(1 + abs({a}))",
+        "softplus({a})",
+        "cumsum({a})",
+    ]
+    return dice.choice(kinds).format(a=a, b=b)
+
+
+def test_a_cell_that_is_no_number_somewhere_does_not_pass():
+    cell = Cell("negative", "h = sqrt(-1 - h * h) + W @ x")
+    results = list(verify([cell]))
+    assert not any(result.passed for result in results)
+    assert "output, T=4 B=1 I=1 H=1 R=1: not finite in float64 either" in results[0].message
+
+
+# -- habits
+
+
+def test_results_come_one_at_a_time():
+    ran = []
+
+    def counted(*args, **options):
+        ran.append(args)
+        return reference.run(*args, **options)
+
+    results = verify(on=[Target("counted", torch.float32, "cpu", counted)])
+    assert not ran
+    assert next(results).cell == "rnn" and len(ran) == 3  # the three sizes of the first statement
+
+
+def test_a_second_time_gives_the_same_figures():
+    assert list(verify([LSTM])) == list(verify([LSTM]))
+
+
+def test_results_are_values():
+    result = next(verify([LSTM]))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        result.message = "x"  # type: ignore[misc]
