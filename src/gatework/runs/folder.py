@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 
 from gatework.cells import Cell
-from gatework.files.reading import Mark, changed
 from gatework.errors import InputError
+from gatework.files.reading import Mark, changed
 from gatework.training import BEST, LAST, Notice, Report, load_weights, read_json, write_json
 from gatework.training.checkpoint import check_shapes
 from gatework.training.interruption import Interrupted, interruption

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from gatework.files.reading import blamed
 from gatework.errors import InputError
+from gatework.files.lock import Lock, refuse_locked
+from gatework.files.reading import blamed
 from gatework.runs.folder import is_run
 from gatework.training import BEST, LAST
 from gatework.training.interruption import interruption, termination
-from gatework.files.lock import Lock, refuse_locked
 
 NEW, FORMER, PLACED = "new", "former", "placed"  # what lies aside: the run to be, the one it replaces, a mark
 
