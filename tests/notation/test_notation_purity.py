@@ -1,4 +1,4 @@
-"""The notation imports nothing but the standard library."""
+"""The notation, and the diagrams drawn of it, import nothing but the standard library."""
 
 import subprocess
 import sys
@@ -6,16 +6,17 @@ from pathlib import Path
 
 import gatework.notation
 
-FOLDER = Path(gatework.notation.__file__).parent
+PACKAGE = Path(gatework.notation.__file__).parents[1]
 MODULES = sorted(
-    ".".join(path.relative_to(FOLDER.parents[1]).with_suffix("").parts).removesuffix(".__init__")
-    for path in FOLDER.rglob("*.py")
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    for room in ("notation", "diagram")
+    for path in (PACKAGE / room).rglob("*.py")
 )
 
 ALONE = f"""
 import sys, types
 package = types.ModuleType("gatework")
-package.__path__ = [{str(FOLDER.parent)!r}]  # without gatework/__init__.py, which loads the rooms above
+package.__path__ = [{str(PACKAGE)!r}]  # without gatework/__init__.py, which loads the rooms above
 sys.modules["gatework"] = package
 before = set(sys.modules)
 import importlib
