@@ -11,7 +11,7 @@ from gatework.cells import Cell
 from gatework.errors import InputError
 from gatework.files.reading import Mark, check_marks
 from gatework.runs.arguments import check_whole
-from gatework.runs.folder import DESCRIPTION, cell_from_json, description, trained
+from gatework.runs.folder import DESCRIPTION, cell_from_json, cell_to_json, description, trained
 from gatework.runs.parts import check_splits
 from gatework.text.data.corpus import SPLITS, Corpus, Counts
 from gatework.text.data.vocabulary import Level, Vocabulary, check_level, check_size
@@ -123,6 +123,21 @@ class Run:
         except (TypeError, AttributeError, ValueError) as error:
             raise InputError(f"{path / DESCRIPTION} is damaged: {error}") from error
         return run
+
+    def to_json(self) -> dict[str, Any]:
+        """What run.json has of it, and `open` reads."""
+        values = {
+            "cell": cell_to_json(self.cell),
+            "shape": asdict(self.shape),
+            "batching": asdict(self.batching),
+            "settings": self.settings.to_dict(),
+            "text": self.text.to_json(),
+            "counts": self.counts.to_json(),
+            "vocabulary": self.vocabulary.to_json(),
+            "files": list(self.files),
+            "digest": self.digest,
+        }
+        return values if self.origin is None else values | {"from": dict(self.origin)}
 
     def corpus(self) -> Corpus:
         """The prepared text."""

@@ -15,7 +15,6 @@ from gatework.errors import InputError
 from gatework.runs.folder import (
     RESULTS,
     amend,
-    cell_to_json,
     check_built,
     describe,
     first_alone,
@@ -95,22 +94,28 @@ def train_text(
     share(batching.streams, fabric.global_rank, fabric.world_size)
     with ExitStack() as stack:
         new: NewRun | None = None
+        prepared: tuple[Run, Corpus] | None = None
         with first_alone(fabric):
             if fabric.is_global_zero:
                 new = stack.enter_context(new_run(out, overwrite=overwrite))
-                write_run(new.folder, text, cell, settings, shape, batching, told, reading, origin)
+                prepared = write_run(new, text, cell, settings, shape, batching, told, reading, origin)
                 new.place()
+        run, corpus = prepared or opened(Run.open(out))
 
         def heard(event: Event) -> None:
             if new is not None and isinstance(event, Saved):
                 new.keep()
             report(event)
 
-        return _go(Run.open(out), fabric, heard, origin=origin)
+        return _go(replace(run, path=out), corpus, fabric, heard, origin=origin)
+
+
+def opened(run: Run) -> tuple[Run, Corpus]:
+    return run, run.corpus()
 
 
 def write_run(
-    folder: Path,
+    new: NewRun,
     text: Text,
     cell: Cell,
     settings: Settings,
@@ -119,11 +124,11 @@ def write_run(
     told: Callable[[Corpus, LanguageBatches, LanguageModel], None] | None,
     reading: Callable[[int, int], None] | None,
     origin: Run | None,
-) -> None:
-    """Prepares the text and describes the run: all that training needs."""
+) -> tuple[Run, Corpus]:
+    """Prepares the text and describes the run: all that training needs, as it is once the run is in its place."""
     corpus = prepare(
         text.paths,
-        folder / TOKENS,
+        new.folder / TOKENS,
         level=text.level,
         suffixes=text.suffixes,
         exclude=text.exclude,
@@ -138,27 +143,27 @@ def write_run(
         raise InputError(f"{text.paths[0]} has nothing that the model has ever seen: give a text like its own")
     batches = training_batches(corpus, batching, 0, 1)
     model = language_model(cell, corpus.vocabulary, shape)
-    began = {} if origin is None else {"from": begin_with(origin, model)}
+    began = None if origin is None else begin_with(origin, model)
     if settings.evaluate_every is None:
         epoch = math.ceil(len(batches) / settings.accumulate)
         settings = replace(settings, evaluate_every=min(epoch, EVALUATE_EVERY))
-    batching = enough(batching, settings)
-    describe(
-        folder,
-        TASK,
-        cell=cell_to_json(cell),
-        shape=asdict(shape),
-        batching=asdict(batching),
-        settings=settings.to_dict(),
-        text=text.to_json(),
-        counts=corpus.counts.to_json(),
-        vocabulary=corpus.vocabulary.to_json(),
-        files=list(corpus.files),
-        digest=corpus.digest(),
-        **began,
+    run = Run(
+        new.out,
+        cell,
+        shape,
+        enough(batching, settings),
+        settings,
+        text,
+        corpus.counts,
+        corpus.vocabulary,
+        began,
+        corpus.files,
+        corpus.digest(),
     )
+    describe(new.folder, TASK, **run.to_json())
     if told is not None:
         told(corpus, batches, model)
+    return run, replace(corpus, path=new.out / TOKENS)
 
 
 def begin_with(origin: Run, model: LanguageModel) -> dict[str, Any]:
@@ -202,11 +207,12 @@ def resume_text(
                 stack.enter_context(open_to_write(out))
                 check_built(changed.untrained, out / LAST)
                 say_changed(run.files, report)
-        return _go(changed, fabric, heard, resume=True, further=further)
+        return _go(*opened(changed), fabric, heard, resume=True, further=further)
 
 
 def _go(
     run: Run,
+    corpus: Corpus,
     fabric: "Fabric",
     report: Report,
     *,
@@ -215,7 +221,7 @@ def _go(
     origin: Run | None = None,
 ) -> Outcome:
     """Trains the run in this process's share, evaluates, and scores the test part in the first process."""
-    corpus, model = run.corpus(), run.untrained()
+    model = run.untrained()
     if origin is not None:
         begin_with(origin, model)
     if run.settings.minutes is not None and not resume:
