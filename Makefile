@@ -8,8 +8,10 @@ RUN ?= runs/demo
 ROOM ?= notation
 COUNT ?= 60
 SEED ?= 1
+REQUIREMENTS ?= requirements-dev.txt
 
-.PHONY: demo test test-avx2 test-baseline test-oldest mutants check format sanitize emulate clean FORCE
+.PHONY: demo test test-avx2 test-baseline test-oldest coverage mutants check check-project check-page format sanitize \
+    emulate clean FORCE
 
 # The source of the running Python's own standard library, about 11 MB, without its tests.
 demo: $(READY)
@@ -34,6 +36,10 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/pytest -n 2
 
+# Which lines and branches the quick tests run: a table of the files that are not covered wholly, and build/coverage.
+coverage: $(READY)
+	$(BIN)/pytest -n 2 -m "not slow and not browser" --cov --cov-report=term --cov-report=html:build/coverage
+
 # What the tests of a room notice of COUNT small changes of its source, drawn with SEED; 0 is all of them.
 mutants: $(READY)
 	@$(BIN)/python tests/mutants.py $(ROOM) --count $(COUNT) --seed $(SEED)
@@ -43,6 +49,25 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The files that describe the project to others: workflows, forms, citation, package.
+SCHEMA := $(BIN)/check-jsonschema --builtin-schema
+check-project: $(READY)
+	$(SCHEMA) vendor.github-workflows .github/workflows/*.yml
+	$(SCHEMA) vendor.dependabot .github/dependabot.yml
+	$(SCHEMA) vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(SCHEMA) vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	$(SCHEMA) vendor.citation-file-format CITATION.cff
+	$(BIN)/validate-pyproject pyproject.toml
+
+# The page's scripts: their types, and what a linter says. Needs npm.
+PAGE := tests/page
+check-page: $(PAGE)/node_modules/.ready
+	npm --prefix $(PAGE) run --silent check
+
+$(PAGE)/node_modules/.ready: $(PAGE)/package.json $(PAGE)/package-lock.json
+	npm --prefix $(PAGE) ci --silent --no-audit --no-fund
+	touch $@
 
 # What engines and layers do on a processor with AVX2 alone, and on one without: torch and oneDNN are held to it too.
 test-avx2: $(READY)
@@ -113,9 +138,9 @@ $(READY): $(TOOLS) $(MODULES) $(wildcard native/*.*)
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $(READY)
 
-$(TOOLS): pyproject.toml requirements-dev.txt
+$(TOOLS): pyproject.toml $(REQUIREMENTS)
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --requirement requirements-dev.txt
+	$(BIN)/pip install --quiet --requirement $(REQUIREMENTS)
 	touch $(TOOLS)
 
 $(MODULES): FORCE | $(TOOLS)
@@ -124,4 +149,4 @@ $(MODULES): FORCE | $(TOOLS)
 FORCE:
 
 clean:
-	rm -rf .venv $(OLDEST) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv $(OLDEST) $(PAGE)/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -17,14 +17,15 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """Debian's Chromium; without it, or without Playwright, `absent` says what becomes of the tests of pages."""
-    if CHROMIUM is None:
-        absent("Chromium is not installed: apt-get install chromium")
+    """Debian's Chromium or Playwright's own; without either `absent` says what becomes of the tests of pages."""
     if find_spec("playwright") is None:
         absent("Playwright is not installed: pip install playwright")
     sync = import_module("playwright.sync_api")
     with sync.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        executable = CHROMIUM or playwright.chromium.executable_path
+        if not Path(executable).exists():
+            absent("Chromium is not installed: apt-get install chromium, or playwright install chromium")
+        started = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield started
         started.close()
 
