@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cli_toys import Command
 
-from gatework.cli import bench
+from gatework.cli import measuring
 from gatework.lab.bench import ROWS
 from gatework.lab.bench import settings as bench_settings
 from gatework.lab.bench.measure import Budget
@@ -35,10 +35,10 @@ def test_a_quick_run_prints_the_machine_the_targets_and_each_shape(gatework: Com
 
 
 def test_all_rows_are_measured_but_those_that_must_be_asked_for():
-    names = [row.name for row in bench.chosen_rows([], plotted=False)]
+    names = [row.name for row in measuring.chosen_rows([], plotted=False)]
     assert names == [name for name in ROWS if name not in ("peephole-compile", "growth")]
-    assert [row.name for row in bench.chosen_rows(["lstm-training"], plotted=True)] == ["lstm-training", "growth"]
-    assert [row.name for row in bench.chosen_rows(["peephole-compile"], plotted=False)] == ["peephole-compile"]
+    assert [row.name for row in measuring.chosen_rows(["lstm-training"], plotted=True)] == ["lstm-training", "growth"]
+    assert [row.name for row in measuring.chosen_rows(["peephole-compile"], plotted=False)] == ["peephole-compile"]
 
 
 def test_cells_are_chosen_by_name(gatework: Command):

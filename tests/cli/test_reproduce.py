@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cli_toys import Command
 
-from gatework.cli import reproduce
+from gatework.cli import experiments as room
 from gatework.errors import InputError
 from gatework.lab import EXPERIMENTS, Arm, Experiment, Progress, Size, Trial
 
@@ -35,13 +35,13 @@ def toy(name: str, *, stop: int | None = None) -> Experiment:
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(reproduce, "EXPERIMENTS", {name: toy(name) for name in ("first", "second")})
+    monkeypatch.setattr(room, "EXPERIMENTS", {name: toy(name) for name in ("first", "second")})
     CALLS.clear()
     return tmp_path
 
 
 def test_without_a_name_the_experiments_are_listed_with_their_cost(gatework: Command, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(reproduce, "cost", lambda name, size: 300.0 if (name, size) == ("first", Size.FULL) else None)
+    monkeypatch.setattr(room, "cost", lambda name, size: 300.0 if (name, size) == ("first", Size.FULL) else None)
     done = gatework("reproduce")
     assert (done.status, done.err, CALLS) == (0, "", [])
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in done.lines]
@@ -92,7 +92,7 @@ def test_of_all_those_that_cannot_run_here_say_why_and_the_others_go_on(
         raise InputError("statsmodels is not installed")
 
     experiments = {"first": replace(toy("first"), trial=lacking), "second": toy("second")}
-    monkeypatch.setattr(reproduce, "EXPERIMENTS", experiments)
+    monkeypatch.setattr(room, "EXPERIMENTS", experiments)
     done = gatework("reproduce", "all", "--quick")
     assert done.status == 0 and "not run: statsmodels is not installed" in done.out
     assert "saved: reproduced/second.quick.json" in done.out
@@ -103,7 +103,7 @@ def test_of_all_those_that_cannot_run_here_say_why_and_the_others_go_on(
 def test_a_stop_keeps_the_seeds_that_have_ended_and_says_how_to_go_on(
     gatework: Command, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(reproduce, "EXPERIMENTS", {"first": toy("first", stop=1)})
+    monkeypatch.setattr(room, "EXPERIMENTS", {"first": toy("first", stop=1)})
     done = gatework("reproduce", "first", "--quick", "--seeds", 3)
     assert done.status == 130
     assert "the seeds that have ended are in reproduced/first.quick.json: the same command goes on" in done.out
@@ -115,7 +115,7 @@ def test_without_matplotlib_the_table_is_all(gatework: Command, monkeypatch: pyt
     def missing(*_: object) -> bytes:
         raise InputError("a picture needs matplotlib: pip install 'gatework[plot]'")
 
-    monkeypatch.setattr(reproduce, "svg", missing)
+    monkeypatch.setattr(room, "svg", missing)
     done = gatework("reproduce", "first", "--quick")
     assert (done.status, "no picture: a picture needs matplotlib" in done.out) == (0, True)
     assert [path.name for path in Path("reproduced").iterdir()] == ["first.quick.json"]
@@ -146,7 +146,7 @@ def test_what_is_wrong_is_said_in_one_line_before_anything_runs(
 
 
 def test_the_names_are_those_of_the_experiments(gatework: Command, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(reproduce, "EXPERIMENTS", EXPERIMENTS)
+    monkeypatch.setattr(room, "EXPERIMENTS", EXPERIMENTS)
     listed = [line.split()[1] for line in gatework("reproduce").lines[2:]]
     assert listed == list(EXPERIMENTS)
 

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from cli_toys import Command, Done, tree
 
-from gatework.cli import main, progress, series, series_output
+from gatework.cli import main, progress, series_lines, tables
 from gatework.forecast import backtest as forecast_backtest
 from gatework.forecast import rivals as forecast_rivals
 
@@ -125,7 +125,7 @@ def test_the_bands_to_show_are_chosen_among_those_learned(gatework: Command, fol
 def test_without_matplotlib_the_extra_is_named(
     gatework: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(series_output, "find_spec", {}.get)
+    monkeypatch.setattr(tables, "find_spec", {}.get)
     done = good(gatework("forecast", "air", "--out", "f.csv"))
     assert done.lines[-2:] == [
         "written: f.csv",
@@ -207,7 +207,7 @@ def test_short_and_empty_series_are_named_and_the_others_forecast(gatework: Comm
 def test_what_takes_its_time_says_how_far_it_is_and_what_it_cost(
     gatework: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(series, "WORTH_SAYING", -1.0)
+    monkeypatch.setattr(series_lines, "WORTH_SAYING", -1.0)
     monkeypatch.setattr(progress, "PLAIN_EVERY", -1.0)
     done = gatework("train", "series", "odd_panel.csv", "--horizon", 2, "--out", "new", *SMALL.split())
     assert done.status == 0

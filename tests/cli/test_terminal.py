@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 from cli_toys import SMALL, Command
+from rich.console import Console
 
 from gatework.cli import terminal
 from gatework.cli.progress import TrainingProgress
-from gatework.cli.series_output import as_text
+from gatework.cli.tables import as_text
 from gatework.cli.terminal import Shown, border, json_line
 from gatework.training import Notice
 
@@ -94,7 +95,7 @@ def test_a_models_text_is_shown_on_a_terminal_and_as_it_is_elsewhere(monkeypatch
 
 @pytest.mark.parametrize("on_terminal", [True, False])
 def test_progress_is_words_not_markup_nor_escapes(on_terminal: bool) -> None:
-    console = terminal.Console(file=io.StringIO(), force_terminal=on_terminal, width=300, soft_wrap=True)
+    console = Console(file=io.StringIO(), force_terminal=on_terminal, width=300, soft_wrap=True)
     with TrainingProgress("steps", console) as progress:
         progress(Notice(f"{TITLE} [red]x[/] :boom:"))
     assert "\\x1b]0;owned\\x07 [red]x[/] :boom:" in console.file.getvalue()
@@ -209,8 +210,10 @@ def test_a_terminal_that_is_hung_up_ends_a_command_as_ctrl_c_does(
     kept = tempfile.gettempdir()
     before = set(Path(kept).glob("gatework-*"))
     for number in (signal.SIGTERM, signal.SIGHUP):
-        monkeypatch.setattr("gatework.cli.use.is_jsonl", lambda *_, number=number: signal.raise_signal(number))
-        monkeypatch.setattr("gatework.cli.use.prepare", lambda *_, number=number, **__: signal.raise_signal(number))
+        monkeypatch.setattr("gatework.cli.score.is_jsonl", lambda *_, number=number: signal.raise_signal(number))
+        monkeypatch.setattr(
+            "gatework.text.data.prepare.prepare", lambda *_, number=number, **__: signal.raise_signal(number)
+        )
         done = gatework("score", "run", "text.txt")
         assert (done.status, done.err) == (130, "gatework: interrupted\n")
     assert set(Path(kept).glob("gatework-*")) <= before

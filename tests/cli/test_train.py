@@ -6,8 +6,8 @@ import pytest
 from cli_toys import MODEL, SMALL, Command, interrupted, rows, tree
 
 import gatework as gw
-from gatework.cli.options import own_cell
 from gatework.cli.progress import TrainingProgress
+from gatework.cli.values import own_cell
 from gatework.text.run import Run
 
 NEW = ["train", "text", "text.txt", "--out", "new"]

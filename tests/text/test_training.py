@@ -15,7 +15,7 @@ from text_toys import BATCHING, SMALL, At, go_on, rows, start, tree, write_text
 from torch import nn
 
 import gatework as gw
-from gatework.cli.use import score_line
+from gatework.cli.text_lines import score_line
 from gatework.errors import InputError
 from gatework.inspect.payload import text_results
 from gatework.text import evaluation as language_evaluation

@@ -13,8 +13,9 @@ from training_toys import H, Learned, Slow, Streams, Time, Told, Toy, run_toy, s
 from gatework.errors import InputError
 from gatework.training import Saved, Settings, Step, Stopped, Validation, learner, load_checkpoint
 from gatework.training.checkpoint import save_checkpoint
+from gatework.training.interruption import under_torchrun
 from gatework.training.learner import Learner
-from gatework.training.processes import launch, under_torchrun
+from gatework.training.processes import launch
 from gatework.training.session import _tokens
 from gatework.training.settings import plan_steps
 

@@ -11,12 +11,14 @@ the old value of gate o to gate f, in that order. Where a paper has one scalar f
 number per unit, and says so.
 """
 
+import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from gatework.cells.cell import NOTHING, Cell, FrozenMap, Rule
+from gatework.errors import InputError
 
 # A forget gate that starts open lets the gradient through from the first step (Gers et al. 2000; Jozefowicz
 # et al. 2015). Where the gate is the share that is new, -1 says the same.
@@ -569,6 +571,21 @@ OSCILLATORS = (
 cells: Mapping[str, Cell] = MappingProxyType(
     {cell.name: cell for cell in (*VANILLA, *ODYSSEY, *MORE_MACHINERY, *LESS, *OSCILLATORS)}
 )
+
+
+def find_cell(given: str | Cell) -> Cell:
+    """A cell of the registry by name, a Cell, or equations as text."""
+    if isinstance(given, Cell):
+        return given
+    if not isinstance(given, str):
+        raise InputError(f"cell is {given!r}; expected a name of gw.cells, a gw.Cell, or equations as text")
+    if "=" in given or "\n" in given or not given.strip():
+        return Cell("custom", given)
+    if given not in cells:
+        near = difflib.get_close_matches(given.lower(), list(cells), n=3, cutoff=0.5)
+        closest = f"closest are {', '.join(near)}" if near else f"there are {', '.join(cells)}"
+        raise InputError(f"unknown cell {given!r}; {closest}")
+    return cells[given]
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,11 @@ from typing import Annotated, Any, NoReturn, cast
 import typer
 from typer.core import TyperGroup
 
-from gatework import __version__
-from gatework.cli import bench, cells, inspect, labels, reproduce, series, train, use
-from gatework.cli.options import INTERRUPTED, stopped
+from gatework.cli.commands import fill
+from gatework.cli.status import INTERRUPTED, stopped
 from gatework.cli.terminal import border
 from gatework.errors import InputError, told
 from gatework.notation import EquationError, EquationWarning
-from gatework.runs.folder import first_process
 from gatework.training.interruption import Interrupted, termination
 
 # typer brings its own copy of click, and shows only this way to the base of all usage errors
@@ -24,28 +22,18 @@ UsageError = cast(type[typer.BadParameter], typer.BadParameter.__base__)
 NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # how torch says it
 
 
-class Commands(TyperGroup):
-    """The commands in the order of use: training comes first."""
-
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
-        return sorted(super().list_commands(ctx), key=lambda name: name != "train")
-
-
 app = typer.Typer(
-    cls=Commands,
     help="Recurrent cells written as equations: train, sample, score, look.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.add_typer(train.app, name="train")
-train.app.command("labels", no_args_is_help=True)(labels.train)
-train.app.command("series", no_args_is_help=True)(series.train)
 
 
 def print_version(wanted: bool) -> None:
     if wanted:
+        from gatework import __version__
+
         print(f"gatework {__version__}")
         raise typer.Exit
 
@@ -59,16 +47,11 @@ def options(
     """Recurrent cells written as equations: train, sample, score, look."""
 
 
-app.command("sample")(use.sample)
-app.command("score")(use.score)
-app.command("predict")(labels.predict)
-app.command("forecast")(series.forecast)
-app.command("backtest", no_args_is_help=True)(series.backtest)
-app.command("inspect")(inspect.inspect)
-app.command("cells")(cells.cells)
-app.command("verify")(cells.verify)
-app.command("bench")(bench.bench)
-app.command("reproduce")(reproduce.reproduce)
+def command() -> TyperGroup:
+    """The command `gatework` with its subcommands."""
+    root = cast(TyperGroup, typer.main.get_command(app))
+    fill(root)
+    return root
 
 
 def main() -> NoReturn:
@@ -86,7 +69,7 @@ def run() -> int:
         with warnings.catch_warnings(), termination():
             warnings.simplefilter("always", EquationWarning)
             warnings.showwarning = notes()
-            status = app(prog_name="gatework", standalone_mode=False)
+            status = command().main(prog_name="gatework", standalone_mode=False)
         sys.stdout.flush()
     except UsageError as error:
         fail_usage(error)
@@ -95,6 +78,8 @@ def run() -> int:
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except Interrupted:
+        from gatework.runs.folder import first_process  # there already, as a training was begun
+
         if first_process():
             print("gatework: interrupted", file=sys.stderr)
         return stopped()

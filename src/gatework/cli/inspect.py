@@ -2,16 +2,14 @@
 
 import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatework.cli.progress import bars
-from gatework.inspect import Page
-from gatework.inspect import inspect as look
-from gatework.inspect.document import WARN, check_out
+from gatework.cli.arguments import RunFolder, complete_runs
 
-RunFolder = Annotated[Path, typer.Argument(help="The folder that gatework train wrote.", metavar="RUN")]
+if TYPE_CHECKING:
+    from gatework.inspect import Page
 
 
 def inspect(
@@ -34,7 +32,8 @@ def inspect(
         bool, typer.Option("--no-weights", help="Leave the network out: the page shows figures alone.")
     ] = False,
     beside: Annotated[
-        Path | None, typer.Option(help="Another run, to compare on the same text.", metavar="RUN2")
+        Path | None,
+        typer.Option(help="Another run, to compare on the same text.", metavar="RUN2", autocompletion=complete_runs),
     ] = None,
     series: Annotated[str | None, typer.Option(help="Of several series the one to look at.", metavar="ID")] = None,
     large: Annotated[bool, typer.Option("--large", help="Write a page of more than 25 MB, too.")] = False,
@@ -43,6 +42,10 @@ def inspect(
 
     It needs no server and no network, and can be mailed: it holds the model and the text.
     """
+    from gatework.cli.progress import bars
+    from gatework.inspect import inspect as look
+    from gatework.inspect.document import check_out
+
     check_out(out)
     with bars() as progress:
         page = look(
@@ -61,8 +64,10 @@ def inspect(
         webbrowser.open(out.resolve().as_uri())
 
 
-def tell(page: Page, out: Path) -> None:
+def tell(page: "Page", out: Path) -> None:
     """What was found, and where the page is."""
+    from gatework.inspect.document import WARN
+
     text = page.payload["text"]
     unknown = page.payload["vocabulary"]["unknown"] if text else None
     if unknown is not None and (count := text["ids"].count(unknown)):

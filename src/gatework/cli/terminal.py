@@ -6,11 +6,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any, NoReturn, TextIO, cast
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, cast
 
 from gatework.errors import LONGEST, printable, shortened
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 LAYOUT = "\n\t"  # control characters that lines and tables are made with
 
@@ -39,8 +40,10 @@ def for_model_text() -> TextIO:
     return sys.stdout if sys.stdout.isatty() else behind(sys.stdout)
 
 
-def console(*, stderr: bool = False) -> Console:
+def console(*, stderr: bool = False) -> "Console":
     """What draws progress on standard output or error; it takes words as they are, without markup."""
+    from rich.console import Console  # slow, and most commands draw nothing
+
     stream = behind(sys.stderr if stderr else sys.stdout)
     return Console(file=stream, highlight=False, soft_wrap=True, markup=False, emoji=False)
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from gatework.cells import Cell
+from gatework.cells import Cell, find_cell
 from gatework.errors import InputError
 from gatework.forecast import checks
 from gatework.forecast.backtest import DECILES, backtest, mase_ahead
@@ -112,7 +112,7 @@ class Forecaster(Parameters):
         )
         self.reading = Reading(encoding, decimal, sheet, freq, zone)
         self.options = Options(
-            check.cell(cell),
+            find_cell(cell),
             whole("hidden", hidden, least=1),
             whole("members", members, least=1),
             share("dropout", dropout),

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from gatework.cells import Cell
-from gatework.layers import Recurrent, check
+from gatework.cells import Cell, find_cell
+from gatework.layers import Recurrent
 
 KNOWN_UNITS = 8  # hidden units that bring together the state and the columns known in the future
 
@@ -37,7 +37,7 @@ class Ensemble(nn.Module):
         super().__init__()
         h, P = offsets.shape
         self.members, self.hidden, self.inputs, self.known_inputs = members, hidden, inputs, known
-        tied = bool(check.cell(cell).program.tied)  # such a cell adds x to its state, so that I = H
+        tied = bool(find_cell(cell).program.tied)  # such a cell adds x to its state, so that I = H
         self.lift = nn.Linear(inputs, members * hidden) if tied else None
         self.recurrent = side_by_side(cell, hidden if tied else inputs, hidden, members, seed, engine)
         self.dropout = nn.Dropout(dropout)
@@ -79,7 +79,7 @@ class Ensemble(nn.Module):
 
 def side_by_side(cell: str | Cell, inputs: int, hidden: int, members: int, seed: int, engine: str) -> Recurrent:
     """A layer of M*H units whose recurrent matrices link only units of one member; each has a seed of its own."""
-    tied = bool(check.cell(cell).program.tied)
+    tied = bool(find_cell(cell).program.tied)
     whole = Recurrent(cell, members * inputs if tied else inputs, members * hidden, engine=engine)
     shapes = {parameter.name: parameter.shape for parameter in whole.program.parameters}
     parts = []

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
 
+from gatework.cells import find_cell
 from gatework.errors import InputError
-from gatework.layers.check import cell as find_cell
 
 Progress = Callable[[str], None]  # told in one line how far a trial is, as often as the trial likes
 Picture = Callable[[Any, Mapping[str, "Sequence[Trial]"]], None]  # draws on a matplotlib Figure; by Arm.label

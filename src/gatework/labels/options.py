@@ -8,9 +8,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from gatework.cells import Cell, cells
+from gatework.cells import Cell, cells, find_cell
 from gatework.errors import InputError
-from gatework.layers.check import cell as find_cell
 from gatework.layers.check import choice, flag, probability
 from gatework.runs.arguments import MOST_LAYERS, check_whole, real
 from gatework.runs.folder import cell_from_json, cell_to_json

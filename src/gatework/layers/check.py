@@ -1,6 +1,5 @@
 """What a layer may be given: each check returns the value in the form the layer uses, or raises InputError."""
 
-import difflib
 import math
 import sys
 import warnings
@@ -10,28 +9,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from gatework.cells import Cell, cells
 from gatework.engines import is_eager
 from gatework.errors import InputError
 from gatework.notation import State
 
 if TYPE_CHECKING:
     from gatework.layers.recurrent import Recurrent
-
-
-def cell(given: str | Cell) -> Cell:
-    """A cell of the registry by name, a Cell, or equations as text."""
-    if isinstance(given, Cell):
-        return given
-    if not isinstance(given, str):
-        raise InputError(f"cell is {given!r}; expected a name of gw.cells, a gw.Cell, or equations as text")
-    if "=" in given or "\n" in given or not given.strip():
-        return Cell("custom", given)
-    if given not in cells:
-        near = difflib.get_close_matches(given.lower(), list(cells), n=3, cutoff=0.5)
-        closest = f"closest are {', '.join(near)}" if near else f"there are {', '.join(cells)}"
-        raise InputError(f"unknown cell {given!r}; {closest}")
-    return cells[given]
 
 
 def size(name: str, given: int, least: int) -> None:

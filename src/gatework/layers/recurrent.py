@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.fx import Proxy
 from torch.nn import functional as F
 
-from gatework.cells import Cell
+from gatework.cells import Cell, find_cell
 from gatework.engines import choose, prepare, runs
 from gatework.errors import InputError
 from gatework.layers import check
@@ -96,7 +96,7 @@ class Recurrent(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        self.cell = check.cell(cell)
+        self.cell = find_cell(cell)
         for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
             check.size(name, size, least=1)
         check.size("proj_size", proj_size, least=0)

@@ -23,8 +23,8 @@ from gatework.errors import InputError
 from gatework.files.reading import Mark, changed
 from gatework.training import BEST, LAST, Notice, Report, load_weights, read_json, write_json
 from gatework.training.checkpoint import check_shapes
-from gatework.training.interruption import Interrupted, interruption
-from gatework.training.processes import anywhere, under_torchrun
+from gatework.training.interruption import Interrupted, interruption, under_torchrun
+from gatework.training.processes import anywhere
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch import distributed as dist
 
 from gatework.errors import InputError
+from gatework.training.interruption import under_torchrun
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -53,11 +54,6 @@ def _leave() -> None:
     """Leave the other processes: left to the end of Python, a thread still in the group's store would abort it."""
     if dist.is_initialized():
         dist.destroy_process_group()
-
-
-def under_torchrun() -> bool:
-    """Whether torchrun started this process."""
-    return "TORCHELASTIC_RUN_ID" in os.environ
 
 
 def _shape() -> tuple[int, int]:

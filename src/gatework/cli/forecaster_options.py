@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from gatework.cells import Cell
-from gatework.cli.options import CONSTANT_HELP, chosen_cell, split
+from gatework.cli.arguments import Constants, Equations, complete_cells
+from gatework.cli.values import chosen_cell, split
 from gatework.errors import InputError
 from gatework.forecast.training import Options
 
@@ -55,10 +56,11 @@ def choices(
         str, typer.Option(help="Its length in steps, 1 for none, or auto: found in the series.")
     ] = "auto",
     cell: Annotated[
-        str | None, typer.Option(help="A cell by name; gatework cells lists them.  [default: lstm]")
+        str | None,
+        typer.Option(help="A cell by name; gatework cells lists them.  [default: lstm]", autocompletion=complete_cells),
     ] = None,
-    equations: Annotated[Path | None, typer.Option(help="A file with the equations of your own cell.")] = None,
-    constant: Annotated[list[str] | None, typer.Option(help=CONSTANT_HELP)] = None,
+    equations: Equations = None,
+    constant: Constants = None,
     members: Annotated[int, typer.Option(help="Networks whose forecasts are averaged.")] = Options.members,
     hidden: Annotated[int, typer.Option(help="Units of each network, H.")] = Options.hidden,
     dropout: Annotated[float, typer.Option(help="Dropout of their output.")] = Options.dropout,

@@ -1,45 +1,16 @@
-"""`gatework train`: from raw input to a trained model in a run folder."""
+"""`gatework train text`: a language model."""
 
-import io
-import shlex
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
-from gatework.cli.options import (
-    CONSTANT_HELP,
-    RESUMABLE,
-    begun_with,
-    by_name,
-    chosen_cell,
-    named,
-    refuse_other,
-    shares,
-    starts,
-    tuned,
-)
-from gatework.cli.progress import TrainingProgress, say_next
-from gatework.cli.use import is_jsonl, score_line
+from gatework.cli.arguments import CELL, Constants, Equations, complete_runs
+from gatework.cli.values import by_name, chosen_cell, is_jsonl, named, shares, starts
 from gatework.errors import InputError
-from gatework.files.reading import changed
-from gatework.runs.folder import first_process, weights_of
-from gatework.text.data.batches import LanguageBatches
-from gatework.text.data.corpus import Corpus
-from gatework.text.data.vocabulary import UNITS, Level
-from gatework.text.fine_tuning import fine_tune_text
-from gatework.text.model import LanguageModel, Shape
-from gatework.text.run import Batching, Run, Text
-from gatework.text.train import Outcome, resume_text, train_text
-from gatework.text.unknown import unknown_line
-from gatework.training import Settings, bits
-
-app = typer.Typer(help="Trains a model and writes it to a run folder.", no_args_is_help=True, rich_markup_mode=None)
 
 
-@app.command("text", no_args_is_help=True)
-def text(
+def train_text(
     context: typer.Context,
     paths: Annotated[
         list[str] | None,
@@ -56,6 +27,7 @@ def text(
             "stay, and what is not said anew is as it was; without PATH its own text.",
             metavar="RUN",
             show_default=False,
+            autocompletion=complete_runs,
         ),
     ] = None,
     level: Annotated[Literal["byte", "char", "word"], typer.Option(help="What a token is.")] = "char",
@@ -79,9 +51,9 @@ def text(
     splits: Annotated[
         str, typer.Option(help="Shares of the text for training, validation and test.", metavar="A,B,C")
     ] = "0.9,0.05,0.05",
-    cell: Annotated[str, typer.Option(help="A cell by name; gatework cells lists them.")] = "lstm",
-    equations: Annotated[Path | None, typer.Option(help="A file with the equations of your own cell.")] = None,
-    constant: Annotated[list[str] | None, typer.Option(help=CONSTANT_HELP)] = None,
+    cell: Annotated[str, CELL] = "lstm",
+    equations: Equations = None,
+    constant: Constants = None,
     hidden: Annotated[int, typer.Option(help="Units of each recurrent layer, H.")] = 256,
     layers: Annotated[int, typer.Option(help="Recurrent layers, L.")] = 1,
     projection: Annotated[int, typer.Option(help="Project the output to so many units, R; 0 for none.")] = 0,
@@ -131,12 +103,17 @@ def text(
 
     Without --steps, --epochs or --minutes it trains for one epoch. Ctrl-C saves and stops; --resume goes on.
     """
+    from gatework.cli import text_training
+    from gatework.text.model import Shape
+    from gatework.text.run import Batching, Text
+    from gatework.training import Settings
+
     given = named(context)
     if resume:
-        go_on(out, given, device, overwrite)
+        text_training.go_on(out, given, device, overwrite)
         return
     if from_run is not None:
-        tune(from_run, out, given, device, overwrite)
+        text_training.tune(from_run, out, given, device, overwrite)
         return
     if not paths:
         raise InputError("no text was given: name files, directories, or - for standard input")
@@ -186,115 +163,13 @@ def text(
         shares(splits),
         all(map(is_jsonl, paths)) if documents is None else documents,
     )
-    with progress_on(level) as progress:
-
-        def told(corpus: Corpus, batches: LanguageBatches, model: LanguageModel) -> None:
-            for line in introduction(corpus, batches, model):
-                progress.say(line)
-
-        outcome = train_text(
-            source,
-            out,
-            chosen,
-            settings,
-            shape=shape,
-            batching=Batching(streams, bptt),
-            overwrite=overwrite,
-            device=device,
-            report=progress,
-            told=told,
-            reading=progress.reading,
-        )
-    conclude(outcome, out)
-
-
-def go_on(out: Path, given: dict[str, Any], device: str, overwrite: bool) -> None:
-    """Resumes a run; what else was given must be what the run was started with."""
-    if overwrite:
-        raise InputError("--resume goes on with a run, --overwrite replaces it: give one of them")
-    run = Run.open(out)
-    begun = begun_with(run)
-    if "constant" in given:  # those of the cell that are not named stay as they are
-        given["constant"] = begun["constant"] | given["constant"]
-    refuse_other(
-        given,
-        begun,
-        lambda option, was: (
-            f"the run in {out} was started with {was}, and goes on with that; leave out {option}, or start a new run "
-            "in another folder"
-        ),
+    text_training.begin(
+        source,
+        out,
+        chosen,
+        settings,
+        shape=shape,
+        batching=Batching(streams, bptt),
+        overwrite=overwrite,
+        device=device,
     )
-    if "paths" in given and (other := changed(run.files)):
-        raise InputError(
-            f"{other[0]} is not what it was when the run in {out} began: leave the text out to go on with what the run "
-            "read then, or start anew (--overwrite, or another folder)"
-        )
-    changes = {name: given[name] for name in RESUMABLE if name in given}
-    with progress_on(run.text.level) as progress:
-        outcome = resume_text(out, changes, device=device, report=progress)
-    conclude(outcome, out)
-
-
-def tune(start: Path, out: Path, given: dict[str, Any], device: str, overwrite: bool) -> None:
-    """Trains from the weights of a run on, with what was given in the place of what that run was told."""
-    origin = Run.open(start)
-    changes = tuned(origin, given)
-    with progress_on(origin.text.level) as progress:
-
-        def told(corpus: Corpus, batches: LanguageBatches, model: LanguageModel) -> None:
-            weights = weights_of(origin.path)
-            new = unknown_line(corpus)
-            progress.say(f"begins with {weights}: its vocabulary, cell and sizes, and all that was not said anew")
-            for line in [*introduction(corpus, batches, model), *([] if new is None else [f"note: {new}"])]:
-                progress.say(line)
-
-        outcome = fine_tune_text(
-            origin,
-            out,
-            given.get("paths", ()),
-            overwrite=overwrite,
-            device=device,
-            report=progress,
-            told=told,
-            reading=progress.reading,
-            **changes,
-        )
-    conclude(outcome, out)
-
-
-def introduction(corpus: Corpus, batches: LanguageBatches, model: LanguageModel) -> list[str]:
-    """What will be trained on what, and what of the text is left out."""
-    unit = corpus.vocabulary.unit
-    weights = sum(parameter.numel() for parameter in model.parameters())
-    lines = [
-        corpus.describe(),
-        f"{len(batches):,} batches of {batches.streams} streams x {batches.steps} steps; "
-        f"{batches.dropped:,} {unit} fill no batch and are left out",
-        f"{model.recurrent.extra_repr()}; {weights:,} weights",
-    ]
-    if len(corpus.validation) <= batches.streams:
-        lines.append(
-            f"no validation: {len(corpus.validation):,} {unit} for it are too few for {batches.streams} streams"
-        )
-    return lines
-
-
-def conclude(outcome: Outcome, out: Path) -> None:
-    """The figures of a run that ended, and what to do next."""
-    if not first_process():
-        return
-    result, folder = outcome.result, shlex.quote(str(out))
-    conditions = Run.open(out).vocabulary.conditions
-    if result.best is not None:
-        print(f"best validation {bits(result.best):.3f} bits, at step {result.best_step:,}: {result.best_path}")
-    for name, score in (("validation text", outcome.validation), ("held-out text", outcome.test)):
-        if score is not None:
-            print(f"{name}: {score_line(score)}")
-    sample = f"gatework sample {folder}" + (f" --condition {shlex.quote(conditions[0])}" if conditions else "")
-    say_next(result, f"gatework train text --resume --out {folder}", sample)
-
-
-def progress_on(level: Level) -> TrainingProgress:
-    """The progress on standard output, which is the first process's."""
-    console = None if first_process() else Console(file=io.StringIO())
-    return TrainingProgress(UNITS[level], console)

@@ -1,0 +1,44 @@
+"""The arguments that several commands share, and how a shell completes them."""
+
+import glob
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gatework.cells import cells
+
+
+def complete_cells(incomplete: str) -> list[tuple[str, str]]:
+    """The cells whose names begin so, with what each is."""
+    return [(name, cell.source) for name, cell in cells.items() if name.startswith(incomplete)]
+
+
+def complete_runs(incomplete: str) -> list[str]:
+    """The run folders whose paths begin so, and those one folder below; without any, a shell completes paths itself."""
+    start = glob.escape(incomplete)
+    found = [path for below in ("*", "*/*") for path in glob.iglob(f"{start}{below}/run.json")]  # noqa: PTH207, "./" stays
+    return sorted(path.removesuffix("/run.json") for path in found)
+
+
+RunFolder = Annotated[
+    Path,
+    typer.Argument(help="The folder that gatework train wrote.", metavar="RUN", autocompletion=complete_runs),
+]
+Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+CELL = typer.Option(help="A cell by name; gatework cells lists them.", autocompletion=complete_cells)
+Equations = Annotated[Path | None, typer.Option(help="A file with the equations of your own cell.")]
+Constants = Annotated[
+    list[str] | None, typer.Option(help="A name in the equations that is a number: dt=0.1; repeatable.")
+]
+LabelledFile = typer.Argument(
+    help='Lines of JSON with "text" or "sequence" and "label", or an .npz with X and y.',
+    metavar="FILE",
+    show_default=False,
+)
+SeriesTable = Annotated[
+    str,
+    typer.Argument(
+        help="CSV, Parquet or a spreadsheet, a row for each time, packed or not; - for standard input.", metavar="FILE"
+    ),
+]

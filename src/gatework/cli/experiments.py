@@ -1,0 +1,120 @@
+"""What `gatework reproduce` does: experiments are listed, chosen, run from where they stand, and shown."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+import torch
+import typer
+
+from gatework.cli import terminal
+from gatework.cli.progress import TrainingProgress
+from gatework.cli.reproduce import ALL
+from gatework.cli.status import INTERRUPTED
+from gatework.errors import InputError
+from gatework.files.writing import write_atomically
+from gatework.lab import EXPERIMENTS, Arm, Experiment, Size
+from gatework.lab.bench.machine import machine
+from gatework.lab.bench.report import table
+from gatework.lab.costs import cost
+from gatework.lab.picture import svg
+from gatework.lab.report import duration, spread, text
+from gatework.lab.results import Results, file_name, load, save
+from gatework.lab.running import Begun, Ended, run
+
+
+def listing() -> str:
+    """The experiments, and what a full and a quick run of each cost where that was measured."""
+    lines = [
+        [name, each.title, *(shown_cost(name, size) for size in (Size.FULL, Size.QUICK))]
+        for name, each in EXPERIMENTS.items()
+    ]
+    return table(["name", "experiment", "cost", "--quick"], lines)
+
+
+def shown_cost(name: str, size: Size) -> str:
+    seconds = cost(name, size)
+    return "not measured" if seconds is None else duration(seconds)
+
+
+def named(name: str) -> list[Experiment]:
+    """All experiments, or the one of this name."""
+    return list(EXPERIMENTS.values()) if name == ALL else [find(name)]
+
+
+def find(name: str) -> Experiment:
+    """The experiment by name."""
+    if name not in EXPERIMENTS:
+        near = get_close_matches(name, [*EXPERIMENTS, ALL], n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise InputError(f"there is no experiment {name!r}{hint}; there are {', '.join([*EXPERIMENTS, ALL])}")
+    return EXPERIMENTS[name]
+
+
+def arms_of(experiment: Experiment, cells: Sequence[str], forms: Sequence[str], size: Size) -> list[Arm]:
+    """The networks to run. Raises InputError for a cell that does not exist, or a form that the task has not."""
+    known = {squeezed(arm.variant): arm.variant for arm in experiment.arms if arm.variant}
+    for form in forms:
+        if squeezed(form) not in known:
+            there = f"there are {', '.join(known.values())}" if known else "it has one form only"
+            raise InputError(f"--form {form!r}: {experiment.name} has no such form; {there}")
+    wanted = [squeezed(form) for form in forms]
+    size = Size.FULL if forms else size  # what is asked for by name is run also where a quick run leaves it out
+    return [arm for arm in experiment.chosen(cells, size) if not forms or squeezed(arm.variant) in wanted]
+
+
+def squeezed(form: str) -> str:
+    """ "T = 100" as "T=100"."""
+    return form.replace(" ", "")
+
+
+def one(experiment: Experiment, arms: Sequence[Arm], seeds: int, size: Size, out: Path) -> None:
+    """Runs an experiment from where its file in `out` stands, and shows it; Ctrl-C ends with status 130."""
+    path = out / file_name(experiment.name, size)
+    results = load(path, experiment) if path.exists() else Results(experiment.name, size)
+    print(f"{experiment.title}\n")
+    try:
+        fill(experiment, arms, seeds, results, path)
+    except KeyboardInterrupt:
+        kept = f"the seeds that have ended are in {path}: the same command goes on after them"
+        print(f"stopped; {kept if path.exists() else 'no seed had ended, so nothing is kept'}")
+        raise typer.Exit(INTERRUPTED) from None
+    print(text(experiment, results))
+    draw(experiment, results, path.with_suffix(".svg"))
+    print(f"saved: {path}")
+
+
+def fill(experiment: Experiment, arms: Sequence[Arm], seeds: int, results: Results, path: Path) -> None:
+    """Runs what is missing, each seed saved as it ends, with a line for each and how far it is."""
+    here = machine(torch.get_num_threads(), "auto", seconds=0)
+    with TrainingProgress("", terminal.console(stderr=True)) as progress:
+        trial = ""
+
+        def tell(line: str) -> None:
+            progress.line(f"{trial}: {line}")
+
+        for event in run(experiment, arms, seeds, results, here, tell):
+            match event:
+                case Begun():
+                    trial = f"{event.number}/{event.total} {event.arm.label}, seed {event.seed}"
+                case Ended():
+                    save(results, path)
+                    progress.say(ended(trial, event))
+
+
+def ended(trial: str, event: Ended) -> str:
+    """A finished trial in one line."""
+    figures = [f"{name} {spread([value])}" for name, value in event.trial.figures.items()]
+    verdict = "solved" if event.trial.solved else "not solved"
+    return f"{trial}: {', '.join([verdict, *figures, duration(event.trial.seconds)])}"
+
+
+def draw(experiment: Experiment, results: Results, path: Path) -> None:
+    """Writes the picture, or says what it needs."""
+    try:
+        picture = svg(experiment, results)
+    except InputError as error:
+        print(f"no picture: {error}")
+        return
+    write_atomically(path, picture)
+    print(f"drawn: {path}")

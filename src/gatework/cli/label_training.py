@@ -1,0 +1,110 @@
+"""Training on labelled sequences: begun, or gone on with."""
+
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+from gatework.cli.progress import TrainingProgress, say_next
+from gatework.errors import InputError, field
+from gatework.labels.data.encoding import Classes, Scaling
+from gatework.labels.data.examples import NAMES, Examples, Kind
+from gatework.labels.options import Options
+from gatework.labels.parts import Parts
+from gatework.labels.run import Job
+from gatework.labels.train import Outcome, resume_labels, train_labels
+from gatework.runs.parts import Splits
+
+CHANGEABLE = ("epochs", "steps", "minutes", "patience")  # with --resume
+
+
+def begin(
+    file: str, out: Path, options: Options, *, kind: Kind | None, splits: Splits, device: str, overwrite: bool
+) -> None:
+    """Trains a new model."""
+    with progress_on() as progress:
+
+        def told(examples: Examples, job: Job, parts: Parts) -> None:
+            for line in introduction(file, examples, job, parts):
+                progress.say(line)
+
+        outcome = train_labels(
+            file,
+            out,
+            options,
+            kind=kind,
+            splits=splits,
+            overwrite=overwrite,
+            device=device,
+            report=progress,
+            told=told,
+        )
+    conclude(outcome, out)
+
+
+def go_on(out: Path, given: dict[str, Any], device: str, overwrite: bool) -> None:
+    """Resumes a run with the data it was started with; only its length may be given anew."""
+    if overwrite:
+        raise InputError("--resume goes on with a run, --overwrite replaces it: give one of them")
+    if other := sorted(set(given) - {*CHANGEABLE, "out", "resume", "overwrite", "device"}):
+        option = "FILE" if other[0] == "file" else "--" + other[0].replace("_", "-")
+        raise InputError(
+            f"{option}: a run goes on with what it was started with; leave {option} out, or start a new run in another "
+            "folder"
+        )
+    with progress_on() as progress:
+        outcome = resume_labels(
+            out, {name: given[name] for name in CHANGEABLE if name in given}, device=device, report=progress
+        )
+    conclude(outcome, out)
+
+
+def introduction(file: str, examples: Examples, job: Job, parts: Parts) -> list[str]:
+    """What will be learnt from what."""
+    lengths = [len(sequence) for sequence in examples.sequences]
+    span = f"{min(lengths):,}" if min(lengths) == max(lengths) else f"{min(lengths):,} to {max(lengths):,}"
+    if isinstance(job.inputs, Scaling):
+        what = f"{job.inputs.width} number{'s' if job.inputs.width > 1 else ''} a step"
+    else:
+        what = f"{NAMES[job.inputs.form]}, vocabulary {job.inputs.width:,}"
+    if isinstance(job.targets, Classes):
+        names = ", ".join(field(str(value)) for value in job.targets.values[:8]) + (
+            ", ..." if len(job.targets.values) > 8 else ""
+        )
+        labels = f"{len(job.targets.values)} {'tags' if job.kind == 'tag' else 'classes'} ({names})"
+    else:
+        labels = f"numbers of mean {job.targets.mean:.4g}, deviation {job.targets.scale:.4g}"
+        if all(float(label).is_integer() for label in examples.labels or ()):
+            labels += "; --as classes takes each number as a class"
+    sizes = ", ".join(f"{name} {0 if part is None else len(part):,}" for name, part in vars(parts).items())
+    model = job.untrained()
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    return [
+        f"{file}: {len(examples):,} sequences of {span} steps, {what}; {sizes}",
+        f"labels: {labels}",
+        f"{model.recurrent.extra_repr()}; {weights:,} weights",
+    ]
+
+
+def conclude(outcome: Outcome, out: Path) -> None:
+    """The figures of a training that ended, and what to do next."""
+    result, folder = outcome.result, shlex.quote(str(out))
+    if result.best is not None:
+        print(f"best validation loss {result.best:.4f}, at step {result.best_step:,}: {result.best_path}")
+    if outcome.test is not None:
+        print("held-out sequences:")
+        print("\n".join(outcome.test.lines(columns())))
+    say_next(result, f"gatework train labels --resume --out {folder}", f"gatework predict {folder} FILE")
+
+
+def progress_on() -> TrainingProgress:
+    """The progress on standard output."""
+    return TrainingProgress("steps", figure=loss_words)
+
+
+def loss_words(loss: float) -> str:
+    return f"loss {loss:.4f}"
+
+
+def columns() -> int:
+    return shutil.get_terminal_size((120, 24)).columns

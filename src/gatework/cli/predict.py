@@ -1,0 +1,50 @@
+"""`gatework predict`: the labels of sequences by a trained model."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gatework.cli.arguments import Device, LabelledFile, RunFolder
+from gatework.cli.terminal import json_line
+from gatework.errors import InputError
+from gatework.files.writing import write_atomically
+
+
+def predict(
+    run: RunFolder,
+    file: Annotated[str, LabelledFile],
+    each: Annotated[bool, typer.Option("--each", help="Print the predictions, also where FILE has labels.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the predictions to a file, as lines of JSON.")] = None,
+    device: Device = "cpu",
+) -> None:
+    """Predicts the labels of sequences with a trained model.
+
+    Where FILE has labels, it says how many are right: accuracy, confusion table, F1 by label. Otherwise, or with
+    --each, it prints a line of JSON for each sequence: its label and, of classes, the probability.
+    """
+    from gatework.cli.progress import bar
+    from gatework.labels.data.batches import Encoded
+    from gatework.labels.data.examples import Level, read_examples
+    from gatework.labels.learning import judged, predictions
+    from gatework.labels.run import Run
+
+    opened = Run.open(run)
+    job = opened.job
+    if out is not None and not out.parent.is_dir():
+        raise InputError(f"cannot write {out}: {out.parent} is no directory")
+    level: Level = "word" if job.inputs.form == "word" else "char"
+    examples = read_examples(file, level=level, kind=job.kind)
+    model = opened.model(device=device)
+    labelled = examples.labels is not None
+    encoded = Encoded.of(examples, job.inputs, job.targets if labelled else None, job.kind == "tag")
+    if out is not None or each or not labelled:
+        with bar("predicting") as progress:
+            lines = [json_line(row) for row in predictions(job, model, encoded, progress)]
+        if out is not None:
+            write_atomically(out, "".join(f"{line}\n" for line in lines).encode())
+        if each or (out is None and not labelled):
+            print("\n".join(lines))
+    if labelled and not each:
+        print("\n".join(judged(job, model, encoded).lines(shutil.get_terminal_size((120, 24)).columns)))

@@ -1,0 +1,48 @@
+"""`gatework train series`: a model that forecasts."""
+
+import shlex
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gatework.cli.arguments import SeriesTable
+from gatework.cli.forecaster_options import with_choices
+from gatework.cli.values import numbers
+
+LEVELS = "80,95"  # percent
+
+
+@with_choices
+def train_series(
+    file: SeriesTable,
+    chosen: dict[str, Any],
+    out: Annotated[Path, typer.Option(help="The run folder to make.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
+    levels: Annotated[str, typer.Option(help="Bands to learn, in percent.")] = LEVELS,
+) -> None:
+    """Learns to forecast a series, or thousands together, from a table.
+
+    The columns are ds, y and, for several series, unique_id; --time, --target and --id name others.
+    """
+    from gatework.cli.progress import bars
+    from gatework.cli.series_lines import say, with_cost
+    from gatework.forecast.data.series import read_panel
+    from gatework.forecast.forecaster import Forecaster
+    from gatework.forecast.run import write
+    from gatework.runs.folder import one_process
+    from gatework.runs.new_run import new_run
+
+    one_process("models of series are trained")
+    forecaster = Forecaster(**chosen, levels=numbers("--levels", levels))
+    with new_run(out, overwrite=overwrite, resumable=False) as new:
+        panel = read_panel(file, forecaster.columns, reading=forecaster.reading)
+        say(panel.describe(), *panel.notes)
+        with bars() as shown:
+            told = with_cost(shown)
+            forecaster.report = partial(told, "training")
+            forecaster.fit_panel(panel, told=told)
+        say(*forecaster.notes[len(panel.notes) :])
+        write(forecaster, new)
+    print(f"next: gatework forecast {shlex.quote(str(out))}")
