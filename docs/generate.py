@@ -19,13 +19,13 @@ from rich.text import Text
 
 from gatework import diagram
 from gatework.cells import Cell, cells
+from gatework.files.writing import write_json
 from gatework.lab import EXPERIMENTS, Experiment, Size, costs
 from gatework.lab.bench.report import table as table_of
 from gatework.lab.picture import svg
 from gatework.lab.report import duration, figures, machine_line
 from gatework.lab.results import Results, file_name, load
 from gatework.notation import adjoint, show
-from gatework.training import write_json
 
 DOCS = Path(__file__).parent
 README = DOCS.parent / "README.md"

@@ -25,7 +25,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 EQUIVALENT = Path(__file__).with_name("mutants_equivalent.toml")
 BESIDE = ("native", "docs", "examples", "README.md", "CHANGELOG.md", "pyproject.toml")  # what tests read
-PRELOADED = ("torch", "numpy", "lightning_fabric", "rich", "typer", "narwhals")
+PRELOADED = ("torch", "numpy", "rich", "typer", "narwhals")
 CACHES = pytest.StashKey[list[Any]]()
 UNSEEN = {"survived", "no tests", "not checked"}  # all else is seen: a failure, no end, a crash, no import of the tests
 SETTINGS = """[mutmut]

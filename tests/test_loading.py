@@ -22,7 +22,7 @@ from gatework.labels.train import resume_labels, train_labels
 from gatework.text.run import Run
 from gatework.text.scoring import score
 from gatework.text.train import resume_text
-from gatework.training import load_checkpoint, save_checkpoint
+from gatework.training.checkpoint import load_checkpoint, save_checkpoint
 
 FEW: dict[str, Any] = QUICK | {"steps": 4}
 ESTIMATORS = {

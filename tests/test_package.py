@@ -41,10 +41,26 @@ def test_the_layers_offer_the_same_things():
         assert getattr(gatework, name) is getattr(gatework.layers, name)
 
 
-def test_importing_it_brings_torch_and_no_library_that_only_some_tasks_need():
-    heavy = {"pandas", "polars", "narwhals", "sklearn", "scipy", "matplotlib", "lightning_fabric"}
+WITHOUT_TORCH = ["", ".cells", ".diagram", ".errors", ".files.lock", ".files.reading", ".files.writing", ".notation"]
+WITHOUT_TORCH += [".runs.folder", ".training.events", ".training.interruption", ".training.progress"]
+WITHOUT_TORCH += [".training.settings", ".training.torchrun"]
+
+
+def test_equations_diagrams_and_the_description_of_a_run_need_neither_torch_nor_numpy():
+    imports = "; ".join(f"import gatework{module}" for module in WITHOUT_TORCH)
+    uses = "gatework.cells['lstm'].program; gatework.__version__; dir(gatework)"
+    code = f"import sys; {imports}; {uses}; print({{'torch', 'numpy'}} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_layers_bring_torch_and_no_library_that_only_some_tasks_need():
+    heavy = {"pandas", "polars", "narwhals", "sklearn", "scipy", "matplotlib"}
     heavy |= {f"gatework.{room}" for room in ("text", "labels", "forecast", "runs", "training", "inspect", "lab")}
-    code = f"import sys, torch; had = set(sys.modules); import gatework; print({heavy!r} & set(sys.modules) - had)"
+    code = (
+        "import sys, torch; had = set(sys.modules); import gatework; gatework.LSTM, gatework.record;"
+        f"print({heavy!r} & set(sys.modules) - had)"
+    )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "set()"
 

@@ -1,23 +1,20 @@
 """gatework: recurrent cells written as equations."""
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from gatework.cells import Cell, cells
 from gatework.errors import InputError
-from gatework.layers import GRU, LSTM, RNN, Recurrent, convert
-from gatework.layers.gradient_flow import gradient_flow
-from gatework.layers.record import record
 from gatework.notation import EquationError
 
 if TYPE_CHECKING:
     from gatework.forecast.forecaster import Forecaster
     from gatework.inspect import inspect
     from gatework.labels.estimators import SequenceClassifier, SequenceRegressor, Tagger
+    from gatework.layers import GRU, LSTM, RNN, Recurrent, convert
+    from gatework.layers.gradient_flow import gradient_flow
+    from gatework.layers.record import record
     from gatework.loading import load
-
-__version__ = version("gatework")
 
 __all__ = [
     "GRU",
@@ -39,7 +36,14 @@ __all__ = [
     "record",
 ]
 
-_WHEN_ASKED_FOR = {  # whoever wants layers alone does not wait for what trains models and reads tables
+_MODULES = {  # imported when asked for: equations need no torch, and layers nothing that trains or reads tables
+    "GRU": "gatework.layers",
+    "LSTM": "gatework.layers",
+    "RNN": "gatework.layers",
+    "Recurrent": "gatework.layers",
+    "convert": "gatework.layers",
+    "gradient_flow": "gatework.layers.gradient_flow",
+    "record": "gatework.layers.record",
     "Forecaster": "gatework.forecast.forecaster",
     "SequenceClassifier": "gatework.labels.estimators",
     "SequenceRegressor": "gatework.labels.estimators",
@@ -50,10 +54,14 @@ _WHEN_ASKED_FOR = {  # whoever wants layers alone does not wait for what trains 
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WHEN_ASKED_FOR:
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415, takes as long to import as all cells take to read
+
+        return version("gatework")
+    if name not in _MODULES:
         raise AttributeError(f"module 'gatework' has no attribute {name!r}")
-    return getattr(import_module(_WHEN_ASKED_FOR[name]), name)
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "__version__"})

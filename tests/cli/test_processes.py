@@ -124,7 +124,7 @@ if os.environ.get("RANK", "0") == rank:
     else:
         former = language.share
         def first(*arguments):
-            from gatework.runs import folder as run
+            from gatework.training import processes as run
             real = run.interruption
             from contextlib import contextmanager
             @contextmanager

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from gatework.cli import progress
 from gatework.cli.progress import TrainingProgress, clock
-from gatework.training import Evaluating, Notice, Plan, Resumed, Saved, Step, Stopped, Validation
+from gatework.training.events import Evaluating, Notice, Plan, Resumed, Saved, Step, Stopped, Validation
 
 STEP = Step(
     step=1,

@@ -19,7 +19,7 @@ from gatework.cli import terminal
 from gatework.cli.progress import TrainingProgress
 from gatework.cli.tables import as_text
 from gatework.cli.terminal import Shown, border, json_line
-from gatework.training import Notice
+from gatework.training.events import Notice
 
 TITLE = "\x1b]0;owned\x07"  # would rename the terminal's window
 NASTY = [TITLE + "a", "[red]b[/]\x9b2J", ":boom: [/] \u202ec", "x" * 10**5]

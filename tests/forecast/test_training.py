@@ -14,7 +14,7 @@ from gatework.forecast.linear import fit_linear
 from gatework.forecast.model import Ensemble, one_cycle, pinball
 from gatework.forecast.plan import plan
 from gatework.forecast.training import caution, independent_errors, trusted, widths
-from gatework.training import TrainingError
+from gatework.training.events import TrainingError
 
 NORMAL = np.random.default_rng(0)
 

@@ -17,7 +17,7 @@ from label_toys import QUICK, sums, waves, words
 import gatework as gw
 from gatework.errors import InputError
 from gatework.labels import learning as classify_learning
-from gatework.training import TrainingError
+from gatework.training.events import TrainingError
 
 sklearn = pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 

@@ -18,7 +18,8 @@ from gatework.labels.parts import counts, load_parts, prepared, save_parts
 from gatework.labels.report import ClassReport, NumberReport
 from gatework.labels.run import Run
 from gatework.labels.train import Outcome, resume_labels, train_labels
-from gatework.training import Event, Step
+from gatework.training.events import Event, Step
+from gatework.training.processes import World
 
 FILES = {"run.json", "data.safetensors", "last.safetensors", "best.safetensors", "metrics.csv", "results.json"}
 SMALL = Options(hidden=6, steps=40, learning_rate=0.03)
@@ -186,9 +187,6 @@ def test_options_are_judged_before_the_file_is_read(tmp_path: Path) -> None:
 
 
 def test_several_processes_are_refused(tmp_path: Path) -> None:
-    class Two:
-        world_size = 2
-
     job, parts = prepared(given_examples(*words(), kind="tag"), SMALL)
     with pytest.raises(InputError, match="2 processes: models of labels are trained by one"):
-        learn(job, parts, tmp_path, fabric=Two())  # type: ignore[arg-type]
+        learn(job, parts, tmp_path, world=World(0, 2, torch.device("cpu"), "float32"))

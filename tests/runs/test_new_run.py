@@ -15,7 +15,7 @@ from gatework import InputError
 from gatework.files.lock import NAME
 from gatework.runs.folder import FORMAT
 from gatework.runs.new_run import NewRun, aside_of, check_free, new_run, open_to_write, recover
-from gatework.training import BEST, LAST
+from gatework.training.progress import BEST, LAST
 
 STAGES = ["begun", "filled", "placed", "kept"]
 

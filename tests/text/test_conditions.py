@@ -21,7 +21,7 @@ from gatework.text.model import LanguageModel, Shape
 from gatework.text.run import Batching, Run
 from gatework.text.sampling import Draw, sample
 from gatework.text.scoring import each, score
-from gatework.training import Step
+from gatework.training.events import Step
 from numerics import all_same
 
 V, K = 5, 3

@@ -17,7 +17,8 @@ from gatework.text.data.vocabulary import Vocabulary
 from gatework.text.fine_tuning import fine_tune_text
 from gatework.text.run import Run
 from gatework.text.unknown import unknown_line
-from gatework.training import Step, Validation, load_checkpoint
+from gatework.training.checkpoint import load_checkpoint
+from gatework.training.events import Step, Validation
 
 QUICK: dict[str, Any] = {"steps": 6, "evaluate_every": 3, "warmup": 1}
 

@@ -28,7 +28,10 @@ from gatework.text.model import LanguageModel, Shape
 from gatework.text.run import Batching, Run
 from gatework.text.scoring import score
 from gatework.text.train import training_batches
-from gatework.training import Evaluating, Notice, Plan, Resumed, Saved, Step, Validation, bits, load_checkpoint, train
+from gatework.training.checkpoint import load_checkpoint
+from gatework.training.events import Evaluating, Notice, Plan, Resumed, Saved, Step, Validation
+from gatework.training.loop import train
+from gatework.training.metrics import bits
 
 FILES = {"run.json", "tokens.bin", "last.safetensors", "best.safetensors", "metrics.csv", "results.json"}
 OWN = gw.Cell("mine", "z = sigmoid(W_z @ x + U_z @ h + b_z)\nh = z * h + (1 - z) * tanh(W @ x + U @ h + b)")

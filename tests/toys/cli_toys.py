@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gatework.cli.progress import TrainingProgress
-from gatework.training import Step
+from gatework.training.events import Step
 
 QUIET = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "PYTHONWARNINGS": "error"}
 MODEL = "--hidden 6 --embedding 4 --streams 3 --bptt 7 --device cpu"

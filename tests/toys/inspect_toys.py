@@ -11,7 +11,7 @@ import gatework as gw
 from gatework.text.model import Shape
 from gatework.text.run import Batching, Text
 from gatework.text.train import train_text
-from gatework.training import Settings
+from gatework.training.settings import Settings
 
 LINES = ("def f(a, b):\n", "    return g(a[0], 'b c')\n", "# All is Well\n", 'x = "a (b"\n', "y = [1, (2, 3)]\n")
 

@@ -9,7 +9,8 @@ import gatework as gw
 from gatework.text.model import Shape
 from gatework.text.run import Batching, Text
 from gatework.text.train import Outcome, resume_text, train_text
-from gatework.training import Event, Settings
+from gatework.training.events import Event
+from gatework.training.settings import Settings
 
 CLOCKED = ("seconds", "tokens_per_second")
 SMALL = Shape(hidden=8, embedding=5)

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gatework.training import Event, Result, Settings, Step, train
+from gatework.training.events import Event, Result, Step
+from gatework.training.loop import train
+from gatework.training.settings import Settings
 
 V, H = 7, 6
 E = TypeVar("E", bound=Event)
@@ -151,7 +153,7 @@ def settings(**changes: object) -> Settings:
 
 def run_toy(run: Path, told: Told | None = None, *, model: nn.Module | None = None, **options: object) -> Result:
     """Train the toy on its streams; `options` are those of `train` and of `settings`."""
-    names = ("evaluate", "resume", "further_minutes", "fabric", "tensorboard", "clock", "batches")
+    names = ("evaluate", "resume", "further_minutes", "world", "tensorboard", "clock", "batches")
     given = {name: options.pop(name) for name in names if name in options}
     batches = given.pop("batches", Streams())
     given = {"evaluate": validation, "tensorboard": False} | given

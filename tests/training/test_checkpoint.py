@@ -12,14 +12,9 @@ from safetensors import safe_open
 from torch import nn
 
 from gatework.errors import InputError
-from gatework.training import (
-    Progress,
-    load_checkpoint,
-    load_weights,
-    read_json,
-    save_checkpoint,
-    write_json,
-)
+from gatework.files.writing import read_json, write_json
+from gatework.training.checkpoint import load_checkpoint, load_weights, save_checkpoint
+from gatework.training.progress import Progress
 
 TENSORS = {
     "model.weight": torch.arange(6.0).reshape(2, 3),

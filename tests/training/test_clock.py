@@ -2,8 +2,9 @@
 
 import pytest
 
-from gatework.training import Progress, Settings
 from gatework.training.clock import Clock
+from gatework.training.progress import Progress
+from gatework.training.settings import Settings
 
 
 class Hands:

@@ -23,21 +23,11 @@ from training_toys import (
 )
 
 from gatework.errors import InputError
-from gatework.training import (
-    Notice,
-    Plan,
-    Saved,
-    Settings,
-    Step,
-    Stopped,
-    TrainingError,
-    Validation,
-    launch,
-    learning_rate,
-    load_checkpoint,
-    load_weights,
-    train,
-)
+from gatework.training.checkpoint import load_checkpoint, load_weights
+from gatework.training.events import Notice, Plan, Saved, Step, Stopped, TrainingError, Validation
+from gatework.training.loop import train
+from gatework.training.processes import launch
+from gatework.training.settings import Settings, learning_rate
 
 
 def test_training_lowers_the_loss_and_reports_every_step(tmp_path: Path) -> None:
@@ -203,13 +193,18 @@ def test_no_batch_no_parameter_and_another_precision_are_refused(tmp_path: Path)
     with pytest.raises(InputError, match="no parameters to train"):
         run_toy(tmp_path / "run", model=nn.Identity())
     with pytest.raises(InputError, match="launched with another precision than bfloat16"):
-        run_toy(tmp_path / "run", fabric=launch(), precision="bfloat16")
+        run_toy(tmp_path / "run", world=launch(), precision="bfloat16")
     assert not (tmp_path / "run").exists()
 
 
 def test_a_device_that_is_not_there_is_refused() -> None:
     with pytest.raises(InputError, match="device 'warp' cannot be used: "):
         launch(device="warp")
+    for device in ("meta", "hip"):
+        with pytest.raises(InputError, match=f"'{device}' cannot be used: expected 'auto', 'cuda', 'mps', 'cpu'"):
+            launch(device=device)
+    with pytest.raises(InputError, match="device '' cannot be used: "):
+        launch(device="")
     with pytest.raises(InputError, match="precision = 'int3': 'float32' or 'bfloat16' is expected"):
         launch("int3")
 

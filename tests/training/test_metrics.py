@@ -11,8 +11,8 @@ import pytest
 from training_toys import Told, run_toy
 
 from gatework.errors import InputError
-from gatework.training import Notice, Step, Validation, bits
-from gatework.training.metrics import COLUMNS, Metrics
+from gatework.training.events import Notice, Step, Validation
+from gatework.training.metrics import COLUMNS, Metrics, bits
 
 STEP = Step(3, 10, 1, 2.0, 0.5, True, 0.25, 1e-3, 100.0, 4.5, 3.0)
 

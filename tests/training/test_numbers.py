@@ -2,22 +2,22 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pack_sequence
 from training_toys import H, Learned, Slow, Streams, Time, Told, Toy, run_toy, settings
 
 from gatework.errors import InputError
-from gatework.training import Saved, Settings, Step, Stopped, Validation, learner, load_checkpoint
-from gatework.training.checkpoint import save_checkpoint
-from gatework.training.interruption import under_torchrun
+from gatework.training.checkpoint import load_checkpoint, save_checkpoint
+from gatework.training.events import Saved, Step, Stopped, Validation
 from gatework.training.learner import Learner
-from gatework.training.processes import launch
+from gatework.training.processes import World, launch
 from gatework.training.session import _tokens
-from gatework.training.settings import plan_steps
+from gatework.training.settings import Settings, plan_steps
+from gatework.training.torchrun import first_process, under_torchrun
 
 
 def test_a_step_tells_its_time_its_speed_and_what_is_left(tmp_path: Path) -> None:
@@ -96,24 +96,27 @@ def test_tokens_are_the_steps_and_streams_of_the_first_tensor() -> None:
     assert _tokens(()) == _tokens("text") == 0
 
 
-def averaged(monkeypatch: pytest.MonkeyPatch, grads: Sequence[Tensor], told: Tensor) -> tuple[Tensor, list[int]]:
+def world(rank: int = 0, size: int = 1) -> World:
+    return World(rank, size, torch.device("cpu"), "float32")
+
+
+def averaged(grads: Sequence[Tensor], told: Tensor) -> tuple[Tensor, list[int]]:
     """What a process of two replaces its gradients by, where the other one has the same but three times as large."""
     sizes: list[int] = []
 
-    def mean(fabric: object, tensor: Tensor) -> Tensor:
-        sizes.append(tensor.numel())
-        return 2 * tensor
+    class Two(World):
+        def mean(self, tensor: Tensor) -> Tensor:
+            sizes.append(tensor.numel())
+            return 2 * tensor
 
-    monkeypatch.setattr(learner, "mean", mean)
-    made = Learner(Toy(), settings(), launch())
-    made.fabric = SimpleNamespace(world_size=2)  # type: ignore[assignment]
+    made = Learner(Toy(), settings(), Two(0, 2, torch.device("cpu"), "float32"))
     return made._average(list(grads), told), sizes
 
 
-def test_gradients_and_what_is_told_are_averaged_in_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gradients_and_what_is_told_are_averaged_in_one_message() -> None:
     grads = [torch.arange(6.0).reshape(2, 3), torch.tensor(7.0), torch.arange(3.0)]
     wanted = [2 * grad for grad in grads]
-    told, sizes = averaged(monkeypatch, grads, torch.tensor([0.5, 1.0]))
+    told, sizes = averaged(grads, torch.tensor([0.5, 1.0]))
     assert sizes == [12]
     assert told.tolist() == [1, 2]
     assert all(torch.equal(grad, want) for grad, want in zip(grads, wanted, strict=True))
@@ -125,11 +128,11 @@ def test_each_process_takes_its_streams_of_a_carried_state(tmp_path: Path) -> No
     made = Learner(Learned(), settings(), launch())
     shares = []
     for rank in (0, 1):
-        made.fabric = SimpleNamespace(world_size=2, global_rank=rank, to_device=lambda x: x)  # type: ignore[assignment]
+        made.world = world(rank, 2)
         shares.append(made._share(kept, kept.tensors["state.0"]))
     assert [share.shape for share in shares] == [(1, 2, H)] * 2
     assert torch.equal(torch.cat(shares, 1), kept.tensors["state.0"])
-    made.fabric = SimpleNamespace(world_size=3, global_rank=0)  # type: ignore[assignment]
+    made.world = world(0, 3)
     with pytest.raises(InputError, match="states of 4 streams, which 3 processes cannot share equally"):
         made._share(kept, kept.tensors["state.0"])
     with pytest.raises(InputError, match="states of 0 streams, which 3 processes"):
@@ -139,34 +142,54 @@ def test_each_process_takes_its_streams_of_a_carried_state(tmp_path: Path) -> No
 def test_another_process_draws_other_masks_and_another_step_too() -> None:
     made, drawn = Learner(Toy(), settings(seed=1), launch()), []
     for rank, step in ((0, 0), (0, 0), (1, 0), (0, 1)):
-        made.fabric = SimpleNamespace(global_rank=rank, device=torch.device("cpu"))  # type: ignore[assignment]
+        made.world = world(rank)
         made.seed(step)
         drawn.append(torch.rand(4).tolist())
     assert drawn[0] == drawn[1]
     assert len({tuple(each) for each in drawn}) == 3
 
 
-@pytest.mark.parametrize(("local", "world", "nodes"), [("2", "2", 1), ("2", "6", 3)])
-def test_the_number_of_processes_is_torchruns(
-    monkeypatch: pytest.MonkeyPatch, local: str, world: str, nodes: int
+@pytest.mark.parametrize(("rank", "local", "size"), [(0, 0, 2), (1, 1, 2), (5, 1, 6)])
+def test_a_process_has_the_place_that_torchrun_gives_it(
+    monkeypatch: pytest.MonkeyPatch, rank: int, local: int, size: int
 ) -> None:
-    asked: dict[str, Any] = {}
-
-    class Fabric:
-        def __init__(self, **options: Any) -> None:
-            asked.update(options)
-            self.world_size = 1
-
-        def launch(self) -> None:
-            """Nothing to start."""
-
+    asked: list[Any] = []
     assert not under_torchrun()
-    for name, value in (("TORCHELASTIC_RUN_ID", "x"), ("LOCAL_WORLD_SIZE", local), ("WORLD_SIZE", world)):
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr("lightning_fabric.Fabric", Fabric)
-    launch("bfloat16", "cpu")
-    assert under_torchrun()
-    assert asked == {"accelerator": "cpu", "devices": int(local), "num_nodes": nodes, "precision": "bf16-mixed"}
+    assert launch("bfloat16", "cpu") == World(0, 1, torch.device("cpu"), "bfloat16")
+    for name, value in (("RANK", rank), ("LOCAL_RANK", local), ("WORLD_SIZE", size), ("TORCHELASTIC_RUN_ID", "x")):
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr("torch.distributed.init_process_group", lambda kind, **_: asked.append(kind))
+    assert launch("bfloat16", "cpu") == World(rank, size, torch.device("cpu"), "bfloat16")
+    assert (under_torchrun(), first_process()) == (True, rank == 0)
+    assert asked == ["gloo"]
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.set_device", asked.append)
+    for device in ("auto", "cuda"):
+        assert launch(device=device).device == torch.device("cuda", local)
+    assert asked[1:] == 2 * [torch.device("cuda", local), "nccl"]
+
+
+def test_several_processes_on_the_gpu_of_a_mac_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("RANK", 0), ("LOCAL_RANK", 0), ("WORLD_SIZE", 2), ("TORCHELASTIC_RUN_ID", "x")):
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+    with pytest.raises(InputError, match=r"device 'mps' cannot be used: 2 processes compute on 'cpu' or 'cuda'"):
+        launch(device="mps")
+
+
+def test_batches_of_any_kind_go_to_the_device() -> None:
+    class Pair(NamedTuple):
+        x: Tensor
+        lengths: list[Tensor]
+
+    batch = {"pair": Pair(torch.ones(2), [torch.ones(3)]), "name": "first", "packed": pack_sequence([torch.ones(2, 1)])}
+    moved = World(0, 1, torch.device("meta"), "float32").to_device((batch, None))
+    assert isinstance(moved, tuple)
+    assert moved[1] is None
+    pair = moved[0]["pair"]
+    assert isinstance(pair, Pair)
+    assert [pair.x.device.type, pair.lengths[0].device.type, moved[0]["packed"].data.device.type] == ["meta"] * 3
+    assert moved[0]["name"] == "first"
 
 
 @pytest.mark.parametrize("fields", [["class"], ["h", "h"], ["def", "h"]])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from training_toys import H, Learned, Streams, Told, rows, run_toy
 
-from gatework.training import load_checkpoint
+from gatework.training.checkpoint import load_checkpoint
 from numerics import same
 
 pytestmark = pytest.mark.slow  # as soon as one of them starts two processes
@@ -18,23 +18,22 @@ PATH = os.pathsep.join([str(Path(__file__).parents[1] / "toys"), os.environ.get(
 
 # Every scenario in one go: the processes take seconds to start.
 PAIR = """
-import json, signal, sys
+import json, signal
 from pathlib import Path
 import torch
 from torch import nn
 from gatework.errors import InputError
-from gatework.training import launch
+from gatework.training.processes import launch
 from training_toys import Streams, Told, Toy, Learned, run_toy
 
-quick = "lightning_fabric" not in sys.modules  # using a trained model must not pay for it
-fabric = launch(device="cpu")
-rank, out = fabric.global_rank, Path(sys.argv[1])
+world = launch(device="cpu")
+rank, out = world.rank, Path(sys.argv[1])
 share = slice(2 * rank, 2 * rank + 2)
 
 def losses(name, told=None, **options):
     told = told or Told()
     options = {"model": Learned(), "batches": Streams(share=share)} | options
-    result = run_toy(out / name, told, fabric=fabric, **options)
+    result = run_toy(out / name, told, world=world, **options)
     return [told.losses, result.why, result.step, result.best]
 
 def refused(name, **options):
@@ -43,7 +42,7 @@ def refused(name, **options):
     except InputError as error:
         return str(error)
 
-answers = {"world": fabric.world_size, "rank": rank, "quick": quick}
+answers = {"world": world.size, "rank": rank}
 answers["plain"] = losses("plain")
 answers["accumulated"] = losses("accumulated", accumulate=2, optimizer="adamw", clip=0.3)
 torch.manual_seed(rank)
@@ -120,7 +119,6 @@ def alone(run: Path, **options: object) -> list[float]:
 
 def test_both_processes_tell_the_same_end(pair: list[dict[str, object]]) -> None:
     assert [each["world"] for each in pair] == [2, 2]
-    assert [each["quick"] for each in pair] == [True, True]
     for name, answer in pair[0].items():
         if isinstance(answer, list):
             assert pair[1][name][1:] == answer[1:], name  # type: ignore[index]

@@ -15,17 +15,10 @@ from torch import nn
 from training_toys import Streams, Told, Toy, rows, run_toy
 
 from gatework.errors import InputError
-from gatework.training import (
-    Notice,
-    Resumed,
-    Saved,
-    Step,
-    TrainingError,
-    load_checkpoint,
-    save_checkpoint,
-    session,
-    write_json,
-)
+from gatework.files.writing import write_json
+from gatework.training import session
+from gatework.training.checkpoint import load_checkpoint, save_checkpoint
+from gatework.training.events import Notice, Resumed, Saved, Step, TrainingError
 
 PATH = os.pathsep.join([str(Path(__file__).parents[1] / "toys"), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
 
@@ -125,7 +118,7 @@ CHILD = """
 import os
 import sys
 from pathlib import Path
-from gatework.training import Saved, Step
+from gatework.training.events import Saved, Step
 from training_toys import Told, run_toy
 
 saves = 0

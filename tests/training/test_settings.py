@@ -6,8 +6,7 @@ import pytest
 
 import gatework.training
 from gatework.errors import InputError
-from gatework.training import Settings, learning_rate
-from gatework.training.settings import MEASURED, plan_steps
+from gatework.training.settings import MEASURED, Settings, learning_rate, plan_steps
 
 
 def test_the_names_of_the_room() -> None:

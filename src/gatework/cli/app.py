@@ -78,8 +78,6 @@ def run() -> int:
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except Interrupted:
-        from gatework.runs.folder import first_process  # there already, as a training was begun
-
         if first_process():
             print("gatework: interrupted", file=sys.stderr)
         return stopped()

@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 from gatework.cli import terminal
 from gatework.errors import InputError
 from gatework.files.reading import blamed, whole
-from gatework.files.writing import MOST_JSON, parse_object, write_atomically
+from gatework.files.writing import MOST_JSON, parse_object, write_atomically, write_json
 from gatework.lab.bench import ROWS, Contest, Measurement, Report, Row, Settings, Skipped, run
 from gatework.lab.bench.plot import check_plot, plot
 from gatework.lab.bench.report import with_part
 from gatework.lab.bench.run import Begun
-from gatework.training import write_json
 
 GROWTH = "growth"  # the row that the picture shows
 NEW_DOCUMENT = "<!-- bench -->\n<!-- /bench -->\n"

@@ -18,8 +18,9 @@ from rich.text import Text
 
 from gatework.cli import terminal
 from gatework.cli.status import stopped
-from gatework.training import Evaluating, Event, Notice, Plan, Result, Resumed, Saved, Step, Stopped, Validation, bits
-from gatework.training.interruption import under_torchrun
+from gatework.training.events import Evaluating, Event, Notice, Plan, Result, Resumed, Saved, Step, Stopped, Validation
+from gatework.training.metrics import bits
+from gatework.training.torchrun import under_torchrun
 
 LIVE_EVERY = 0.1  # seconds between two pictures of the live line
 PLAIN_EVERY = 10.0  # seconds between two plain lines

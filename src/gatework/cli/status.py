@@ -1,6 +1,6 @@
 """The exit status of a command that a signal ended."""
 
-from gatework.training.interruption import under_torchrun
+from gatework.training.torchrun import under_torchrun
 
 INTERRUPTED = 130  # what Ctrl-C makes of a command
 

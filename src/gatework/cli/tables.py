@@ -13,6 +13,7 @@ import numpy as np
 
 from gatework.errors import InputError, field
 from gatework.files.reading import blamed
+from gatework.files.writing import write_atomically
 from gatework.forecast.backtest import Backtest
 from gatework.forecast.data.series import Panel
 from gatework.forecast.data.spacing import Spacing
@@ -20,7 +21,6 @@ from gatework.forecast.data.units import CLOCK, moment
 from gatework.forecast.data.zones import offset_of
 from gatework.forecast.plot import check_picture, draw
 from gatework.forecast.use import Forecast
-from gatework.training import write_atomically
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # how texts begin that spreadsheets run
 MOST_LINES = 48  # of a forecast that are printed

@@ -13,7 +13,7 @@ from gatework.cli.progress import TrainingProgress, say_next
 from gatework.cli.text_lines import introduction, score_line
 from gatework.errors import InputError
 from gatework.files.reading import changed
-from gatework.runs.folder import first_process, weights_of
+from gatework.runs.weights import weights_of
 from gatework.text.data.batches import LanguageBatches
 from gatework.text.data.corpus import Corpus
 from gatework.text.data.vocabulary import UNITS, Level
@@ -22,7 +22,9 @@ from gatework.text.model import LanguageModel, Shape
 from gatework.text.run import Batching, Run, Text
 from gatework.text.train import Outcome, resume_text, train_text
 from gatework.text.unknown import unknown_line
-from gatework.training import Settings, bits
+from gatework.training.metrics import bits
+from gatework.training.settings import Settings
+from gatework.training.torchrun import first_process
 
 
 def begin(

@@ -31,8 +31,8 @@ def train_series(
     from gatework.forecast.data.series import read_panel
     from gatework.forecast.forecaster import Forecaster
     from gatework.forecast.run import write
-    from gatework.runs.folder import one_process
     from gatework.runs.new_run import new_run
+    from gatework.training.torchrun import one_process
 
     one_process("models of series are trained")
     forecaster = Forecaster(**chosen, levels=numbers("--levels", levels))

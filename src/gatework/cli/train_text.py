@@ -106,7 +106,7 @@ def train_text(
     from gatework.cli import text_training
     from gatework.text.model import Shape
     from gatework.text.run import Batching, Text
-    from gatework.training import Settings
+    from gatework.training.settings import Settings
 
     given = named(context)
     if resume:

@@ -23,8 +23,8 @@ from gatework.forecast.use import Model
 from gatework.notation import EquationError
 from gatework.runs.folder import DESCRIPTION, cell_from_json, cell_to_json, describe, description
 from gatework.runs.new_run import NewRun, new_run
-from gatework.training import BEST, Checkpoint, Progress, load_checkpoint, save_checkpoint
-from gatework.training.checkpoint import put_weights
+from gatework.training.checkpoint import Checkpoint, load_checkpoint, put_weights, save_checkpoint
+from gatework.training.progress import BEST, Progress
 
 if TYPE_CHECKING:
     from gatework.forecast.forecaster import Forecaster

@@ -7,8 +7,7 @@ from gatework.forecast.data.panel import Columns
 from gatework.forecast.model import Ensemble
 from gatework.forecast.plan import PLACES
 from gatework.forecast.training import JUDGES, Options
-from gatework.training import Checkpoint
-from gatework.training.checkpoint import check_tensors
+from gatework.training.checkpoint import Checkpoint, check_tensors
 
 
 def check_history(checkpoint: Checkpoint, series: int, columns: Columns) -> None:

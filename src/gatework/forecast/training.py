@@ -18,7 +18,7 @@ from gatework.forecast.inputs import LARGEST, Inputs
 from gatework.forecast.linear import CUTS, Linear, cut, fit_linear
 from gatework.forecast.model import Ensemble, one_cycle, pinball
 from gatework.runs.progress import Told, counted, nobody
-from gatework.training import TrainingError
+from gatework.training.events import TrainingError
 
 JUDGES = (0.7,)  # networks that learn from such a share of each series alone, to be judged on what follows
 TRUST = (0.0, 0.25, 0.5, 0.75, 1.0)  # shares of what the network says that are tried

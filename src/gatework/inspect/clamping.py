@@ -12,7 +12,7 @@ from gatework.engines import choose
 from gatework.layers import Recurrent
 from gatework.notation import parse
 from gatework.text.model import LanguageModel
-from gatework.training import bits
+from gatework.training.metrics import bits
 
 STREAMS, STEPS = 8, 1200  # of the text that the cost is measured on
 WARM = 50  # tokens of each stream that do not count: its start has no past

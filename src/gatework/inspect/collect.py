@@ -26,7 +26,7 @@ from gatework.notation.gates import gates
 from gatework.notation.retention import called, retained
 from gatework.text.model import LanguageModel
 from gatework.text.run import Run
-from gatework.training import bits
+from gatework.training.metrics import bits
 
 MEASURED = 60_000  # tokens at most that figures are of
 NUMBERS = 64 << 20  # recorded at most, so that wide models need no more memory

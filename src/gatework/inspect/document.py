@@ -7,6 +7,7 @@ from typing import Any
 
 from gatework.errors import InputError
 from gatework.files.reading import blamed
+from gatework.files.writing import write_atomically
 from gatework.forecast.forecaster import Forecaster
 from gatework.forecast.run import TASK as SERIES
 from gatework.inspect.activity import Progress, silent
@@ -17,7 +18,6 @@ from gatework.inspect.series import collect_series
 from gatework.inspect.units import check_unit
 from gatework.labels.run import TASK as LABELS
 from gatework.runs.folder import read_description
-from gatework.training import write_atomically
 
 WARN, LIMIT = 10_000_000, 25_000_000  # bytes
 MARK = b"gatework inspect"  # in the head of every page

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from gatework.errors import InputError
+from gatework.files.writing import read_json
 from gatework.inspect.activity import Activity
 from gatework.inspect.figures import rounded
 from gatework.inspect.model import layer_weights, layers_json
@@ -31,7 +32,9 @@ from gatework.runs.folder import RESULTS
 from gatework.text.data.vocabulary import Vocabulary
 from gatework.text.model import LanguageModel
 from gatework.text.run import Run
-from gatework.training import LAST, bits, load_checkpoint, read_json
+from gatework.training.checkpoint import load_checkpoint
+from gatework.training.metrics import bits
+from gatework.training.progress import LAST
 
 Payload = dict[str, Any]
 DIGITS = 6  # that figures keep

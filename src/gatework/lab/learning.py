@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from gatework.errors import InputError
 from gatework.lab.experiment import Arm, Progress, Size, Trial
 from gatework.layers import Recurrent
-from gatework.training import Settings, learning_rate
+from gatework.training.settings import Settings, learning_rate
 
 WINDOW = 2000  # the most recent sequences, which the stop rules of 1997 look at
 TEST = 2560  # fresh sequences after training, as in 1997

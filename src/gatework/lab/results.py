@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from gatework.errors import InputError
+from gatework.files.writing import read_json, write_atomically
 from gatework.lab.bench.machine import Machine
 from gatework.lab.experiment import Arm, Experiment, Size, Trial
-from gatework.training import read_json, write_atomically
 
 FORMAT = "gatework experiment 1"
 ARM = ("variant", "name", "cell", "options")  # what is kept of one; options as they are at the size that was run

@@ -28,17 +28,10 @@ from gatework.layers.check import flag
 from gatework.runs.folder import describe
 from gatework.runs.new_run import check_free, new_run
 from gatework.runs.parameters import check_known, tags
-from gatework.training import (
-    BEST,
-    Event,
-    Notice,
-    Progress,
-    Stopped,
-    TrainingError,
-    Validation,
-    launch,
-    save_checkpoint,
-)
+from gatework.training.checkpoint import save_checkpoint
+from gatework.training.events import Event, Notice, Stopped, TrainingError, Validation
+from gatework.training.processes import launch
+from gatework.training.progress import BEST, Progress
 
 CLASSES: dict[Kind, str] = {"class": "SequenceClassifier", "number": "SequenceRegressor", "tag": "Tagger"}
 
@@ -90,15 +83,15 @@ class SequenceEstimator:
             raise InputError("y is None; expected a label for each sequence")
         examples = given_examples(X, y, lengths=lengths, level=cast(Level, options.level), kind=self.kind)
         job, parts = prepared(examples, options)
-        fabric = launch(device=self.device)
+        world = launch(device=self.device)
         with tempfile.TemporaryDirectory(prefix="gatework-", ignore_cleanup_errors=True) as folder:
             try:
                 model, result = learn(
-                    job, parts, Path(folder) / "run", fabric=fabric, report=told if self.verbose else silent
+                    job, parts, Path(folder) / "run", world=world, report=told if self.verbose else silent
                 )
             except TrainingError as error:  # the checkpoint that it names goes with the folder
                 raise InputError(str(error).partition("; the last good checkpoint")[0]) from None
-        self._take(job, model.to(fabric.device))
+        self._take(job, model.to(world.device))
         if result.why == "interrupted":
             raise KeyboardInterrupt
         return self

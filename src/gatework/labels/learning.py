@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,10 @@ from gatework.labels.report import ClassReport, NumberReport, class_report, numb
 from gatework.labels.run import Job
 from gatework.runs.overflow import check_answer
 from gatework.runs.parts import IGNORED
-from gatework.training import Event, Report, Result, load_weights, train
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+from gatework.training.checkpoint import load_weights
+from gatework.training.events import Event, Report, Result
+from gatework.training.loop import train
+from gatework.training.processes import World
 
 AT_ONCE = 256  # sequences of a batch where nothing is learnt
 
@@ -43,15 +43,15 @@ def learn(
     parts: Parts,
     folder: Path,
     *,
-    fabric: "Fabric",
+    world: World,
     report: Report = silent,
     resume: bool = False,
     further: float | None = None,
     tensorboard: bool = False,
 ) -> tuple[SequenceModel, Result]:
     """Trains a model in a folder, or goes on with it; returns it with its best weights, on the CPU."""
-    if fabric.world_size > 1:
-        raise InputError(f"{fabric.world_size} processes: models of labels are trained by one")
+    if world.size > 1:
+        raise InputError(f"{world.size} processes: models of labels are trained by one")
     batches = LabelBatches(parts.training, job.options.batch_size, job.options.random_state)
     validation = parts.validation
     with own_randomness():
@@ -66,7 +66,7 @@ def learn(
             report=report,
             resume=resume,
             further_minutes=further,
-            fabric=fabric,
+            world=world,
             tensorboard=tensorboard,
         )
     model = model.cpu().eval()

@@ -13,7 +13,7 @@ from gatework.errors import InputError
 from gatework.layers.check import choice, flag, probability
 from gatework.runs.arguments import MOST_LAYERS, check_whole, real
 from gatework.runs.folder import cell_from_json, cell_to_json
-from gatework.training import Settings
+from gatework.training.settings import Settings
 
 SUMMARIES = ("last", "mean", "attention")
 UPDATES = 1500  # about as many updates of the weights as are made where nothing else is said,

@@ -15,8 +15,8 @@ from gatework.labels.data.encoding import Classes, Tokens, inputs_of, targets_of
 from gatework.labels.data.examples import Examples, split
 from gatework.labels.options import Options
 from gatework.labels.run import Job
-from gatework.training import Progress, load_checkpoint, save_checkpoint
-from gatework.training.checkpoint import check_tensors
+from gatework.training.checkpoint import check_tensors, load_checkpoint, save_checkpoint
+from gatework.training.progress import Progress
 
 JUDGES = 10  # sequences at least, to choose the best weights by
 

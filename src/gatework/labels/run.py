@@ -20,7 +20,8 @@ from gatework.labels.data.encoding import (
 from gatework.labels.data.examples import Kind
 from gatework.labels.model import SequenceModel
 from gatework.labels.options import Options
-from gatework.runs.folder import DESCRIPTION, description, trained
+from gatework.runs.folder import DESCRIPTION, description
+from gatework.runs.weights import trained
 
 TASK = "labels"
 DATA = "data.safetensors"  # the prepared sequences, to go on training with

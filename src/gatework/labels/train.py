@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 
 from gatework.engines import choose
 from gatework.files.reading import marks_of
+from gatework.files.writing import write_json
 from gatework.labels.data.examples import Examples, Kind, Level, read_examples
 from gatework.labels.learning import judged, learn, silent
 from gatework.labels.model import check_model
@@ -16,13 +17,14 @@ from gatework.labels.options import Options
 from gatework.labels.parts import Parts, counts, load_parts, prepared, save_parts
 from gatework.labels.report import ClassReport, NumberReport
 from gatework.labels.run import DATA, TASK, Job, Run
-from gatework.runs.folder import RESULTS, amend, check_built, describe, one_process, say_changed
+from gatework.runs.folder import RESULTS, amend, describe, say_changed
 from gatework.runs.new_run import NewRun, check_free, new_run, open_to_write, recover
 from gatework.runs.parts import check_splits
-from gatework.training import LAST, Event, Notice, Report, Result, Resumed, Saved, launch, write_json
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+from gatework.runs.weights import check_built
+from gatework.training.events import Event, Notice, Report, Result, Resumed, Saved
+from gatework.training.processes import World, launch
+from gatework.training.progress import LAST
+from gatework.training.torchrun import one_process
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,8 @@ def train_labels(
     examples = read_examples(file, level=cast(Level, options.level), kind=kind)
     files = marks_of(file)
     job, parts = prepared(examples, options, test)
-    fabric = launch(device=device)
-    choose(options.engine, fabric.device, torch.float32)
+    world = launch(device=device)
+    choose(options.engine, world.device, torch.float32)
     job.untrained()
     with new_run(out, overwrite=overwrite) as new:
         save_parts(new.folder / DATA, parts)
@@ -67,7 +69,7 @@ def train_labels(
         new.place()
         if told is not None:
             told(examples, job, parts)
-        return _go(Run.open(out), parts, fabric, keeping(new, report))
+        return _go(Run.open(out), parts, world, keeping(new, report))
 
 
 def keeping(new: NewRun, report: Report) -> Report:
@@ -115,7 +117,7 @@ def resume_labels(out: Path, changes: Mapping[str, Any], *, device: str = "auto"
 def _go(
     run: Run,
     parts: Parts,
-    fabric: "Fabric",
+    world: World,
     report: Report,
     *,
     resume: bool = False,
@@ -125,7 +127,7 @@ def _go(
         run.job,
         parts,
         run.path,
-        fabric=fabric,
+        world=world,
         report=report,
         resume=resume,
         further=further,

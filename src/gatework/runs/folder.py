@@ -8,28 +8,16 @@ results.json        the figures on held-out data, once the training has ended
 """
 
 import math
-import os
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import torch
+from typing import Any
 
 from gatework.cells import Cell
 from gatework.errors import InputError
 from gatework.files.reading import Mark, changed
-from gatework.training import BEST, LAST, Notice, Report, load_weights, read_json, write_json
-from gatework.training.checkpoint import check_shapes
-from gatework.training.interruption import Interrupted, interruption, under_torchrun
-from gatework.training.processes import anywhere
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
-
-Model = TypeVar("Model", bound=torch.nn.Module)
+from gatework.files.writing import read_json, write_json
+from gatework.training.events import Notice, Report
 
 MAKER = "gatework run"
 FORMAT = f"{MAKER} 1"
@@ -47,7 +35,7 @@ def is_run(folder: Path) -> bool:
 
 def describe(folder: Path, task: str, **values: Any) -> None:
     """Writes run.json into the folder of a new run."""
-    versions = {"gatework": version("gatework"), "torch": torch.__version__}
+    versions = {"gatework": version("gatework"), "torch": version("torch")}
     write_json(folder / DESCRIPTION, {"format": FORMAT, "task": task, "versions": versions, **values})
 
 
@@ -88,44 +76,6 @@ def say_changed(files: Iterable[Mark], report: Report) -> None:
         )
 
 
-def first_process() -> bool:
-    """Whether this is the process that writes: the only one, or torchrun's first."""
-    return not under_torchrun() or os.environ.get("RANK") == "0"
-
-
-def one_process(what: str) -> None:
-    """Raises InputError where torchrun started several processes for what one does."""
-    if under_torchrun() and (world := os.environ["WORLD_SIZE"]) != "1":
-        raise InputError(f"{world} processes: {what} by one")
-
-
-def _not_asked() -> bool:
-    return False
-
-
-@contextmanager
-def first_alone(fabric: "Fabric") -> Iterator[None]:
-    """All wait for what the first process does inside; where it fails, and says why, the others just end.
-
-    A signal that comes to any of them meanwhile ends all: KeyboardInterrupt if there is one process, else Interrupted.
-    """
-    outcome = "failed"
-    with nullcontext(_not_asked) if fabric.is_global_zero else interruption() as asked:
-        try:
-            yield
-            outcome = "done"
-        except KeyboardInterrupt:
-            outcome = "interrupted"
-            if fabric.world_size == 1:
-                raise
-        finally:
-            outcome = fabric.broadcast(outcome)
-    if outcome == "failed":
-        sys.exit(2)
-    if outcome == "interrupted" or anywhere(fabric, asked()):
-        raise Interrupted
-
-
 def cell_to_json(cell: Cell) -> dict[str, Any]:
     """A cell as JSON values; a number that JSON has not (-inf) as text."""
     return {
@@ -144,30 +94,3 @@ def cell_from_json(values: Mapping[str, Any]) -> Cell:
     values = dict(values)
     start = {name: float(value) for name, value in values.pop("start").items()}
     return Cell(values.pop("name"), values.pop("equations"), start=start, **values)
-
-
-def check_built(untrained: Callable[..., torch.nn.Module], checkpoint: Path) -> None:
-    """Refuses sizes that are not a checkpoint's, before a model of these sizes takes memory."""
-    with torch.device("meta"):
-        check_shapes(checkpoint, untrained(engine="auto"))
-
-
-def weights_of(folder: Path) -> Path:
-    """The checkpoint of a run that is used: the best weights, or the last where none were evaluated."""
-    best = folder / BEST
-    return best if best.exists() else folder / LAST
-
-
-def trained(untrained: Callable[..., Model], folder: Path, device: str) -> Model:
-    """A model with the run's best weights, or the last where none were evaluated, on a device, in evaluation mode.
-
-    untrained: builds it, with the run's engine or another one.
-    """
-    path = weights_of(folder)
-    check_built(untrained, path)
-    model = untrained()
-    load_weights(path, model)
-    try:
-        return model.to(device).eval()
-    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for the device
-        raise InputError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error

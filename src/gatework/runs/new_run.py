@@ -10,8 +10,8 @@ from gatework.errors import InputError
 from gatework.files.lock import Lock, refuse_locked
 from gatework.files.reading import blamed
 from gatework.runs.folder import is_run
-from gatework.training import BEST, LAST
 from gatework.training.interruption import interruption, termination
+from gatework.training.progress import BEST, LAST
 
 NEW, FORMER, PLACED = "new", "former", "placed"  # what lies aside: the run to be, the one it replaces, a mark
 

@@ -12,7 +12,8 @@ from gatework.text.data.vocabulary import Ids
 from gatework.text.model import LanguageModel
 from gatework.text.run import Batching, Run
 from gatework.text.scoring import SCORING_STEPS, Score, mean_loss, score
-from gatework.training import Evaluating, Event, Report, Settings, Step, Validation
+from gatework.training.events import Evaluating, Event, Report, Step, Validation
+from gatework.training.settings import Settings
 
 PIECE = 1000  # tokens at least of a piece of the validation part, if there are several for each stream
 AT_ONCE = 128  # pieces at most, where there are not more streams

@@ -12,7 +12,7 @@ from gatework.text.evaluation import silent
 from gatework.text.model import LanguageModel
 from gatework.text.run import Run
 from gatework.text.train import Outcome, train_text
-from gatework.training import Report
+from gatework.training.events import Report
 
 ENDS: dict[str, Any] = {"steps": None, "epochs": None, "minutes": None, "evaluate_every": None}
 

@@ -11,12 +11,13 @@ from gatework.cells import Cell
 from gatework.errors import InputError
 from gatework.files.reading import Mark, check_marks
 from gatework.runs.arguments import check_whole
-from gatework.runs.folder import DESCRIPTION, cell_from_json, cell_to_json, description, trained
+from gatework.runs.folder import DESCRIPTION, cell_from_json, cell_to_json, description
 from gatework.runs.parts import check_splits
+from gatework.runs.weights import trained
 from gatework.text.data.corpus import SPLITS, Corpus, Counts
 from gatework.text.data.vocabulary import Level, Vocabulary, check_level, check_size
 from gatework.text.model import LanguageModel, Shape, check_model
-from gatework.training import Settings
+from gatework.training.settings import Settings
 
 TASK = "language"
 TOKENS = "tokens.bin"

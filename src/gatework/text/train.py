@@ -5,23 +5,22 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from gatework.cells import Cell
 from gatework.engines import choose
 from gatework.errors import InputError
+from gatework.files.writing import write_json
 from gatework.runs.folder import (
     RESULTS,
     amend,
-    check_built,
     describe,
-    first_alone,
     say_changed,
-    weights_of,
 )
 from gatework.runs.new_run import NewRun, check_free, new_run, open_to_write, recover
+from gatework.runs.weights import check_built, weights_of
 from gatework.text.data.batches import LanguageBatches, share
 from gatework.text.data.corpus import Corpus
 from gatework.text.data.prepare import prepare
@@ -29,23 +28,12 @@ from gatework.text.evaluation import Telling, affordable, enough, evaluation, he
 from gatework.text.model import LanguageModel, Shape, check_model
 from gatework.text.run import TASK, TOKENS, Batching, Run, Text, language_model
 from gatework.text.scoring import Score
-from gatework.training import (
-    LAST,
-    Event,
-    Notice,
-    Report,
-    Result,
-    Resumed,
-    Saved,
-    Settings,
-    launch,
-    load_weights,
-    train,
-    write_json,
-)
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+from gatework.training.checkpoint import load_weights
+from gatework.training.events import Event, Notice, Report, Result, Resumed, Saved
+from gatework.training.loop import train
+from gatework.training.processes import World, first_alone, launch
+from gatework.training.progress import LAST
+from gatework.training.settings import Settings
 
 EVALUATE_EVERY = 500  # steps at most between two validations, where nothing else is said
 
@@ -89,14 +77,14 @@ def train_text(
     # V is not known yet; for one-hot input it is taken to be what the cell may want it to be.
     V = 2 if shape.embedding is not None else max(1, shape.hidden)
     check_model(cell, V if origin is None else len(origin.vocabulary), shape)
-    fabric = launch(settings.precision, device)
-    choose(shape.engine, fabric.device, torch.float32)
-    share(batching.streams, fabric.global_rank, fabric.world_size)
+    world = launch(settings.precision, device)
+    choose(shape.engine, world.device, torch.float32)
+    share(batching.streams, world.rank, world.size)
     with ExitStack() as stack:
         new: NewRun | None = None
         prepared: tuple[Run, Corpus] | None = None
-        with first_alone(fabric):
-            if fabric.is_global_zero:
+        with first_alone(world):
+            if world.is_first:
                 new = stack.enter_context(new_run(out, overwrite=overwrite))
                 prepared = write_run(new, text, cell, settings, shape, batching, told, reading, origin)
                 new.place()
@@ -107,7 +95,7 @@ def train_text(
                 new.keep()
             report(event)
 
-        return _go(replace(run, path=out), corpus, fabric, heard, origin=origin)
+        return _go(replace(run, path=out), corpus, world, heard, origin=origin)
 
 
 def opened(run: Run) -> tuple[Run, Corpus]:
@@ -192,7 +180,7 @@ def resume_text(
     if ends:
         changes = dict.fromkeys(("steps", "epochs", "minutes")) | changes
     changed = replace(run, settings=replace(run.settings, **changes))
-    fabric = launch(changed.settings.precision, device)
+    world = launch(changed.settings.precision, device)
 
     def heard(event: Event) -> None:
         if isinstance(event, Resumed) and changed != run:
@@ -202,18 +190,18 @@ def resume_text(
             report(Notice(f"the learning rate follows a schedule of {event.total:,} steps from here on"))
 
     with ExitStack() as stack:
-        with first_alone(fabric):
-            if fabric.is_global_zero:
+        with first_alone(world):
+            if world.is_first:
                 stack.enter_context(open_to_write(out))
                 check_built(changed.untrained, out / LAST)
                 say_changed(run.files, report)
-        return _go(*opened(changed), fabric, heard, resume=True, further=further)
+        return _go(*opened(changed), world, heard, resume=True, further=further)
 
 
 def _go(
     run: Run,
     corpus: Corpus,
-    fabric: "Fabric",
+    world: World,
     report: Report,
     *,
     resume: bool = False,
@@ -225,27 +213,27 @@ def _go(
     if origin is not None:
         begin_with(origin, model)
     if run.settings.minutes is not None and not resume:
-        batching = affordable(fabric.to_device(model), corpus, run.batching, run.settings.minutes)
-        run = replace(run, batching=fabric.broadcast(batching))  # the first process's clock decides
-        if fabric.is_global_zero:
+        batching = affordable(model.to(world.device), corpus, run.batching, run.settings.minutes)
+        run = replace(run, batching=world.broadcast(batching))  # the first process's clock decides
+        if world.is_first:
             amend(run.path, batching=asdict(run.batching))
-    judge = evaluation(corpus, run.batching, fabric.global_rank, fabric.world_size, report)
+    judge = evaluation(corpus, run.batching, world.rank, world.size, report)
     result = train(
         model,
-        training_batches(corpus, run.batching, fabric.global_rank, fabric.world_size),
+        training_batches(corpus, run.batching, world.rank, world.size),
         run.settings,
         run.path,
         evaluate=judge,
         report=Telling(report, judge, len(corpus.validation) + len(corpus.test)),
         resume=resume,
         further_minutes=further,
-        fabric=fabric,
+        world=world,
     )
-    if result.why == "interrupted" or not fabric.is_global_zero:
+    if result.why == "interrupted" or not world.is_first:
         return Outcome(result, None, None)
     try:
         scores = {
-            name: part(run, corpus, str(fabric.device), report)
+            name: part(run, corpus, str(world.device), report)
             for name, part in (("validation", validated), ("test", held_out))
         }
     except KeyboardInterrupt:

@@ -4,7 +4,7 @@ import statistics
 from collections import deque
 from collections.abc import Callable
 
-from gatework.training.checkpoint import Progress
+from gatework.training.progress import Progress
 from gatework.training.settings import MEASURED, Settings, plan_steps
 
 _WINDOW = 50  # speeds are means over so many measurements

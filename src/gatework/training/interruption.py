@@ -1,12 +1,13 @@
 """Ctrl-C and the signals that end a process, as a wish that the loop can see, or as an exception that undoes."""
 
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+
+from gatework.training.torchrun import under_torchrun
 
 _ENDING = ("SIGTERM", "SIGHUP")  # a wish from outside, a terminal that is gone (which Windows knows nothing of)
 
@@ -19,11 +20,6 @@ def _signals(*names: str) -> list[signal.Signals]:
     """Those that there are, and a hang-up only where it is heard: nohup has it ignored."""
     there = [getattr(signal, name) for name in names if hasattr(signal, name)]
     return [each for each in there if each.name != "SIGHUP" or signal.getsignal(each) is not signal.SIG_IGN]
-
-
-def under_torchrun() -> bool:
-    """Whether torchrun started this process."""
-    return "TORCHELASTIC_RUN_ID" in os.environ
 
 
 @contextmanager

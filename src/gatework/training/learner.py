@@ -2,22 +2,17 @@
 
 import hashlib
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from gatework.errors import InputError
 from gatework.training.checkpoint import Checkpoint, check_tensors, put_weights
-from gatework.training.processes import from_first, gather, mean, same_everywhere
+from gatework.training.processes import World
 from gatework.training.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from lightning_fabric import Fabric
 
 _COMPUTED_IN = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what Adam keeps of a parameter
@@ -29,9 +24,9 @@ class Learner:
     state: None at the start of an epoch, else what the model returned last, cut off from its past.
     """
 
-    def __init__(self, model: nn.Module, settings: Settings, fabric: "Fabric") -> None:
-        self.model = fabric.to_device(model)
-        self.fabric = fabric
+    def __init__(self, model: nn.Module, settings: Settings, world: World) -> None:
+        self.model = model.to(world.device)
+        self.world = world
         self.settings = settings
         self.state: tuple[Tensor, ...] | None = None
         self._named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
@@ -40,7 +35,7 @@ class Learner:
     def begin(self) -> None:
         """Start every process from the first one's weights."""
         for tensor in self.model.state_dict().values():
-            from_first(self.fabric, tensor)
+            self.world.copy_first(tensor)
 
     def seed(self, step: int) -> None:
         """Make the random numbers of a step a function of the seed, the process and the step.
@@ -48,10 +43,10 @@ class Learner:
         So a checkpoint needs no state of any generator, which torch would take from a file without looking, and no
         evaluation can disturb the dropout masks after it.
         """
-        text = f"{self.settings.seed} {self.fabric.global_rank} {step}"
+        text = f"{self.settings.seed} {self.world.rank} {step}"
         seed = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest())
         torch.default_generator.manual_seed(seed)  # torch.manual_seed looks for every device there is, each time
-        if (kind := self.fabric.device.type) != "cpu":
+        if (kind := self.world.device.type) != "cpu":
             torch.get_device_module(kind).manual_seed(seed)
 
     def update(self, group: Sequence[tuple[Any, Any]], step: int, rate: float, wishes: Sequence[float]) -> Tensor:
@@ -77,12 +72,12 @@ class Learner:
 
     def _learn(self, inputs: Any, targets: Any, parts: int) -> Tensor:
         """Add one batch's share to the gradients; returns its share of the loss."""
-        inputs, targets = self.fabric.to_device((inputs, targets))
-        with self.fabric.autocast():
+        inputs, targets = self.world.to_device((inputs, targets))
+        with self.world.autocast():
             loss, state = self.model(inputs, targets, self.state)
         self.state = _cut(state)
         share = loss / parts
-        self.fabric.backward(share)
+        share.backward()
         told: Tensor = share.detach()
         return told.float() if told.dtype.itemsize < 4 else told
 
@@ -93,20 +88,20 @@ class Learner:
         parameters without a gradient (a learned first state has one only at an epoch's start), and adds in another
         order after its first step, so that a resumed run would differ in the last bits.
         """
-        if self.fabric.world_size == 1:
+        if self.world.size == 1:
             return told
-        whole = mean(self.fabric, torch.cat([*(grad.reshape(-1) for grad in grads), told]))
+        whole = self.world.mean(torch.cat([*(grad.reshape(-1) for grad in grads), told]))
         *parts, told = torch.split(whole, [*(grad.numel() for grad in grads), len(told)])
         for grad, part in zip(grads, parts, strict=True):
             grad.copy_(part.view_as(grad))
         return told
 
     @contextmanager
-    def judging(self) -> "Iterator[nn.Module]":
+    def judging(self) -> Iterator[nn.Module]:
         """The model as an evaluation uses it: no dropout, no gradients."""
         self.model.eval()
         try:
-            with torch.no_grad(), self.fabric.autocast():
+            with torch.no_grad(), self.world.autocast():
                 yield self.model
         finally:
             self.model.train()
@@ -118,9 +113,9 @@ class Learner:
             for moment, tensor in self.optimizer.state.get(parameter, {}).items():
                 tensors[f"optimizer.{name}.{moment}"] = tensor
         for index, part in enumerate(self.state or ()):
-            if not same_everywhere(self.fabric, part.shape[1]):
+            if not self.world.is_same(part.shape[1]):
                 raise InputError("the processes have different numbers of streams: give each the same share")
-            tensors[f"state.{index}"] = torch.cat(gather(self.fabric, part), dim=1)  # [L*D,B,H], B of all
+            tensors[f"state.{index}"] = torch.cat(self.world.gather(part), dim=1)  # [L*D,B,H], B of all
         return tensors
 
     @property
@@ -158,13 +153,13 @@ class Learner:
 
     def _share(self, checkpoint: Checkpoint, whole: Tensor) -> Tensor:
         """This process's streams of a carried state."""
-        world = self.fabric.world_size
-        if whole.dim() < 2 or whole.shape[1] % world:
+        size = self.world.size
+        if whole.dim() < 2 or whole.shape[1] % size:
             raise InputError(
                 f"{checkpoint.path} carries the states of {whole.shape[1] if whole.dim() > 1 else 0} streams, "
-                f"which {world} processes cannot share equally"
+                f"which {size} processes cannot share equally"
             )
-        return self.fabric.to_device(whole.chunk(world, dim=1)[self.fabric.global_rank].contiguous())
+        return whole.chunk(size, dim=1)[self.world.rank].contiguous().to(self.world.device)
 
     def _restore_moments(self, checkpoint: Checkpoint) -> None:
         """Give the optimiser what it knew of each parameter."""

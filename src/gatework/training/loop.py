@@ -4,24 +4,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from torch import nn
 
 from gatework.errors import InputError
 from gatework.files.writing import make_folder
-from gatework.training.checkpoint import LAST, Progress, load_checkpoint
+from gatework.training.checkpoint import load_checkpoint
 from gatework.training.clock import Clock
 from gatework.training.events import Event, Notice, Report, Result
 from gatework.training.interruption import interruption
 from gatework.training.learner import Learner
 from gatework.training.metrics import Metrics
-from gatework.training.processes import has_precision, launch, same_everywhere
+from gatework.training.processes import World, launch
+from gatework.training.progress import LAST, Progress
 from gatework.training.session import Batches, Evaluate, Session
 from gatework.training.settings import Settings
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
 
 
 def _silent(event: Event) -> None:
@@ -38,7 +35,7 @@ def train(
     report: Report = _silent,
     resume: bool = False,
     further_minutes: float | None = None,
-    fabric: "Fabric | None" = None,
+    world: World | None = None,
     tensorboard: bool = True,
     clock: Callable[[], float] = time.monotonic,
 ) -> Result:
@@ -56,7 +53,7 @@ def train(
     resume: go on from RUN/last.safetensors, to the same losses, bit for bit, as if never stopped (on the same kind
         of machine, with as many threads and processes).
     further_minutes: on resuming, the time from now on in the place of `settings.minutes`.
-    fabric: what `launch` returned, if the data had to be shared out; launched here otherwise.
+    world: what `launch` returned, if the data had to be shared out; launched here otherwise.
 
     Written to `run`: last.safetensors (at the start, every `settings.save_every` seconds, and at the end),
     best.safetensors (at the least validation loss), metrics.csv, tensorboard/.
@@ -75,32 +72,32 @@ def train(
     """
     if further_minutes is not None and not (resume and further_minutes > 0):
         raise InputError(f"further_minutes = {further_minutes!r}: a number above 0, on resuming, is expected")
-    fabric = fabric or launch(settings.precision)
-    _check(batches, settings, run, evaluate, resume, fabric)
-    learner = Learner(model, settings, fabric)
+    world = world or launch(settings.precision)
+    _check(batches, settings, run, evaluate, resume, world)
+    learner = Learner(model, settings, world)
     learner.begin()
     progress = Progress(batches=len(batches), accumulate=settings.accumulate)
     if resume:
         progress = _take_up(learner, progress, run)
     make_folder(run)
-    told = report if fabric.is_global_zero else _silent
-    with interruption() as interrupted, _metrics(fabric, run, progress, tensorboard, told) as metrics:
+    told = report if world.is_first else _silent
+    with interruption() as interrupted, _metrics(world, run, progress, tensorboard, told) as metrics:
         timer = Clock(settings, progress, clock, further_minutes)
         session = Session(learner, batches, evaluate, run, told, metrics, interrupted, progress, timer)
         return session.go(resume)
 
 
 def _check(
-    batches: Batches, settings: Settings, run: Path, evaluate: Evaluate | None, resume: bool, fabric: "Fabric"
+    batches: Batches, settings: Settings, run: Path, evaluate: Evaluate | None, resume: bool, world: World
 ) -> None:
     """Refuse what cannot work before anything is written."""
     if len(batches) < 1:
         raise InputError("there is no batch to train on: give more data, or fewer streams or shorter batches")
-    if not same_everywhere(fabric, len(batches)):
+    if not world.is_same(len(batches)):
         raise InputError("the processes have different numbers of batches: give each the same share of the data")
     if settings.patience is not None and evaluate is None:
         raise InputError(f"patience = {settings.patience}: early stopping needs validation data, and there is none")
-    if not has_precision(fabric, settings.precision):
+    if world.precision != settings.precision:
         raise InputError(f"the processes were launched with another precision than {settings.precision}")
     if not resume and (run / LAST).exists():
         raise InputError(f"{run} holds a run already: resume it, remove it, or name another folder")
@@ -124,10 +121,10 @@ def _take_up(learner: Learner, fresh: Progress, run: Path) -> Progress:
 
 @contextmanager
 def _metrics(
-    fabric: "Fabric", run: Path, progress: Progress, tensorboard: bool, report: Report
+    world: World, run: Path, progress: Progress, tensorboard: bool, report: Report
 ) -> Iterator[Metrics | None]:
     """The metrics' files, in the first process alone."""
-    if not fabric.is_global_zero:
+    if not world.is_first:
         yield None
         return
     metrics = Metrics(run, progress.step or None, tensorboard=tensorboard)

@@ -1,53 +1,149 @@
-"""One process or several: starting them through lightning-fabric, and what they must agree on."""
+"""One process or several: this one's place among them and its device, and what they must agree on."""
 
 import atexit
-import logging
-import os
 import platform
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 from torch import distributed as dist
 
 from gatework.errors import InputError
-from gatework.training.interruption import under_torchrun
+from gatework.training.interruption import Interrupted, interruption
+from gatework.training.torchrun import place
 
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+V = TypeVar("V")
 
-_PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
+_PRECISIONS = ("float32", "bfloat16")
 
 
-def launch(precision: str = "float32", device: str = "auto") -> "Fabric":
-    """This process's device and precision, and under torchrun its place among the processes.
+@dataclass(frozen=True)
+class World:
+    """The processes that train one model together, as one of them sees them.
 
-    device: "auto" (the fastest there is), "cpu", "cuda", "mps". One device per process: several are used by
-    `torchrun --nproc-per-node N`, whose environment is found here. `fabric.global_rank` and `fabric.world_size`
-    then say which share of the data this process takes: with N streams, those from rank * N / world on.
-
-    Errors: InputError for a device or precision that is not there.
+    rank, size: this process's number and how many there are: with N streams it takes those from rank * N / size on.
+    device: what this process computes on. precision: "float32", or "bfloat16" for autocast.
     """
-    # Here, because it takes seconds to import, and using a trained model needs none of it.
-    from lightning_fabric import Fabric  # noqa: PLC0415
 
-    if precision not in _PRECISION:
+    rank: int
+    size: int
+    device: torch.device
+    precision: str
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the process that writes and reports."""
+        return self.rank == 0
+
+    def to_device(self, data: Any) -> Any:
+        """Tensors on this process's device, those in tuples, lists and mappings too."""
+        if hasattr(data, "to"):
+            return data.to(self.device, non_blocking=self.device.type == "cuda")
+        if isinstance(data, (tuple, list)):
+            parts = [self.to_device(part) for part in data]
+            return type(data)(*parts) if hasattr(data, "_fields") else type(data)(parts)
+        if isinstance(data, Mapping):
+            return {name: self.to_device(part) for name, part in data.items()}
+        return data
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The context in which a model computes at this precision."""
+        if self.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    def mean(self, tensor: Tensor) -> Tensor:
+        """The mean over the processes, in the place of `tensor`."""
+        if self.size > 1:
+            dist.all_reduce(tensor)
+            tensor /= self.size
+        return tensor
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set in any process."""
+        return bool(self.mean(torch.tensor(float(flag), device=self.device)) > 0)
+
+    def copy_first(self, tensor: Tensor) -> None:
+        """Give every process's tensor the first one's values."""
+        if self.size > 1:
+            dist.broadcast(tensor, 0)
+
+    def broadcast(self, value: V) -> V:
+        """The first process's value, of any kind that can be pickled."""
+        if self.size == 1:
+            return value
+        values = [value]
+        dist.broadcast_object_list(values, 0, device=self.device)
+        return values[0]
+
+    def gather(self, tensor: Tensor) -> list[Tensor]:
+        """Every process's tensor, in the order of the ranks; all must have one shape."""
+        if self.size == 1:
+            return [tensor]
+        flat = tensor.contiguous().reshape(-1).view(torch.uint8)  # bytes: not every backend sends every type
+        parts = [torch.empty_like(flat) for _ in range(self.size)]
+        dist.all_gather(parts, flat)
+        return [part.view(tensor.dtype).reshape(tensor.shape) for part in parts]
+
+    def is_same(self, number: int) -> bool:
+        """Whether all processes have the same number."""
+        return len({int(part) for part in self.gather(torch.tensor(number, device=self.device))}) == 1
+
+    def wait(self) -> None:
+        """Wait until every process is here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+def launch(precision: str = "float32", device: str = "auto") -> World:
+    """Choose this process's device and precision, and under torchrun meet the other processes.
+
+    Args:
+        precision: "float32" or "bfloat16".
+        device: "auto" (the fastest there is), "cpu", "cuda" or "mps". One device a process: several are used by
+            `torchrun --nproc-per-node N`.
+
+    Raises:
+        InputError: for a device or precision that is not there.
+    """
+    if precision not in _PRECISIONS:
         raise InputError(f"precision = {precision!r}: 'float32' or 'bfloat16' is expected")
-    log = logging.getLogger("lightning_fabric")
-    level = log.level
-    log.setLevel(logging.WARNING)  # its greetings would stand between the lines of progress
+    rank, local_rank, size = place()
     try:
-        local, world = _shape()
-        fabric = Fabric(accelerator=device, devices=local, num_nodes=world // local, precision=_PRECISION[precision])
-        fabric.launch()
-        if fabric.world_size > 1:
-            atexit.register(_leave)
-    except (ValueError, RuntimeError) as error:
+        world = World(rank, size, _device(device, local_rank), precision)
+        if size > 1 and not dist.is_initialized():
+            _meet(world)
+    except (ValueError, RuntimeError, AssertionError) as error:  # torch asserts that it was built for the device
         raise InputError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
-    finally:
-        log.setLevel(level)
-    return fabric
+    return world
+
+
+def _device(name: str, local_rank: int) -> torch.device:
+    """The device of a name, for "auto" the fastest; ValueError, RuntimeError or AssertionError where there is none."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    device = torch.device(next(kind for kind in there if there[kind]) if name == "auto" else name)
+    if device.type not in there:
+        raise ValueError(f"expected 'auto', {', '.join(map(repr, there))}")
+    if not there[device.type]:
+        raise ValueError("this machine has none, or this torch was built without it")
+    if device.type == "cuda":
+        device = torch.device("cuda", local_rank if device.index is None else device.index)
+        torch.cuda.set_device(device)
+    return device
+
+
+def _meet(world: World) -> None:
+    """Join the group of all processes, until this one ends."""
+    if world.device.type == "mps":
+        raise ValueError(f"{world.size} processes compute on 'cpu' or 'cuda'")
+    cuda = world.device.type == "cuda"
+    dist.init_process_group("nccl" if cuda else "gloo", device_id=world.device if cuda else None)
+    atexit.register(_leave)
 
 
 def _leave() -> None:
@@ -56,56 +152,34 @@ def _leave() -> None:
         dist.destroy_process_group()
 
 
-def _shape() -> tuple[int, int]:
-    """Processes on this machine, and in all."""
-    if not under_torchrun():
-        return 1, 1
-    return int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
+def _never() -> bool:
+    return False
 
 
-def has_precision(fabric: "Fabric", precision: str) -> bool:
-    """Whether `launch` was called with this precision."""
-    return str(fabric.strategy.precision.precision) == _PRECISION[precision]
+@contextmanager
+def first_alone(world: World) -> Iterator[None]:
+    """All wait for what the first process does inside; where it fails, and says why, the others just end.
 
-
-def mean(fabric: "Fabric", tensor: Tensor) -> Tensor:
-    """The mean over the processes, in the place of `tensor`.
-
-    Not by fabric.all_reduce: that waits at a barrier first, and on a GPU this would hold up every step.
+    A signal that comes to any of them meanwhile ends all: KeyboardInterrupt if there is one process, else Interrupted.
     """
-    if fabric.world_size > 1:
-        dist.all_reduce(tensor)
-        tensor /= fabric.world_size
-    return tensor
+    outcome = "failed"
+    with nullcontext(_never) if world.is_first else interruption() as interrupted:
+        try:
+            yield
+            outcome = "done"
+        except KeyboardInterrupt:
+            outcome = "interrupted"
+            if world.size == 1:
+                raise
+        finally:
+            outcome = world.broadcast(outcome)
+    if outcome == "failed":
+        sys.exit(2)
+    if outcome == "interrupted" or world.any(interrupted()):
+        raise Interrupted
 
 
-def anywhere(fabric: "Fabric", wish: bool) -> bool:
-    """Whether any process has this wish."""
-    return bool(mean(fabric, torch.tensor(float(wish), device=fabric.device)) > 0)
-
-
-def from_first(fabric: "Fabric", tensor: Tensor) -> None:
-    """Give every process the first one's values."""
-    if fabric.world_size > 1:
-        dist.broadcast(tensor, 0)
-
-
-def gather(fabric: "Fabric", tensor: Tensor) -> list[Tensor]:
-    """Every process's tensor, in the order of the ranks; all must have one shape."""
-    if fabric.world_size == 1:
-        return [tensor]
-    flat = tensor.contiguous().reshape(-1).view(torch.uint8)  # bytes: not every backend sends every type
-    parts = [torch.empty_like(flat) for _ in range(fabric.world_size)]
-    dist.all_gather(parts, flat)
-    return [part.view(tensor.dtype).reshape(tensor.shape) for part in parts]
-
-
-def same_everywhere(fabric: "Fabric", number: int) -> bool:
-    """Whether all processes have the same number."""
-    return len({int(part) for part in gather(fabric, torch.tensor(number, device=fabric.device))}) == 1
-
-
-def circumstances(fabric: "Fabric") -> dict[str, Any]:
+def circumstances(world: World) -> dict[str, Any]:
     """What decides the last bits of a loss, beside the numbers that went in."""
     try:
         gatework = version("gatework")
@@ -116,7 +190,7 @@ def circumstances(fabric: "Fabric") -> dict[str, Any]:
         "torch": torch.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "device": fabric.device.type,
+        "device": world.device.type,
         "threads": torch.get_num_threads(),
-        "processes": fabric.world_size,
+        "processes": world.size,
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from gatework.training.checkpoint import Progress
+from gatework.training.progress import Progress
 from gatework.training.settings import Settings
 
 RECENT = 50  # steps whose mean loss is held against the first one's, where there is no validation

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from gatework.training.checkpoint import BEST, LAST, Progress, save_checkpoint
+from gatework.training.checkpoint import save_checkpoint
 from gatework.training.clock import Clock
 from gatework.training.events import (
     Notice,
@@ -27,7 +27,8 @@ from gatework.training.events import (
 )
 from gatework.training.learner import Learner
 from gatework.training.metrics import Metrics
-from gatework.training.processes import circumstances, mean
+from gatework.training.processes import circumstances
+from gatework.training.progress import BEST, LAST, Progress
 from gatework.training.remedies import RECENT, for_overflow, no_better
 from gatework.training.settings import learning_rate
 
@@ -78,13 +79,13 @@ class Session:
         progress: Progress,
         clock: Clock,
     ) -> None:
-        self.learner, self.settings, self.fabric = learner, learner.settings, learner.fabric
+        self.learner, self.settings, self.world = learner, learner.settings, learner.world
         self.batches, self.evaluate, self.run = batches, evaluate, run
         self.report, self.metrics, self.interrupted = report, metrics, interrupted
         self.progress, self.clock = progress, clock
         self.per_epoch = math.ceil(len(batches) / self.settings.accumulate)  # steps
         self.every = self.settings.evaluate_every or self.per_epoch
-        self.ahead = _AHEAD.get(self.fabric.device.type, _AHEAD_ELSEWHERE)
+        self.ahead = _AHEAD.get(self.world.device.type, _AHEAD_ELSEWHERE)
         self.pending: list[_Pending] = []
         self.agreed = [0.0, 0.0, 0.0]  # the wishes of all processes, see _wishes
         self.loss: float | None = None
@@ -133,7 +134,7 @@ class Session:
 
     def _wanted(self) -> list[float]:
         """What is to be done: alone at once, else as soon as all processes have read it."""
-        return self._wishes() if self.fabric.world_size == 1 else self.agreed
+        return self._wishes() if self.world.size == 1 else self.agreed
 
     def _step(self) -> None:
         """Update the weights once and, when it is time, look at the numbers."""
@@ -142,9 +143,9 @@ class Session:
         group = [self.batches[index] for index in range(now.batch, end)]
         total = self.settings.total(self.per_epoch)
         rate = learning_rate(self.settings, now.step, now.planned if total is None else total)
-        told = self.learner.update(group, now.step, rate, self._wishes() if self.fabric.world_size > 1 else ())
+        told = self.learner.update(group, now.step, rate, self._wishes() if self.world.size > 1 else ())
         now.step, now.batch = now.step + 1, end
-        tokens = sum(_tokens(inputs) for inputs, _ in group) * self.fabric.world_size
+        tokens = sum(_tokens(inputs) for inputs, _ in group) * self.world.size
         self.pending.append(_Pending(now.step, rate, tokens, told))
         if end == now.batches:
             now.epoch, now.batch = now.epoch + 1, 0
@@ -214,8 +215,8 @@ class Session:
         now, began = self.progress, self.clock.elapsed
         with self.learner.judging() as model:
             loss = float(evaluate(model))
-        if self.fabric.world_size > 1:
-            loss = float(mean(self.fabric, torch.tensor(loss, device=self.fabric.device)))
+        if self.world.size > 1:
+            loss = float(self.world.mean(torch.tensor(loss, device=self.world.device)))
         if not math.isfinite(loss):
             raise self._not_finite(f"the validation loss is {loss} at step {now.step}")
         if now.step == 0:
@@ -238,7 +239,7 @@ class Session:
         """Settle how many steps the budget allows; the first process's clock decides."""
         now = self.progress
         now.plan_at = None
-        now.planned = self.fabric.broadcast(self.clock.plan(now, self.settings, self.per_epoch))
+        now.planned = self.world.broadcast(self.clock.plan(now, self.settings, self.per_epoch))
         self.report(Plan(now.step, now.planned, self.clock.step_seconds, now.evaluation_seconds))
 
     def _write(self, step: Step | None, validation: Validation | None) -> None:
@@ -250,7 +251,7 @@ class Session:
         self._read()
         now, path, began = self.progress, self.run / name, self.clock.elapsed
         now.elapsed, now.step_seconds = began, self.clock.step_seconds
-        now.fields, now.written_by = self.learner.fields, circumstances(self.fabric)
+        now.fields, now.written_by = self.learner.fields, circumstances(self.world)
         tensors = self.learner.snapshot()
         if bad := self.learner.not_finite(tensors):
             raise self._not_finite(f"{bad} is not finite after step {now.step}")
@@ -265,7 +266,7 @@ class Session:
 
     def _say_resumed(self) -> None:
         self.report(Resumed(self.progress.step, self.total, self.run / LAST))
-        here, there = circumstances(self.fabric), self.progress.written_by
+        here, there = circumstances(self.world), self.progress.written_by
         if other := [f"{name} {there.get(name)}" for name in here if there.get(name) != here[name]]:
             self.report(
                 Notice(f"the checkpoint was written with {', '.join(other)}: losses may differ in the last digits")
@@ -285,7 +286,7 @@ class Session:
         if poor is not None and why != "interrupted":
             self.report(Notice(poor))
         self.report(Stopped(now.step, why, self.clock.elapsed))
-        self.fabric.barrier()
+        self.world.wait()
         return Result(
             why=why,
             step=now.step,
