@@ -18,7 +18,7 @@ PATH = os.pathsep.join([str(Path(__file__).parents[1] / "toys"), os.environ.get(
 
 # Every scenario in one go: the processes take seconds to start.
 PAIR = """
-import json, signal
+import json, signal, sys
 from pathlib import Path
 import torch
 from torch import nn
