@@ -16,6 +16,7 @@ from gatework.cli.terminal import border
 from gatework.errors import InputError, told
 from gatework.notation import EquationError, EquationWarning
 from gatework.training.interruption import Interrupted, termination
+from gatework.training.torchrun import first_process
 
 # typer brings its own copy of click, and shows only this way to the base of all usage errors
 UsageError = cast(type[typer.BadParameter], typer.BadParameter.__base__)
