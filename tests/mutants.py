@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 EQUIVALENT = Path(__file__).with_name("mutants_equivalent.toml")
 BESIDE = ("native", "docs", "examples", "README.md", "CHANGELOG.md", "pyproject.toml")  # what tests read
 PRELOADED = ("torch", "numpy", "rich", "typer", "narwhals")
+FAILED: set[str] = set()  # tests
 CACHES = pytest.StashKey[list[Any]]()
 UNSEEN = {"survived", "no tests", "not checked"}  # all else is seen: a failure, no end, a crash, no import of the tests
 SETTINGS = """[mutmut]
@@ -52,6 +53,16 @@ timeout_constant=20
 """
 
 
+def gathering() -> bool:
+    """Whether mutmut notes which test reaches what."""
+    return os.environ.get("MUTANT_UNDER_TEST") == "stats"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if gathering():
+        config.option.maxfail = 0  # mutmut ends at the first failure; see pytest_sessionfinish
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """What runs while test modules are imported is held by every test, not by the first alone."""
     from mutmut.state import state  # noqa: PLC0415 - this module is a plugin of the runs that mutmut starts
@@ -67,10 +78,26 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """While mutmut notes which test reaches what, none finds the answer of one before it."""
-    if os.environ.get("MUTANT_UNDER_TEST") == "stats":
+    """No test finds the answer of one before it, which would hide what it reaches."""
+    if gathering():
         for each in item.config.stash[CACHES]:
             each.cache_clear()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.failed:
+        FAILED.add(report.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Leaves out what fails with nothing changed, and names it: such tests see mutmut's own calls and functions."""
+    from mutmut.state import state  # noqa: PLC0415
+
+    if gathering() and exitstatus == pytest.ExitCode.TESTS_FAILED:
+        for tests in state().tests_by_mangled_function_name.values():
+            tests.difference_update(FAILED)
+        print("left out, since they fail in mutmut's copy:", *sorted(FAILED), sep="\n  ", file=sys.__stderr__)
+        session.exitstatus = pytest.ExitCode.OK
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,10 @@ def test_a_cell_that_stops_gradients_passes_on_every_engine():
     """The learning rule of 1997, and a stopped value that is named, recorded and carried on as a state."""
     cut = re.sub(r"@ h\b", "@ stop_gradient(h)", LSTM.equations)
     named = "s = stop_gradient(a)\na = tanh(W @ x + U @ h + V @ s)\nh = a * stop_gradient(stop_gradient(s))"
-    for cell in (Cell("cut", cut), Cell("named", named)):
+    carried = "a = tanh(W @ x + U @ h + V @ s)\ns = stop_gradient(a)\nh = a * tanh(V @ s)"
+    whole = "h = stop_gradient(W @ x + h)"
+    for equations in (cut, named, carried, whole):
+        cell = Cell("stopped", equations)
         assert [result for result in verify([cell]) if not result.passed] == []
 
 
@@ -105,6 +108,13 @@ def test_sizes_hold_every_pair_of_sizes():
     assert {(case.B, case.H) for case in SIZES} == set(product(SIDES, SIDES))
     assert {(case.T, case.H) for case in SIZES} == set(product((1, 2, 50), SIDES))
     assert {(case.T, case.B) for case in SIZES} == set(product((1, 2, 50), SIDES))
+
+
+def test_answers_that_may_cancel_are_measured_by_a_part_of_the_largest_of_their_kind():
+    small, large, slope = (torch.full((3,), size, dtype=torch.float64) for size in (1e-6, 1e-4, 10.0))
+    found = verification.floors({"output": small, "final state h": large, "gradient by x": slope})
+    expected = {"output": 1e-5, "final state h": 1e-5, "gradient by x": 1.0}
+    assert found == {name: pytest.approx(floor) for name, floor in expected.items()}
 
 
 def test_what_is_verified_by_default_is_the_registry():

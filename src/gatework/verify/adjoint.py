@@ -79,7 +79,7 @@ def forward(
         }
         values = leaves(program.nodes, **sources)
         evaluate(steps, values)
-        state = tuple(values[s.node].expand_as(v) for s, v in zip(program.states, state, strict=True))
+        state = tuple(values[s.node].expand_as(sources["state"][s.name]) for s in program.states)
         history.append({**sources, "kept": {index: values[index] for index in back.kept}})
     return history
 

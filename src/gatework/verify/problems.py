@@ -148,10 +148,12 @@ def answer(run: Run, problem: Problem) -> Answers:
         inputs={name: leaves[name] for name in problem.inputs},
         record=problem.record,
     )
+    weighed = zip((output, *final), (problem.output_weights, *problem.state_weights), strict=True)
+    followed = [(value, weights) for value, weights in weighed if value.requires_grad]  # a stopped state is not
     gradients = torch.autograd.grad(
-        (output, *final),
+        [value for value, _ in followed],
         tuple(leaves.values()),
-        (problem.output_weights, *problem.state_weights),
+        [weights for _, weights in followed],
         materialize_grads=True,
     )
     return {
