@@ -78,6 +78,16 @@ def test_new_rows_of_a_zone_go_on_over_a_change_of_clocks() -> None:
     assert whole["ds"].iloc[0] == times[-1] + pd.Timedelta(hours=1)
 
 
+def test_hours_of_the_clock_are_answered_by_the_clock_and_go_on_after_it_was_set(tmp_path: Path) -> None:
+    times = pd.date_range("2024-03-20", periods=90, freq="6h").tz_localize(ZONE)
+    frame = pd.DataFrame({"ds": times, "y": seasonal(90)})
+    quick().fit(frame[:60]).save(tmp_path / "run")
+    forecaster = gw.Forecaster.load(tmp_path / "run")
+    assert list(forecaster.predict()["ds"]) == list(times[60:66])
+    assert list(forecaster.predict(frame[:84])["ds"]) == list(times[84:])
+    assert [time.hour for time in forecaster.predict()["ds"]] == [0, 6, 12, 18, 0, 6]
+
+
 def test_milliseconds_are_answered_in_milliseconds(tmp_path: Path) -> None:
     times = pd.date_range("2024-01-01", periods=66, freq="250ms")
     forecaster = quick().fit(pd.DataFrame({"ds": times[:60], "y": seasonal(60)}))

@@ -144,6 +144,25 @@ class Smoothings:
             f = f + seasonal(self.seasons[..., choice], self.h, self.m)
         return np.asarray(f)
 
+    def mean_errors(self, y: Numbers, begin: int) -> Numbers:
+        """`mean_error` of y [...,T] under each of the weights: [...,G]."""
+        steps = DAMPING ** np.arange(1, self.h + 1)
+        known = (~np.isnan(y)).astype(float)
+        origins = ~np.isnan(self.levels[..., begin:, 0])
+        truth, levels = np.nan_to_num(y)[..., None], np.nan_to_num(self.levels)
+        total, count = np.zeros(()), np.zeros(())
+        for k, slope in enumerate(steps.cumsum(), 1):
+            rows = slice(begin, max(begin, y.shape[-1] - k))
+            e = truth[..., begin + k :, :] - levels[..., rows, :]
+            e -= slope * self.slopes[..., rows, :]
+            if self.m > 1:
+                back = self.m * -(-k // self.m) - k
+                e -= self.seasons[..., rows.start - back : rows.stop - back, :]
+            weights = known[..., begin + k :] * origins[..., : e.shape[-2]]
+            total = total + np.einsum("...tg,...t->...g", np.abs(e, out=e), weights)
+            count = count + weights.sum(-1)[..., None]
+        return np.where(count > 0, total / np.maximum(count, 1), math.inf)
+
     def of(self, row: int) -> "Smoothings":
         """Those of one of several series."""
         return replace(self, levels=self.levels[row], slopes=self.slopes[row], seasons=self.seasons[row])
@@ -205,7 +224,7 @@ def judged(base: Base, y: Numbers, z: Numbers, h: int, begin: int) -> list[Judge
         return [Judged(score, base, partial(f.__getitem__, row)) for row, score in enumerate(scores)]
     grid = [(a, g, c) for a in LEVELS for g in SLOPES for c in (SEASONS if base.season > 1 else (0.0,))]
     smoothed = smoothings(z, h, base.season, grid)
-    errs = np.stack([mean_error(y, smoothed[choice], begin) for choice in range(len(grid))])  # [G,B]
+    errs = smoothed.mean_errors(y, begin).T  # [G,B]
     return [
         Judged(float(errs[best, row]), replace(base, weights=grid[best]), partial(smoothed.of(row).__getitem__, best))
         for row, best in enumerate(errs.argmin(0).tolist())

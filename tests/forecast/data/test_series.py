@@ -13,7 +13,7 @@ from numpy.testing import assert_array_equal
 from gatework import InputError
 from gatework.forecast.data.series import Columns, Panel, Spacing, read_panel
 
-AIR = Path(__file__).parents[2] / "examples" / "air_passengers.csv"
+AIR = Path(__file__).parents[3] / "examples" / "air_passengers.csv"
 NAN = np.nan
 
 

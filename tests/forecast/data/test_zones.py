@@ -70,6 +70,62 @@ def test_times_of_a_zone_follow_its_clocks_and_calendar(freq: str, make: type) -
     assert_array_equal(ahead, index[-9:].tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]"))
 
 
+CLOCKS = {"passing": "the time that passes", "first": "clocks, at the first of two", "second": "at the second"}
+
+
+def by_clock(start: str, periods: int, hours: int, kind: str, zone: str = "Europe/Berlin") -> pd.DatetimeIndex:
+    """Times every so many hours: that pass, or as clocks of a zone show them, which are set an hour forward or back."""
+    if kind == "passing":
+        return pd.date_range(start, periods=periods, freq=f"{hours}h", tz=zone)
+    shown = pd.date_range(start, periods=periods, freq=f"{hours}h")
+    ambiguous = np.full(len(shown), kind == "first")
+    return shown.tz_localize(zone, ambiguous=ambiguous, nonexistent="shift_forward")
+
+
+@pytest.mark.parametrize("kind", CLOCKS)
+@pytest.mark.parametrize("hours", [2, 3, 4, 6, 8, 12])
+@pytest.mark.parametrize("start", ["2024-03-20", "2024-03-20 01:00", "2024-10-17", "2024-10-17 02:00"])
+def test_hours_are_of_the_clock_or_pass_as_the_times_show(start: str, hours: int, kind: str) -> None:
+    index = by_clock(start, 480 // hours, hours, kind)
+    panel = read_panel(pd.DataFrame({"ds": index[:-9], "y": np.arange(len(index) - 9.0)}))
+    assert panel.spacing == Spacing("hour", hours, zone="Europe/Berlin", by_clock=kind != "passing")
+    assert (panel.notes, len(panel.series[0])) == ((), len(index) - 9)
+    ahead = panel.spacing.after(panel.series[0].times[-1], 9)
+    assert_array_equal(ahead, index[-9:].tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]"))
+
+
+@pytest.mark.parametrize("freq", [None, "6h", "360min"])
+def test_times_without_a_zone_of_their_own_are_of_the_clock(freq: str | None) -> None:
+    index = pd.date_range("2024-01-01", periods=400, freq="6h")
+    frame = pd.DataFrame({"ds": index.astype(str), "y": np.arange(400.0)})
+    for rows in (frame, frame[:100]):  # over a change of the clock, and before it
+        panel = read_panel(rows, reading=Reading(freq=freq, zone="Europe/Berlin"))
+        assert panel.notes == ()
+        after = panel.spacing.after(panel.series[0].times[-1], 300)
+        assert {panel.spacing.show(time)[11:16] for time in after} == {"00:00", "06:00", "12:00", "18:00"}
+
+
+def test_hours_of_the_clock_with_gaps_are_missing_at_the_times_that_clocks_show() -> None:
+    index = by_clock("2024-03-20", 80, 6, "first").delete([41, 60])
+    panel = read_panel(pd.DataFrame({"ds": index, "y": np.arange(78.0)}))
+    assert panel.notes == ("2 times are missing, first 2024-03-30 06:00+01:00: counted as missing values",)
+    assert np.flatnonzero(np.isnan(panel.series[0].y)).tolist() == [41, 60]
+
+
+def test_hours_that_are_neither_of_the_clock_nor_pass_evenly_are_refused() -> None:
+    index = by_clock("2024-03-20", 80, 6, "first").to_series().reset_index(drop=True)
+    index[50] += pd.Timedelta(hours=1)
+    with pytest.raises(InputError, match="row 50 .* where most times are every 6 hours of the clock: expected one"):
+        read_panel(pd.DataFrame({"ds": index, "y": np.arange(80.0)}))
+
+
+def test_an_hour_shown_twice_is_not_two_steps_of_two_hours() -> None:
+    index = by_clock("2024-10-20", 120, 2, "first")
+    index = index.append(pd.DatetimeIndex(["2024-10-27 01:00"], tz="UTC").tz_convert("Europe/Berlin")).sort_values()
+    with pytest.raises(InputError, match=r"is 2024-10-27 02:00\+01:00 after 2024-10-27 02:00\+02:00"):
+        read_panel(pd.DataFrame({"ds": index, "y": np.arange(121.0)}))
+
+
 def test_a_day_whose_midnight_no_clock_shows_is_a_day() -> None:
     spacing = Spacing("day", zone="America/Sao_Paulo")  # clocks went from 23:59 to 1:00 on 2018-11-04
     first = np.datetime64("2018-11-01T03:00", "s")

@@ -66,11 +66,13 @@ class Dates:
     """Dates read: times [n], in UTC where there is a zone; note: how a doubt was settled.
 
     zone: the time zone whose clocks the texts were read from, "UTC" for numbers of seconds; None where they say none.
+    from_clocks: the times had no zone of their own, and were read as what clocks of this one show.
     """
 
     times: Times
     note: str = ""
     zone: str | None = None
+    from_clocks: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatework.errors import InputError
-from gatework.forecast.data.spacing import Spacing
+from gatework.forecast.data.spacing import Spacing, fits
 from gatework.forecast.data.table import Table
 from gatework.forecast.data.units import Times, Whole
 
@@ -22,7 +22,7 @@ def check_grid(
 
     times [n] increase; rows [n]: where they stand in the table. freq: what the spacing was named, if it was.
     """
-    off = np.flatnonzero(~spacing.on_grid(times[0], times))
+    off = np.flatnonzero(~fits(spacing, times))
     if off.size:
         raise InputError(two_spacings(table, column, times, rows, spacing, int(off[0]), freq))
     gaps = np.diff(spacing.steps(times[0], times))

@@ -47,8 +47,8 @@ class Rows:
 
 def read_rows(
     table: Table, columns: Columns, reading: Reading, spacing: Spacing | None, notes: list[str]
-) -> tuple[list[str], Rows, str | None]:
-    """The rows in the order of the table, the names of the series in the order of their appearance, the time zone."""
+) -> tuple[list[str], Rows, Dates]:
+    """The rows in the order of the table, the names of the series in the order of their appearance, and the dates."""
     n = len(table)
     ids = Words([columns.target], np.zeros(n, np.int64)) if columns.id is None else table.words(columns.id)
     if (row := ids.first("")) is not None:
@@ -57,7 +57,7 @@ def read_rows(
     notes += [dates.note] if dates.note else []
     y = table.numbers(columns.target, notes) if columns.target in table.columns else np.full(n, np.nan)
     known, past, static = (features(table, columns, getattr(columns, kind), notes) for kind in KINDS)
-    return ids.texts, Rows(ids.of, dates.times, y, known, past, static, np.arange(n)), dates.zone
+    return ids.texts, Rows(ids.of, dates.times, y, known, past, static, np.arange(n)), dates
 
 
 def read_times(table: Table, name: str, reading: Reading, spacing: Spacing | None, ids: Words) -> Dates:
@@ -74,7 +74,9 @@ def read_times(table: Table, name: str, reading: Reading, spacing: Spacing | Non
         )
     if zone is None or not dated:
         return dates
-    return replace(dates, times=dates.times if dates.zone else told_apart(ids.of, dates.times, zone), zone=zone)
+    if dates.zone:
+        return replace(dates, zone=zone)
+    return Dates(told_apart(ids.of, dates.times, zone), dates.note, zone, from_clocks=True)
 
 
 def counted(series: npt.NDArray[np.int64]) -> Times:

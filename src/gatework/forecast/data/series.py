@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from gatework.errors import InputError
+from gatework.forecast.data.dates import Dates
 from gatework.forecast.data.frequency import spacing_of, steps_like
 from gatework.forecast.data.grid import check_grid
 from gatework.forecast.data.panel import Columns, Panel, Series
 from gatework.forecast.data.reading import AS_IT_IS, Reading, read_table
 from gatework.forecast.data.remarks import empty_ends, missing_times, missing_values, without_values
 from gatework.forecast.data.rows import Rows, in_order, read_rows, same_numbers
-from gatework.forecast.data.spacing import Spacing, find_spacing
+from gatework.forecast.data.spacing import Spacing, find_spacing, of_clock
 from gatework.forecast.data.table import Stamp, Table
-from gatework.forecast.data.units import Numbers
+from gatework.forecast.data.units import CLOCK, Numbers
 
 __all__ = ["Columns", "Panel", "Series", "Spacing", "read_panel"]
 
@@ -44,11 +45,11 @@ def read_panel(
     """
     table = read_table(source, reading, target=columns.target, id=columns.id or DEFAULTS.id or "")
     columns, notes = resolved(table, columns, spacing, going_on)
-    names, rows, zone = read_rows(table, columns, reading, spacing, notes)
-    rows = in_order(table, columns, names, rows, notes, zone)
+    names, rows, dates = read_rows(table, columns, reading, spacing, notes)
+    rows = in_order(table, columns, names, rows, notes, dates.zone)
     groups = series_of(rows)
     if spacing is None:
-        spacing = found_spacing(table, columns, groups, reading.freq, zone)
+        spacing = found_spacing(table, columns, groups, reading.freq, dates)
     series, empty = [], list[str]()
     for one in groups:
         name = names[one.series[0]]
@@ -125,15 +126,17 @@ def found_texts(table: Table, name: str) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def found_spacing(table: Table, columns: Columns, groups: list[Rows], freq: str | None, zone: str | None) -> Spacing:
+def found_spacing(table: Table, columns: Columns, groups: list[Rows], freq: str | None, dates: Dates) -> Spacing:
     """The spacing that was named, or that most times have."""
-    named = None if freq is None else spacing_of(freq, zone)
-    dated = columns.time is not None and groups[0].times.dtype.kind == "M"
+    named = None if freq is None else spacing_of(freq, dates.zone)
     if columns.time is None:
         return Spacing("step") if named is None else steps_like(named)
-    found = find_spacing([one.times for one in groups], zone)
+    times = [one.times for one in groups]
+    found = find_spacing(times, dates.zone, from_clocks=dates.from_clocks)
     if named is not None:
-        return named if dated else replace(found or Spacing("step"), like=named.seasons())
+        if times[0].dtype.kind != "M":
+            return replace(found or Spacing("step"), like=named.seasons())
+        return of_clock(named, times, from_clocks=dates.from_clocks) if named.unit in CLOCK else named
     if found is None:
         raise InputError(
             f"{table.name} has one time for each series: expected several, to see how far they are apart, or --freq"

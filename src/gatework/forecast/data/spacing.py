@@ -41,6 +41,8 @@ class Spacing:
         "week", "month", "quarter" or "year".
     day: for months and more, the day of the month, 31 standing for the last; 0 for that of the time counted from.
     zone: the time zone whose clocks and calendar count, the times being in UTC; None where the times are those.
+    by_clock: units of the clock are counted by what clocks of the zone show, also where these are set forward or back;
+        otherwise by the time that passes.
     week: the days from Monday on that a working week has, 1 or 0 each.
     like: for steps, the seasons that are usual for what they stand for.
     """
@@ -51,6 +53,7 @@ class Spacing:
     zone: str | None = None
     week: str = WORKING
     like: Sequence[int] = ()
+    by_clock: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "like", tuple(self.like))
@@ -66,14 +69,19 @@ class Spacing:
             return week_in_words(self.week)
         if self.many == 1 and self.unit in ADVERBS:
             return ADVERBS[self.unit]
-        return f"every {self.unit}" if self.many == 1 else f"every {self.many:,} {self.unit}s"
+        every = f"every {self.unit}" if self.many == 1 else f"every {self.many:,} {self.unit}s"
+        return f"{every} of the clock" if self.by_clock else every
+
+    @property
+    def _passes_evenly(self) -> bool:
+        return self.unit in CLOCK and not self.by_clock
 
     def at(self, first: Any, steps: npt.ArrayLike) -> Times:
         """The times so many steps from `first`, back where they are negative: [n]."""
         moved = np.asarray(steps, np.int64) * self.many
         if self.unit == "step":
             return np.asarray(int(first) + moved, np.int64)
-        if self.unit in CLOCK:
+        if self._passes_evenly:
             return np.asarray(moment(first) + elapsed(self.unit, moved))
         return to_utc(self._dated(self.local(moment(first)), moved), self.zone)
 
@@ -97,7 +105,7 @@ class Spacing:
         if self.unit == "step":
             return np.asarray((np.asarray(times, np.int64) - int(first)) // self.many)
         start, ends = moment(first), moment(times)
-        if self.unit not in CLOCK:
+        if not self._passes_evenly:
             start, ends = self.local(start), self.local(ends)
         if self.unit in MILLISECONDS:
             return np.asarray((ends - start) // elapsed(self.unit, self.many))
@@ -109,7 +117,10 @@ class Spacing:
 
     def on_grid(self, first: Any, times: Times) -> npt.NDArray[np.bool_]:
         """Whether each time is a whole number of steps from `first`: [n]."""
-        return np.asarray(self.at(first, self.steps(first, times)) == times)
+        expected = self.at(first, self.steps(first, times))
+        if self.by_clock:  # of two moments at which clocks show the same, either one
+            expected, times = self.local(expected), self.local(times)
+        return np.asarray(expected == times)
 
     def local(self, times: Times) -> Times:
         """What clocks of the zone show at times."""
@@ -158,12 +169,14 @@ class Spacing:
 LOOKED_AT = 100  # times that soon show that they are not months apart
 LEAST_WEEKS, FILLED = 3, 0.8  # that show a working week, and the share of its days that must be there
 DAY = MILLISECONDS["day"]
+LONGEST_CHANGE = MILLISECONDS["hour"]  # by which clocks are set; steps of the clock are longer
 
 
-def find_spacing(series: Sequence[Times], zone: str | None = None) -> Spacing | None:
+def find_spacing(series: Sequence[Times], zone: str | None = None, *, from_clocks: bool = False) -> Spacing | None:
     """The spacing of times that increase, one array per series: the most common one; None without two times.
 
-    zone: the time zone whose clocks and calendar count, times being in UTC.
+    zone: the time zone whose clocks and calendar count, times being in UTC. from_clocks: they were read from its
+    clocks, which counts where hours of the clock and hours that pass fit alike.
     """
     several = [times for times in series if len(times) > 1]
     if not several:
@@ -172,17 +185,31 @@ def find_spacing(series: Sequence[Times], zone: str | None = None) -> Spacing | 
         return Spacing("step", most_common(np.concatenate([np.diff(times) for times in several])))
     local = [to_local(times, zone) for times in several]
     gap = most_common(gaps(local))
-    found = months_apart(local) or days_apart(local, gap) or clock_apart(gap)
-    found = replace(found, zone=zone)
-    if zone is None or found.unit in CLOCK or keep(found, several):
-        return found
-    steady = replace(clock_apart(most_common(gaps(several)), longest="hour"), zone=zone)
-    return steady if keep(steady, several) else found
+    spacing = replace(months_apart(local) or days_apart(local, gap) or clock_apart(gap), zone=zone)
+    if zone is None:
+        return spacing
+    if spacing.unit in CLOCK:
+        return of_clock(spacing, several, from_clocks=from_clocks)
+    return fitting_most([spacing, replace(clock_apart(most_common(gaps(several)), longest="hour"), zone=zone)], several)
 
 
-def keep(spacing: Spacing, series: Sequence[Times]) -> bool:
-    """Whether all times have a spacing."""
-    return all(spacing.on_grid(times[0], times).all() for times in series)
+def of_clock(spacing: Spacing, series: Sequence[Times], *, from_clocks: bool) -> Spacing:
+    """A spacing of seconds to hours, by the time that passes or by the clock: as most times of some series are."""
+    if spacing.zone is None or spacing.many * MILLISECONDS[spacing.unit] <= LONGEST_CHANGE:
+        return spacing
+    by_clock = replace(spacing, by_clock=True)
+    return fitting_most([by_clock, spacing] if from_clocks else [spacing, by_clock], series)
+
+
+def fitting_most(spacings: Sequence[Spacing], series: Sequence[Times]) -> Spacing:
+    """The spacing that most times have, the first of those that fit alike."""
+    return max(spacings, key=lambda spacing: sum(int(fits(spacing, times).sum()) for times in series))
+
+
+def fits(spacing: Spacing, times: Times) -> npt.NDArray[np.bool_]:
+    """Whether each time of a series is on the grid of a spacing, at a later step than the one before: [n]."""
+    steps = spacing.steps(times[0], times)
+    return spacing.on_grid(times[0], times) & (np.diff(steps, prepend=steps[0] - 1) > 0)
 
 
 def gaps(series: Sequence[Times]) -> Whole:
