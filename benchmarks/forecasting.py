@@ -1,8 +1,9 @@
-"""Forecasting measured: four series beside seasonal naive, ETS and ARIMA, and a panel of 500 made series.
+"""Forecasting measured: four series beside seasonal naive, ETS and ARIMA, a panel of 500 made series, planning.
 
-    python benchmarks/forecasting.py                 # both; a few minutes
+    python benchmarks/forecasting.py                 # all; a few minutes
     python benchmarks/forecasting.py --only four --seeds 1
     python benchmarks/forecasting.py --only panel
+    OPENBLAS_NUM_THREADS=1 python benchmarks/forecasting.py --only planning
 
 Prints tables in Markdown; a window's forecast sees nothing of what comes after its origin. Needs statsmodels for the
 data (sunspots, Nile, El Nino) and statsforecast for the rivals; the air passengers are in examples/.
@@ -22,6 +23,7 @@ import gatework as gw
 from gatework.forecast.backtest import MEASURES, Backtest, backtest
 from gatework.forecast.data.panel import Columns, Panel, Series
 from gatework.forecast.data.spacing import Spacing
+from gatework.forecast.plan import plans
 from gatework.forecast.rivals import rivals
 
 AIR = Path(__file__).parent.parent / "examples" / "air_passengers.csv"
@@ -148,15 +150,31 @@ def print_panel() -> None:
         print(f"| {m} | {own:.3f} | {naive:.3f} | {own / naive:.2f} | {covered:.2f} |")
 
 
+def print_planning() -> None:
+    """What it costs to choose the season and the base forecast of short series, of one length and of thirty."""
+    print("| series | values | ms of processor a series |\n|---|---|---|")
+    for count in (1_000, 10_000):
+        values = [series.y for series in made_panel(count, 60)[0].series]
+        for lengths, cut in {"60": values, "31 to 60": [y[: 60 - n % 30] for n, y in enumerate(values)]}.items():
+            began = time.process_time()
+            plans(cut, 12, "auto")
+            print(f"| {count:,} | {lengths} | {1000 * (time.process_time() - began) / count:.2f} |")
+
+
+PARTS = ("four", "panel", "planning")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=("four", "panel"))
+    parser.add_argument("--only", choices=PARTS)
     parser.add_argument("--seeds", type=int, default=5)
     given = parser.parse_args()
-    if given.only != "panel":
+    if given.only in (None, "four"):
         print_four(given.seeds)
-    if given.only != "four":
+    if given.only in (None, "panel"):
         print_panel()
+    if given.only in (None, "planning"):
+        print_planning()
 
 
 if __name__ == "__main__":

@@ -181,10 +181,14 @@ def true_values(y: Numbers, h: int) -> Numbers:
 
 def mean_error(y: Numbers, f: Numbers, begin: int = 0) -> Numbers:
     """The mean absolute error [...] from the origins of `begin` on; infinite where there is none."""
-    e = np.abs(errors(y[..., begin:], f[..., begin:, :]))
+    return mean_size(errors(y[..., begin:], f[..., begin:, :]))
+
+
+def mean_size(e: Numbers) -> Numbers:
+    """The mean absolute value [...] of errors [...,T,h], NaN where one is not known; infinite where none is."""
     known = ~np.isnan(e)
     count = known.sum((-2, -1))
-    return np.where(count > 0, np.where(known, e, 0.0).sum((-2, -1)) / np.maximum(count, 1), math.inf)
+    return np.where(count > 0, np.abs(e).sum((-2, -1), where=known) / np.maximum(count, 1), math.inf)
 
 
 def candidates(T: int, seasons: Sequence[int]) -> list[Base]:
@@ -211,16 +215,18 @@ def rolling_check(y: Numbers, z: Numbers, h: int, found: Sequence[Base]) -> list
     Exponential smoothing gets the weights that err least.
     """
     begin = judged_from(found, z.shape[1])
-    columns = [judged(base, y, z, h, begin) for base in found]
+    truth = true_values(y[:, begin:], h)
+    columns = [judged(base, y, z, truth, begin) for base in found]
     ranked = [[each for each in row if math.isfinite(each.score)] for row in zip(*columns, strict=True)]
     return [sorted(row, key=lambda each: each.score) for row in ranked]
 
 
-def judged(base: Base, y: Numbers, z: Numbers, h: int, begin: int) -> list[Judged]:
-    """One simple forecast on each series."""
+def judged(base: Base, y: Numbers, z: Numbers, truth: Numbers, begin: int) -> list[Judged]:
+    """One simple forecast on each series y [B,T], whose values after the origins of `begin` on are truth [B,T,h]."""
+    h = truth.shape[-1]
     if base.kind != "smoothing":
         f = base.forecasts(z, h)
-        scores = mean_error(y, f, begin).tolist()
+        scores = mean_size(truth - f[..., begin:, :]).tolist()
         return [Judged(score, base, partial(f.__getitem__, row)) for row, score in enumerate(scores)]
     grid = [(a, g, c) for a in LEVELS for g in SLOPES for c in (SEASONS if base.season > 1 else (0.0,))]
     smoothed = smoothings(z, h, base.season, grid)

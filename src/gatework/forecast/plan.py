@@ -121,9 +121,10 @@ def decided(y: Numbers, v: Numbers, log: bool, judged: Sequence[Judged], found: 
         score for score, each in ranked if each.season == first and each.kind in ("seasonal naive", "last value")
     )
     naive = naive or 1.0
-    mean = np.mean([each.forecast() for each in judged[: len(base)]], axis=0)
-    alone = float(mean_error(v, mean, judged_from([each for _, each in ranked], len(v))))
-    scored = [(alone, base), *((score, (each,)) for score, each in ranked)]
+    scored = [(score, (each,)) for score, each in ranked]
+    if len(base) > 1:
+        mean = np.mean([each.forecast() for each in judged[: len(base)]], axis=0)
+        scored.insert(0, (float(mean_error(v, mean, judged_from([each for _, each in ranked], len(v)))), base))
     return Plan(
         log=log,
         floor=0.0 if never_negative(y) else None,
