@@ -115,7 +115,7 @@ def test_hours_of_the_clock_with_gaps_are_missing_at_the_times_that_clocks_show(
 def test_hours_that_are_neither_of_the_clock_nor_pass_evenly_are_refused() -> None:
     index = by_clock("2024-03-20", 80, 6, "first").to_series().reset_index(drop=True)
     index[50] += pd.Timedelta(hours=1)
-    with pytest.raises(InputError, match="row 50 .* where most times are every 6 hours of the clock: expected one"):
+    with pytest.raises(InputError, match=r"row 50 .* where most times are every 6 hours of the clock: expected one"):
         read_panel(pd.DataFrame({"ds": index, "y": np.arange(80.0)}))
 
 
