@@ -121,7 +121,7 @@ def decided(y: Numbers, v: Numbers, log: bool, judged: Sequence[Judged], found: 
         score for score, each in ranked if each.season == first and each.kind in ("seasonal naive", "last value")
     )
     naive = naive or 1.0
-    scored = [(score, (each,)) for score, each in ranked]
+    scored: list[tuple[float, tuple[Base, ...]]] = [(score, (each,)) for score, each in ranked]
     if len(base) > 1:
         mean = np.mean([each.forecast() for each in judged[: len(base)]], axis=0)
         scored.insert(0, (float(mean_error(v, mean, judged_from([each for _, each in ranked], len(v)))), base))
