@@ -2,10 +2,12 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/array.h>
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include <array>
+#include <map>
 
 #include "dispatch.h"
 #include "memory.h"
@@ -27,6 +29,23 @@ Job job_of(const Plan& plan, std::vector<int64_t> sizes, int64_t T, int64_t B, T
         job.buffers.push_back({reinterpret_cast<void*>(one[0]), one[1], one[2], one[3], one[4]});
     }
     return job;
+}
+
+// What a plan's numbers stand for: kind of thing -> name -> number.
+std::map<std::string, std::map<std::string, int>> codes() {
+#define GW_CODE(type, name) {#name, static_cast<int>(type::name)},
+#define GW_OP(name, ...) GW_CODE(Op, name)
+#define GW_ROW(name) GW_CODE(Row, name)
+#define GW_MODE(name) GW_CODE(Mode, name)
+#define GW_KIND(name) GW_CODE(Kind, name)
+#define GW_ELEMENT(name) GW_CODE(Element, name)
+    return {
+        {"pointwise", {GW_MEMORY(GW_OP) GW_BINARY(GW_OP) GW_UNARY(GW_OP) GW_CURVES(GW_OP)}},
+        {"rows", {GW_ROWS(GW_ROW)}},
+        {"modes", {GW_MODES(GW_MODE)}},
+        {"kinds", {GW_KINDS(GW_KIND)}},
+        {"elements", {GW_ELEMENTS(GW_ELEMENT)}},
+    };
 }
 
 Grid grid_of(int rows, int columns) {
@@ -120,6 +139,8 @@ NB_MODULE(_native, module) {
     nb::set_leak_warnings(false);  // plans live in caches until the process ends
     module.doc() = "The native core: verifies plans and runs them.";
     nb::class_<Plan>(module, "Plan").def(nb::init<const std::vector<int32_t>&>());
+    module.attr("MAGIC") = MAGIC;
+    module.def("codes", &codes);
     module.def("run", &run);
     module.def("multiply", &multiply);
     nb::class_<Stream>(module, "Stream")

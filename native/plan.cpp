@@ -29,8 +29,9 @@ struct Reader {
 
 bool is_memory(Op op) { return op <= Op::total; }
 bool has_two(Op op) {
-    return op == Op::add || op == Op::sub || op == Op::mul || op == Op::div || op == Op::max || op == Op::min || op == Op::sigmoid_back ||
-           op == Op::tanh_back;
+#define GW_IS(name, ...) op == Op::name ||
+    return GW_BINARY(GW_IS) false;
+#undef GW_IS
 }
 
 void expect(const Plan& plan, int32_t buffer, Kind kind, int32_t size, const char* what) {
@@ -138,7 +139,7 @@ __int128 reach(int64_t steps, int64_t step, int64_t rows, int64_t row, int64_t u
 
 Plan::Plan(const std::vector<int32_t>& stream) {
     Reader read{stream};
-    if (read.number() != 0x67617465) refuse("not a plan");
+    if (read.number() != MAGIC) refuse("not a plan");
     backwards = read.flag();
     fused = read.flag();
     sizes = read.below(16, "sizes");

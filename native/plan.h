@@ -6,28 +6,19 @@
 #include <string>
 #include <vector>
 
+#include "operations.h"
+
 namespace gatework {
 
-// Pointwise operations, in the order the Python side numbers them.
-enum class Op : int32_t {
-    load, spread, constant, store, total,  // memory: a tile, a vector over rows, a number; out; sum over rows
-    add, sub, mul, div, neg, relu, abs, max, min, sign,
-    sigmoid, tanh, exp, log, sqrt, softplus, logsigmoid,
-    sigmoid_back, tanh_back,  // g y (1 - y), g (1 - y^2)
-    count
-};
+#define GW_NAME(name, ...) name,
+enum class Op : int32_t { GW_MEMORY(GW_NAME) GW_BINARY(GW_NAME) GW_UNARY(GW_NAME) GW_CURVES(GW_NAME) count };
+enum class Row : int32_t { GW_ROWS(GW_NAME) count };
+enum class Mode : int32_t { GW_MODES(GW_NAME) count };
+enum class Kind : int32_t { GW_KINDS(GW_NAME) count };
+enum class Element : int32_t { GW_ELEMENTS(GW_NAME) count };
+#undef GW_NAME
 
-// Operations over a whole row of units.
-enum class Row : int32_t { norm, softmax, cumsum, cumsum_back, sum, mean, rstd, count };
-
-// What a store does in rows whose sequence has ended, or starts again at the next step.
-enum class Mode : int32_t {
-    plain,   // store all rows
-    ended0,  // 0 after the end of a sequence
-    state,   // the old value after the end; the start value where the next step resets
-    flow,    // the gradient by a state: passes where ended, goes to the start where this step reset
-    count
-};
+constexpr int32_t MAGIC = 0x67617465;  // the first number of a plan
 
 struct Instruction {
     Op op;
@@ -56,11 +47,6 @@ struct Block {
     std::vector<Group> groups;
     std::vector<Instruction> code;
 };
-
-enum class Kind : int32_t { series, vector, matrix, total, count };
-
-// What a buffer holds; all arithmetic is in float32.
-enum class Element : int32_t { float32, bfloat16, count };
 
 using Half = uint16_t;  // a bfloat16: the upper half of a float32
 

@@ -159,12 +159,9 @@ void pack_tile(const Job& job, const Block& block, const Layout& layout, int64_t
 // to = op(from), if it is one of these.
 bool curve(Op op, const float* from, float* to, int64_t many) {
     switch (op) {
-        case Op::sigmoid: over(from, to, many, [](auto x) GW_ALWAYS { return sigmoid(x); }); return true;
-        case Op::tanh: over(from, to, many, [](auto x) GW_ALWAYS { return tanh(x); }); return true;
-        case Op::exp: over(from, to, many, [](auto x) GW_ALWAYS { return exp(x); }); return true;
-        case Op::log: alone(from, to, many, [](V x) { return log(x); }); return true;
-        case Op::softplus: alone(from, to, many, [](V x) { return softplus(x); }); return true;
-        case Op::logsigmoid: alone(from, to, many, [](V x) { return -softplus(-x); }); return true;
+#define GW_CURVE(name, how, value) case Op::name: how(from, to, many, [](auto x) GW_ALWAYS { return value; }); return true;
+        GW_CURVES(GW_CURVE)
+#undef GW_CURVE
         default: return false;
     }
 }
@@ -388,22 +385,12 @@ struct Worker {
         const float* b = scratch.data + step.b * tile.slot;
         const int64_t area = tile.area();
         switch (step.op) {
-            case Op::add: return each(to, a, b, area, [](V x, V y) { return x + y; });
-            case Op::sub: return each(to, a, b, area, [](V x, V y) { return x - y; });
-            case Op::mul: return each(to, a, b, area, [](V x, V y) { return x * y; });
-            case Op::div: return each(to, a, b, area, [](V x, V y) { return x / y; });
-            case Op::max: return each(to, a, b, area, [](V x, V y) { return larger(x, y); });
-            case Op::min: return each(to, a, b, area, [](V x, V y) { return smaller(x, y); });
-            case Op::neg: return each(to, a, area, [](V x) { return -x; });
-            case Op::relu: return each(to, a, area, [](V x) { return pick(x < 0.0f, all(0), x); });
-            case Op::abs: return each(to, a, area, [](V x) { return magnitude(x); });
-            case Op::sign:
-                return each(to, a, area, [](V x) { return pick(x > 0.0f, all(1), pick(x < 0.0f, all(-1), x)); });
-            case Op::sqrt:
-                for (int64_t i = 0; i < area; ++i) to[i] = std::sqrt(a[i]);
-                return;
-            case Op::sigmoid_back: return each(to, a, b, area, [](V g, V y) { return g * (y - y * y); });
-            case Op::tanh_back: return each(to, a, b, area, [](V g, V y) { return g - g * (y * y); });
+#define GW_ONE(name, value) case Op::name: return each(to, a, area, [](V x) { return value; });
+#define GW_TWO(name, value) case Op::name: return each(to, a, b, area, [](V x, V y) { return value; });
+            GW_UNARY(GW_ONE)
+            GW_BINARY(GW_TWO)
+#undef GW_ONE
+#undef GW_TWO
             default: curve(step.op, a, to, area);
         }
     }

@@ -226,6 +226,11 @@ inline V softplus(V a) {
     return pick(a != a, a, r);
 }
 
+inline V root(V a) {
+    for (int i = 0; i < VL; ++i) a[i] = __builtin_sqrtf(a[i]);
+    return a;
+}
+
 // One step of a transposition: changes places between rows and columns whose numbers differ in the bit `step`.
 template <int step, int... lane>
 GW_INLINE void change_places(V& a, V& b, std::integer_sequence<int, lane...>) {

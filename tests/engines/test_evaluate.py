@@ -5,7 +5,7 @@ import torch
 
 from gatework.cells import Cell, cells
 from gatework.engines import reference
-from gatework.engines.evaluate import TORCH
+from gatework.engines.evaluate import in_torch
 from gatework.notation import Program
 from gatework.notation.ops import OPS
 from gatework.verify.problems import Case, draw
@@ -14,16 +14,12 @@ from numerics import same
 DOMAIN = {"log": (0.1, 3.0), "sqrt": (0.1, 3.0), "exp": (-3.0, 3.0)}  # elsewhere -40 to 40
 
 
-def test_every_operation_of_the_table_has_a_spelling_in_torch():
-    assert TORCH.keys() == OPS.keys()
-
-
 @pytest.mark.parametrize("name", OPS)
 def test_the_spelling_computes_the_value_of_the_table(name):
     op, (low, high) = OPS[name], DOMAIN.get(name, (-40.0, 40.0))
     rows = [(low + (high - low) * torch.rand(7, dtype=torch.float64)).tolist() for _ in range(op.arity)]
     wanted = op.value(*rows) if op.row else [op.value(*units) for units in zip(*rows, strict=True)]
-    found = TORCH[name](*(torch.tensor(row, dtype=torch.float64) for row in rows))
+    found = in_torch(OPS[name])(*(torch.tensor(row, dtype=torch.float64) for row in rows))
     same(found, torch.tensor(wanted, dtype=torch.float64), name)
 
 
@@ -32,14 +28,14 @@ def test_the_spelling_computes_the_value_of_the_table(name):
 def test_a_number_may_stand_on_either_side(name, place):
     values = torch.tensor([-1.0, 0.2, 3.0])
     arguments = [values, 0.5] if place == 0 else [0.5, values]
-    assert torch.equal(TORCH[name](*arguments), torch.tensor([OPS[name].value(v, 0.5) for v in values.tolist()]))
+    assert torch.equal(in_torch(OPS[name])(*arguments), torch.tensor([OPS[name].value(v, 0.5) for v in values.tolist()]))
 
 
 @pytest.mark.parametrize("name", ["softplus", "logsigmoid", "sigmoid", "tanh", "softmax"])
 @pytest.mark.parametrize("size", [1e3, -1e3])
 def test_large_arguments_do_not_overflow(name, size):
     argument = torch.tensor([size, 0.0], requires_grad=True)
-    value = TORCH[name](argument)
+    value = in_torch(OPS[name])(argument)
     assert value.isfinite().all() and torch.autograd.grad(value.sum(), argument)[0].isfinite().all()
 
 

@@ -6,9 +6,10 @@ from torch import Tensor, nn
 
 import gatework as gw
 from gatework.cells import cells
-from gatework.engines.evaluate import TORCH, leaves
+from gatework.engines.evaluate import in_torch, leaves
 from gatework.errors import InputError
 from gatework.notation import EquationError, parse
+from gatework.notation.ops import OPS
 from gatework.notation.program import is_wide
 from gatework.notation.retention import retained
 from numerics import random, randomise, same
@@ -26,8 +27,8 @@ def one_step(layer: gw.Recurrent, x: Tensor, old: dict[str, Tensor], cut: bool =
         arguments = [values[arg] for arg in node.args]
         if node.op == "product":
             values[index] = arguments[0] @ params[node.name].T
-        elif node.op in TORCH:
-            values[index] = TORCH[node.op](*arguments)
+        elif node.op in OPS:
+            values[index] = in_torch(OPS[node.op])(*arguments)
         if cut and is_wide(node):
             values[index] = values[index].detach()
     new = {state.name: values[state.node] for state in program.states}

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gatework.notation import EquationError, EquationWarning, parse, projected
-from gatework.notation.ops import FUNCTIONS
+from gatework.notation.ops import functions
 from gatework.notation.reader import Reader
 
 # a text with the place that the error marks, and what the error says of it
@@ -125,7 +125,7 @@ def test_a_number_beyond_floats_is_refused() -> None:
 
 
 def test_every_function_of_the_notation_is_named_where_one_is_unknown() -> None:
-    with pytest.raises(EquationError, match=re.escape(", ".join([*FUNCTIONS, "prev"]))):
+    with pytest.raises(EquationError, match=re.escape(", ".join([*functions(), "prev"]))):
         parse("h = foo(x) + h")
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gatework.cells import cells
 from gatework.engines import reference
-from gatework.engines.evaluate import TORCH
+from gatework.engines.evaluate import in_torch
 from gatework.notation import EquationError, EquationWarning, Program, parse
 from gatework.notation.adjoint import adjoint
 from gatework.notation.rewrite import pruned
@@ -309,5 +309,5 @@ def evaluated(tree: ast.expr, values: dict[str, Tensor]) -> Tensor:
             if ast.unparse(tree) in values:  # prev(c), next(d_prev(c)), d_out(h), tap(f)
                 return values[ast.unparse(tree)]
             found = [evaluated(argument, values) for argument in arguments]
-            return TORCH[name](*(value.T if isinstance(value, Tensor) else value for value in found)).T
+            return in_torch(OPS[name])(*(value.T if isinstance(value, Tensor) else value for value in found)).T
     raise AssertionError(f"not in the notation: {ast.unparse(tree)}")

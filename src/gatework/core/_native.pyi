@@ -7,6 +7,11 @@ import numpy.typing as npt
 
 _Matrix = tuple[int, int, int, int, int, int]
 
+MAGIC: int  # the first number of a plan
+
+def codes() -> dict[str, dict[str, int]]:
+    """What the numbers of a plan stand for, by kind ("pointwise", "rows", "modes", "kinds", "elements") and name."""
+
 class Plan:
     """What to run at every step, read from a stream of integers; raises ValueError where it is none."""
 

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Sequence
 
+from gatework.notation.ops import OPS
 from gatework.notation.program import Node, Program
 from gatework.notation.spelling import GREEK, plain
 
 LETTERS = {name: letter for letter, name in GREEK.items()}
-SHORT = {"sigmoid": "σ", "logsigmoid": "log σ", "stop_gradient": "sg"}
 BETWEEN = {"add": " + ", "sub": " − ", "mul": " ", "div": " / "}
 
 
@@ -40,7 +40,7 @@ def constant_label(program: Program, index: int) -> str:
     parts = [constant_label(program, arg) for arg in node.args]
     if node.op in BETWEEN:
         return f"({BETWEEN[node.op].join(parts)})"
-    return f"{SHORT.get(node.op, node.op)}({', '.join(parts)})"
+    return f"{OPS[node.op].shown}({', '.join(parts)})"
 
 
 def chain_label(program: Program, steps: Sequence[int], inner: str = "") -> str:
@@ -53,7 +53,7 @@ def chain_label(program: Program, steps: Sequence[int], inner: str = "") -> str:
     for index in reversed(steps):
         node = program.nodes[index]
         if node.op not in {*BETWEEN, "neg"}:
-            name = SHORT.get(node.op, node.op)
+            name = OPS[node.op].shown
             shown = f"{name} {shown}".rstrip() if re.fullmatch(r"[a-zσ ]*", shown) else f"{name}({shown})"
             continue
         sides = [constant_label(program, arg) for arg in node.args]

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -9,35 +10,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gatework.notation import Node
-from gatework.notation.ops import NORM_EPSILON
+from gatework.notation.ops import NORM_EPSILON, OPS, Op
 
-TORCH: dict[str, Callable[..., Tensor]] = {
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
-    "div": lambda a, b: a / b,
-    "neg": lambda a: -a,
-    "relu": torch.relu,
-    "abs": torch.abs,
-    "max": lambda a, b: torch.maximum(*tensors(a, b)),
-    "min": lambda a, b: torch.minimum(*tensors(a, b)),
-    "stop_gradient": torch.detach,
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "exp": torch.exp,
-    "log": torch.log,
-    "sqrt": torch.sqrt,
-    "softplus": lambda a: -F.logsigmoid(-a),
-    "logsigmoid": F.logsigmoid,
-    "norm": lambda a: F.layer_norm(a, a.shape[-1:], eps=NORM_EPSILON),
-    "softmax": lambda a: torch.softmax(a, -1),
-    "cumsum": lambda a: torch.cumsum(a, -1),
-    "sign": torch.sign,
-    "sum": lambda a: a.sum(-1, keepdim=True).expand_as(a),
-    "mean": lambda a: a.mean(-1, keepdim=True).expand_as(a),
-    "rstd": lambda a: (a.var(-1, correction=0, keepdim=True) + NORM_EPSILON).rsqrt().expand_as(a),
-    "cumsum_back": lambda a: a.flip(-1).cumsum(-1).flip(-1),
-}
+@cache
+def in_torch(op: Op) -> Callable[..., Tensor]:
+    """An operation of the table as a function of tensors, or of tensors and plain numbers."""
+    names = {"torch": torch, "F": F, "EPSILON": NORM_EPSILON}
+    function = eval(f"lambda {'a' if op.arity == 1 else 'a, b'}: {op.torch}", names)  # noqa: PLW0123, our own table
+    if op.infix or op.arity == 1:
+        return function
+    return lambda a, b: function(*tensors(a, b))
 
 
 def tensors(*values: Any) -> list[Tensor]:
@@ -63,8 +45,8 @@ def schedule(nodes: Sequence[Node], order: Iterable[int], params: Mapping[str, T
                 steps.append((products([params[nodes[i].name] for i in group]), node.args, tuple(group)))
         elif node.op == "product_t":
             steps.append((products([params[node.name].T]), node.args, (index,)))
-        elif node.op in TORCH:
-            steps.append((TORCH[node.op], node.args, (index,)))
+        elif node.op in OPS:
+            steps.append((in_torch(OPS[node.op]), node.args, (index,)))
     return steps
 
 

@@ -8,6 +8,8 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
+from gatework.inspect.operations import filled
+
 Payload = dict[str, Any]
 
 IMPORT = re.compile(r'^import .* from "\./(.+)";\n', re.MULTILINE)
@@ -48,7 +50,7 @@ def script(folder: Traversable, first: str = "main.js") -> str:
             if needed not in read:
                 add(needed)
         del read[name]
-        read[name] = EXPORT.sub("", IMPORT.sub("", text))
+        read[name] = filled(EXPORT.sub("", IMPORT.sub("", text)))
 
     add(first)
     return "\n".join(read.values())

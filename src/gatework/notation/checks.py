@@ -3,11 +3,11 @@
 import ast
 from collections.abc import Container, Iterable, Sequence
 
-from gatework.notation.ops import FUNCTIONS, OPS
+from gatework.notation.ops import OPS, functions
 from gatework.notation.program import Program
 from gatework.notation.source import EquationError, Statement, closest, shortened, statements
 
-DERIVED = frozenset(op.name for op in OPS.values() if not op.public)
+DERIVED = frozenset(op.name for op in OPS.values() if op.meaning)
 
 
 def targets(lines: Iterable[Statement], constants: Container[str]) -> dict[str, Statement]:
@@ -32,7 +32,7 @@ def targets(lines: Iterable[Statement], constants: Container[str]) -> dict[str, 
 
 def unusable(name: str) -> str:
     """Why nothing can be called so, if that is so."""
-    if name in FUNCTIONS or name == "prev":
+    if name in functions() or name == "prev":
         return f"{name} is a function"
     if name in DERIVED:
         return f"{name} is a function of the derived equations"

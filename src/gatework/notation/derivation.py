@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from gatework.notation.adjoint import Adjoint
 from gatework.notation.equations import Line, Names, applied, leaf, spelled, value_names
 from gatework.notation.expression import Expr, number, tidy
-from gatework.notation.ops import FUNCTIONS
+from gatework.notation.ops import functions
 from gatework.notation.program import LEAVES, Node, is_wide
 from gatework.notation.spelling import fixed, given, previous, value
 
@@ -94,7 +94,7 @@ class Writer:
     def label_argument(self, index: int, name: Expr) -> None:
         """Calls the gradient of what a function makes `name` of after `name`, if it has no name and no other use."""
         node = self.nodes[index]
-        if index in self.gradients and node.op in FUNCTIONS and len(node.args) == 1:
+        if index in self.gradients and node.op in functions() and len(node.args) == 1:
             (argument,) = node.args
             computed = self.nodes[argument].op not in LEAVES
             if computed and argument not in self.called and self.readers[argument] == 1:

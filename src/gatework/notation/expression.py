@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
-LINEAR = frozenset({"sum", "mean", "cumsum", "cumsum_back"})  # f(-a) = -f(a) and so drawn out
+from gatework.notation.ops import OPS
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def term(expr: Expr) -> Term:
             left, right = term(a), term(b)
             return Term(left.sign * right.sign, (Expr("matmul", (product(abs(left)), product(abs(right)))),))
     parts = [term(arg) for arg in expr.args]
-    if expr.op in LINEAR and parts[0].sign < 0:
+    if expr.op in OPS and OPS[expr.op].linear and parts[0].sign < 0:
         return -Term(over=(replace(expr, args=(product(abs(parts[0])),)),))
     return Term(over=(replace(expr, args=tuple(map(product, parts))),))
 

@@ -1,9 +1,9 @@
-"""The one table of operations: for each its arity, value, derivative and spelling.
+"""The one table of operations: for each what it computes, and how every target spells it.
 
 A derivative is written in the notation itself, one expression per argument, of `g` (the gradient that
 arrives), `y` (the result) and the arguments `a` and `b`; empty where no gradient passes. Nobody writes
-a cell's backward pass: it is assembled from this column. Which results a backward pass keeps instead of redoing
-them is the last column.
+a cell's backward pass: it is assembled from this column. The native core knows an operation by its name
+(`native/operations.h`); all else reads this table: engines, gates, diagram, page, exporters.
 """
 
 import math
@@ -12,23 +12,67 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+from gatework.notation.ranges import (
+    ANY,
+    Range,
+    add,
+    always,
+    divide,
+    increasing,
+    magnitude,
+    multiply,
+    negative,
+    partial_sums,
+    span,
+)
+
 NORM_EPSILON = 1e-5
 
 
 @dataclass(frozen=True)
 class Op:
-    """One operation: `value` acts on numbers, for a row function on the list of all H units of one sample."""
+    """One operation: `value` acts on numbers, for a row function on the list of all H units of one sample.
+
+    torch: in Python, of the tensors a and b, `torch` and `F`. javascript: of numbers a and b; for a row function of the
+    array a, where ROWS has the other row functions; a body in braces returns. onnx: of tensors a and b, where a
+    capital begins an operator of ONNX, with attributes by name, and a small letter another row of this table.
+    In all three EPSILON is that of normalisation.
+    range: from the ranges of the arguments to that of the result. latex, label: how people read it, in a formula and
+    in a diagram. kept: a backward pass keeps the result instead of computing it again. linear: f(-a) = -f(a).
+    """
 
     name: str
     arity: int
     value: Callable[..., Any]
     derivative: tuple[str, ...]
-    latex: str
+    torch: str
+    javascript: str
+    onnx: str
+    range: Callable[..., Range] = lambda *_: ANY
+    latex: str = ""
+    label: str = ""
     infix: str = ""
     strength: int = 9  # of binding, for brackets: sums 1, matrix products 2, products 3, minus 4, names and calls 9
     row: bool = False
-    public: bool = True
+    linear: bool = False
     kept: bool = False
+    meaning: str = ""  # in words, of what only derivatives need and no text may say
+
+    def in_latex(self, *args: str) -> str:
+        """The operation as a formula, brackets around a fraction as tall as it."""
+        form = self.latex or rf"\mathrm{{{{{self.name}}}}}" + ("({a})" if self.arity == 1 else "({a}, {b})")
+        if any(r"\frac" in arg for arg in args):
+            form = form.replace("(", r"\left(").replace(")", r"\right)")
+        return form.format(**dict(zip("ab", args, strict=False)))
+
+    @property
+    def shown(self) -> str:
+        return self.label or self.name
+
+    @property
+    def is_function(self) -> bool:
+        """Whether a text may call it by its name."""
+        return not self.infix and not self.meaning
 
 
 def sigmoid(a: float) -> float:
@@ -59,46 +103,87 @@ def softmax(row: list[float]) -> list[float]:
     return [power / sum(powers) for power in powers]
 
 
+# fmt: off
 TABLE = (
-    # arithmetic: cheap enough to be redone
-    Op("add", 2, lambda a, b: a + b, ("g", "g"), r"{a} + {b}", infix="+", strength=1),
-    Op("sub", 2, lambda a, b: a - b, ("g", "-g"), r"{a} - {b}", infix="-", strength=1),
-    Op("mul", 2, lambda a, b: a * b, ("g * b", "g * a"), r"{a} \odot {b}", infix="*", strength=3),
-    Op("div", 2, lambda a, b: a / b, ("g / b", "-g * y / b"), r"\frac{{{a}}}{{{b}}}", infix="/", strength=3),
-    Op("neg", 1, lambda a: -a, ("-g",), r"-{a}", infix="-", strength=4),
-    Op("relu", 1, lambda a: max(a, 0.0), ("g * sign(y)",), r"\mathrm{{relu}}({a})"),
-    Op("abs", 1, abs, ("g * sign(a)",), r"\left|{a}\right|"),
-    Op("max", 2, max, ("0.5 * g * (1 + sign(a - b))", "0.5 * g * (1 - sign(a - b))"), r"\max({a}, {b})"),
-    Op("min", 2, min, ("0.5 * g * (1 - sign(a - b))", "0.5 * g * (1 + sign(a - b))"), r"\min({a}, {b})"),
-    Op("stop_gradient", 1, lambda a: a, ("",), r"\mathrm{{sg}}({a})"),
+    # arithmetic: cheap enough to be computed again
+    Op("add", 2, lambda a, b: a + b, ("g", "g"), "a + b", "a + b", "Add(a, b)",
+       range=add, latex="{a} + {b}", infix="+", strength=1),
+    Op("sub", 2, lambda a, b: a - b, ("g", "-g"), "a - b", "a - b", "Sub(a, b)",
+       range=lambda a, b: add(a, negative(b)), latex="{a} - {b}", infix="-", strength=1),
+    Op("mul", 2, lambda a, b: a * b, ("g * b", "g * a"), "a * b", "a * b", "Mul(a, b)",
+       range=multiply, latex=r"{a} \odot {b}", infix="*", strength=3),
+    Op("div", 2, lambda a, b: a / b, ("g / b", "-g * y / b"), "a / b", "a / b", "Div(a, b)",
+       range=divide, latex=r"\frac{{{a}}}{{{b}}}", infix="/", strength=3),
+    Op("neg", 1, lambda a: -a, ("-g",), "-a", "-a", "Neg(a)",
+       range=negative, latex="-{a}", infix="-", strength=4),
+    Op("relu", 1, lambda a: max(a, 0.0), ("g * sign(y)",), "torch.relu(a)", "Math.max(a, 0)", "Relu(a)",
+       range=increasing(lambda a: max(a, 0.0))),
+    Op("abs", 1, abs, ("g * sign(a)",), "torch.abs(a)", "Math.abs(a)", "Abs(a)",
+       range=magnitude, latex=r"\left|{a}\right|"),
+    Op("max", 2, max, ("0.5 * g * (1 + sign(a - b))", "0.5 * g * (1 - sign(a - b))"),
+       "torch.maximum(a, b)", "Math.max(a, b)", "Max(a, b)",
+       range=lambda a, b: Range(max(a.low, b.low), max(a.high, b.high)), latex=r"\max({a}, {b})"),
+    Op("min", 2, min, ("0.5 * g * (1 - sign(a - b))", "0.5 * g * (1 + sign(a - b))"),
+       "torch.minimum(a, b)", "Math.min(a, b)", "Min(a, b)",
+       range=lambda a, b: Range(min(a.low, b.low), min(a.high, b.high)), latex=r"\min({a}, {b})"),
     # transcendental: the result is kept, and the derivative written by it where that is cheaper
-    Op("sigmoid", 1, sigmoid, ("g * y * (1 - y)",), r"\sigma({a})", kept=True),
-    Op("tanh", 1, math.tanh, ("g * (1 - y * y)",), r"\tanh({a})", kept=True),
-    Op("exp", 1, math.exp, ("g * y",), r"\exp({a})", kept=True),
-    Op("log", 1, math.log, ("g / a",), r"\log({a})", kept=True),
-    Op("sqrt", 1, math.sqrt, ("0.5 * g / y",), r"\sqrt{{{a}}}", kept=True),
-    Op("softplus", 1, softplus, ("g * sigmoid(a)",), r"\mathrm{{softplus}}({a})", kept=True),
-    Op("logsigmoid", 1, lambda a: -softplus(-a), ("g * sigmoid(-a)",), r"\log\sigma({a})", kept=True),
+    Op("sigmoid", 1, sigmoid, ("g * y * (1 - y)",), "torch.sigmoid(a)", "1 / (1 + Math.exp(-a))", "Sigmoid(a)",
+       range=always(0, 1), latex=r"\sigma({a})", label="σ", kept=True),
+    Op("tanh", 1, math.tanh, ("g * (1 - y * y)",), "torch.tanh(a)", "Math.tanh(a)", "Tanh(a)",
+       range=always(-1, 1), latex=r"\tanh({a})", kept=True),
+    Op("exp", 1, math.exp, ("g * y",), "torch.exp(a)", "Math.exp(a)", "Exp(a)",
+       range=increasing(math.exp), latex=r"\exp({a})", kept=True),
+    Op("log", 1, math.log, ("g / a",), "torch.log(a)", "Math.log(a)", "Log(a)",
+       range=increasing(math.log), latex=r"\log({a})", kept=True),
+    Op("sqrt", 1, math.sqrt, ("0.5 * g / y",), "torch.sqrt(a)", "Math.sqrt(a)", "Sqrt(a)",
+       range=increasing(lambda a: math.sqrt(max(a, 0.0))), latex=r"\sqrt{{{a}}}", kept=True),
+    Op("softplus", 1, softplus, ("g * sigmoid(a)",),
+       "-F.logsigmoid(-a)", "Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a)))", "Softplus(a)",
+       range=increasing(softplus), kept=True),
+    Op("logsigmoid", 1, lambda a: -softplus(-a), ("g * sigmoid(-a)",),
+       "F.logsigmoid(a)", "Math.min(a, 0) - Math.log1p(Math.exp(-Math.abs(a)))", "Neg(Softplus(Neg(a)))",
+       range=increasing(lambda a: -softplus(-a)), latex=r"\log\sigma({a})", label="log σ", kept=True),
     # over a whole row: all units of one sample
-    Op("norm", 1, norm, ("rstd(a) * (g - mean(g) - y * mean(g * y))",), r"\mathrm{{norm}}({a})", row=True, kept=True),
-    Op("softmax", 1, softmax, ("y * (g - sum(g * y))",), r"\mathrm{{softmax}}({a})", row=True, kept=True),
-    Op(
-        "cumsum", 1, lambda row: list(accumulate(row)), ("cumsum_back(g)",),
-        r"\mathrm{{cumsum}}({a})", row=True, kept=True,
-    ),
+    Op("norm", 1, norm, ("rstd(a) * (g - mean(g) - y * mean(g * y))",),
+       "F.layer_norm(a, a.shape[-1:], eps=EPSILON)",
+       "{ const centre = ROWS.mean(a), scale = ROWS.rstd(a); return a.map((v) => (v - centre) * scale); }",
+       "Mul(Sub(a, mean(a)), rstd(a))", row=True, kept=True),
+    Op("softmax", 1, softmax, ("y * (g - sum(g * y))",), "torch.softmax(a, -1)",
+       "{ const most = Math.max(...a), powers = a.map((v) => Math.exp(v - most)), all = ROWS.sum(powers);"
+       " return powers.map((v) => v / all); }",
+       "Softmax(a, axis=-1)", range=always(0, 1, total=1), row=True, kept=True),
+    Op("cumsum", 1, lambda row: list(accumulate(row)), ("cumsum_back(g)",), "torch.cumsum(a, -1)",
+       "{ let all = 0; return a.map((v) => (all += v)); }", "CumSum(a, -1)",
+       range=partial_sums, row=True, linear=True, kept=True),
+    # what is said of an argument: no gradient passes through it
+    Op("stop_gradient", 1, lambda a: a, ("",), "a.detach()", "a", "Identity(a)",
+       range=lambda a: a, latex=r"\mathrm{{sg}}({a})", label="sg"),
     # what only derivatives need
-    Op("sign", 1, sign, ("0 * g",), r"\mathrm{{sign}}({a})", public=False),
-    Op("sum", 1, lambda row: [sum(row)] * len(row), ("sum(g)",), r"\mathrm{{sum}}({a})", row=True, public=False),
-    Op(
-        "mean", 1, lambda row: [sum(row) / len(row)] * len(row), ("mean(g)",),
-        r"\mathrm{{mean}}({a})", row=True, public=False,
-    ),
-    Op("rstd", 1, rstd, ("-mean(g) * y * y * norm(a)",), r"\mathrm{{rstd}}({a})", row=True, public=False, kept=True),
-    Op(
-        "cumsum_back", 1, lambda row: list(accumulate(row[::-1]))[::-1], ("cumsum(g)",),
-        r"\mathrm{{cumsum}}_{{\leftarrow}}({a})", row=True, public=False,
-    ),
-)  # fmt: skip
+    Op("sign", 1, sign, ("0 * g",), "torch.sign(a)", "Math.sign(a)", "Sign(a)",
+       range=always(-1, 1), meaning="1, 0 or -1"),
+    Op("sum", 1, lambda row: [sum(row)] * len(row), ("sum(g)",), "a.sum(-1, keepdim=True).expand_as(a)",
+       "a.reduce((all, v) => all + v, 0)", "ReduceSum(a, [-1])",
+       range=partial_sums, row=True, linear=True, meaning="the sum over all units, in every place"),
+    Op("mean", 1, lambda row: [sum(row) / len(row)] * len(row), ("mean(g)",), "a.mean(-1, keepdim=True).expand_as(a)",
+       "ROWS.sum(a) / a.length", "ReduceMean(a, [-1])",
+       range=lambda a: span(a.low, a.high), row=True, linear=True, meaning="the mean over all units, in every place"),
+    Op("rstd", 1, rstd, ("-mean(g) * y * y * norm(a)",),
+       "(a.var(-1, correction=0, keepdim=True) + EPSILON).rsqrt().expand_as(a)",
+       "{ const centre = ROWS.mean(a), squares = a.map((v) => (v - centre) ** 2);"
+       " return 1 / Math.sqrt(ROWS.mean(squares) + EPSILON); }",
+       "Reciprocal(Sqrt(Add(mean(Mul(Sub(a, mean(a)), Sub(a, mean(a)))), EPSILON)))",
+       range=always(0, NORM_EPSILON**-0.5), row=True, kept=True,
+       meaning="1 / the standard deviation over all units, in every place"),
+    Op("cumsum_back", 1, lambda row: list(accumulate(row[::-1]))[::-1], ("cumsum(g)",), "a.flip(-1).cumsum(-1).flip(-1)",
+       "{ let all = 0; return a.reduceRight((sums, v, i) => { sums[i] = all += v; return sums; }, a.slice()); }",
+       "CumSum(a, -1, reverse=1)", range=partial_sums, latex=r"\mathrm{{cumsum}}_{{\leftarrow}}({a})", row=True,
+       linear=True, meaning="the cumulative sum from the last unit to the first"),
+)
+# fmt: on
 
 OPS = {op.name: op for op in TABLE}
-FUNCTIONS = {op.name: op for op in TABLE if op.public and not op.infix}
+
+
+def functions() -> dict[str, Op]:
+    """What a text may call by its name."""
+    return {name: op for name, op in OPS.items() if op.is_function}

@@ -5,7 +5,7 @@ import math
 
 from gatework.notation.checks import check_constants, check_names, hint, states_of, targets, unusable
 from gatework.notation.graph import INFIX, Graph
-from gatework.notation.ops import FUNCTIONS, OPS
+from gatework.notation.ops import OPS, functions
 from gatework.notation.program import Node, Options, Program
 from gatework.notation.retention import called, direct, retention
 from gatework.notation.sizes import sized
@@ -149,8 +149,8 @@ class Reader:
         name = tree.func.id
         if name == "prev":
             return self.prev(tree, line)
-        if name not in FUNCTIONS:
-            known = [*FUNCTIONS, "prev"]
+        if name not in functions():
+            known = [*functions(), "prev"]
             raise line.error(
                 tree.func, f"unknown function {name!r}{closest(name, known)}; there are {', '.join(known)}"
             )
@@ -195,7 +195,7 @@ class Reader:
         """Notes a name that is never assigned as a parameter of this kind."""
         name = tree.id
         if complaint := unusable(name):
-            call = f"write {name}(...), or " if name in FUNCTIONS or name == "prev" else ""
+            call = f"write {name}(...), or " if name in functions() or name == "prev" else ""
             raise line.error(tree, f"{complaint}; {call}choose another name for the parameter")
         if self.kinds.setdefault(name, kind) != kind:
             raise line.error(

@@ -7,16 +7,8 @@ from gatework.notation.adjoint import Adjoint
 from gatework.notation.derivation import Derivation, derivation
 from gatework.notation.equations import Line, Names, equations, spelled, value_names
 from gatework.notation.expression import Expr
+from gatework.notation.ops import OPS
 from gatework.notation.program import Program, State, is_wide
-
-MEANINGS = {
-    "sign": "1, 0 or -1",
-    "sum": "the sum over all units, in every place",
-    "mean": "the mean over all units, in every place",
-    "rstd": "1 / the standard deviation over all units, in every place",
-    "cumsum_back": "the cumulative sum from the last unit to the first",
-}
-
 
 def text(shown: Program | Adjoint) -> str:
     """The equations of a Program, or the backward equations of an Adjoint, in the notation.
@@ -71,7 +63,7 @@ def legend(program: Program, derived: Derivation) -> str:
     if derived.parameters:
         rows["+="] = "summed over samples and steps"
     used = operations(line.expression for lines in groups(derived) for line in lines)
-    rows |= {f"{op}(.)": meaning for op, meaning in MEANINGS.items() if op in used}
+    rows |= {f"{op.name}(.)": op.meaning for op in OPS.values() if op.meaning and op.name in used}
     width = max(map(len, rows))
     return "\n".join(f"# {name:{width}}  {meaning}" for name, meaning in rows.items())
 

@@ -155,11 +155,7 @@ def latex(expr: Expr) -> str:
         case Expr(op="add" | "sub", args=(a, b)):
             least = WHOLE if unsigned(b)[0] else MATMUL if expr.op == "sub" else SUM
             return f"{latex(a)} {OPS[expr.op].infix} {bracketed(b, least)}"
-    parts = [latex(arg) for arg in expr.args]
-    form = OPS[expr.op].latex
-    if any(r"\frac" in part for part in parts):
-        form = form.replace("(", r"\left(").replace(")", r"\right)")
-    return form.format(**dict(zip("ab", parts, strict=False)))
+    return OPS[expr.op].in_latex(*map(latex, expr.args))
 
 
 def bracketed(expr: Expr, strength: int) -> str:

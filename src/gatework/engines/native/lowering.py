@@ -10,21 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from gatework.core import _native
 from gatework.notation import Node
 from gatework.notation.program import PRODUCTS
 
-# The numbering of native/plan.h.
-MEMORY = ("load", "spread", "constant", "store", "total")
-BASIC = ("add", "sub", "mul", "div", "neg", "relu", "abs", "max", "min", "sign")
-CURVED = ("sigmoid", "tanh", "exp", "log", "sqrt", "softplus", "logsigmoid")
-DERIVATIVES = ("sigmoid_back", "tanh_back")
-CODES = {name: code for code, name in enumerate((*MEMORY, *BASIC, *CURVED, *DERIVATIVES))}
-ROWS = {name: code for code, name in enumerate(("norm", "softmax", "cumsum", "cumsum_back", "sum", "mean", "rstd"))}
-MODES = {name: code for code, name in enumerate(("plain", "ended0", "state", "flow"))}
-KINDS = {name: code for code, name in enumerate(("series", "vector", "matrix", "total"))}
-ELEMENTS = {name: code for code, name in enumerate(("float32", "bfloat16"))}
 SIZES = ("I", "H", "R")
-MAGIC = 0x67617465
+CODES, ROWS, MODES, KINDS, ELEMENTS = (
+    _native.codes()[kind] for kind in ("pointwise", "rows", "modes", "kinds", "elements")
+)
 
 
 @dataclass(frozen=True)
@@ -122,7 +115,7 @@ class Lowering:
         backwards: bool,
         element: str,
     ) -> None:
-        self.nodes, self.sources, self.backwards = shortened(unstopped(nodes)), sources, backwards
+        self.nodes, self.sources, self.backwards = fuse_derivatives(strip_stop_gradient(nodes)), sources, backwards
         self.stores, self.element = stores, element
         self.buffers: dict[str, Buffer] = {buffer.name: buffer for buffer in buffers}
         self.numbers = {name: number for number, name in enumerate(self.buffers)}
@@ -151,7 +144,7 @@ class Lowering:
         for block in self.blocks:
             body += [int(block.level != level), *self.written(block)]
             level = block.level
-        head = [MAGIC, int(self.backwards), int(self.fuses()), len(SIZES), len(self.buffers)]
+        head = [_native.MAGIC, int(self.backwards), int(self.fuses()), len(SIZES), len(self.buffers)]
         for buffer in self.buffers.values():
             head += [KINDS[buffer.kind], SIZES.index(buffer.rows), SIZES.index(buffer.columns)]
             head += [int(buffer.written), ELEMENTS[buffer.element]]
@@ -298,7 +291,7 @@ class Lowering:
         return self.number(key)
 
 
-def unstopped(nodes: Sequence[Node]) -> list[Node]:
+def strip_stop_gradient(nodes: Sequence[Node]) -> list[Node]:
     """The nodes with what stops gradients read past, as they have been derived; where one is stored, it copies."""
 
     def past(index: int) -> int:
@@ -310,7 +303,7 @@ def unstopped(nodes: Sequence[Node]) -> list[Node]:
     return [replace(node, op="max", args=node.args * 2) if node.op == "stop_gradient" else node for node in read]
 
 
-def shortened(nodes: Sequence[Node]) -> list[Node]:
+def fuse_derivatives(nodes: Sequence[Node]) -> list[Node]:
     """The nodes with g y (1 - y) and g (1 - y y), the derivatives of sigmoid and tanh, as one operation each."""
 
     def factors(index: int, op: str) -> tuple[int, ...]:

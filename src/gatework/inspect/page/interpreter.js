@@ -87,19 +87,16 @@ export class Cell {
         fromInput = this.nodes[node.args[0]].op === "input";
       return () => (fromInput && sparse(a) ? multiplySparse(W, a, y) : multiply(W, a, y));
     }
-    if (node.op in ROWS) return () => ROWS[node.op](a, y);
-    if (!(node.op in POINTWISE)) return null;
-    const f = POINTWISE[node.op];
-    if (b === undefined)
+    if (node.op in ROWS) {
+      const whole = ROWS[node.op];
       return () => {
-        for (let i = 0; i < y.length; i++) y[i] = f(a[i]);
+        const found = whole(a);
+        if (typeof found === "number") y.fill(found);
+        else y.set(found);
       };
-    return (
-      arithmetic(node.op, a, b, y) ??
-      (() => {
-        for (let i = 0; i < y.length; i++) y[i] = f(a[i], b[i]);
-      })
-    );
+    }
+    const loop = POINTWISE[node.op];
+    return loop ? () => loop(y, a, b) : null;
   }
 
   /** The state before the first step, a row for each state. */
@@ -139,21 +136,4 @@ export class Cell {
 /** A number as it stands in JSON, which has none that is infinite: -inf is text there. */
 function number(given) {
   return typeof given === "string" ? Number(given.replace("inf", "Infinity")) : given;
-}
-
-/** The three commonest loops written out, which a browser runs faster than a call for each unit. */
-function arithmetic(op, a, b, y) {
-  if (op === "add")
-    return () => {
-      for (let i = 0; i < y.length; i++) y[i] = a[i] + b[i];
-    };
-  if (op === "sub")
-    return () => {
-      for (let i = 0; i < y.length; i++) y[i] = a[i] - b[i];
-    };
-  if (op === "mul")
-    return () => {
-      for (let i = 0; i < y.length; i++) y[i] = a[i] * b[i];
-    };
-  return null;
 }
