@@ -15,6 +15,7 @@ from gatework.engines import reference
 from gatework.engines.evaluate import in_torch
 from gatework.notation import EquationError, EquationWarning, Program, parse
 from gatework.notation.adjoint import adjoint
+from gatework.notation.ops import OPS
 from gatework.notation.rewrite import pruned
 from gatework.notation.show import text
 from gatework.verify.comparison import compare
