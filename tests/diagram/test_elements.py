@@ -8,6 +8,7 @@ from gatework.diagram import drawing
 from gatework.diagram.elements import Element, elements
 from gatework.diagram.labels import chain_label
 from gatework.notation import Program, parse
+from gatework.notation.stops import as_written
 
 
 def found(text: str, kind: str) -> list[Element]:
@@ -27,29 +28,38 @@ VALVES = {
     f"{EXP} * {SOFTMAX}": ("softmax", "exp"),
     f"{SOFTMAX} * {SIGMOID}": ("sigmoid", "softmax"),
     f"{SIGMOID} * sigmoid(D @ x)": ("sigmoid", "sigmoid"),
-    f"tanh(D @ x) * {EXP}": ("exp", "tanh"),
     f"stop_gradient({SIGMOID}) * {EXP}": ("stop_gradient", "exp"),
     f"{EXP} * ({SIGMOID} * sigmoid(D @ x))": ("mul", "exp"),  # within 0 and 1
     f"{EXP} * max({SIGMOID}, sigmoid(D @ x))": ("max", "exp"),
     f"{EXP} * (1 - {SOFTMAX})": ("sub", "exp"),
-    f"tanh(D @ x) * ({SIGMOID} + {SOFTMAX})": ("add", "tanh"),  # made of gates
-    f"tanh(D @ x) * ({EXP} + exp(E @ x))": ("add", "tanh"),
-    f"tanh(D @ x) * ({EXP} * exp(E @ x))": ("mul", "tanh"),
+    f"{EXP} * min({SIGMOID}, sigmoid(D @ x))": ("min", "exp"),
+    f"{EXP} * (0.5 * {SIGMOID})": ("mul", "exp"),
+    f"tanh(D @ x) * exp(-{EXP})": ("exp", "tanh"),
+    f"tanh(D @ x) * ({SIGMOID} / ({SIGMOID} + {EXP}))": ("div", "tanh"),
     f"{SOFTMAX} * ({SIGMOID} + sigmoid(D @ x))": ("softmax", "add"),  # a sum of gates may pass 1
-    f"{EXP} * (1 - {EXP.replace('C', 'D')})": ("exp", "sub"),
 }
 
 
 @pytest.mark.parametrize("product", VALVES)
 def test_the_surest_gate_of_a_product_is_its_valve(product: str) -> None:
-    program = parse(f"h = {product} + h")
+    program, _ = as_written(parse(f"h = {product} + h"))
     valve = next(e for e in reversed(elements(program)) if e.kind == "valve")
     value = next(each for each in valve.inputs if each.port == "main")
     assert (program.nodes[valve.opening].op, program.nodes[value.source].op) == VALVES[product]
 
 
 @pytest.mark.parametrize(
-    "product", ["tanh(W @ x) * tanh(h)", "h * x", f"tanh(h) * ({SIGMOID} + x)", f"h * tanh({SIGMOID} * {EXP})"]
+    "product",
+    [
+        "tanh(W @ x) * tanh(h)",
+        "h * x",
+        f"tanh(h) * ({SIGMOID} + x)",
+        f"h * tanh({SIGMOID} * {EXP})",
+        f"tanh(D @ h) * {EXP}",  # may pass 1
+        f"tanh(D @ h) * ({SIGMOID} + {SOFTMAX})",
+        f"tanh(D @ h) * ({EXP} + exp(E @ x))",
+        f"{EXP} * (1 - exp(D @ h))",
+    ],
 )
 def test_a_product_without_a_gate_is_no_valve(product: str) -> None:
     (shown,) = found(f"h = {product}", "product")

@@ -11,6 +11,7 @@ import pytest
 from gatework.cells import cells
 from gatework.diagram import Drawing, drawing, svg
 from gatework.notation import Program, parse
+from gatework.notation.stops import as_written
 
 SVG = "{http://www.w3.org/2000/svg}"
 DOCS = Path(__file__).parents[2] / "docs" / "cells"
@@ -23,6 +24,7 @@ OWN = {
 }
 PROGRAMS = {name: cell.program for name, cell in cells.items()} | {name: parse(text) for name, text in OWN.items()}
 PROGRAMS["masked lstm"] = parse(cells["lstm"].equations, zoneout=("c", "h"), dropout=("g",), taps=("f", "c"))
+PROGRAMS["gradient cut"], _ = as_written(PROGRAMS["gradient cut"])  # whose nodes the drawing speaks of
 
 every_program = pytest.mark.parametrize("name", list(PROGRAMS))
 

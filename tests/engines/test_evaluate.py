@@ -28,7 +28,9 @@ def test_the_spelling_computes_the_value_of_the_table(name):
 def test_a_number_may_stand_on_either_side(name, place):
     values = torch.tensor([-1.0, 0.2, 3.0])
     arguments = [values, 0.5] if place == 0 else [0.5, values]
-    assert torch.equal(in_torch(OPS[name])(*arguments), torch.tensor([OPS[name].value(v, 0.5) for v in values.tolist()]))
+    assert torch.equal(
+        in_torch(OPS[name])(*arguments), torch.tensor([OPS[name].value(v, 0.5) for v in values.tolist()])
+    )
 
 
 @pytest.mark.parametrize("name", ["softplus", "logsigmoid", "sigmoid", "tanh", "softmax"])

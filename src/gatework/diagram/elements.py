@@ -1,7 +1,7 @@
 """What the diagram of a cell shows, read off its Program: gates, valves, sums, functions, and what flows into each.
 
-A gate is everything around its matrix products: sigmoid(W_f @ x + U_f @ h + b_f) is one box. A product with a
-sigmoid, or with what is made of sigmoids, is a valve. Biases, gains and numbers are part of what they act on.
+A gate is everything around its matrix products: sigmoid(W_f @ x + U_f @ h + b_f) is one box. A product with what is
+a gate by `gatework.notation.gates` is a valve. Biases, gains and numbers are part of what they act on.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gatework.diagram.labels import chain_label, constant_label, old_label
+from gatework.notation.gates import gate_nodes
 from gatework.notation.ops import OPS
 from gatework.notation.program import Program, is_wide
+from gatework.notation.stops import as_written
 
-ARITHMETIC = frozenset({"add", "sub", "mul", "div", "neg", "max", "min", "cumsum"})
-OPENINGS = frozenset({"sigmoid", "softmax", "exp"})
 MOST_TERMS = 3  # of one sum: from the left, from above and from below
 
 
@@ -32,7 +32,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Element:
-    """One thing in the diagram, with the node whose value leaves it.
+    """One thing in the diagram, with the node whose value leaves it, of the Program as it is written.
 
     `kind` is "old" (a state of the step before), "input", "constant", "gate", "function", "valve", "sum",
     "product", "divide", "extreme", or "new" (what the step hands on). `opening` is the node that a valve
@@ -51,10 +51,12 @@ class Elements:
     """Walks a Program from what it hands on back to what it is given."""
 
     def __init__(self, program: Program) -> None:
-        self.program, self.nodes = program, program.nodes
+        self.program, origin = as_written(program)
+        self.nodes, open_by = self.program.nodes, gate_nodes(program)
+        self.gates = {index for index, run in enumerate(origin) if run in open_by}
         self.found: dict[int, Element] = {}
         self.names: dict[int, str] = {}
-        for name, node in program.named:
+        for name, node in self.program.named:
             self.names.setdefault(node, name)
         self.uses = [0] * len(self.nodes)
         for user in self.nodes:
@@ -103,10 +105,9 @@ class Elements:
     def valve(self, index: int, name: str) -> Element | None:
         """The product as a valve, where a factor is a gate: the surer one, or the first."""
         a, b = self.nodes[index].args
-        ranks = {factor: self.gatedness(factor) for factor in (a, b)}
-        if min(ranks.values()) > 2:
+        opening = min((factor for factor in (a, b) if factor in self.gates), key=self.certainty, default=None)
+        if opening is None:
             return None
-        opening = b if ranks[b] < ranks[a] else a
         value = a if opening == b else b
         source, mark = opening, ""
         if self.is_inverted(opening):
@@ -115,24 +116,10 @@ class Elements:
         inputs = (Input(value), Input(source, "side", mark))
         return Element("valve", index, name, inputs=inputs, opening=opening)
 
-    def gatedness(self, index: int) -> int:
-        """0: a sigmoid or 1 - sigmoid; 1: within 0 and 1 besides; 2: made of gates; 3: no gate."""
-        node = self.nodes[index]
-        if node.op == "sigmoid" or (self.is_inverted(index) and self.nodes[node.args[1]].op == "sigmoid"):
-            return 0
-        if node.op == "softmax":
-            return 1
-        if node.op == "stop_gradient":
-            return self.gatedness(node.args[0])
-        if node.op in OPENINGS:
-            return 2
-        varying = self.varying(index)
-        if node.op not in ARITHMETIC or not varying or max(map(self.gatedness, varying)) > 2:
-            return 3
-        inside = max(map(self.gatedness, varying)) < 2 and (
-            node.op in {"mul", "max", "min", "cumsum"} or self.is_inverted(index)
-        )
-        return 1 if inside else 2
+    def certainty(self, gate: int) -> int:
+        """0 for a function such as sigmoid, or 1 - it; 1 for what is made of gates, or of a whole row."""
+        node = self.nodes[self.nodes[gate].args[1] if self.is_inverted(gate) else gate]
+        return int(node.op not in OPS or not OPS[node.op].kept or OPS[node.op].row)
 
     def is_inverted(self, index: int) -> bool:
         """Whether it is 1 - something."""

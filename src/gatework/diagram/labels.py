@@ -56,7 +56,7 @@ def chain_label(program: Program, steps: Sequence[int], inner: str = "") -> str:
             name = OPS[node.op].shown
             shown = f"{name} {shown}".rstrip() if re.fullmatch(r"[a-zσ ]*", shown) else f"{name}({shown})"
             continue
-        sides = [constant_label(program, arg) for arg in node.args]
+        sides = [constant_label(program, arg) if is_fixed(program, arg) else "" for arg in node.args]
         fixed = [program.nodes[arg].op == "vector" for arg in node.args]
         if any(fixed) and (len(steps) > 1 or not inner):
             continue

@@ -1,13 +1,14 @@
 """The diagram of a cell as SVG, light or dark as the reader has it."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from gatework.diagram.labels import name_parts
 from gatework.diagram.layout import Box, Drawing, Line, Mark, drawing
 from gatework.diagram.routes import STYLES
 from gatework.notation.program import Program
+from gatework.notation.stops import as_written
 
 LIGHT = {
     "paper": "#ffffff", "ink": "#22262b", "line": "#5b6570", "bus": "#8a949e", "memory": "#542788",
@@ -53,17 +54,17 @@ def svg(program: Program, title: str = "") -> str:
     Its elements say what they are: data-role is "memory", "pipe", "bus", "peep" (lines), "valve", "gate", "value"
     or "state", data-node the node of the Program whose value runs in it, data-gate the node a valve obeys.
     """
-    drawn = drawing(program)
+    drawn, (_, run) = drawing(program), as_written(program)
     parts = [
         f'<svg class="cell" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {drawn.width:g} {drawn.height:g}" '
         f'width="{drawn.width:g}" height="{drawn.height:g}" role="img">',
         f"<title>{escape(title or 'The cell as a diagram')}</title>",
         f"<style>{style()}</style>",
         '<rect class="paper" width="100%" height="100%"/>',
-        *lines(drawn),
+        *lines(drawn, run),
         *heads(drawn),
         *(f'<circle class="dot {dot.style}" cx="{dot.x:g}" cy="{dot.y:g}" r="3"/>' for dot in drawn.dots),
-        *map(box, drawn.boxes),
+        *(box(placed, run) for placed in drawn.boxes),
         *map(mark, drawn.marks),
         "</svg>\n",
     ]
@@ -79,14 +80,14 @@ def painted(colours: Mapping[str, str]) -> str:
     return re.sub(r"paint-(\w+)", lambda paint: colours[paint[1]], COLOURS)
 
 
-def lines(drawn: Drawing) -> list[str]:
+def lines(drawn: Drawing, run: Sequence[int]) -> list[str]:
     """Each value's lines as one path for each way it is drawn, the strongest on top."""
     dots = {(dot.x, dot.y) for dot in drawn.dots}
     paths: dict[tuple[int, str], list[str]] = {}
     for line in drawn.lines:
         paths.setdefault((line.net, line.style), []).append(path(line, dots))
     return [
-        f'<path class="{style}" data-role="{style}" data-node="{net}" d="{" ".join(dict.fromkeys(pieces))}"/>'
+        f'<path class="{style}" data-role="{style}" data-node="{run[net]}" d="{" ".join(dict.fromkeys(pieces))}"/>'
         for (net, style), pieces in sorted(paths.items(), key=lambda item: (STYLES.index(item[0][1]), item[0][0]))
     ]
 
@@ -126,16 +127,16 @@ def heads(drawn: Drawing) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def box(placed: Box) -> str:
+def box(placed: Box, run: Sequence[int]) -> str:
     """An element as what it is: a gate or function as a box, a valve as two triangles, a sum as a circle."""
     element, x, y = placed.element, placed.x, placed.y
-    gate = f' data-gate="{element.opening}"' if element.kind == "valve" else ""
+    gate = f' data-gate="{run[element.opening]}"' if element.kind == "valve" else ""
     kind = {"gate": "gate", "valve": "valve", "old": "state", "input": "state", "new": "state"}.get(
         element.kind, "value"
     )
     state = f" data-state={quoteattr(element.name)} data-time={quoteattr(element.kind)}" if kind == "state" else ""
     return (
-        f'<g class="{element.kind}" data-role="{kind}" data-node="{element.node}"{gate}{state}>'
+        f'<g class="{element.kind}" data-role="{kind}" data-node="{run[element.node]}"{gate}{state}>'
         f"{shape(placed, x, y)}</g>"
     )
 

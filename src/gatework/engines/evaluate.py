@@ -12,11 +12,12 @@ from torch.nn import functional as F
 from gatework.notation import Node
 from gatework.notation.ops import NORM_EPSILON, OPS, Op
 
+
 @cache
 def in_torch(op: Op) -> Callable[..., Tensor]:
     """An operation of the table as a function of tensors, or of tensors and plain numbers."""
     names = {"torch": torch, "F": F, "EPSILON": NORM_EPSILON}
-    function = eval(f"lambda {'a' if op.arity == 1 else 'a, b'}: {op.torch}", names)  # noqa: PLW0123, our own table
+    function: Callable[..., Tensor] = eval(f"lambda {'a' if op.arity == 1 else 'a, b'}: {op.torch}", names)
     if op.infix or op.arity == 1:
         return function
     return lambda a, b: function(*tensors(a, b))
@@ -34,20 +35,28 @@ Step = tuple[Callable[..., Any], tuple[int, ...], tuple[int, ...]]  # function, 
 def schedule(nodes: Sequence[Node], order: Iterable[int], params: Mapping[str, Tensor]) -> list[Step]:
     """The nodes of `order` as calls; products of one operand become one product."""
     steps: list[Step] = []
-    groups: dict[int, list[int]] = defaultdict(list)
+    groups: dict[tuple[tuple[int, ...], tuple[int, ...]], list[int]] = defaultdict(list)
     for index in order:
         if nodes[index].op == "product":
-            groups[nodes[index].args[0]].append(index)
+            groups[nodes[index].args, nodes[index].stopped].append(index)
     for index in order:
         node = nodes[index]
         if node.op == "product":
-            if group := groups.pop(node.args[0], None):
-                steps.append((products([params[nodes[i].name] for i in group]), node.args, tuple(group)))
+            if group := groups.pop((node.args, node.stopped), None):
+                function = products([params[nodes[i].name] for i in group])
+                steps.append((stopping(function, node.stopped), node.args, tuple(group)))
         elif node.op == "product_t":
             steps.append((products([params[node.name].T]), node.args, (index,)))
         elif node.op in OPS:
-            steps.append((in_torch(OPS[node.op]), node.args, (index,)))
+            steps.append((stopping(in_torch(OPS[node.op]), node.stopped), node.args, (index,)))
     return steps
+
+
+def stopping(function: Callable[..., Any], stopped: tuple[int, ...]) -> Callable[..., Any]:
+    """The function, with no gradient through the arguments in these places."""
+    if not stopped:
+        return function
+    return lambda *values: function(*(v.detach() if place in stopped else v for place, v in enumerate(values)))
 
 
 def products(matrices: list[Tensor]) -> Callable[[Tensor], Tensor | tuple[Tensor, ...]]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from gatework import diagram
 from gatework.layers import Recurrent
 from gatework.notation import Program
-from gatework.notation.gates import gates
+from gatework.notation.gates import gates, kinds
 
 Weights = dict[str, Tensor]
 LIMIT = 4 << 20  # bytes of float32
@@ -71,6 +71,7 @@ def program_json(program: Program) -> dict[str, Any]:
         "parameters": [asdict(parameter) for parameter in program.parameters],
         "stages": [asdict(stage) for stage in program.stages],
         "named": [list(pair) for pair in program.named],
+        "kinds": kinds(program),
     }
 
 

@@ -32,6 +32,7 @@ from torch import Tensor
 from gatework.engines.reference import run
 from gatework.errors import InputError
 from gatework.notation import Parameter, Program
+from gatework.notation.gates import gate_nodes
 
 Given = float | str  # a rule as a cell or a user writes it
 Shape = tuple[int, ...]
@@ -256,9 +257,13 @@ def memory_biases(program: Program) -> Mapping[str, int]:
 
 
 def biases(program: Program) -> list[str]:
-    """The vectors that are only ever added."""
+    """The vectors that are only ever added, to what a gate is computed from."""
     multiplied = {arg for node in program.nodes if node.op not in ("add", "sub") for arg in node.args}
-    added = {node.name for index, node in enumerate(program.nodes) if node.op == "vector" and index not in multiplied}
+    behind = set(gate_nodes(program))
+    for index in reversed(range(len(program.nodes))):
+        if index in behind:
+            behind.update(program.nodes[index].args)
+    added = {program.nodes[index].name for index in behind - multiplied if program.nodes[index].op == "vector"}
     return [parameter.name for parameter in program.parameters if parameter.name in added]
 
 

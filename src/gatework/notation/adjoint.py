@@ -93,11 +93,12 @@ class ReverseMode:
         if node.op == "product":
             operand = node.args[0]
             self.matrices.setdefault(node.name, []).append((gradient, self.value(operand)))
-            self.arrive(operand, self.transposed(node.name, gradient, self.program.nodes[operand].size))
+            if not node.stopped:
+                self.arrive(operand, self.transposed(node.name, gradient, self.program.nodes[operand].size))
         elif node.op not in LEAVES:
             names = Operands(self, index, gradient)
-            for arg, derivative in zip(node.args, OPS[node.op].derivative, strict=True):
-                if derivative and self.program.nodes[arg].op != "number":
+            for place, (arg, derivative) in enumerate(zip(node.args, OPS[node.op].derivative, strict=True)):
+                if place not in node.stopped and self.program.nodes[arg].op != "number":
                     self.arrive(arg, self.graph.expression(derivative, names, node.line))
 
     def transposed(self, name: str, gradient: int, size: str) -> int:
@@ -120,8 +121,6 @@ class ReverseMode:
         node = self.program.nodes[index]
         if node.op in LEAVES:
             return self.graph.add(node)
-        if node.op == "stop_gradient":  # the backward pass is not differentiated again
-            return self.values[node.args[0]]
         if redone(node):
             return self.graph.apply(node.op, *(self.values[arg] for arg in node.args), line=node.line)
         self.kept.add(index)

@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Sequence
 from gatework.notation.ops import OPS, functions
 from gatework.notation.program import Program
 from gatework.notation.source import EquationError, Statement, closest, shortened, statements
+from gatework.notation.stops import as_written
 
 DERIVED = frozenset(op.name for op in OPS.values() if op.meaning)
 
@@ -71,6 +72,7 @@ def states_of(assigned: dict[str, Statement], carried: Container[str], output: s
 
 def doubt(program: Program) -> str:
     """A complaint where no path, over any number of steps, leads from x to the output, or from a line to it."""
+    program, _ = as_written(program)
     reached, lines = before(program, program.names[program.output]), statements(str(program))
     if 0 not in reached:  # the first node is x
         line = next(line for line in lines if line.name == program.output)

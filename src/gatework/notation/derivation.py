@@ -237,7 +237,7 @@ def sent_back(name: str, *, following: bool = False) -> Expr:
 def merged(adjoint: Adjoint) -> tuple[list[Node], list[int]]:
     """The Program's nodes, then those of the Adjoint that compute none of its values; and where each of these went."""
     nodes = list(adjoint.program.nodes)
-    known = {replace(node, size="", line=0): index for index, node in enumerate(nodes)}
+    known = {replace(node, size="", line=0, stopped=()): index for index, node in enumerate(nodes)}
     place: list[int] = []
     for node in adjoint.nodes:
         if node.op == "kept":

@@ -7,6 +7,7 @@ from itertools import count
 from gatework.notation.expression import Expr, number
 from gatework.notation.program import LEAVES, Node, Program
 from gatework.notation.spelling import fixed, given, previous, transposed, value
+from gatework.notation.stops import as_written
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Names:
 
 def equations(program: Program) -> list[Line]:
     """One line for each assigned name, in the order of the text."""
+    program, _ = as_written(program)
     source = "\n".join(program.lines)
     bare = {name for name in program.names if f"prev({name})" not in source}  # as the text itself does it
     lines: list[Line] = []

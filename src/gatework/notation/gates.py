@@ -1,33 +1,158 @@
-"""Which of a cell's values are gates: between 0 and 1 by how they are computed."""
+"""Which of a cell's values are gates: one rule, which diagram, page, recording and initial values share.
 
-from gatework.notation import Program
+A gate changes from step to step, lies between 0 and 1 by the way it is computed, and multiplies another value:
+itself, or as part of a sum, product or quotient that is a gate in turn, such as 1 - z.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import product
+
+from gatework.notation.ops import OPS
+from gatework.notation.program import Node, Program
+from gatework.notation.ranges import ANY, Range, span
+from gatework.notation.stops import copied
+
+MOST_ATOMS, MOST_TERMS = 6, 32  # of a polynomial whose range is worked out
 
 
 def gates(program: Program) -> list[str]:
     """The named values that are gates, in the order of the text."""
-    open_by = gate_nodes(program)
-    return [name for name, node in program.named if node in open_by]
+    found = gate_nodes(program)
+    return [name for name, node in program.named if node in found]
 
 
+@lru_cache(maxsize=256)
 def gate_nodes(program: Program) -> frozenset[int]:
-    """The nodes between 0 and 1: a sigmoid, a softmax and its cumulative sum, 1 - gate, gate * gate, a gate cut off."""
+    """The nodes that are gates, or copies of gates."""
+    nodes, changing = program.nodes, _changing(program)
+    inside = {i for i, reach in enumerate(ranges(program)) if i in changing and reach.lies_within(0, 1)}
+    found: set[int] = set()
+    for index in reversed(range(len(nodes))):  # what reads a node comes before it
+        node = nodes[index]
+        factors = changing & set(node.args) if node.op == "mul" else set()
+        if len(factors) == 2 or (index in found and _is_arithmetic(node)):
+            found |= inside & set(node.args)
+    return frozenset(found | {index for index in range(len(nodes)) if copied(program, index) in found})
+
+
+def kinds(program: Program) -> list[str]:
+    """Of each node "gate", "signed" where it lies between -1 and 1, or "free"."""
+    found, reach = gate_nodes(program), ranges(program)
+    return [
+        "gate" if index in found else "signed" if reach[index].lies_within(-1, 1) else "free"
+        for index in range(len(reach))
+    ]
+
+
+@lru_cache(maxsize=256)
+def ranges(program: Program) -> tuple[Range, ...]:
+    """Between which numbers each node lies; a state within -1 and 1 where it starts and is kept there."""
+    bounded = {state.name for state in program.states if abs(state.start) <= 1}
+    while True:
+        found = _Ranges(program.nodes, bounded).found
+        broken = {s.name for s in program.states if s.name in bounded and not found[s.node].lies_within(-1, 1)}
+        if not broken:
+            return tuple(found)
+        bounded -= broken
+
+
+Polynomial = dict[tuple[int, ...], float]  # product of distinct nodes, the atoms -> its coefficient
+
+
+class _Ranges:
+    """Works through the nodes in order: interval arithmetic, and where it knows more, what terms have in common."""
+
+    def __init__(self, nodes: Sequence[Node], bounded: set[str]) -> None:
+        self.nodes = nodes
+        self.found: list[Range] = []
+        self.polynomials: list[Polynomial] = []
+        for index, node in enumerate(nodes):
+            self.polynomials.append(self.polynomial(index))
+            self.found.append(self.leaf(node, bounded) if node.op not in OPS else self.narrowed(index))
+
+    def leaf(self, node: Node, bounded: set[str]) -> Range:
+        if node.op == "number":
+            return Range(node.value, node.value)
+        return Range(-1, 1) if node.op == "state" and node.name in bounded else ANY
+
+    def narrowed(self, index: int) -> Range:
+        node = self.nodes[index]
+        plain = OPS[node.op].range(*(self.found[arg] for arg in node.args))
+        known = [plain, self.corners(index), self.share(node), self.distance(node)]
+        return Range(max(its.low for its in known), min(its.high for its in known), plain.total)
+
+    def corners(self, index: int) -> Range:
+        """The range of a polynomial that has no power of an atom: it is least and greatest where all atoms are."""
+        terms = self.polynomials[index]
+        atoms = sorted({atom for term in terms for atom in term})
+        if atoms == [index] or any(math.isinf(end) for atom in atoms for end in self.found[atom][:2]):
+            return ANY
+        values = []
+        for corner in product(*(self.found[atom][:2] for atom in atoms)):
+            at = dict(zip(atoms, corner, strict=True))
+            values.append(sum(factor * math.prod(at[atom] for atom in term) for term, factor in terms.items()))
+        return span(*values)
+
+    def polynomial(self, index: int) -> Polynomial:
+        """A node as a polynomial of nodes that are no sums and products, or as an atom itself."""
+        node = self.nodes[index]
+        own: Polynomial = {(index,): 1.0}
+        parts = [self.polynomials[arg] for arg in node.args]
+        match node.op:
+            case "number":
+                return {(): node.value}
+            case "neg":
+                return _summed([], parts)
+            case "add" | "sub":
+                terms = _summed(parts if node.op == "add" else parts[:1], parts[1:] if node.op == "sub" else [])
+            case "mul":
+                pairs = list(product(*(part.items() for part in parts)))
+                if any(set(s) & set(t) for (s, _), (t, _) in pairs):
+                    return own
+                terms = _summed([{tuple(sorted(s + t)): p * q} for (s, p), (t, q) in pairs], [])
+            case _:
+                return own
+        atoms = {atom for term in terms for atom in term}
+        return terms if len(terms) <= MOST_TERMS and len(atoms) <= MOST_ATOMS else own
+
+    def share(self, node: Node) -> Range:
+        """a / (a + b) of values that are not negative lies between 0 and 1."""
+        if node.op == "div" and self.nodes[node.args[1]].op == "add":
+            terms = self.nodes[node.args[1]].args
+            if node.args[0] in terms and all(self.found[term].low >= 0 for term in terms):
+                return Range(0, 1)
+        return ANY
+
+    def distance(self, node: Node) -> Range:
+        """a - max(a, b) is not positive, a - min(a, b) not negative."""
+        if node.op != "sub":
+            return ANY
+        for (one, other), sign in ((node.args, 1), (node.args[::-1], -1)):
+            beside = self.nodes[other]
+            if beside.op in {"max", "min"} and one in beside.args:
+                return Range(high=0) if (beside.op == "max") == (sign > 0) else Range(low=0)
+        return ANY
+
+
+def _summed(plus: Sequence[Polynomial], minus: Sequence[Polynomial]) -> Polynomial:
+    found: Polynomial = {}
+    for sign, polynomials in ((1, plus), (-1, minus)):
+        for polynomial in polynomials:
+            for term, factor in polynomial.items():
+                found[term] = found.get(term, 0.0) + sign * factor
+    return {term: factor for term, factor in found.items() if factor}
+
+
+def _changing(program: Program) -> set[int]:
+    """The nodes that are not made of parameters and numbers alone."""
     found: set[int] = set()
     for index, node in enumerate(program.nodes):
-        match node.op, node.args:
-            case (("sigmoid" | "softmax"), _):
-                found.add(index)
-            case "cumsum", (a,) if program.nodes[a].op == "softmax":
-                found.add(index)
-            case "stop_gradient", (a,) if a in found:
-                found.add(index)
-            case "sub", (a, b) if is_one(program, a) and b in found:
-                found.add(index)
-            case "mul", (a, b) if a in found and b in found:
-                found.add(index)
-    return frozenset(found)
+        if node.op in {"input", "state"} or not found.isdisjoint(node.args):
+            found.add(index)
+    return found
 
 
-def is_one(program: Program, index: int) -> bool:
-    """Whether a node is the number 1."""
-    node = program.nodes[index]
-    return node.op == "number" and node.value == 1
+def _is_arithmetic(node: Node) -> bool:
+    return node.op in OPS and not OPS[node.op].kept

@@ -155,7 +155,7 @@ TABLE = (
     Op("cumsum", 1, lambda row: list(accumulate(row)), ("cumsum_back(g)",), "torch.cumsum(a, -1)",
        "{ let all = 0; return a.map((v) => (all += v)); }", "CumSum(a, -1)",
        range=partial_sums, row=True, linear=True, kept=True),
-    # what is said of an argument: no gradient passes through it
+    # said of an argument: no gradient passes through it; no node of a Program, see `stops`
     Op("stop_gradient", 1, lambda a: a, ("",), "a.detach()", "a", "Identity(a)",
        range=lambda a: a, latex=r"\mathrm{{sg}}({a})", label="sg"),
     # what only derivatives need
@@ -174,7 +174,8 @@ TABLE = (
        "Reciprocal(Sqrt(Add(mean(Mul(Sub(a, mean(a)), Sub(a, mean(a)))), EPSILON)))",
        range=always(0, NORM_EPSILON**-0.5), row=True, kept=True,
        meaning="1 / the standard deviation over all units, in every place"),
-    Op("cumsum_back", 1, lambda row: list(accumulate(row[::-1]))[::-1], ("cumsum(g)",), "a.flip(-1).cumsum(-1).flip(-1)",
+    Op("cumsum_back", 1, lambda row: list(accumulate(row[::-1]))[::-1], ("cumsum(g)",),
+       "a.flip(-1).cumsum(-1).flip(-1)",
        "{ let all = 0; return a.reduceRight((sums, v, i) => { sums[i] = all += v; return sums; }, a.slice()); }",
        "CumSum(a, -1, reverse=1)", range=partial_sums, latex=r"\mathrm{{cumsum}}_{{\leftarrow}}({a})", row=True,
        linear=True, meaning="the cumulative sum from the last unit to the first"),

@@ -10,6 +10,7 @@ from gatework.notation.checks import doubt
 from gatework.notation.program import Options, Program
 from gatework.notation.reader import Reader
 from gatework.notation.source import EquationError, EquationWarning, statements
+from gatework.notation.stops import on_edges
 
 Pairs = Mapping[str, float] | Iterable[tuple[str, float]]
 
@@ -68,7 +69,7 @@ def number(what: str, name: str, value: float) -> float:
 @lru_cache(maxsize=256)
 def compiled(text: str, options: Options) -> Program:
     try:
-        return Reader(statements(text), options).program(tuple(text.splitlines()))
+        return on_edges(Reader(statements(text), options).program(tuple(text.splitlines())))
     except RecursionError:  # the caller's own stack is nearly full
         raise EquationError("the equations cannot be read here: too little of Python's stack is left") from None
 

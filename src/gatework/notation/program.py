@@ -19,7 +19,8 @@ class Node:
     `op` is an operation of the table, a product with the matrix `name` ("product", in backward Programs also
     "product_t", with its transpose), or a leaf: "input", "state" (the previous step's value), "vector" (a
     parameter), "number"; in backward Programs also "kept" (the forward node `source`) and "gradient" (of the
-    loss by the new value of `name`). `size` is I, H or R, and 1 for a number.
+    loss by the new value of `name`). `size` is I, H or R, and 1 for a number. Through the arguments in the places
+    `stopped` no gradient passes.
     """
 
     op: str
@@ -29,6 +30,7 @@ class Node:
     source: int = -1
     size: str = ""
     line: int = 0
+    stopped: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,10 @@ def direct(nodes: Sequence[Node], old: int) -> set[int]:
     """The nodes that pointwise operations which pass gradients alone lead to from `old`."""
     found = {old}
     for index, node in enumerate(nodes):
-        if node.op in LEAVES or is_wide(node) or not any(OPS[node.op].derivative):
+        if node.op in LEAVES or is_wide(node):
             continue
-        if not found.isdisjoint(node.args):
+        derivatives = enumerate(zip(node.args, OPS[node.op].derivative, strict=True))
+        if any(arg in found and derivative and place not in node.stopped for place, (arg, derivative) in derivatives):
             found.add(index)
     return found
 

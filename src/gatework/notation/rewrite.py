@@ -19,7 +19,7 @@ def ahead_first(program: Program) -> Program:
 
     def terms(index: int) -> list[int]:
         node = program.nodes[index]
-        if node.op != "add" or (index in named and index != root):
+        if node.op != "add" or node.stopped or (index in named and index != root):
             return [index]
         return [term for arg in node.args for term in terms(arg)]
 
@@ -27,7 +27,7 @@ def ahead_first(program: Program) -> Program:
         return graph.apply("add", a, b, line=node.line, size=node.size)
 
     for root, node in enumerate(program.nodes):
-        if node.op == "add":
+        if node.op == "add" and not node.stopped:
             ordered = sorted(terms(root), key=lambda term: term not in program.ahead)
             new.append(reduce(add, (new[term] for term in ordered)))
         else:

@@ -10,6 +10,7 @@ from gatework.notation.expression import Expr
 from gatework.notation.ops import OPS
 from gatework.notation.program import Program, State, is_wide
 
+
 def text(shown: Program | Adjoint) -> str:
     """The equations of a Program, or the backward equations of an Adjoint, in the notation.
 

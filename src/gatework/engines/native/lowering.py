@@ -115,7 +115,7 @@ class Lowering:
         backwards: bool,
         element: str,
     ) -> None:
-        self.nodes, self.sources, self.backwards = fuse_derivatives(strip_stop_gradient(nodes)), sources, backwards
+        self.nodes, self.sources, self.backwards = fuse_derivatives(nodes), sources, backwards
         self.stores, self.element = stores, element
         self.buffers: dict[str, Buffer] = {buffer.name: buffer for buffer in buffers}
         self.numbers = {name: number for number, name in enumerate(self.buffers)}
@@ -289,18 +289,6 @@ class Lowering:
         key = f"{kind} {name}"
         self.hold(Buffer(key, kind, rows, columns, False, self.element))
         return self.number(key)
-
-
-def strip_stop_gradient(nodes: Sequence[Node]) -> list[Node]:
-    """The nodes with what stops gradients read past, as they have been derived; where one is stored, it copies."""
-
-    def past(index: int) -> int:
-        while nodes[index].op == "stop_gradient":
-            (index,) = nodes[index].args
-        return index
-
-    read = [replace(node, args=tuple(map(past, node.args))) if node.args else node for node in nodes]
-    return [replace(node, op="max", args=node.args * 2) if node.op == "stop_gradient" else node for node in read]
 
 
 def fuse_derivatives(nodes: Sequence[Node]) -> list[Node]:

@@ -1,7 +1,6 @@
 // Section 6: the cell as its equations draw it, with what one unit does in it at one step; and what the unit is good for.
 import { css, onTheme } from "./colours.js";
 import { draw, figure, make, section } from "./dom.js";
-import { intervals, kindOf } from "./ranges.js";
 import { readAll } from "./reading.js";
 import { unitName } from "./store.js";
 
@@ -31,7 +30,7 @@ export function showDiagram(app) {
   const numbers = labelled(svg),
     values = make("dl", { id: "cell-values", class: "values" });
   found.append(values, clampBox(app));
-  const gates = gateNodes(app.network.cells[0].program);
+  const { kinds } = app.network.cells[0].program;
   const paint = () => {
     const t = view.now,
       { layer, unit } = view.values;
@@ -41,7 +40,7 @@ export function showDiagram(app) {
       at = (node) => cell.rows[node][Math.min(unit, cell.rows[node].length - 1)];
     svg
       .querySelectorAll("path[data-node]")
-      .forEach((pipe) => paintPipe(pipe, at(Number(pipe.dataset.node)), gates.has(Number(pipe.dataset.node))));
+      .forEach((pipe) => paintPipe(pipe, at(Number(pipe.dataset.node)), kinds[Number(pipe.dataset.node)] === "gate"));
     svg.querySelectorAll("[data-gate]").forEach((valve) => {
       const open = Math.min(Math.max(at(Number(valve.dataset.gate)), 0), 1);
       valve.querySelector(".opening").style.transform = `scaleY(${open.toFixed(3)})`;
@@ -67,11 +66,6 @@ export function showDiagram(app) {
 function imported(text) {
   const parsed = new DOMParser().parseFromString(Array.isArray(text) ? text[0] : text, "image/svg+xml").documentElement;
   return document.importNode(parsed, true);
-}
-
-/** The nodes whose values lie between 0 and 1 by the way they are computed. */
-function gateNodes(program) {
-  return new Set(intervals(program).flatMap((reach, node) => (kindOf(reach) === "gate" ? [node] : [])));
 }
 
 function paintPipe(pipe, value, gate) {

@@ -1,13 +1,9 @@
 // A value as it is shown: a gate as it is, a bounded value as it is, any other as its tanh; how it is called in words.
 import { css, gradient, ladder, rgb } from "./colours.js";
-import { intervals, kindOf } from "./ranges.js";
 
 /** For every layer a map from the name of a value to its kind: "gate", "signed" or "free". */
 export function kindsOf(network) {
-  return network.cells.map((cell) => {
-    const reach = intervals(cell.program);
-    return new Map(cell.program.named.map(([name, node]) => [name, kindOf(reach[node])]));
-  });
+  return network.cells.map(({ program }) => new Map(program.named.map(([name, node]) => [name, program.kinds[node]])));
 }
 
 export const asShown = (kind, value) => (kind === "free" ? Math.tanh(value) : value);
