@@ -1,7 +1,8 @@
 """The notation in which a cell is written: text to Program, Program to backward Program, and either to text.
 
-source -> reader, checks -> graph -> sizes -> program     `parse`: lines, expressions, nodes, sizes, Program
-ops                                                       the one table of operations
+source -> reader, checks -> graph -> sizes -> stops       `parse`: lines, expressions, nodes, sizes, Program
+ops, ranges                                               the one table of operations, intervals of their values
+gates                                                     which values are gates: one rule, by ranges
 adjoint, rewrite, recipe                                  Program to backward Program; to a cheaper one; from text again
 expression -> equations, derivation -> spelling -> show   Program or adjoint to text and LaTeX, for people
 """
