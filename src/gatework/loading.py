@@ -34,7 +34,7 @@ def load(run: str | Path, *, device: str = "cpu") -> Trained:
         case classify_run.TASK:
             return ESTIMATORS[classify_run.Run.open(folder).job.kind].load(folder, device=device)
         case forecast_run.TASK if device == "cpu":
-            return forecast_run.load(folder)
+            return Forecaster.load(folder)
         case forecast_run.TASK:
             raise InputError(f"device is {device!r}, and {folder} is a run of series, which are forecast on the CPU")
         case task:

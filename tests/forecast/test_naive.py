@@ -11,6 +11,7 @@ from gatework.forecast.backtest import backtest
 from gatework.forecast.base import Base
 from gatework.forecast.data.series import read_panel
 from gatework.forecast.naive import Naive, fitting, unsteadiness
+from gatework.forecast.rivals import seasonal_naive
 
 NAN = np.nan
 LONG = {f"long {k}": seasonal(96, seed=k) for k in range(3)}
@@ -170,7 +171,9 @@ def test_only_what_was_learned_from_needs_the_future_of_known_columns() -> None:
         fitted.predict(plan[plan["unique_id"] != "long 2"])
 
 
-def test_a_backtest_leaves_out_what_is_too_short_and_says_so() -> None:
+def test_a_backtest_leaves_out_what_is_too_short_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    # models of statsforecast on such series: tests/forecast/test_rivals.py
+    monkeypatch.setattr("gatework.forecast.backtest.rivals", lambda: {"seasonal naive": seasonal_naive})
     found = quick(6)
     scores = found.backtest(panel(**LONG, **ODD), 2)
     assert np.isfinite(scores["mase"]).all()

@@ -5,6 +5,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
+from gatework.forecast.backtest import DECILES
 from gatework.forecast.rivals import border, normal, of_statsforecast, rivals, seasonal_naive
 
 Y = np.array([1.0, 5.0, 2.0, 7.0, 4.0, 9.0])  # over a season of 2: changes 1, 2, 2, 2
@@ -44,3 +45,14 @@ def test_a_model_of_statsforecast_gives_its_mean_and_the_borders_of_its_bands() 
     found = of_statsforecast("AutoETS")(y, 3, 4, (0.1, 0.5, 0.9))
     direct = models.AutoETS(season_length=4).forecast(y=y, h=3, level=[80])
     np.testing.assert_allclose(found, np.stack([direct["lo-80"], direct["mean"], direct["hi-80"]], 1))
+
+
+ODD = {"constant": np.full(30, 7.0), "holes": np.where(np.arange(30) % 4 == 0, 5.0 + np.arange(30), np.nan)}
+
+
+@pytest.mark.parametrize("model", ["seasonal naive", "AutoETS", "AutoARIMA"])
+@pytest.mark.parametrize("name", ODD)
+def test_every_model_has_a_forecast_of_constants_and_of_series_with_holes(name: str, model: str) -> None:
+    if model not in rivals():
+        pytest.skip("statsforecast is not installed")
+    assert np.isfinite(rivals()[model](ODD[name], 6, 4, DECILES)).all()

@@ -46,11 +46,11 @@ def forecast(
     """
     from gatework.cli.series_lines import brought, say
     from gatework.cli.tables import Files, forecast_lines
-    from gatework.forecast.run import load
+    from gatework.forecast.forecaster import Forecaster
     from gatework.forecast.table import going_on, merged
 
     files = Files.of(run, out, picture, given=file)
-    forecaster = load(run)
+    forecaster = Forecaster.load(run)
     shown = levels_of(forecaster, levels)
     panel = forecaster.fitted.panel
     known = forecaster.reading

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,15 +11,13 @@ from gatework.errors import InputError
 from gatework.forecast.base import Numbers
 from gatework.forecast.checks import named, needed
 from gatework.forecast.data.panel import Panel, Series
+from gatework.forecast.estimator import Estimator
 from gatework.forecast.metrics import coverage, mase, rmse, scaled_quantile_loss, smape
 from gatework.forecast.naive import counted
 from gatework.forecast.rivals import Rival, rivals
+from gatework.forecast.use import Model
 from gatework.runs.arguments import whole
 from gatework.runs.progress import Told, nobody
-
-if TYPE_CHECKING:
-    from gatework.forecast.forecaster import Forecaster
-    from gatework.forecast.use import Model
 
 DECILES = tuple(round(p / 10, 1) for p in range(1, 10))
 BAND = (DECILES.index(0.1), DECILES.index(0.9))  # of 80 %
@@ -79,18 +77,18 @@ def mean(values: Sequence[float]) -> float:
     return float(np.mean(finite)) if finite else float("nan")
 
 
-def silent(done: int, total: int, what: str) -> None:
-    """Reports to nobody."""
+def no_report(done: int, total: int, what: str) -> None:
+    """Reports nothing."""
 
 
 def backtest(
-    forecaster: "Forecaster",
+    forecaster: Estimator,
     panel: Panel,
     windows: int = 5,
     *,
     beside: Mapping[str, Rival] | None = None,
     scaled_by: int | Mapping[str, int] | None = None,
-    report: Report = silent,
+    report: Report = no_report,
     told: Told = nobody,
 ) -> Backtest:
     """Fits and forecasts as many times, the last window ending at each series' last value, the windows side by side.
@@ -127,7 +125,7 @@ def backtest(
     return Backtest(tuple(scores), seasons, tuple(notes), panel.notes)
 
 
-def seasons_of(model: "Model") -> dict[str, int]:
+def seasons_of(model: Model) -> dict[str, int]:
     """The season of each series, learned from or not."""
     answered = {name: naive.base.season for name, naive in model.answered.items()}
     return answered | {name: plan.season for name, plan in model.plans.items()}
@@ -193,7 +191,7 @@ def long_enough(panel: Panel, windows: int, horizon: int, season: Any, *, strict
     return replace(panel, series=kept, notes=(*panel.notes, note))
 
 
-def mase_ahead(forecaster: "Forecaster", panel: Panel) -> float:
+def mase_ahead(forecaster: Estimator, panel: Panel) -> float:
     """The mean MASE of forecasts from the end of what was learned, for the values that a panel has after it."""
     model, h = forecaster.fitted, forecaster.horizon
     begun = {each.id: len(each) for each in model.panel.series}

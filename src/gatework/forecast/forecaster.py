@@ -34,8 +34,8 @@ Report = Callable[[int, int, float], None]
 __all__ = ["Forecast", "Forecaster"]
 
 
-def silent(step: int, steps: int, loss: float) -> None:
-    """Reports to nobody."""
+def no_report(step: int, steps: int, loss: float) -> None:
+    """Reports nothing."""
 
 
 class Forecaster(Parameters):
@@ -95,7 +95,7 @@ class Forecaster(Parameters):
         learning_rate: float = 0.01,
         seed: int = 0,
         engine: str = "auto",
-        report: Report = silent,
+        report: Report = no_report,
     ) -> None:
         self.given = {name: value for name, value in locals().items() if name != "self"}
         self.horizon = whole("horizon", horizon, least=1)
@@ -254,6 +254,6 @@ class Forecaster(Parameters):
         save(self, Path(folder), overwrite=overwrite)
 
     @classmethod
-    def load(cls, folder: str | Path) -> "Forecaster":
+    def load(cls, folder: str | Path) -> Self:
         """Reads what `save` wrote, running no code from it; raises InputError, naming the file, where it is damaged."""
-        return load(Path(folder))
+        return load(Path(folder), cls)

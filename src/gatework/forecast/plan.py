@@ -63,8 +63,8 @@ def base_from_json(values: Mapping[str, Any]) -> Base:
     return Base(**{**values, "weights": tuple(values["weights"])})
 
 
-def silent(done: int, total: int) -> None:
-    """Tells nobody."""
+def no_progress(done: int, total: int) -> None:
+    """Shows nothing."""
 
 
 def plan(y: Numbers, h: int, season: int | Literal["auto"], usual: Sequence[int] = ()) -> Plan:
@@ -81,7 +81,7 @@ def plans(
     h: int,
     season: int | Literal["auto"],
     usual: Sequence[int] = (),
-    progress: Callable[[int, int], None] = silent,
+    progress: Callable[[int, int], None] = no_progress,
 ) -> list[Plan]:
     """`plan` of many series, those of one length together; progress is told how many are done, of all."""
     made: dict[int, Plan] = {}

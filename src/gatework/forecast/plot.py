@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gatework.errors import InputError, field
 from gatework.forecast.data.panel import Series
 from gatework.forecast.data.spacing import Spacing
-
-if TYPE_CHECKING:
-    from gatework.forecast.forecaster import Forecast
+from gatework.forecast.use import Forecast
 
 MOST = 6  # series in one picture
 LEAST_HISTORY = 60  # steps that are shown, or

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from gatework.cells import Cell, cells
 from gatework.errors import InputError
 from gatework.forecast.data.panel import Columns, Panel, Series
 from gatework.forecast.data.spacing import Spacing
+from gatework.forecast.estimator import E, Estimator, Make
 from gatework.forecast.inputs import Beside
 from gatework.forecast.linear import Linear
 from gatework.forecast.naive import Naive
@@ -26,22 +27,19 @@ from gatework.runs.new_run import NewRun, new_run
 from gatework.training.checkpoint import Checkpoint, load_checkpoint, put_weights, save_checkpoint
 from gatework.training.progress import BEST, Progress
 
-if TYPE_CHECKING:
-    from gatework.forecast.forecaster import Forecaster
-
 TASK = "series"
 TRAINED = ("cell", "hidden", "members", "dropout", "steps", "learning_rate", "seed", "engine")
 ROLES = ("target", "time", "id", "known", "past", "static")
 ARRAYS = ("y", "known", "past", "static")  # of a series, beside its times
 
 
-def save(forecaster: "Forecaster", out: Path, *, overwrite: bool = False) -> None:
+def save(forecaster: Estimator, out: Path, *, overwrite: bool = False) -> None:
     """Writes a fitted Forecaster to the new folder `out`; if anything fails, nothing on the disk has changed."""
     with new_run(out, overwrite=overwrite, resumable=False) as new:
         write(forecaster, new)
 
 
-def write(forecaster: "Forecaster", new: NewRun) -> None:
+def write(forecaster: Estimator, new: NewRun) -> None:
     """Fills and places a new run with a fitted Forecaster."""
     model = forecaster.fitted
     fitted = model.fitted
@@ -96,10 +94,11 @@ def resolution(panel: Panel) -> str:
     return str(np.datetime_data(times.dtype)[0]) if times.dtype.kind == "M" else "step"
 
 
-def load(path: Path) -> "Forecaster":
-    """Reads what `save` wrote; raises InputError, naming the file, where it is damaged or another task's."""
-    from gatework.forecast.forecaster import Forecaster  # noqa: PLC0415  # each knows the other
+def load(path: Path, make: Make[E]) -> E:
+    """An estimator that `make` makes, as `save` wrote it.
 
+    Raises InputError, naming the file, where it is damaged or another task's.
+    """
     values = description(path, TASK)
     checkpoint = load_checkpoint(path / BEST)
     try:
@@ -109,9 +108,7 @@ def load(path: Path) -> "Forecaster":
         named = cell.name if cells.get(cell.name) == cell else cell
         shared = {name: options[name] for name in TRAINED} | {"cell": named}
         roles = {name: getattr(columns, name) for name in ROLES} | values.get("reading", {})
-        forecaster = Forecaster(
-            values["horizon"], season=values["season"], levels=tuple(values["levels"]), **roles, **shared
-        )
+        forecaster = make(values["horizon"], season=values["season"], levels=tuple(values["levels"]), **roles, **shared)
         forecaster.options, forecaster.columns = Options(**options), columns
         forecaster.model = model(values, checkpoint, forecaster)
     except KeyError as error:
@@ -122,7 +119,7 @@ def load(path: Path) -> "Forecaster":
     return forecaster
 
 
-def model(values: dict[str, Any], checkpoint: Checkpoint, forecaster: "Forecaster") -> Model:
+def model(values: dict[str, Any], checkpoint: Checkpoint, forecaster: Estimator) -> Model:
     """What was learned, put together again."""
     names = [each["id"] for each in values["series"]]
     check_history(checkpoint, len(names), forecaster.columns)

@@ -6,7 +6,7 @@ from torch import Tensor
 from gatework.forecast.data.panel import Columns
 from gatework.forecast.model import Ensemble
 from gatework.forecast.plan import PLACES
-from gatework.forecast.training import JUDGES, Options
+from gatework.forecast.training import HOLDOUT_MEMBERS, Options
 from gatework.training.checkpoint import Checkpoint, check_tensors
 
 
@@ -31,7 +31,7 @@ def check_sizes(checkpoint: Checkpoint, options: Options, inputs: int, known: in
     """The sizes of the networks, before networks of these sizes take time and memory. Raises ValueError."""
     held = checkpoint.part("model")
     networks, units = held["weight"].shape[:2]
-    if (networks, units) != (len(JUDGES) + options.members, options.hidden):
+    if (networks, units) != (len(HOLDOUT_MEMBERS) + options.members, options.hidden):
         raise ValueError(f"{options.members} members of {options.hidden} units are not those that were learned")
     if max(inputs, known) > sum(tensor.numel() for tensor in held.values()):
         raise ValueError(f"{inputs} inputs and {known} known ones are more than were learned from")

@@ -20,7 +20,7 @@ from gatework.forecast.model import Ensemble, one_cycle, pinball
 from gatework.runs.progress import Told, counted, nobody
 from gatework.training.events import TrainingError
 
-JUDGES = (0.7,)  # networks that learn from such a share of each series alone, to be judged on what follows
+HOLDOUT_MEMBERS = (0.7,)  # networks that learn from such a share of each series, and are judged on what follows
 TRUST = (0.0, 0.25, 0.5, 0.75, 1.0)  # shares of what the network says that are tried
 WORTH = 0.995  # a larger share must bring the error down to this
 LEAST_INDEPENDENT = 3.0  # errors that a width is taken to rest on
@@ -78,9 +78,10 @@ def fit(
     """Fits everything to prepared series. Of the networks, the first ones are the judges."""
     linears, linear_score = fit_linear(series, lags, told)
     by_share = dict(zip(CUTS, linears, strict=True))
-    shares = [*JUDGES, *[1.0] * options.members]
+    shares = [*HOLDOUT_MEMBERS, *[1.0] * options.members]
     expected = [
-        [by_share[share](inputs) for share in JUDGES] + [by_share[1.0](inputs)] * options.members for inputs in series
+        [by_share[share](inputs) for share in HOLDOUT_MEMBERS] + [by_share[1.0](inputs)] * options.members
+        for inputs in series
     ]
     ends = [[cut(inputs, share) for share in shares] for inputs in series]
     offsets = leftover_quantiles(series, [each[-1] for each in expected], probabilities)
@@ -110,7 +111,7 @@ def untrained(options: Options, offsets: Numbers, inputs: int, known: int) -> En
             options.cell,
             inputs,
             torch.tensor(offsets, dtype=torch.float32),
-            members=len(JUDGES) + options.members,
+            members=len(HOLDOUT_MEMBERS) + options.members,
             hidden=options.hidden,
             known=known,
             dropout=options.dropout,
@@ -197,7 +198,7 @@ def judgements(
         outputs, known = outputs_of(network, inputs, places)
         h = inputs.residual.shape[1]
         targets = np.arange(len(inputs))[:, None] + np.arange(1, h + 1)
-        for judge in range(len(JUDGES)):
+        for judge in range(len(HOLDOUT_MEMBERS)):
             rest = inputs.residual - expected[number][judge]
             inside = (targets >= ends[number][judge]) & (targets < ends[number][judge + 1]) & ~np.isnan(rest)
             inside[: inputs.warm] = False

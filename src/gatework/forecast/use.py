@@ -26,7 +26,7 @@ from gatework.forecast.naive import (
     without_future,
 )
 from gatework.forecast.plan import PLACES, Plan
-from gatework.forecast.training import JUDGES, Fitted
+from gatework.forecast.training import HOLDOUT_MEMBERS, Fitted
 from gatework.runs.overflow import check_answer
 from gatework.runs.progress import Told, counted, nobody
 
@@ -199,7 +199,7 @@ def residuals(fitted: Fitted, inputs: Inputs, output: Tensor) -> Numbers:
     """Quantiles [h,P] of the base's error from the last step on, in units of the scale."""
     known = torch.from_numpy(known_of(inputs, PLACES)[-1].astype(np.float32))
     with torch.no_grad():
-        learned = slice(len(JUDGES), None)
+        learned = slice(len(HOLDOUT_MEMBERS), None)
         answer = fitted.network.quantiles(output, known if known.shape[1] else None, learned)
     check_answer(answer, fitted.network)
     q = answer.mean(0).double().numpy()

@@ -22,7 +22,7 @@ from gatework.forecast.forecaster import Forecaster
 from gatework.forecast.inputs import Inputs, prepare
 from gatework.forecast.model import Ensemble
 from gatework.forecast.plan import Plan
-from gatework.forecast.training import JUDGES, untrained
+from gatework.forecast.training import HOLDOUT_MEMBERS, untrained
 from gatework.inspect.activity import Activity, Progress, Recorder
 from gatework.inspect.clamping import Clamp, clamped
 from gatework.inspect.figures import hypotheses_json, rounded, units_json
@@ -166,7 +166,7 @@ def series_json(forecaster: Forecaster, panel: Panel, subject: Followed, number:
         "levels": list(forecaster.levels),
         "forecast": numbers(made.quantiles),
         "members": subject.network.members,
-        "judges": len(JUDGES),
+        "judges": len(HOLDOUT_MEMBERS),
         "hidden": subject.network.hidden,
         "longest": LONGEST,
         "recipe": recipe_json(model.fitted, subject.plan, subject.inputs, model.lags, series.past.shape[1]),
@@ -198,7 +198,7 @@ def removed(
     with torch.inference_mode():
         output = clamped(network.recurrent, subject.x, [None, *clamps])  # [T,N,M*H]
         output = output.reshape(*output.shape[:2], network.members, network.hidden)
-        quantiles = network.quantiles(output, which=slice(len(JUDGES), None)).mean(2)  # [T,N,h,P]
+        quantiles = network.quantiles(output, which=slice(len(HOLDOUT_MEMBERS), None)).mean(2)  # [T,N,h,P]
     median = quantiles[..., len(forecaster.probabilities) // 2]
     error = (residual[:, None] - median).abs()[subject.inputs.warm :]  # [T,N,h]
     lost = [float(each[~each.isnan()].mean()) for each in error.unbind(1)]

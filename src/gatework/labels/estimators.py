@@ -19,7 +19,7 @@ from gatework.errors import InputError
 from gatework.labels.data.batches import Encoded
 from gatework.labels.data.encoding import Amounts, Classes
 from gatework.labels.data.examples import Examples, Kind, Level, given_examples
-from gatework.labels.learning import learn, scores, silent
+from gatework.labels.learning import learn, no_report, scores
 from gatework.labels.model import SequenceModel, check_model
 from gatework.labels.options import Options, plain
 from gatework.labels.parts import prepared
@@ -87,7 +87,7 @@ class SequenceEstimator:
         with tempfile.TemporaryDirectory(prefix="gatework-", ignore_cleanup_errors=True) as folder:
             try:
                 model, result = learn(
-                    job, parts, Path(folder) / "run", world=world, report=told if self.verbose else silent
+                    job, parts, Path(folder) / "run", world=world, report=told if self.verbose else no_report
                 )
             except TrainingError as error:  # the checkpoint that it names goes with the folder
                 raise InputError(str(error).partition("; the last good checkpoint")[0]) from None

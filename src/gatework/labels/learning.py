@@ -27,8 +27,8 @@ from gatework.training.processes import World
 AT_ONCE = 256  # sequences of a batch where nothing is learnt
 
 
-def silent(event: Event) -> None:
-    """Reports to nobody."""
+def no_report(event: Event) -> None:
+    """Reports nothing."""
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def learn(
     folder: Path,
     *,
     world: World,
-    report: Report = silent,
+    report: Report = no_report,
     resume: bool = False,
     further: float | None = None,
     tensorboard: bool = False,

@@ -18,7 +18,7 @@ from gatework.labels.run import Job
 from gatework.training.checkpoint import check_tensors, load_checkpoint, save_checkpoint
 from gatework.training.progress import Progress
 
-JUDGES = 10  # sequences at least, to choose the best weights by
+LEAST_VALIDATED = 10  # sequences at least, to choose the best weights by
 
 Rows = npt.NDArray[np.intp]
 
@@ -42,7 +42,7 @@ def prepared(examples: Examples, options: Options, test: float = 0.0) -> tuple[J
     targets = targets_of(examples, examples.kind)
     shares = (1 - options.validation - test, options.validation, test)
     training, validation, held = split(examples, shares, options.random_state)
-    if len(validation) < JUDGES:
+    if len(validation) < LEAST_VALIDATED:
         training, validation = np.sort(np.concatenate([training, validation])), validation[:0]
     inputs = inputs_of(examples.take(training), options.vocabulary)
     job = Job(examples.kind, options, inputs, targets)

@@ -11,7 +11,7 @@ from gatework.engines import choose
 from gatework.files.reading import marks_of
 from gatework.files.writing import write_json
 from gatework.labels.data.examples import Examples, Kind, Level, read_examples
-from gatework.labels.learning import judged, learn, silent
+from gatework.labels.learning import judged, learn, no_report
 from gatework.labels.model import check_model
 from gatework.labels.options import Options
 from gatework.labels.parts import Parts, counts, load_parts, prepared, save_parts
@@ -44,7 +44,7 @@ def train_labels(
     splits: tuple[float, float, float] = (0.8, 0.1, 0.1),
     overwrite: bool = False,
     device: str = "auto",
-    report: Report = silent,
+    report: Report = no_report,
     told: Callable[[Examples, Job, Parts], None] | None = None,
 ) -> Outcome:
     """Learns from a file of labelled sequences in the new folder `out`, and judges the best on held-out ones.
@@ -83,7 +83,9 @@ def keeping(new: NewRun, report: Report) -> Report:
     return heard
 
 
-def resume_labels(out: Path, changes: Mapping[str, Any], *, device: str = "auto", report: Report = silent) -> Outcome:
+def resume_labels(
+    out: Path, changes: Mapping[str, Any], *, device: str = "auto", report: Report = no_report
+) -> Outcome:
     """Goes on with a run to the same losses as if it had never been stopped.
 
     changes: options to change, such as {"epochs": 50}: another number of steps or epochs takes the place of every end

@@ -1,0 +1,40 @@
+"""What is saved, loaded and backtested: an estimator of forecasts, of which Forecaster is the one that users make."""
+
+from collections.abc import Callable
+from typing import Literal, Protocol, Self, TypeVar
+
+from gatework.forecast.data.panel import Columns, Panel
+from gatework.forecast.data.reading import Reading
+from gatework.forecast.training import Options
+from gatework.forecast.use import Forecast, Model
+from gatework.runs.progress import Told
+
+
+class Estimator(Protocol):
+    """Settings, and the model that was fitted with them; `gatework.forecast.forecaster.Forecaster` says what each is.
+
+    model: None before the first fit. fitted: the model; raises InputError where there is none.
+    """
+
+    horizon: int
+    season: int | Literal["auto"]
+    levels: tuple[float, ...]
+    strict: bool
+    columns: Columns
+    reading: Reading
+    options: Options
+    model: Model | None
+
+    @property
+    def probabilities(self) -> tuple[float, ...]: ...
+    @property
+    def fitted(self) -> Model: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+    def anew(self) -> Self: ...
+    def fit_panel(self, panel: Panel, kind: str | None = None, told: Told = ...) -> Self: ...
+    def forecasts_of(self, panel: Panel) -> list[Forecast]: ...
+
+
+E = TypeVar("E", bound=Estimator)
+Make = Callable[..., E]  # horizon and settings by name to an estimator
