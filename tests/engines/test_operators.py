@@ -8,6 +8,7 @@ from torch import Tensor
 from torch._subclasses import FakeTensorMode
 from torch.autograd import forward_ad
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils.flop_counter import FlopCounterMode
 
 import gatework as gw
 from gatework.cells import cells
@@ -88,6 +89,18 @@ def test_they_compute_what_the_eager_engine_computes(recompute):
     all_same(found, direct)
     for one, other in zip(*(torch.autograd.grad(weighed(*values), tensors) for values in (found, direct)), strict=True):
         assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+def test_gradients_are_the_same_where_the_backward_pass_alone_is_watched(recompute):
+    """Lengths and resets reach the operator that a mode of dispatch sees."""
+    layer = gw.LSTM(4, 5, 2, bidirectional=True, recompute=recompute)
+    x, lengths, resets = torch.randn(6, 3, 4), torch.tensor([6, 0, 3]), torch.rand(6, 3) < 0.3
+    loss = layer(x, lengths=lengths, resets=resets)[0].square().sum()
+    expected = torch.autograd.grad(loss, tuple(layer.parameters()), retain_graph=True)
+    with FlopCounterMode(display=False):
+        found = torch.autograd.grad(loss, tuple(layer.parameters()))
+    all_same(found, expected)
 
 
 def test_gradients_are_there_where_the_forward_pass_saved_nothing():

@@ -1,5 +1,7 @@
 """gw.gradient_flow: gradients by lag are autograd's, and a state's direct coefficient is read off the equations."""
 
+import sys
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -184,8 +186,20 @@ def test_the_picture_has_a_curve_for_each_state_and_a_dashed_one_for_each_direct
     (axis,) = flow.plot().axes
     assert [line.get_label() for line in axis.lines if line.get_linestyle() == "-"] == ["l0.h", "l0.c"]
     assert [line.get_linestyle() for line in axis.lines].count("--") == 1
+    _, memory, direct = axis.lines
+    for line, norms in ((memory, flow.norms["l0.c"]), (direct, flow.direct["l0.c"])):
+        assert list(line.get_xdata()) == list(range(T))  # lags
+        same(torch.as_tensor(line.get_ydata()), norms.quantile(0.5, dim=1))
+    assert direct.get_linewidth() < memory.get_linewidth() and direct.get_color() == memory.get_color()
     with pytest.raises(InputError, match=r"^'l0.q' was not measured; there are l0.x, l0.h, l0.c$"):
         flow.plot(["l0.q"])
+
+
+def test_a_picture_without_matplotlib_names_what_to_install(monkeypatch):
+    flow = gw.gradient_flow(made("lstm"), random(T, B, I))
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(InputError, match=r"^a picture needs matplotlib: pip install 'gatework\[plot\]'$"):
+        flow.plot()
 
 
 @pytest.mark.parametrize(
