@@ -6,7 +6,7 @@ import torch
 from gatework.cells import Cell, cells
 from gatework.engines import reference
 from gatework.engines.evaluate import in_torch
-from gatework.notation import Program
+from gatework.notation import Program, parse
 from gatework.notation.ops import OPS
 from gatework.verify.problems import Case, draw
 from numerics import same
@@ -39,6 +39,16 @@ def test_large_arguments_do_not_overflow(name, size):
     argument = torch.tensor([size, 0.0], requires_grad=True)
     value = in_torch(OPS[name])(argument)
     assert value.isfinite().all() and torch.autograd.grad(value.sum(), argument)[0].isfinite().all()
+
+
+def test_no_gradient_passes_through_a_sum_that_stops_it():
+    """Sums are put in another order before they run, terms that need no state first: not across such an edge."""
+    program = parse("h = tanh(W @ x + stop_gradient(U @ h + V @ x) + p * stop_gradient(h))")
+    params = {p.name: torch.randn([2] * len(p.shape), requires_grad=True) for p in program.parameters}
+    output, _, _ = reference.run(program, params, torch.randn(3, 1, 2), (torch.randn(1, 2),))
+    found = torch.autograd.grad(output.sum(), list(params.values()), allow_unused=True, materialize_grads=True)
+    reached = {name for name, gradient in zip(params, found, strict=True) if gradient.any()}
+    assert reached == {"W", "p"}
 
 
 def step_by_number(program: Program, params: dict, x: list[float], state: dict[str, list[float]]) -> list:

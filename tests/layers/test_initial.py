@@ -228,6 +228,11 @@ def test_chrono_reads_the_equations_of_a_cell_it_never_saw():
     assert memory_biases(swapped) == {"keep": 1}
 
 
+def test_chrono_passes_over_a_bias_of_no_gate():
+    """Where relu cuts off, a bias decides what is kept, but nothing multiplies the state."""
+    assert memory_biases(parse("h = relu(h + W @ x + b)")) == {}
+
+
 # -- what cannot be
 
 
