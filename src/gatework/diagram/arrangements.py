@@ -33,7 +33,7 @@ class Plan:
             routes(self.rows[c], self.rows[c + 1], self.y, c, self.styles[c + 1], memory)
             for c in range(len(self.rows) - 1)
         ]
-        self.stems = [stem for c, column in enumerate(self.rows) for stem in stems(c, column)]
+        self.stems = [stem for c, column in enumerate(self.rows) for stem in _stems(c, column)]
         self.crossings = sum(map(self.crossed, self.stems))
         self.cost = WIDE * len(self.rows) + CROSSING * self.crossings
         for between in self.routes:
@@ -66,7 +66,7 @@ class Plan:
         return not passes and len(others) == 1
 
 
-def stems(c: int, column: Sequence[Slot]) -> Iterator[Stem]:
+def _stems(c: int, column: Sequence[Slot]) -> Iterator[Stem]:
     """The lines that enter the elements of a column from the rows above and below them."""
     for r, slot in enumerate(column):
         if slot.element is None:

@@ -93,7 +93,7 @@ class Ranks:
         self.rank[element.node] = min(costs, key=lambda choice: costs[choice])
 
 
-def columns(elements: Sequence[Element], *, early: bool) -> Columns:
+def _columns(elements: Sequence[Element], *, early: bool) -> Columns:
     """The units of each column, in the order of the equations."""
     ranks = Ranks(elements, early=early)
     found: Columns = [[] for _ in range(ranks.last + 1)]
@@ -147,7 +147,7 @@ def ends(rows: Sequence[Slot]) -> dict[int, list[int]]:
     return found
 
 
-def crossings(begin: Mapping[int, int], end: Mapping[int, list[int]], memory: Collection[int]) -> float:
+def _crossings(begin: Mapping[int, int], end: Mapping[int, list[int]], memory: Collection[int]) -> float:
     """About how often lines cross between two columns, and how far they lead up or down."""
     nets = sorted((net for net in end if net in begin), key=lambda net: begin[net])
     spans = [(end[net], min(end[net]), max(end[net])) for net in nets]
@@ -171,13 +171,13 @@ class Ordering:
 
     def total(self) -> float:
         rows = [slots(column) for column in self.columns]
-        lines = sum(crossings(starts(left), ends(right), self.memory) for left, right in pairwise(rows))
+        lines = sum(_crossings(starts(left), ends(right), self.memory) for left, right in pairwise(rows))
         return lines + sum(map(self.disorder, self.columns))
 
     def disorder(self, column: Sequence[Unit]) -> float:
         """What stands above the memory, and below lines that only lead to gates."""
         cost = 0.0
-        for upper, lower in pairs(column):
+        for upper, lower in _pairs(column):
             if lower.net in self.memory and upper.net not in self.memory:
                 cost += ABOVE_MEMORY
             if upper.net in self.buses:
@@ -206,8 +206,8 @@ class Ordering:
         def cost(most: float) -> float:
             """What the column costs as it is, not counted to the end where that is more than `most`."""
             rows = slots(column)
-            paid = self.disorder(column) + crossings(begin, ends(rows), self.memory)
-            return paid if paid > most else paid + crossings(starts(rows), end, self.memory)
+            paid = self.disorder(column) + _crossings(begin, ends(rows), self.memory)
+            return paid if paid > most else paid + _crossings(starts(rows), end, self.memory)
 
         best = cost(math.inf)
         for unit in list(column):
@@ -237,18 +237,18 @@ class Ordering:
             rows = starts(beside) if forward else {net: sum(at) / len(at) for net, at in known.items()}
             middle = {}
             for index, unit in enumerate(self.columns[place]):
-                hung = [rows[net] for net in (sources(unit) if forward else [unit.net]) if net in rows]
+                hung = [rows[net] for net in (_sources(unit) if forward else [unit.net]) if net in rows]
                 middle[id(unit)] = sum(hung) / len(hung) if hung else index
             self.columns[place].sort(key=lambda unit: (rank.get(unit.net, 0), middle[id(unit)]))
 
 
-def pairs(column: Sequence[Unit]) -> Iterator[tuple[Unit, Unit]]:
+def _pairs(column: Sequence[Unit]) -> Iterator[tuple[Unit, Unit]]:
     for place, upper in enumerate(column):
         for lower in column[place + 1 :]:
             yield upper, lower
 
 
-def sources(unit: Unit) -> list[int]:
+def _sources(unit: Unit) -> list[int]:
     return [unit.net] if unit.element is None else [i.source for i in unit.element.inputs]
 
 
@@ -265,7 +265,7 @@ def buses(elements: Sequence[Element]) -> frozenset[int]:
 def orders(elements: Sequence[Element], *, early: bool) -> list[tuple[float, Columns]]:
     """The columns in the orders found from several starts, the same for the same cell, and about what each costs."""
     thin, ways = buses(elements), memory_ways(elements)
-    drawn = columns(elements, early=early)
+    drawn = _columns(elements, early=early)
     found: list[tuple[float, Columns]] = []
     for memories in islice(permutations(ways), MOST_WAYS):
         memory = list(dict.fromkeys(net for nets in memories for net in nets))

@@ -234,10 +234,10 @@ def elements(program: Program) -> tuple[Element, ...]:
     """What the diagram of a cell shows, each element after those that flow into it, the new states last."""
     found = Elements(program).elements()
     memory = memory_nets(found)
-    return tuple(straightened(element, memory) for element in found)
+    return tuple(_straightened(element, memory) for element in found)
 
 
-def straightened(element: Element, memory: Sequence[int]) -> Element:
+def _straightened(element: Element, memory: Sequence[int]) -> Element:
     """A sum with the memory as its main input."""
     carried = [entering for entering in element.inputs if entering.source in memory]
     if element.kind not in {"sum", "extreme"} or element.node not in memory or not carried:
@@ -256,11 +256,11 @@ def memory_ways(found: Sequence[Element]) -> list[list[int]]:
     """For each state that is a memory the nodes on the way of its old value to its new one, unit by unit."""
     by_node = {element.node: element for element in found if element.kind != "new"}
     new = {element.name: element.node for element in found if element.kind == "new"}
-    ways = [way(by_node, new[old.name], old.node) for old in found if old.kind == "old" and old.name in new]
+    ways = [_way(by_node, new[old.name], old.node) for old in found if old.kind == "old" and old.name in new]
     return [nets for nets in ways if nets]
 
 
-def way(by_node: dict[int, Element], node: int, goal: int) -> list[int]:
+def _way(by_node: dict[int, Element], node: int, goal: int) -> list[int]:
     """The elements from `goal` to `node`, through no gate and no control of a valve; empty if there is no such way."""
     if node == goal:
         return [node]
@@ -268,5 +268,5 @@ def way(by_node: dict[int, Element], node: int, goal: int) -> list[int]:
     if element.kind == "gate":
         return []
     entering = [i.source for i in element.inputs if element.kind != "valve" or i.port == "main"]
-    ways = [[*found, node] for source in entering if (found := way(by_node, source, goal))]
+    ways = [[*found, node] for source in entering if (found := _way(by_node, source, goal))]
     return min(ways, key=len, default=[])

@@ -30,7 +30,7 @@ class Tie(NamedTuple):
     at_least: bool = False
 
 
-def separation(upper: Slot, lower: Slot) -> float:
+def _separation(upper: Slot, lower: Slot) -> float:
     """How far apart the middles of two neighbours in a column are at least."""
     kinds = {upper.kind, lower.kind}
     gap = LINE_GAP if "element" not in kinds else FOOT_GAP if "foot" in kinds else GAP
@@ -54,7 +54,7 @@ class Heights:
         for c, column in enumerate(rows):
             for r in range(len(column) - 1):
                 upper, lower = self.index[c, r], self.index[c, r + 1]
-                apart = separation(column[r], column[r + 1])
+                apart = _separation(column[r], column[r + 1])
                 self.below[upper], self.over[lower] = (lower, apart), (upper, apart)
                 self.y[lower] = self.y[upper] + apart
         self.levels: dict[float, list[frozenset[int]]] = {}
@@ -80,7 +80,7 @@ class Heights:
             for place in places:
                 slot = self.rows[c + 1][place]
                 if not (under and place in gates):
-                    self.tie(Tie(start, self.index[c + 1, place], weight_of(slot, net, memory)))
+                    self.tie(Tie(start, self.index[c + 1, place], _weight_of(slot, net, memory)))
 
     def tie_neighbours(self, *, feet: bool) -> None:
         """Holds feet to their elements, or all other neighbours together."""
@@ -89,7 +89,7 @@ class Heights:
                 upper, lower = column[r], column[r + 1]
                 if ({upper.kind, lower.kind} >= {"element", "foot"}) == feet:
                     weight = STEM if feet else STACK
-                    self.tie(Tie(self.index[c, r], self.index[c, r + 1], weight, separation(upper, lower)))
+                    self.tie(Tie(self.index[c, r], self.index[c, r + 1], weight, _separation(upper, lower)))
 
     # -- descent
 
@@ -204,7 +204,7 @@ class Heights:
         return tie.weight * (away + BENT * bent)
 
 
-def weight_of(slot: Slot, net: int, memory: Collection[int]) -> float:
+def _weight_of(slot: Slot, net: int, memory: Collection[int]) -> float:
     """What it is worth that a line ends at the height it began at."""
     if slot.element is None:
         return FOOT if slot.kind == "foot" else MEMORY / 2 if net in memory else WIRE
@@ -222,30 +222,30 @@ def heights(
     for c, (left, right) in enumerate(pairwise(rows)):
         begin = starts(left)
         for r, slot in enumerate(right):
-            if slot.kind == "foot" and is_free(right, y, c + 1, r, y[c, begin[slot.net]]):
+            if slot.kind == "foot" and _is_free(right, y, c + 1, r, y[c, begin[slot.net]]):
                 y[c + 1, r] = y[c, begin[slot.net]]
     return rows, y
 
 
-def is_free(column: Sequence[Slot], y: dict[Row, float], c: int, r: int, target: float) -> bool:
+def _is_free(column: Sequence[Slot], y: dict[Row, float], c: int, r: int, target: float) -> bool:
     """Whether a foot may come to lie at the height `target`, with nothing but lines between it and its element."""
     beside = [at for at in (r - 1, r + 1) if 0 <= at < len(column) and column[at].element]
     if len(beside) != 1:
         return False
     middle = y[c, beside[0]]
-    if (target - middle) * (y[c, r] - middle) <= 0 or abs(target - middle) < separation(column[beside[0]], column[r]):
+    if (target - middle) * (y[c, r] - middle) <= 0 or abs(target - middle) < _separation(column[beside[0]], column[r]):
         return False
     low, high = min(middle, target), max(middle, target)
     for at, slot in enumerate(column):
         if at in {r, beside[0]} or (slot.net == column[r].net and slot.kind == "wire"):
             continue
-        top, bottom = reach(column, y, c, at)
+        top, bottom = _reach(column, y, c, at)
         if top - LINE_GAP < target < bottom + LINE_GAP or (slot.kind != "wire" and top < high and bottom > low):
             return False
     return True
 
 
-def reach(column: Sequence[Slot], y: dict[Row, float], c: int, r: int) -> tuple[float, float]:
+def _reach(column: Sequence[Slot], y: dict[Row, float], c: int, r: int) -> tuple[float, float]:
     """From where to where a row takes room: an element with the lines that enter it from above and below."""
     slot = column[r]
     found = [y[c, r] - height(slot) / 2, y[c, r] + height(slot) / 2]

@@ -92,7 +92,7 @@ class Draughtsman:
         self.lines: list[Line] = []
         self.dots: list[Dot] = []
         self.marks: list[Mark] = []
-        self.ending = {slot.element.node for column in self.rows for slot in column if is_new(slot) and slot.element}
+        self.ending = {slot.element.node for column in self.rows for slot in column if _is_new(slot) and slot.element}
         self.place()
 
     def drawing(self) -> Drawing:
@@ -128,7 +128,7 @@ class Draughtsman:
             self.middle.append(x + width / 2)
             self.lead.append(NAMED if any(self.is_named(slot.element) for slot in column) else SIDE)
             x += width + self.room(c)
-        tops = [self.plan.y[c, r] - half(slot) for c, column in enumerate(self.rows) for r, slot in enumerate(column)]
+        tops = [self.plan.y[c, r] - _half(slot) for c, column in enumerate(self.rows) for r, slot in enumerate(column)]
         self.y = {row: y + MARGIN - min(tops) for row, y in self.plan.y.items()}
         for c, column in enumerate(self.rows):
             for r, slot in enumerate(column):
@@ -232,9 +232,9 @@ class Draughtsman:
         )
 
 
-def is_new(slot: Slot) -> bool:
+def _is_new(slot: Slot) -> bool:
     return slot.element is not None and slot.element.kind == "new"
 
 
-def half(slot: Slot) -> float:
+def _half(slot: Slot) -> float:
     return size(slot.element)[1] / 2 if slot.element else 0.0

@@ -44,7 +44,7 @@ class Route:
 STYLES = ("peep", "bus", "pipe", "memory")  # the weakest first
 
 
-def style_of(slot: Slot, net: int, wire: str, memory: Collection[int]) -> str:
+def _style_of(slot: Slot, net: int, wire: str, memory: Collection[int]) -> str:
     """How the line to this slot is drawn."""
     if slot.kind == "wire":
         return wire
@@ -67,7 +67,7 @@ def wire_styles(rows: Sequence[Sequence[Slot]], memory: Collection[int]) -> list
     for c in range(len(rows) - 2, -1, -1):
         after = found[c + 1]
         for net, places in ends(rows[c + 1]).items():
-            styles = [style_of(rows[c + 1][place], net, after.get(net, "peep"), memory) for place in places]
+            styles = [_style_of(rows[c + 1][place], net, after.get(net, "peep"), memory) for place in places]
             found[c][net] = strongest(styles)
         for slot in rows[c]:
             sides = [i.source for i in slot.element.inputs if i.port == "side"] if slot.element else []
@@ -91,32 +91,32 @@ def routes(
         for place in places:
             slot = right[place]
             tap = slot.element is not None and slot.element.kind == "gate"
-            its.append(End(place, y[c + 1, place], style_of(slot, net, styles.get(net, "bus"), memory), tap))
+            its.append(End(place, y[c + 1, place], _style_of(slot, net, styles.get(net, "bus"), memory), tap))
         found.append(Route(net, y[c, begin[net]], tuple(its)))
-    return tracked(found)
+    return _tracked(found)
 
 
-def tracked(found: Sequence[Route]) -> list[Route]:
+def _tracked(found: Sequence[Route]) -> list[Route]:
     """Gives each route that is not straight a track: the order with the fewest crossings, then close together."""
     bent = sorted((route for route in found if not route.is_straight), key=lambda route: (route.span, route.net))
     straight = [route for route in found if route.is_straight]
-    order = best_order(bent, straight)
+    order = _best_order(bent, straight)
     tracks: dict[int, int] = {}
     for place, route in enumerate(order):
-        earlier = [tracks[other.net] for other in order[:place] if overlap(route, other)]
+        earlier = [tracks[other.net] for other in order[:place] if _overlap(route, other)]
         tracks[route.net] = 1 + max(earlier, default=-1)
     return [Route(route.net, route.y, route.ends, tracks.get(route.net, -1)) for route in found]
 
 
-def overlap(a: Route, b: Route) -> bool:
+def _overlap(a: Route, b: Route) -> bool:
     return a.span[0] < b.span[1] + 10 and b.span[0] < a.span[1] + 10
 
 
-def best_order(bent: Sequence[Route], straight: Sequence[Route]) -> Sequence[Route]:
+def _best_order(bent: Sequence[Route], straight: Sequence[Route]) -> Sequence[Route]:
     if len(bent) <= MOST_PERMUTED:
-        return min(permutations(bent), key=lambda order: conflicts(order, straight), default=())
+        return min(permutations(bent), key=lambda order: _conflicts(order, straight), default=())
     order = list(bent)
-    best = conflicts(order, straight)
+    best = _conflicts(order, straight)
     better = True
     while better:
         better = False
@@ -125,7 +125,7 @@ def best_order(bent: Sequence[Route], straight: Sequence[Route]) -> Sequence[Rou
             for target in range(len(order)):
                 order.remove(route)
                 order.insert(target, route)
-                cost = conflicts(order, straight)
+                cost = _conflicts(order, straight)
                 if cost < best:
                     best, home, better = cost, target, True
             order.remove(route)
@@ -133,7 +133,7 @@ def best_order(bent: Sequence[Route], straight: Sequence[Route]) -> Sequence[Rou
     return order
 
 
-def conflicts(order: Sequence[Route], straight: Sequence[Route]) -> float:
+def _conflicts(order: Sequence[Route], straight: Sequence[Route]) -> float:
     """Crossings, and lines that would seem to be one."""
     return sum(cost for *_, cost in meetings(order, straight))
 
@@ -142,19 +142,19 @@ def meetings(order: Sequence[Route], straight: Sequence[Route]) -> Iterator[tupl
     """Where a line of one value meets the track of another: (the line's, the track's, height, cost)."""
     for place, track in enumerate(order):
         for route in straight:
-            yield from meets(route, track, [(route.y, None), *((end.y, end) for end in route.ends)][:1], route.ends)
+            yield from _meets(route, track, [(route.y, None), *((end.y, end) for end in route.ends)][:1], route.ends)
         for other_place, route in enumerate(order):
             if other_place > place:
-                yield from meets(route, track, [(route.y, None)], ())
+                yield from _meets(route, track, [(route.y, None)], ())
             elif other_place < place:
-                yield from meets(route, track, [(end.y, end) for end in route.ends], ())
+                yield from _meets(route, track, [(end.y, end) for end in route.ends], ())
         for route in order[:place]:
             for end in route.ends:  # from the left to `track`, where a line to the right lies already
                 if abs(end.y - track.y) < NEAR:
                     yield route, track, track.y, TOUCH
 
 
-def meets(
+def _meets(
     route: Route, track: Route, lines: Sequence[tuple[float, End | None]], through: Sequence[End]
 ) -> Iterator[tuple[Route, Route, float, float]]:
     low, high = track.span

@@ -59,40 +59,40 @@ def svg(program: Program, title: str = "") -> str:
         f'<svg class="cell" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {drawn.width:g} {drawn.height:g}" '
         f'width="{drawn.width:g}" height="{drawn.height:g}" role="img">',
         f"<title>{escape(title or 'The cell as a diagram')}</title>",
-        f"<style>{style()}</style>",
+        f"<style>{_style()}</style>",
         '<rect class="paper" width="100%" height="100%"/>',
-        *lines(drawn, run),
-        *heads(drawn),
+        *_lines(drawn, run),
+        *_heads(drawn),
         *(f'<circle class="dot {dot.style}" cx="{dot.x:g}" cy="{dot.y:g}" r="3"/>' for dot in drawn.dots),
-        *(box(placed, run) for placed in drawn.boxes),
-        *map(mark, drawn.marks),
+        *(_box(placed, run) for placed in drawn.boxes),
+        *map(_mark, drawn.marks),
         "</svg>\n",
     ]
     return "\n".join(parts)
 
 
-def style() -> str:
+def _style() -> str:
     """How everything looks, on light and on dark paper."""
-    return f"{painted(LIGHT)}@media (prefers-color-scheme: dark) {{{painted(DARK)}}}{FORMS}"
+    return f"{_painted(LIGHT)}@media (prefers-color-scheme: dark) {{{_painted(DARK)}}}{FORMS}"
 
 
-def painted(colours: Mapping[str, str]) -> str:
+def _painted(colours: Mapping[str, str]) -> str:
     return re.sub(r"paint-(\w+)", lambda paint: colours[paint[1]], COLOURS)
 
 
-def lines(drawn: Drawing, run: Sequence[int]) -> list[str]:
+def _lines(drawn: Drawing, run: Sequence[int]) -> list[str]:
     """Each value's lines as one path for each way it is drawn, the strongest on top."""
     dots = {(dot.x, dot.y) for dot in drawn.dots}
     paths: dict[tuple[int, str], list[str]] = {}
     for line in drawn.lines:
-        paths.setdefault((line.net, line.style), []).append(path(line, dots))
+        paths.setdefault((line.net, line.style), []).append(_path(line, dots))
     return [
         f'<path class="{style}" data-role="{style}" data-node="{run[net]}" d="{" ".join(dict.fromkeys(pieces))}"/>'
         for (net, style), pieces in sorted(paths.items(), key=lambda item: (STYLES.index(item[0][1]), item[0][0]))
     ]
 
 
-def path(line: Line, dots: Collection[tuple[float, float]]) -> str:
+def _path(line: Line, dots: Collection[tuple[float, float]]) -> str:
     """A line, its corners rounded but where it branches."""
     (x, y), *rest = line.points
     found = [f"M{x:g} {y:g}"]
@@ -103,31 +103,31 @@ def path(line: Line, dots: Collection[tuple[float, float]]) -> str:
         x2, y2 = after
         before, length = abs(x1 - x) + abs(y1 - y), abs(x2 - x1) + abs(y2 - y1)
         r = 0.0 if (x1, y1) in dots else min(CORNER, before / 2, length / 2)
-        sx, sy = sign(x - x1), sign(y - y1)
-        ex, ey = sign(x2 - x1), sign(y2 - y1)
+        sx, sy = _sign(x - x1), _sign(y - y1)
+        ex, ey = _sign(x2 - x1), _sign(y2 - y1)
         found.append(f"L{x1 + sx * r:g} {y1 + sy * r:g}Q{x1:g} {y1:g} {x1 + ex * r:g} {y1 + ey * r:g}")
         x, y = x1, y1
     return "".join(found)
 
 
-def sign(a: float) -> int:
+def _sign(a: float) -> int:
     return (a > 0) - (a < 0)
 
 
-def heads(drawn: Drawing) -> list[str]:
+def _heads(drawn: Drawing) -> list[str]:
     """An arrow head where a line enters something, but for valves."""
     found = []
     for line in drawn.lines:
         if line.ends_at is None or line.ends_at.kind == "valve":
             continue
         (x0, y0), (x, y) = line.points[-2:]
-        dx, dy = sign(x - x0), sign(y - y0)
+        dx, dy = _sign(x - x0), _sign(y - y0)
         a, b = (x - 8 * dx - 3.5 * dy, y - 8 * dy - 3.5 * dx), (x - 8 * dx + 3.5 * dy, y - 8 * dy + 3.5 * dx)
         found.append(f'<path class="head {line.style}" d="M{x:g} {y:g}L{a[0]:g} {a[1]:g}L{b[0]:g} {b[1]:g}Z"/>')
     return list(dict.fromkeys(found))
 
 
-def box(placed: Box, run: Sequence[int]) -> str:
+def _box(placed: Box, run: Sequence[int]) -> str:
     """An element as what it is: a gate or function as a box, a valve as two triangles, a sum as a circle."""
     element, x, y = placed.element, placed.x, placed.y
     gate = f' data-gate="{run[element.opening]}"' if element.kind == "valve" else ""
@@ -137,15 +137,15 @@ def box(placed: Box, run: Sequence[int]) -> str:
     state = f" data-state={quoteattr(element.name)} data-time={quoteattr(element.kind)}" if kind == "state" else ""
     return (
         f'<g class="{element.kind}" data-role="{kind}" data-node="{run[element.node]}"{gate}{state}>'
-        f"{shape(placed, x, y)}</g>"
+        f"{_shape(placed, x, y)}</g>"
     )
 
 
-def shape(placed: Box, x: float, y: float) -> str:
+def _shape(placed: Box, x: float, y: float) -> str:
     element, w, h = placed.element, placed.width / 2, placed.height / 2
     match element.kind:
         case "old" | "input" | "new":
-            return name(element.name, x, y + 5, {"old": "t−1", "input": "t", "new": "t"}[element.kind])
+            return _name(element.name, x, y + 5, {"old": "t−1", "input": "t", "new": "t"}[element.kind])
         case "valve":
             tie = f"M{x - w:g} {y - 9:g}V{y + 9:g}L{x + w:g} {y - 9:g}V{y + 9:g}Z"
             return f'<path class="case" d="{tie}"/><path class="opening" d="{tie}"/>'
@@ -155,21 +155,21 @@ def shape(placed: Box, x: float, y: float) -> str:
             )
     frame = f'<rect x="{x - w:g}" y="{y - h:g}" width="{2 * w:g}" height="{2 * h:g}" rx="7"/>'
     label = f'<text x="{x:g}" y="{y + (15 if element.name and h > 20 else 4.5):g}">{escape(element.label)}</text>'
-    named = name(element.name, x, y - 3, "") if element.name and h > 20 else ""
+    named = _name(element.name, x, y - 3, "") if element.name and h > 20 else ""
     return frame + named + label
 
 
-def mark(its: Mark) -> str:
+def _mark(its: Mark) -> str:
     """What stands beside an element."""
     match its.kind:
         case "bubble":
             return f'<circle class="bubble" cx="{its.x:g}" cy="{its.y:g}" r="3.6"/>'
         case "name":
-            return name(its.text, its.x, its.y, "", "small name")
+            return _name(its.text, its.x, its.y, "", "small name")
     return f'<text class="{its.kind}" x="{its.x:g}" y="{its.y:g}">{escape(its.text)}</text>'
 
 
-def name(text: str, x: float, y: float, time: str, kind: str = "name") -> str:
+def _name(text: str, x: float, y: float, time: str, kind: str = "name") -> str:
     """A name with its subscript."""
     stem, below = name_parts(text, time)
     small = f'<tspan dy="4" font-size="11">{escape(below)}</tspan>' if below else ""

@@ -20,10 +20,10 @@ def in_torch(op: Op) -> Callable[..., Tensor]:
     function: Callable[..., Tensor] = eval(f"lambda {'a' if op.arity == 1 else 'a, b'}: {op.torch}", names)
     if op.infix or op.arity == 1:
         return function
-    return lambda a, b: function(*tensors(a, b))
+    return lambda a, b: function(*_tensors(a, b))
 
 
-def tensors(*values: Any) -> list[Tensor]:
+def _tensors(*values: Any) -> list[Tensor]:
     """The values as tensors of one kind, where some are plain numbers."""
     like = next(value for value in values if isinstance(value, Tensor))
     return [v if isinstance(v, Tensor) else torch.as_tensor(v, dtype=like.dtype, device=like.device) for v in values]
@@ -43,23 +43,23 @@ def schedule(nodes: Sequence[Node], order: Iterable[int], params: Mapping[str, T
         node = nodes[index]
         if node.op == "product":
             if group := groups.pop((node.args, node.stopped), None):
-                function = products([params[nodes[i].name] for i in group])
-                steps.append((stopping(function, node.stopped), node.args, tuple(group)))
+                function = _products([params[nodes[i].name] for i in group])
+                steps.append((_stopping(function, node.stopped), node.args, tuple(group)))
         elif node.op == "product_t":
-            steps.append((products([params[node.name].T]), node.args, (index,)))
+            steps.append((_products([params[node.name].T]), node.args, (index,)))
         elif node.op in OPS:
-            steps.append((stopping(in_torch(OPS[node.op]), node.stopped), node.args, (index,)))
+            steps.append((_stopping(in_torch(OPS[node.op]), node.stopped), node.args, (index,)))
     return steps
 
 
-def stopping(function: Callable[..., Any], stopped: tuple[int, ...]) -> Callable[..., Any]:
+def _stopping(function: Callable[..., Any], stopped: tuple[int, ...]) -> Callable[..., Any]:
     """The function, with no gradient through the arguments in these places."""
     if not stopped:
         return function
     return lambda *values: function(*(v.detach() if place in stopped else v for place, v in enumerate(values)))
 
 
-def products(matrices: list[Tensor]) -> Callable[[Tensor], Tensor | tuple[Tensor, ...]]:
+def _products(matrices: list[Tensor]) -> Callable[[Tensor], Tensor | tuple[Tensor, ...]]:
     if len(matrices) == 1:
         return lambda operand: F.linear(operand, matrices[0])
     stacked, sizes = torch.cat(matrices), [matrix.shape[0] for matrix in matrices]

@@ -62,7 +62,7 @@ class ReverseMode:
                 self.pass_on(index, self.gradients[index])
         return Adjoint(
             program=program,
-            nodes=with_sizes(self.graph.nodes),
+            nodes=_with_sizes(self.graph.nodes),
             kept=tuple(sorted(self.kept)),
             states=self.leaves("state"),
             inputs=self.leaves("input"),
@@ -109,7 +109,7 @@ class ReverseMode:
         waiting = [index]
         while waiting:  # no recursion: what is redone may reach back over all lines of a text
             node = self.program.nodes[waiting[-1]]
-            missing = [arg for arg in node.args if arg not in self.values] if redone(node) else []
+            missing = [arg for arg in node.args if arg not in self.values] if _redone(node) else []
             if missing:
                 waiting += missing
             else:
@@ -121,13 +121,13 @@ class ReverseMode:
         node = self.program.nodes[index]
         if node.op in LEAVES:
             return self.graph.add(node)
-        if redone(node):
+        if _redone(node):
             return self.graph.apply(node.op, *(self.values[arg] for arg in node.args), line=node.line)
         self.kept.add(index)
         return self.graph.add(Node("kept", source=index, size=node.size, line=node.line))
 
 
-def redone(node: Node) -> bool:
+def _redone(node: Node) -> bool:
     """Whether a backward pass computes the value again instead of keeping it."""
     return node.op not in LEAVES and node.op != "product" and not OPS[node.op].kept
 
@@ -144,7 +144,7 @@ class Operands(dict[str, int]):
         return self.derivation.value(self.index if name == "y" else arguments["ab".index(name)])
 
 
-def with_sizes(nodes: list[Node]) -> tuple[Node, ...]:
+def _with_sizes(nodes: list[Node]) -> tuple[Node, ...]:
     """The nodes with the size of each: that of its first argument which is no number."""
     sized: list[Node] = []
     for node in nodes:

@@ -73,18 +73,18 @@ def states_of(assigned: dict[str, Statement], carried: Container[str], output: s
 def doubt(program: Program) -> str:
     """A complaint where no path, over any number of steps, leads from x to the output, or from a line to it."""
     program, _ = as_written(program)
-    reached, lines = before(program, program.names[program.output]), statements(str(program))
+    reached, lines = _before(program, program.names[program.output]), statements(str(program))
     if 0 not in reached:  # the first node is x
         line = next(line for line in lines if line.name == program.output)
-        return f"{quoted(line)}: no path leads from x to the output {line.name}; the cell ignores its input"
+        return f"{_quoted(line)}: no path leads from x to the output {line.name}; the cell ignores its input"
     for line in lines:
         if program.names[line.name] not in reached:
             near = closest(line.name, [parameter.name for parameter in program.parameters], "is it misspelt as")
-            return f"{quoted(line)}: the output {program.output} does not depend on {line.name}{near}"
+            return f"{_quoted(line)}: the output {program.output} does not depend on {line.name}{near}"
     return ""
 
 
-def before(program: Program, last: int) -> set[int]:
+def _before(program: Program, last: int) -> set[int]:
     """The nodes that a node depends on, over any number of steps, itself included."""
     found: set[int] = set()
     waiting = [last]
@@ -97,7 +97,7 @@ def before(program: Program, last: int) -> set[int]:
     return found
 
 
-def quoted(line: Statement) -> str:
+def _quoted(line: Statement) -> str:
     return f"line {line.number}: {shortened(line.line)}"
 
 

@@ -33,7 +33,7 @@ def derivation(adjoint: Adjoint) -> Derivation:
     writer, program = Writer(adjoint), adjoint.program
     for index in sorted(writer.labels, reverse=True):
         writer.write_label(index)
-    states = [Line(sent_back(state.name), writer.by_leaf(adjoint.states, state.name)) for state in program.states]
+    states = [Line(_sent_back(state.name), writer.by_leaf(adjoint.states, state.name)) for state in program.states]
     inputs = [
         Line(writer.gradient_of(given(name)), writer.by_leaf(adjoint.inputs, name))
         for name in program.inputs
@@ -59,7 +59,7 @@ class Writer:
 
     def __init__(self, adjoint: Adjoint) -> None:
         self.adjoint, self.program = adjoint, adjoint.program
-        self.nodes, self.place = merged(adjoint)
+        self.nodes, self.place = _merged(adjoint)
         self.gradients = {index: self.place[gradient] for index, gradient in adjoint.named}  # by forward node
         self.readers = Counter(arg for node in self.program.nodes for arg in node.args)
         self.unused = Names(self.program)
@@ -72,7 +72,7 @@ class Writer:
         }
         for index, name in self.values.items():
             self.label_argument(index, name)
-        self.shared = worth_a_line(self.nodes, set(self.values), {self.gradients[i] for i in self.labels}, self.ends())
+        self.shared = _worth_a_line(self.nodes, set(self.values), {self.gradients[i] for i in self.labels}, self.ends())
 
     def ends(self) -> Counter[int]:
         """How often the last lines, those by leaves and matrices, read each node."""
@@ -222,11 +222,11 @@ class Writer:
             new = value(name)
             parts.append(Expr("name", text=f"d_out({name})", latex=rf"\delta^{{\mathrm{{out}}}} {new.latex}"))
         if any(state.name == name for state in self.program.states):
-            parts.append(sent_back(name, following=True))
+            parts.append(_sent_back(name, following=True))
         return Expr("total", tuple(parts))
 
 
-def sent_back(name: str, *, following: bool = False) -> Expr:
+def _sent_back(name: str, *, following: bool = False) -> Expr:
     """The gradient by a state's old value, or that of the following step."""
     text = f"d_prev({name})"
     if following:
@@ -234,7 +234,7 @@ def sent_back(name: str, *, following: bool = False) -> Expr:
     return Expr("name", text=text, latex=rf"\overleftarrow{{\delta}} {previous(name).latex}")
 
 
-def merged(adjoint: Adjoint) -> tuple[list[Node], list[int]]:
+def _merged(adjoint: Adjoint) -> tuple[list[Node], list[int]]:
     """The Program's nodes, then those of the Adjoint that compute none of its values; and where each of these went."""
     nodes = list(adjoint.program.nodes)
     known = {replace(node, size="", line=0, stopped=()): index for index, node in enumerate(nodes)}
@@ -251,7 +251,7 @@ def merged(adjoint: Adjoint) -> tuple[list[Node], list[int]]:
     return nodes, place
 
 
-def worth_a_line(nodes: Sequence[Node], values: set[int], labelled: set[int], ends: Counter[int]) -> set[int]:
+def _worth_a_line(nodes: Sequence[Node], values: set[int], labelled: set[int], ends: Counter[int]) -> set[int]:
     """The nodes without a name that are long and needed more than once, or deep; `ends` counts uses by last lines."""
     found: set[int] = set()
     length: list[int] = []  # in operations; a name has none

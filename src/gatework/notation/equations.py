@@ -47,7 +47,7 @@ def equations(program: Program) -> list[Line]:
     bare = {name for name in program.names if f"prev({name})" not in source}  # as the text itself does it
     lines: list[Line] = []
     names: dict[int, Expr] = {}
-    for name, index in assigned(program, Names(program)):
+    for name, index in _assigned(program, Names(program)):
         lines.append(Line(value(name), spelled(program, index, names, bare)))
         bare.discard(name)
         if program.nodes[index].op not in LEAVES:
@@ -55,7 +55,7 @@ def equations(program: Program) -> list[Line]:
     return lines
 
 
-def assigned(program: Program, names: Names) -> list[tuple[str, int]]:
+def _assigned(program: Program, names: Names) -> list[tuple[str, int]]:
     """The assigned names and their nodes; a state c with zoneout has its value before the mask besides, as c_new."""
     found = []
     for name, index in program.named:
@@ -69,7 +69,7 @@ def assigned(program: Program, names: Names) -> list[tuple[str, int]]:
 def value_names(program: Program, names: Names) -> dict[int, Expr]:
     """Every computed node that has a name, with its first one."""
     found: dict[int, Expr] = {}
-    for name, index in assigned(program, names):
+    for name, index in _assigned(program, names):
         if program.nodes[index].op not in LEAVES:
             found.setdefault(index, value(name))
     return found

@@ -34,8 +34,8 @@ def tidy(expr: Expr, *, backwards: bool = False) -> Expr:
 
     `backwards` turns the order of a sum round.
     """
-    parts = terms(expr)[:: -1 if backwards else 1]
-    return product(factored(parts)) if len(parts) == 1 or any(common(parts)) else total(parts)
+    parts = _terms(expr)[:: -1 if backwards else 1]
+    return _product(_factored(parts)) if len(parts) == 1 or any(_common(parts)) else _total(parts)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Term:
         return Term(self.sign, self.under, (*([] if size == 1 else [number(size)]), *self.over))
 
 
-def terms(expr: Expr) -> list[Term]:
+def _terms(expr: Expr) -> list[Term]:
     """The expression as a sum of products."""
     found: list[Term] = []
     waiting = [(expr, False)]
@@ -79,11 +79,11 @@ def terms(expr: Expr) -> list[Term]:
             case Expr(op="neg", args=(a,)):
                 waiting.append((a, not negative))
             case _:
-                found.append(-term(part) if negative else term(part))
-    return collected(found)
+                found.append(-_term(part) if negative else _term(part))
+    return _collected(found)
 
 
-def collected(parts: list[Term]) -> list[Term]:
+def _collected(parts: list[Term]) -> list[Term]:
     """Like terms as one, a + a as 2 * a; but a - a stays, since 0 would not say how many units it has."""
     found: dict[tuple[tuple[Expr, ...], tuple[Expr, ...]], float] = {}
     for part in parts:
@@ -92,66 +92,66 @@ def collected(parts: list[Term]) -> list[Term]:
     return [Term(coefficient, *key) for key, coefficient in found.items()] if all(found.values()) else parts
 
 
-def term(expr: Expr) -> Term:
+def _term(expr: Expr) -> Term:
     """The expression as one product; a sum is a factor of it."""
     match expr:
         case Expr(op="number", value=value):
             return Term(value)
         case Expr(op="mul", args=(a, b)):
-            return term(a) * term(b)
+            return _term(a) * _term(b)
         case Expr(op="div", args=(a, b)):
-            return term(a) * term(b).inverse()
+            return _term(a) * _term(b).inverse()
         case Expr(op="add" | "sub" | "neg" | "total"):
-            return factored(terms(expr))
+            return _factored(_terms(expr))
         case Expr(op="matmul", args=(a, b)):
-            left, right = term(a), term(b)
-            return Term(left.sign * right.sign, (Expr("matmul", (product(abs(left)), product(abs(right)))),))
-    parts = [term(arg) for arg in expr.args]
+            left, right = _term(a), _term(b)
+            return Term(left.sign * right.sign, (Expr("matmul", (_product(abs(left)), _product(abs(right)))),))
+    parts = [_term(arg) for arg in expr.args]
     if expr.op in OPS and OPS[expr.op].linear and parts[0].sign < 0:
-        return -Term(over=(replace(expr, args=(product(abs(parts[0])),)),))
-    return Term(over=(replace(expr, args=tuple(map(product, parts))),))
+        return -Term(over=(replace(expr, args=(_product(abs(parts[0])),)),))
+    return Term(over=(replace(expr, args=tuple(map(_product, parts))),))
 
 
-def factored(parts: Sequence[Term]) -> Term:
+def _factored(parts: Sequence[Term]) -> Term:
     """A sum as one product: what all its terms share, times the sum of what is left of them."""
     if len(parts) == 1:
         return parts[0]
-    over, under = common(parts)
-    rest = [Term(part.coefficient, without(part.over, over), without(part.under, under)) for part in parts]
+    over, under = _common(parts)
+    rest = [Term(part.coefficient, _without(part.over, over), _without(part.under, under)) for part in parts]
     sign = max(part.sign for part in parts)
-    return Term(sign, (*over, total([part if sign > 0 else -part for part in rest])), under)
+    return Term(sign, (*over, _total([part if sign > 0 else -part for part in rest])), under)
 
 
-def common(parts: Sequence[Term]) -> tuple[tuple[Expr, ...], tuple[Expr, ...]]:
+def _common(parts: Sequence[Term]) -> tuple[tuple[Expr, ...], tuple[Expr, ...]]:
     """The factors and the divisors that every one of several terms has."""
     if len(parts) < 2:
         return (), ()
-    return shared([part.over for part in parts]), shared([part.under for part in parts])
+    return _shared([part.over for part in parts]), _shared([part.under for part in parts])
 
 
-def shared(groups: Sequence[tuple[Expr, ...]]) -> tuple[Expr, ...]:
+def _shared(groups: Sequence[tuple[Expr, ...]]) -> tuple[Expr, ...]:
     """What every group has, as often as every group has it."""
     counts = [Counter(group) for group in groups]
     return tuple(expr for expr in counts[0] for _ in range(min(count[expr] for count in counts)))
 
 
-def without(factors: tuple[Expr, ...], removed: tuple[Expr, ...]) -> tuple[Expr, ...]:
+def _without(factors: tuple[Expr, ...], removed: tuple[Expr, ...]) -> tuple[Expr, ...]:
     left = list(factors)
     for factor in removed:
         left.remove(factor)
     return tuple(left)
 
 
-def total(parts: Sequence[Term]) -> Expr:
+def _total(parts: Sequence[Term]) -> Expr:
     """The sum of the terms as a tree, with one that is positive in front where there is one."""
     if not parts:
         return number(0.0)
     first = next((index for index, part in enumerate(parts) if part.sign > 0), 0)
     ordered = [parts[first], *parts[:first], *parts[first + 1 :]]
-    return Expr("total", tuple(map(product, ordered)))
+    return Expr("total", tuple(map(_product, ordered)))
 
 
-def product(part: Term) -> Expr:
+def _product(part: Term) -> Expr:
     """The term as a tree, a number in front."""
     size, over = abs(part.coefficient), sorted(part.over, key=lambda factor: not factor.scalar)
     first, *others = over if size == 1 and over else [number(size), *over]

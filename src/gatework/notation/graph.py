@@ -50,7 +50,7 @@ class Graph:
 
     def expression(self, text: str, names: Mapping[str, int], line: int = 0) -> int:
         """The node of an expression of the table of operations, over nodes by name."""
-        return self._build(parsed(text), names, line)
+        return self._build(_parsed(text), names, line)
 
     def _build(self, tree: ast.expr, names: Mapping[str, int], line: int) -> int:
         match tree:
@@ -69,5 +69,5 @@ class Graph:
 
 
 @cache
-def parsed(text: str) -> ast.expr:
+def _parsed(text: str) -> ast.expr:
     return ast.parse(text, mode="eval").body

@@ -75,30 +75,30 @@ class Op:
         return not self.infix and not self.meaning
 
 
-def sigmoid(a: float) -> float:
+def _sigmoid(a: float) -> float:
     return 1 / (1 + math.exp(-a)) if a >= 0 else math.exp(a) / (1 + math.exp(a))
 
 
-def softplus(a: float) -> float:
+def _softplus(a: float) -> float:
     return max(a, 0.0) + math.log1p(math.exp(-abs(a)))
 
 
-def sign(a: float) -> float:
+def _sign(a: float) -> float:
     return float((a > 0) - (a < 0))
 
 
-def rstd(row: list[float]) -> list[float]:
+def _rstd(row: list[float]) -> list[float]:
     centre = sum(row) / len(row)
     variance = sum((a - centre) ** 2 for a in row) / len(row)
     return [1 / math.sqrt(variance + NORM_EPSILON)] * len(row)
 
 
-def norm(row: list[float]) -> list[float]:
+def _norm(row: list[float]) -> list[float]:
     centre = sum(row) / len(row)
-    return [(a - centre) * scale for a, scale in zip(row, rstd(row), strict=True)]
+    return [(a - centre) * scale for a, scale in zip(row, _rstd(row), strict=True)]
 
 
-def softmax(row: list[float]) -> list[float]:
+def _softmax(row: list[float]) -> list[float]:
     powers = [math.exp(a - max(row)) for a in row]
     return [power / sum(powers) for power in powers]
 
@@ -127,7 +127,7 @@ TABLE = (
        "torch.minimum(a, b)", "Math.min(a, b)", "Min(a, b)",
        range=lambda a, b: Range(min(a.low, b.low), min(a.high, b.high)), latex=r"\min({a}, {b})"),
     # transcendental: the result is kept, and the derivative written by it where that is cheaper
-    Op("sigmoid", 1, sigmoid, ("g * y * (1 - y)",), "torch.sigmoid(a)", "1 / (1 + Math.exp(-a))", "Sigmoid(a)",
+    Op("sigmoid", 1, _sigmoid, ("g * y * (1 - y)",), "torch.sigmoid(a)", "1 / (1 + Math.exp(-a))", "Sigmoid(a)",
        range=always(0, 1), latex=r"\sigma({a})", label="σ", kept=True),
     Op("tanh", 1, math.tanh, ("g * (1 - y * y)",), "torch.tanh(a)", "Math.tanh(a)", "Tanh(a)",
        range=always(-1, 1), latex=r"\tanh({a})", kept=True),
@@ -137,18 +137,18 @@ TABLE = (
        range=increasing(math.log), latex=r"\log({a})", kept=True),
     Op("sqrt", 1, math.sqrt, ("0.5 * g / y",), "torch.sqrt(a)", "Math.sqrt(a)", "Sqrt(a)",
        range=increasing(lambda a: math.sqrt(max(a, 0.0))), latex=r"\sqrt{{{a}}}", kept=True),
-    Op("softplus", 1, softplus, ("g * sigmoid(a)",),
+    Op("softplus", 1, _softplus, ("g * sigmoid(a)",),
        "-F.logsigmoid(-a)", "Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a)))", "Softplus(a)",
-       range=increasing(softplus), kept=True),
-    Op("logsigmoid", 1, lambda a: -softplus(-a), ("g * sigmoid(-a)",),
+       range=increasing(_softplus), kept=True),
+    Op("logsigmoid", 1, lambda a: -_softplus(-a), ("g * sigmoid(-a)",),
        "F.logsigmoid(a)", "Math.min(a, 0) - Math.log1p(Math.exp(-Math.abs(a)))", "Neg(Softplus(Neg(a)))",
-       range=increasing(lambda a: -softplus(-a)), latex=r"\log\sigma({a})", label="log σ", kept=True),
+       range=increasing(lambda a: -_softplus(-a)), latex=r"\log\sigma({a})", label="log σ", kept=True),
     # over a whole row: all units of one sample
-    Op("norm", 1, norm, ("rstd(a) * (g - mean(g) - y * mean(g * y))",),
+    Op("norm", 1, _norm, ("rstd(a) * (g - mean(g) - y * mean(g * y))",),
        "F.layer_norm(a, a.shape[-1:], eps=EPSILON)",
        "{ const centre = ROWS.mean(a), scale = ROWS.rstd(a); return a.map((v) => (v - centre) * scale); }",
        "Mul(Sub(a, mean(a)), rstd(a))", row=True, kept=True),
-    Op("softmax", 1, softmax, ("y * (g - sum(g * y))",), "torch.softmax(a, -1)",
+    Op("softmax", 1, _softmax, ("y * (g - sum(g * y))",), "torch.softmax(a, -1)",
        "{ const most = Math.max(...a), powers = a.map((v) => Math.exp(v - most)), all = ROWS.sum(powers);"
        " return powers.map((v) => v / all); }",
        "Softmax(a, axis=-1)", range=always(0, 1, total=1), row=True, kept=True),
@@ -159,7 +159,7 @@ TABLE = (
     Op("stop_gradient", 1, lambda a: a, ("",), "a.detach()", "a", "Identity(a)",
        range=lambda a: a, latex=r"\mathrm{{sg}}({a})", label="sg"),
     # what only derivatives need
-    Op("sign", 1, sign, ("0 * g",), "torch.sign(a)", "Math.sign(a)", "Sign(a)",
+    Op("sign", 1, _sign, ("0 * g",), "torch.sign(a)", "Math.sign(a)", "Sign(a)",
        range=always(-1, 1), meaning="1, 0 or -1"),
     Op("sum", 1, lambda row: [sum(row)] * len(row), ("sum(g)",), "a.sum(-1, keepdim=True).expand_as(a)",
        "a.reduce((all, v) => all + v, 0)", "ReduceSum(a, [-1])",
@@ -167,7 +167,7 @@ TABLE = (
     Op("mean", 1, lambda row: [sum(row) / len(row)] * len(row), ("mean(g)",), "a.mean(-1, keepdim=True).expand_as(a)",
        "ROWS.sum(a) / a.length", "ReduceMean(a, [-1])",
        range=lambda a: span(a.low, a.high), row=True, linear=True, meaning="the mean over all units, in every place"),
-    Op("rstd", 1, rstd, ("-mean(g) * y * y * norm(a)",),
+    Op("rstd", 1, _rstd, ("-mean(g) * y * y * norm(a)",),
        "(a.var(-1, correction=0, keepdim=True) + EPSILON).rsqrt().expand_as(a)",
        "{ const centre = ROWS.mean(a), squares = a.map((v) => (v - centre) ** 2);"
        " return 1 / Math.sqrt(ROWS.mean(squares) + EPSILON); }",

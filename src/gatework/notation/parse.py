@@ -52,10 +52,10 @@ def pairs(what: str, given: Pairs | None) -> tuple[tuple[str, float], ...]:
             raise EquationError(f"{what}: {name!r} is given {names.count(name)} times; give it once")
         if not isinstance(value, Real) or isinstance(value, bool):
             raise EquationError(f"{what}: {name!r} is {value!r}; expected a number")
-    return tuple((name, number(what, name, value)) for name, value in items)
+    return tuple((name, _number(what, name, value)) for name, value in items)
 
 
-def number(what: str, name: str, value: float) -> float:
+def _number(what: str, name: str, value: float) -> float:
     """The value as a float, finite but where a state starts."""
     try:
         plain = float(value)

@@ -22,28 +22,28 @@ def read(recipe: str) -> Program:
     if not isinstance(found, dict) or set(found) != set(FIELDS):
         raise EquationError(f"expected a Program as JSON with {', '.join(FIELDS)}, found {shortened(recipe)!r}")
     options = Options(
-        text("output", found["output"]),
-        numbers("constants", found["constants"]),
-        numbers("start", found["start"]),
-        *(names(kind, found[kind]) for kind in ("dropout", "zoneout", "taps", "retention")),
+        _text("output", found["output"]),
+        _numbers("constants", found["constants"]),
+        _numbers("start", found["start"]),
+        *(_names(kind, found[kind]) for kind in ("dropout", "zoneout", "taps", "retention")),
     )
-    return compiled(text("equations", found["equations"]), options)
+    return compiled(_text("equations", found["equations"]), options)
 
 
-def text(what: str, value: Any) -> str:
+def _text(what: str, value: Any) -> str:
     if not isinstance(value, str):
         raise EquationError(f"{what}: expected text, found {value!r}")
     return value
 
 
-def names(what: str, value: Any) -> tuple[str, ...]:
+def _names(what: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise EquationError(f"{what}: expected a list of names, found {value!r}")
-    return tuple(text(what, name) for name in value)
+    return tuple(_text(what, name) for name in value)
 
 
-def numbers(what: str, value: Any) -> tuple[tuple[str, float], ...]:
+def _numbers(what: str, value: Any) -> tuple[tuple[str, float], ...]:
     if not isinstance(value, list) or any(not isinstance(pair, list) or len(pair) != 2 for pair in value):
         raise EquationError(f"{what}: expected a list of names with numbers, found {value!r}")
-    checked: Pairs = [(text(what, name), number) for name, number in value]
+    checked: Pairs = [(_text(what, name), number) for name, number in value]
     return pairs(what, checked)

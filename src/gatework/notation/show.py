@@ -18,37 +18,37 @@ def text(shown: Program | Adjoint) -> str:
     `d @ x.T` is a matrix), and explain their names in comments.
     """
     if isinstance(shown, Program):
-        return "\n".join(map(text_line, equations(shown)))
+        return "\n".join(map(_text_line, equations(shown)))
     derived = derivation(shown)
     return "\n\n".join(
-        [legend(shown.program, derived), *("\n".join(map(text_line, lines)) for lines in groups(derived))]
+        [_legend(shown.program, derived), *("\n".join(map(_text_line, lines)) for lines in _groups(derived))]
     )
 
 
 def latex(shown: Program | Adjoint) -> str:
     r"""The same as LaTeX, an aligned environment: h_{t-1} is the old value, \odot the product unit by unit."""
     if isinstance(shown, Program):
-        return aligned(map(latex_line, equations(shown)))
+        return _aligned(map(_latex_line, equations(shown)))
     derived = derivation(shown)
-    rows = [latex_legend(derived)]
-    for lines in groups(derived):
-        rows += [*map(latex_line, lines)]
-    return aligned(rows)
+    rows = [_latex_legend(derived)]
+    for lines in _groups(derived):
+        rows += [*map(_latex_line, lines)]
+    return _aligned(rows)
 
 
-def groups(derived: Derivation) -> list[tuple[Line, ...]]:
+def _groups(derived: Derivation) -> list[tuple[Line, ...]]:
     return [lines for lines in (derived.within, derived.entering, derived.parameters) if lines]
 
 
 # -- text
 
 
-def text_line(line: Line) -> str:
+def _text_line(line: Line) -> str:
     by = f"  # by {spelling.text(line.by)}" if line.by else ""
     return f"{spelling.text(line.name)} {'+=' if line.summed else '='} {spelling.text(line.expression)}{by}"
 
 
-def legend(program: Program, derived: Derivation) -> str:
+def _legend(program: Program, derived: Derivation) -> str:
     """What the names mean, as far as they occur, as a table in comments."""
     state, output = program.states[0].name, program.output
     rows = {
@@ -63,13 +63,13 @@ def legend(program: Program, derived: Derivation) -> str:
         rows[f"d{argument}"] = f"the gradient by {argument}, where {name} = {expression}"
     if derived.parameters:
         rows["+="] = "summed over samples and steps"
-    used = operations(line.expression for lines in groups(derived) for line in lines)
+    used = _operations(line.expression for lines in _groups(derived) for line in lines)
     rows |= {f"{op.name}(.)": op.meaning for op in OPS.values() if op.meaning and op.name in used}
     width = max(map(len, rows))
     return "\n".join(f"# {name:{width}}  {meaning}" for name, meaning in rows.items())
 
 
-def operations(exprs: Iterable[Expr]) -> set[str]:
+def _operations(exprs: Iterable[Expr]) -> set[str]:
     found: set[str] = set()
     waiting = list(exprs)
     while waiting:
@@ -82,11 +82,11 @@ def operations(exprs: Iterable[Expr]) -> set[str]:
 # -- LaTeX
 
 
-def aligned(rows: Iterable[str]) -> str:
+def _aligned(rows: Iterable[str]) -> str:
     return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
 
-def latex_line(line: Line) -> str:
+def _latex_line(line: Line) -> str:
     expression = spelling.latex(line.expression)
     if line.summed:
         negative, summand = spelling.unsigned(line.expression)
@@ -95,7 +95,7 @@ def latex_line(line: Line) -> str:
     return f"{spelling.latex(line.name)} &= {expression}{by}"
 
 
-def latex_legend(derived: Derivation) -> str:
+def _latex_legend(derived: Derivation) -> str:
     parts = [
         r"\delta v &= \partial L / \partial v",
         r"\delta^{\mathrm{out}} v \text{ from the output}",
@@ -116,25 +116,25 @@ def summary(program: Program) -> str:
     rows = {
         "input": ", ".join(f"{spelling.text(spelling.given(name))} [{sizes[name]}]" for name in program.inputs),
         "output": f"{program.output} [{program.output_size}]",
-        "states": ", ".join(f"{state.name} [{state.size}]{start(state)}" for state in program.states),
-        "parameters": "; ".join(parameters(program)) or "none",
-        **constants(program),
-        **stage_rows(program),
+        "states": ", ".join(f"{state.name} [{state.size}]{_start(state)}" for state in program.states),
+        "parameters": "; ".join(_parameters(program)) or "none",
+        **_constants(program),
+        **_stage_rows(program),
     }
     width = max(map(len, rows))
     return "\n".join(f"{name:{width}}  {row}" for name, row in rows.items())
 
 
-def start(state: State) -> str:
+def _start(state: State) -> str:
     return f" from {state.start:g}" if state.start else ""
 
 
-def constants(program: Program) -> dict[str, str]:
+def _constants(program: Program) -> dict[str, str]:
     values = {node.name: node.value for node in program.nodes if node.op == "number" and node.name}
     return {"constants": ", ".join(f"{name} = {value:g}" for name, value in values.items())} if values else {}
 
 
-def parameters(program: Program) -> list[str]:
+def _parameters(program: Program) -> list[str]:
     """Those of one shape together: W_i W_f [H,I]."""
     shapes: dict[tuple[str, ...], list[str]] = {}
     for parameter in program.parameters:
@@ -142,17 +142,17 @@ def parameters(program: Program) -> list[str]:
     return [f"{' '.join(names)} [{','.join(shape)}]" for shape, names in shapes.items()]
 
 
-def stage_rows(program: Program) -> dict[str, str]:
+def _stage_rows(program: Program) -> dict[str, str]:
     """What needs no state and so runs for all steps at once, then what each stage runs and the values it yields."""
     ahead = [index for index in range(len(program.nodes)) if index in program.ahead]
-    rows = {"all steps": stage_row(program, ahead)}
+    rows = {"all steps": _stage_row(program, ahead)}
     for number, stage in enumerate(program.stages, start=1):
         nodes = (*stage.products, *stage.rows, *stage.pointwise)
-        rows[f"stage {number}"] = stage_row(program, [index for index in nodes if index not in program.ahead])
+        rows[f"stage {number}"] = _stage_row(program, [index for index in nodes if index not in program.ahead])
     return {name: row for name, row in rows.items() if row}
 
 
-def stage_row(program: Program, nodes: list[int]) -> str:
+def _stage_row(program: Program, nodes: list[int]) -> str:
     """The wide operations among the nodes, products of one operand together, and the names that are computed."""
     names = value_names(program, Names(program))
     products: dict[int, list[str]] = {}

@@ -53,11 +53,11 @@ def sized(
         classes.mark(value)
     tied = next((line for value, _, line in new.values() if value == 0), 0)
     for index, node in enumerate(program.nodes):
-        join_node(classes, program.nodes, index, node)
+        _join_node(classes, program.nodes, index, node)
         like_x = not tied and any(classes.find(place) == classes.find(0) for place in (index, *node.args))
         if like_x and classes.is_marked(0):
             tied = node.line
-    projected = projected_class(classes, program, [written for _, written, _ in new.values()])
+    projected = _projected_class(classes, program, [written for _, written, _ in new.values()])
 
     def size(place: Place) -> str:
         root = classes.find(place)
@@ -73,18 +73,18 @@ def sized(
         nodes=nodes,
         states=tuple(State(name, value, size(value), start.get(name, 0.0)) for name, (value, _, _) in new.items()),
         parameters=tuple(
-            Parameter(name, kind, tuple(size(("parameter", name, side)) for side in sides(kind)))
+            Parameter(name, kind, tuple(size(("parameter", name, side)) for side in _sides(kind)))
             for name, kind in kinds.items()
         ),
         tied=tied,
     )
 
 
-def sides(kind: str) -> tuple[str, ...]:
+def _sides(kind: str) -> tuple[str, ...]:
     return ("rows", "columns") if kind == "matrix" else ("rows",)
 
 
-def join_node(classes: Classes, nodes: tuple[Node, ...], index: int, node: Node) -> None:
+def _join_node(classes: Classes, nodes: tuple[Node, ...], index: int, node: Node) -> None:
     match node.op:
         case "product":
             classes.join(index, ("parameter", node.name, "rows"))
@@ -99,7 +99,7 @@ def join_node(classes: Classes, nodes: tuple[Node, ...], index: int, node: Node)
                     classes.join(index, arg)
 
 
-def projected_class(classes: Classes, program: Program, written: list[int]) -> Place | None:
+def _projected_class(classes: Classes, program: Program, written: list[int]) -> Place | None:
     """The class of the states that are a bare product of something of another size: R."""
     nodes = program.nodes
     found: dict[Place, Node] = {}

@@ -37,10 +37,10 @@ class Statement:
         """An error at `place`, a part of this line."""
         raw = self.line.encode()  # ast counts bytes
         start, end = (len(raw[:column].decode()) for column in (place.col_offset, place.end_col_offset or len(raw)))
-        return EquationError(f"line {self.number}: {mark(self.line, start, end)}: {message}")
+        return EquationError(f"line {self.number}: {_mark(self.line, start, end)}: {message}")
 
 
-def mark(line: str, start: int, end: int) -> str:
+def _mark(line: str, start: int, end: int) -> str:
     """The line with `>>` and `<<` around the place: `h = >>sigmod<<(x)`; of a very long line what is near it."""
     before, place, after = line[:start], line[start:end], line[end:]
     if len(line) > LONGEST:
@@ -58,7 +58,7 @@ def shortened(line: str) -> str:
 def statements(text: str) -> tuple[Statement, ...]:
     """Reads the text into its assignments; raises EquationError where a line is none, or there is no line."""
     found = tuple(
-        statement(number, line.strip())
+        _statement(number, line.strip())
         for number, line in enumerate(text.splitlines(), start=1)
         if line.split("#")[0].strip()
     )
@@ -67,8 +67,8 @@ def statements(text: str) -> tuple[Statement, ...]:
     return found
 
 
-def statement(number: int, line: str) -> Statement:
-    body = parsed(number, line)
+def _statement(number: int, line: str) -> Statement:
+    body = _parsed(number, line)
     match body:
         case [ast.Assign(targets=[ast.Name(id=name) as target], value=expression)]:
             return Statement(number, line.split("#", maxsplit=1)[0].rstrip(), name, target, expression)
@@ -77,32 +77,32 @@ def statement(number: int, line: str) -> Statement:
     )
 
 
-def parsed(number: int, line: str) -> list[ast.stmt]:
+def _parsed(number: int, line: str) -> list[ast.stmt]:
     """The line as Python reads it; raises EquationError where it cannot, or only at great depth."""
     try:
         with warnings.catch_warnings():  # of Python, on text that is no equation anyway
             warnings.simplefilter("ignore")
             body = ast.parse(line).body
     except (RecursionError, MemoryError):
-        raise too_deep(number, line) from None
+        raise _too_deep(number, line) from None
     except (SyntaxError, ValueError) as error:
-        raise unreadable(number, line, error) from None
+        raise _unreadable(number, line, error) from None
     level: list[ast.AST] = [*body]
     for _ in range(DEEPEST + 2):  # beside the operations: the assignment, the name or number within
         level = [child for node in level for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
     if level:
-        raise too_deep(number, line)
+        raise _too_deep(number, line)
     return body
 
 
-def too_deep(number: int, line: str) -> EquationError:
+def _too_deep(number: int, line: str) -> EquationError:
     return EquationError(
         f"line {number}: {shortened(line)}: more than {DEEPEST} operations within one another; "
         "give parts of it names of their own"
     )
 
 
-def unreadable(number: int, line: str, error: SyntaxError | ValueError) -> EquationError:
+def _unreadable(number: int, line: str, error: SyntaxError | ValueError) -> EquationError:
     """Python's own complaint, with the place it found marked in the user's line."""
     if not isinstance(error, SyntaxError):  # a NUL character, half a surrogate pair
         return EquationError(f"line {number}: {shortened(line)!r}: {error}")
@@ -112,7 +112,7 @@ def unreadable(number: int, line: str, error: SyntaxError | ValueError) -> Equat
     if "forgot a comma" in complaint:  # Python's guess for W x
         complaint = "two values side by side; a matrix product is W @ x, a product unit by unit i * g"
     return EquationError(
-        f"line {number}: {mark(line, column, end)}: {complaint}; "
+        f"line {number}: {_mark(line, column, end)}: {complaint}; "
         "expected name = expression of + - * / @, numbers, names and functions"
     )
 

@@ -51,13 +51,13 @@ def latex_name(name: str, time: str = "") -> str:
     digits = re.search(r"(?<=\D)\d+$", stem)
     if digits:
         stem, parts = stem[: digits.start()], [digits[0], *parts]
-    below = [*map(latex_word, parts), *([time] if time else [])]
+    below = [*map(_latex_word, parts), *([time] if time else [])]
     if not below:
-        return latex_word(stem)
-    return f"{latex_word(stem)}_t" if below == ["t"] else f"{latex_word(stem)}_{{{','.join(below)}}}"
+        return _latex_word(stem)
+    return f"{_latex_word(stem)}_t" if below == ["t"] else f"{_latex_word(stem)}_{{{','.join(below)}}}"
 
 
-def latex_word(word: str) -> str:
+def _latex_word(word: str) -> str:
     """Greek names as the letter, one letter in italics, more of them upright."""
     letters = word.rstrip("0123456789")
     digits, letter = word[len(letters) :], GREEK.get(letters, letters)
@@ -83,7 +83,7 @@ def text(expr: Expr) -> str:
         case Expr(op="matmul", args=(a, b)):
             return f"{enclosed(a, WHOLE)} @ {enclosed(b, WHOLE)}"
         case Expr(op="total", args=args):
-            return signed([(negative, enclosed(term, MATMUL)) for negative, term in map(unsigned, args)])
+            return _signed([(negative, enclosed(term, MATMUL)) for negative, term in map(unsigned, args)])
     op = OPS[expr.op]
     if not op.infix:
         return f"{op.name}({', '.join(map(text, expr.args))})"
@@ -94,7 +94,7 @@ def text(expr: Expr) -> str:
 
 def enclosed(expr: Expr, strength: int) -> str:
     """An operand, in brackets where it binds less than `strength`."""
-    return text(expr) if binding(expr) >= strength else f"({text(expr)})"
+    return text(expr) if _binding(expr) >= strength else f"({text(expr)})"
 
 
 def unsigned(term: Expr) -> tuple[bool, Expr]:
@@ -110,13 +110,13 @@ def unsigned(term: Expr) -> tuple[bool, Expr]:
     return False, term
 
 
-def signed(terms: list[tuple[bool, str]]) -> str:
+def _signed(terms: list[tuple[bool, str]]) -> str:
     """a + b - c"""
     (negative, first), *others = terms
     return "-" * negative + first + "".join(f" {'-' if negative else '+'} {term}" for negative, term in others)
 
 
-def binding(expr: Expr) -> int:
+def _binding(expr: Expr) -> int:
     if expr.op in {"matmul", "total"}:
         return MATMUL if expr.op == "matmul" else SUM
     if expr.op == "number":
@@ -147,9 +147,9 @@ def latex(expr: Expr) -> str:
         case Expr(op="matmul", args=(a, b)):
             return f"{bracketed(a, WHOLE)} {bracketed(b, WHOLE)}"
         case Expr(op="total", args=args):
-            return signed([(negative, bracketed(term, MATMUL)) for negative, term in map(unsigned, args)])
+            return _signed([(negative, bracketed(term, MATMUL)) for negative, term in map(unsigned, args)])
         case Expr(op="mul"):
-            return pointwise(factors(expr))
+            return _pointwise(_factors(expr))
         case Expr(op="div", args=(a, b)) if unsigned(a)[0]:
             return f"-{latex(replace(expr, args=(unsigned(a)[1], b)))}"
         case Expr(op="add" | "sub", args=(a, b)):
@@ -161,26 +161,26 @@ def latex(expr: Expr) -> str:
 def bracketed(expr: Expr, strength: int) -> str:
     """An operand, in brackets where it binds less than `strength`; a fraction needs none."""
     spelled = latex(expr)
-    if binding(expr) >= strength or (expr.op == "div" and not spelled.startswith("-")):
+    if _binding(expr) >= strength or (expr.op == "div" and not spelled.startswith("-")):
         return spelled
     return rf"\left({spelled}\right)" if r"\frac" in spelled else f"({spelled})"
 
 
-def factors(expr: Expr) -> list[Expr]:
-    return [*factors(expr.args[0]), *factors(expr.args[1])] if expr.op == "mul" else [expr]
+def _factors(expr: Expr) -> list[Expr]:
+    return [*_factors(expr.args[0]), *_factors(expr.args[1])] if expr.op == "mul" else [expr]
 
 
-def pointwise(parts: list[Expr]) -> str:
+def _pointwise(parts: list[Expr]) -> str:
     """A product: plain numbers first, a factor that stands several times in a row as its power."""
     sign = "-" if parts[0].op == "neg" else ""
     parts = [parts[0].args[0], *parts[1:]] if sign else parts
-    scalars = [bracketed(part, SIGN) for part in parts if is_scalar(part)]
+    scalars = [bracketed(part, SIGN) for part in parts if _is_scalar(part)]
     powers = []
-    for spelled, run in groupby(bracketed(part, WHOLE) for part in parts if not is_scalar(part)):
+    for spelled, run in groupby(bracketed(part, WHOLE) for part in parts if not _is_scalar(part)):
         times = len(list(run))
         powers.append(spelled if times == 1 else f"{{{spelled}}}^{{{times}}}")
     return sign + r" \, ".join([*scalars, *([r" \odot ".join(powers)] if powers else [])])
 
 
-def is_scalar(expr: Expr) -> bool:
+def _is_scalar(expr: Expr) -> bool:
     return expr.scalar or expr.op == "number"
