@@ -14,6 +14,7 @@ from cli_toys import Command, Done, tree
 
 from gatework.cli import main, progress, series_lines, tables
 from gatework.forecast import backtest as forecast_backtest
+from gatework.forecast import forecaster
 from gatework.forecast import rivals as forecast_rivals
 
 AIR = Path(__file__).parents[2] / "examples" / "air_passengers.csv"
@@ -252,6 +253,26 @@ def test_ctrl_c_leaves_nothing_behind(gatework: Command, folder: Path, monkeypat
     done = gatework("train", "series", "air.csv", "--horizon", 6, "--out", "new", *SMALL.split())
     assert (done.status, done.err) == (130, "gatework: interrupted\n")
     assert tree(folder) == before
+
+
+def test_a_run_folder_that_is_deleted_while_it_trains_ends_in_one_line(
+    gatework: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deleting(*given: object) -> object:
+        fitted = fit(*given)
+        for made in set(folder.iterdir()) - before:
+            shutil.rmtree(made)
+        return fitted
+
+    before, files = set(folder.iterdir()), tree(folder)
+    fit = forecaster.fit
+    monkeypatch.setattr(forecaster, "fit", deleting)
+    done = gatework("train", "series", "air.csv", "--horizon", 6, "--out", "new", *SMALL.split())
+    assert done.status == 2
+    assert re.fullmatch(
+        r"gatework: cannot write \S*run.json: No such file or directory; .* unchanged", done.err.splitlines()[-1]
+    )
+    assert tree(folder) == files
 
 
 TRAIN = f"--horizon 6 --out new {SMALL}"

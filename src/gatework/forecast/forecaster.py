@@ -41,32 +41,50 @@ def no_report(step: int, steps: int, loss: float) -> None:
 class Forecaster(Parameters):
     """Forecasts series: a small recurrent network corrects the simple forecast that suits each of them best.
 
-    horizon h: steps to forecast. cell: a name of `gw.cells`, a `gw.Cell` or equations.
-    season: its length in steps, 1 for none, or "auto": those of the calendar and of the autocorrelation are tried.
-    levels: bands, in percent: 80, or (80, 95).
-    freq: the spacing of times, such as D, MS or 15min, where the table does not show it; without times, the seasons
-        that are usual for it are tried. zone: the time zone of times that name none, such as Europe/Berlin.
-    decimal, encoding, sheet: of a file: the mark before decimals where "." and "," leave a doubt, how its characters
-        are written where that is not UTF-8, the name of a spreadsheet's sheet.
-    target, time, id: the columns of the values, their times and the series they belong to; a table without the last two
-        is one series whose rows are counted. known, past, static: columns known in the future as well, in the past
-        alone, and fixed for each series; numbers or texts; one name or several.
-    strict: a series that nothing can be learned from, as it is empty, too short or constant, is refused; otherwise it
-        is answered by a naive forecast (none for an empty one), and the others are learned from.
-    members: networks whose quantiles are averaged, each from a seed of its own; hidden units H of each; dropout of
-        their output; steps of training at least, with AdamW and one cycle up to learning_rate.
-    seed: the same gives the same numbers. engine: as in `gw.Recurrent`.
-    report: called with step, steps and loss as the training goes on.
+    At every step t of a series, for k = 1 ... h: y_(t+k) = base_k + scale_k (linear_k + network_k). The base is a
+    simple forecast chosen by a rolling check (gatework.forecast.base); scale_k is its error of late, at the place of
+    step t + k in the season; the linear part is a ridge regression on lags and on other simple forecasts; the network
+    sees the whole history, the state carried, and predicts quantiles of what is left. What a part is trusted with, and
+    how wide the bands are, is measured on the last third of the history with parts that have not learned from them.
 
-    After `fit`: `notes` says in words what was found and chosen, `plans` holds it for each series learned from.
-    `get_params`, `set_params` and `score` are those that scikit-learn's `clone` and `GridSearchCV` ask for.
+    After `fit`: `notes` says in words what was chosen, `plans` holds it for each series learned from. `get_params`,
+    `set_params` and `score` are those that scikit-learn's `clone` and `GridSearchCV` ask for.
 
-    The model, at every step t of a series, for k = 1 ... h: y_(t+k) = base_k + scale_k (linear_k + network_k). The
-    base is a simple forecast chosen by a rolling check (gatework.forecast.base); scale_k is its error of late, at
-    the place of step t + k in the season;
-    the linear part is a ridge regression on lags and on other simple forecasts; the network sees the whole history,
-    the state carried, and predicts quantiles of what is left. What a part is trusted with, and how wide the bands are,
-    is measured on the last third of the history with parts that have not learned from them.
+    Args:
+        horizon: steps h to forecast.
+        cell: of the network: a name of `gw.cells`, a `gw.Cell` or equations.
+        season: its length in steps, 1 for none, or "auto": those of the calendar and of the autocorrelation are tried.
+        levels: bands, in percent: 80, or (80, 95).
+        target, time, id: the columns of the values, their times and the series they belong to; a table without the
+            last two is one series whose rows are counted.
+        known, past, static: columns known in the future as well, in the past alone, and fixed for each series; numbers
+            or texts; one name or several.
+        freq: the spacing of times, such as D, MS or 15min, where the table does not show it; without times, the seasons
+            that are usual for it are tried.
+        zone: the time zone of times that name none, such as Europe/Berlin.
+        decimal: of a file: the mark before decimals, where "." and "," leave a doubt.
+        encoding: of a file: how its characters are written, where that is not UTF-8.
+        sheet: of a spreadsheet: the name of the one to read.
+        strict: refuse a series that nothing can be learned from, as it is empty, too short or constant; otherwise it is
+            answered by a naive forecast (none for an empty one), and the others are learned from.
+        members: networks whose quantiles are averaged, each from a seed of its own.
+        hidden: units H of each.
+        dropout: of their output.
+        steps: of training at least, with AdamW and one cycle of the rate.
+        learning_rate: the highest.
+        seed: the same gives the same numbers.
+        engine: what executes the cell, as in `gw.Recurrent`.
+        report: called with step, steps and loss as the training goes on.
+
+    Shapes:
+        A table of one series of T rows or several; h steps for each series; quantiles [h,P].
+
+    Raises:
+        InputError: for an argument that cannot be used.
+
+    Source:
+        Simple forecasts and recurrent networks together: Smyl 2020 (doi:10.1016/j.ijforecast.2019.03.017). Bands:
+        Romano, Patterson & Candes 2019 (arXiv:1905.03222). Averages of forecasts: Bates & Granger 1969.
     """
 
     def __init__(
@@ -138,13 +156,22 @@ class Forecaster(Parameters):
         return tuple(sorted(borders | set(DECILES)))
 
     def fit(self, df: Any, y: None = None) -> Self:
-        """Learns from a table: a frame of pandas, polars or pyarrow, or the path of CSV, Parquet or a spreadsheet.
+        """Learns from a table.
 
-        One series may also be a series of pandas or polars or an array [T], several an array [T,k]; columns may be a
-        dict, rows a list of dicts.
-        y: nothing, as the target is a column of the table; scikit-learn's tools give it.
-        Raises InputError for a table that cannot be used, where all series are constant or too short, and with `strict`
-        where one is.
+        Args:
+            df: a frame of pandas, polars or pyarrow, or the path of CSV, Parquet or a spreadsheet; columns may be a
+                dict, rows a list of dicts. One series may also be a series of pandas or polars, or an array.
+            y: None, as the target is a column of the table; scikit-learn's tools give it.
+
+        Shapes:
+            An array [T] of one series, [T,k] of several.
+
+        Returns:
+            The forecaster itself.
+
+        Raises:
+            InputError: for a table that cannot be used, where all series are constant or too short, and with `strict`
+                where one is.
         """
         if y is not None:
             raise InputError(f"fit was given y; expected the target as the column {self.columns.target!r} of the table")
@@ -188,20 +215,35 @@ class Forecaster(Parameters):
         return self.fitted.notes(self.fitted.panel) if self.said is None else self.said
 
     def predict(self, df: Any = None) -> Any:
-        """The forecast of every series, as a frame of the kind that was given to `fit`.
+        """Forecasts every series from its own last value.
 
-        df: rows that came after those of `fit`, and the future of the known columns; the network goes on from its saved
-        state, which stays as it is. Series without new rows are forecast too, each from its own last value; those
-        without any value are not.
+        Args:
+            df: rows that came after those of `fit`, and the future of the known columns; the network goes on from its
+                saved state, which stays as it is. Series without new rows are forecast too; those without any value
+                are not.
 
-        Columns: the series' id, the time, "forecast" (the median) and "lo-80", "hi-80" for each level.
-        Raises InputError for unknown series, and where known columns lack a step of the horizon.
+        Returns:
+            A frame of the kind that was given to `fit`, h rows for each series: the series' id, the time, "forecast"
+            (the median), and "lo-80", "hi-80" for each level.
+
+        Raises:
+            InputError: before `fit`, for unknown series, and where known columns lack a step of the horizon.
         """
         kind = (None if df is None else kind_of(df)) or self.fitted.kind
         return table(self.forecasts(df), self.fitted.panel, self.levels, kind)
 
     def plot(self, df: Any = None) -> Any:
-        """A matplotlib figure of the end of each history, the median forecast and its bands; df as in `predict`."""
+        """Draws the end of each history, the median forecast and its bands.
+
+        Args:
+            df: as in `predict`.
+
+        Returns:
+            A matplotlib figure.
+
+        Raises:
+            InputError: as `predict`, and where matplotlib is not installed.
+        """
         panel = self.gone_on(df)
         return draw(panel.series, self.forecasts_of(panel), self.levels, panel.spacing)
 
@@ -222,12 +264,21 @@ class Forecaster(Parameters):
         return forecasts(self.fitted, panel, self.horizon, self.probabilities, lacking)
 
     def backtest(self, df: Any, windows: int = 5) -> Any:
-        """How well it would have forecast the last `windows` stretches of h steps, each from what came before.
+        """Measures how well it would have forecast stretches of h steps, each from what came before.
 
-        Returns a frame with a row for each model, this one first, then seasonal naive, and AutoETS and AutoARIMA where
-        statsforecast is installed: the means of MASE, the same over seasonal naive's, sMAPE, RMSE, the scaled quantile
-        loss, the coverage of the 80 % band (gatework.forecast.metrics), and seconds for each series. Series that
-        are too short for it are left out; `notes` names them, and says what the last window chose.
+        Series that are too short for it are left out; `notes` names them, and says what the last window chose.
+
+        Args:
+            df: a table, as in `fit`.
+            windows: how many stretches, the last one ending at the last value.
+
+        Returns:
+            A frame with a row for each model, this one first, then seasonal naive, and AutoETS and AutoARIMA where
+            statsforecast is installed: the means of MASE, the same over seasonal naive's, sMAPE, RMSE, the scaled
+            quantile loss, the coverage of the 80 % band (gatework.forecast.metrics), and seconds for each series.
+
+        Raises:
+            InputError: for a table that cannot be used, where all series are too short, and with `strict` where one is.
         """
         done = backtest(self, read_panel(df, self.columns, reading=self.reading), windows)
         self.said, found = done.told(), done.means()
@@ -235,10 +286,20 @@ class Forecaster(Parameters):
         return frame(columns, kind_of(df) or installed_kind())
 
     def score(self, df: Any, y: None = None) -> float:  # noqa: ARG002, scikit-learn's tools give it
-        """Minus the mean MASE of the forecast of the h values that come after those of `fit`, as `df` has them.
+        """Measures the forecast of the h values that come after those of `fit`.
 
         The more the better, as scikit-learn's `GridSearchCV` and `cross_val_score` ask; split rows by time for them
         (`TimeSeriesSplit`). A table with fewer than h steps is scored on those.
+
+        Args:
+            df: a table that has those values.
+            y: None, as in `fit`.
+
+        Returns:
+            Minus the mean MASE.
+
+        Raises:
+            InputError: before `fit`, and where no value comes after those of `fit`.
         """
         return -mase_ahead(self, self.gone_on(df))
 
@@ -250,10 +311,28 @@ class Forecaster(Parameters):
         return tags(None, required=False)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
-        """Writes all that `predict` needs to a new folder: JSON and safetensors. Raises InputError where it exists."""
+        """Writes all that `predict` needs to a new folder: JSON and safetensors.
+
+        Args:
+            folder: the folder to make.
+            overwrite: replace a run that is there.
+
+        Raises:
+            InputError: before `fit`, and where the folder exists or cannot be written; then nothing has changed.
+        """
         save(self, Path(folder), overwrite=overwrite)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """Reads what `save` wrote, running no code from it; raises InputError, naming the file, where it is damaged."""
+        """Reads what `save` wrote, running no code from it.
+
+        Args:
+            folder: the run folder.
+
+        Returns:
+            The fitted forecaster.
+
+        Raises:
+            InputError: naming the file, where it is damaged or another task's.
+        """
         return load(Path(folder), cls)

@@ -67,14 +67,22 @@ class SequenceEstimator:
     # -- learning
 
     def fit(self, X: Any, y: Any, lengths: Any = None) -> Self:
-        """Learns from sequences X and labels y; returns itself.
+        """Learns from sequences X and labels y.
 
-        X: a list of arrays [T] or [T,I] of any lengths; or of texts, or lists of words; or one array [N,T] or [N,T,I],
-        of whose rows the first `lengths` [N] steps count (default all). y: N labels, for a Tagger a list (or row of
-        an array) for each sequence.
+        Args:
+            X: sequences: a list of arrays of any lengths, of texts, or of lists of words; or one array.
+            y: a label for each sequence, for a Tagger a list (or row of an array) of them.
+            lengths: how many steps of each row of an array count, from the first; by default all.
 
-        Ctrl-C ends it after the step in hand with what was learnt so far, and is passed on as KeyboardInterrupt.
-        Raises InputError, naming the row, for what cannot be used.
+        Shapes:
+            X: a list of N arrays [T] or [T,I], or an array [N,T] or [N,T,I]; y: [N]; lengths: [N].
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            InputError: for what cannot be used, naming the row.
+            KeyboardInterrupt: after the step in hand, with what was learnt so far.
         """
         flag("verbose", self.verbose)
         options = self._options()
@@ -132,7 +140,15 @@ class SequenceEstimator:
     # -- keeping
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
-        """Writes the fitted estimator as a run folder, which `load` and `gatework predict` read."""
+        """Writes the fitted estimator as a run folder, which `load` and `gatework predict` read.
+
+        Args:
+            folder: the folder to make.
+            overwrite: replace a run that is there.
+
+        Raises:
+            InputError: before `fit`, and where the folder exists or cannot be written; then nothing has changed.
+        """
         if not self.__sklearn_is_fitted__():
             raise InputError(f"this {type(self).__name__} is not fitted: there is nothing to save")
         check_free(Path(folder), overwrite, resumable=False)
@@ -144,7 +160,18 @@ class SequenceEstimator:
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "cpu") -> Self:
-        """The estimator that `save` or `gatework train labels` wrote; nothing in the folder is executed."""
+        """Reads the estimator that `save` or `gatework train labels` wrote; nothing in the folder is executed.
+
+        Args:
+            folder: the run folder.
+            device: where the model computes.
+
+        Returns:
+            The fitted estimator.
+
+        Raises:
+            InputError: naming the file, for a run that is damaged or of another estimator.
+        """
         run = Run.open(Path(folder))
         if run.job.kind != cls.kind:
             name = CLASSES[run.job.kind]
@@ -158,11 +185,18 @@ class SequenceEstimator:
     # -- what scikit-learn asks of an estimator
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, nothing is nested
-        """The arguments by name."""
+        """Returns the arguments by name; deep: for scikit-learn, nothing is nested."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def set_params(self, **params: Any) -> Self:
-        """Changes arguments by name; returns itself."""
+        """Changes arguments by name.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            InputError: for the name of no argument.
+        """
         check_known(self, params, [field.name for field in fields(self)])
         for name, value in params.items():
             setattr(self, name, value)
@@ -185,25 +219,43 @@ class SequenceClassifier(SequenceEstimator):
 
     The class of greatest softmax(W s + b), s a summary of the output of the recurrent layers over time.
 
-    cell, hidden, layers: the recurrent layers, each of H units (64); bidirectional: they read from both ends (True).
-    summary: "last" (the default: each direction's last output), "mean", or "attention" (a mean whose weights are
-        learnt). Steps past a sequence's length count nowhere.
-    embedding, level, vocabulary: for texts: units that stand for a token (32), whether that is a "char" (default) or a
-        "word", and how many are known at most (10,000, the commonest).
-    dropout: of embeddings, between layers and before the output (.2).
-    recurrent: further arguments of gw.Recurrent by name, {"zoneout": {"h": 0.05}}.
-    epochs, steps, minutes: the end of training; without any, as many epochs (5 to 100) as make 1500 updates.
-    batch_size: sequences of an update (32). learning_rate: the highest (5e-3); it rises for 30 % of the updates,
-        then falls to 0 (one cycle; AdamW with weight_decay .01).
-    validation: share of the sequences by which the best weights are chosen, where that is 10 or more; by default 0, all
-        are learnt from and the last weights count. patience: stop after so many of 20 validations without a better
-        one (None).
-    class_weight: how much each label counts in the loss: None (each sequence alike), "balanced" (each label alike,
-        however rare), or numbers by label.
-    random_state: seed of weights, dropout, order and validation part (0); None draws one.
-    engine, device: what executes the cell, and where ("auto"). verbose: prints each validation.
-
     Numbers are scaled by the mean and deviation of each column of the training part. After fit: classes_.
+
+    Args:
+        cell: of the recurrent layers: a name of `gw.cells`, a `gw.Cell` or equations.
+        hidden: units H of each layer.
+        layers: how many there are.
+        bidirectional: they read from both ends.
+        summary: "last" (each direction's last output), "mean", or "attention" (a mean whose weights are learnt). Steps
+            past a sequence's length count nowhere.
+        embedding: for texts: units that stand for a token.
+        level: for texts: whether a token is a "char" or a "word".
+        vocabulary: for texts: how many tokens are known at most, the commonest.
+        dropout: of embeddings, between layers and before the output.
+        recurrent: further arguments of gw.Recurrent by name, {"zoneout": {"h": 0.05}}.
+        epochs, steps, minutes: the end of training; without any, as many epochs (5 to 100) as make 1500 updates.
+        batch_size: sequences of an update.
+        learning_rate: the highest; it rises for 30 % of the updates, then falls to 0 (one cycle).
+        weight_decay: of AdamW.
+        validation: share of the sequences by which the best weights are chosen, where that is 10 or more; by default
+            all are learnt from and the last weights count.
+        patience: stop after so many of 20 validations without a better one.
+        class_weight: how much each label counts in the loss: None (each sequence alike), "balanced" (each label alike,
+            however rare), or numbers by label.
+        random_state: seed of weights, dropout, order and validation part; None draws one.
+        engine: what executes the cell, as in gw.Recurrent.
+        device: where it is executed.
+        verbose: prints each validation.
+
+    Shapes:
+        Sequences [T] or [T,I] each, or [N,T] or [N,T,I] with lengths [N]; N labels; K classes.
+
+    Raises:
+        InputError: from `fit`, for an argument that cannot be used.
+
+    Source:
+        One cycle: Smith & Topin 2019 (arXiv:1708.07120). AdamW: Loshchilov & Hutter 2019 (arXiv:1711.05101).
+        Attention as a summary: Bahdanau, Cho & Bengio 2015 (arXiv:1409.0473).
     """
 
     summary: str = Options.summary
@@ -211,17 +263,47 @@ class SequenceClassifier(SequenceEstimator):
     kind = "class"
 
     def predict_proba(self, X: Any, lengths: Any = None) -> npt.NDArray[np.float64]:
-        """The probability [N,K] of each of classes_."""
+        """Predicts how likely each class is.
+
+        Args:
+            X, lengths: sequences, as in `fit`.
+
+        Returns:
+            The probability of each of classes_: [N,K].
+
+        Raises:
+            InputError: before `fit`, and for sequences that cannot be used.
+        """
         return softmax(self._scores(X, lengths))
 
     def predict(self, X: Any, lengths: Any = None) -> npt.NDArray[Any]:
-        """The likeliest label of each sequence, [N]."""
+        """Predicts the likeliest label of each sequence.
+
+        Args:
+            X, lengths: sequences, as in `fit`.
+
+        Returns:
+            The labels: [N].
+
+        Raises:
+            InputError: before `fit`, and for sequences that cannot be used.
+        """
         best = self._scores(X, lengths).argmax(-1)
         labels: npt.NDArray[Any] = self.classes_[best]
         return labels
 
     def score(self, X: Any, y: Any, lengths: Any = None) -> float:
-        """The share of sequences whose label is predicted."""
+        """Measures the accuracy.
+
+        Args:
+            X, y, lengths: sequences and labels, as in `fit`.
+
+        Returns:
+            The share of sequences whose label is predicted.
+
+        Raises:
+            InputError: before `fit`, and for sequences or labels that cannot be used.
+        """
         true = self._examples(X, lengths, y).labels
         return float(np.mean(self.predict(X, lengths) == np.asarray(true)))
 
@@ -230,22 +312,40 @@ class SequenceClassifier(SequenceEstimator):
 class SequenceRegressor(SequenceEstimator):
     """Learns a number for each sequence, by the mean square error.
 
-    Arguments as of SequenceClassifier, but class_weight.
+    Args:
+        Those of SequenceClassifier, but class_weight.
     """
 
     summary: str = Options.summary
     kind = "number"
 
     def predict(self, X: Any, lengths: Any = None) -> npt.NDArray[np.float64]:
-        """The number of each sequence, [N]."""
+        """Predicts the number of each sequence.
+
+        Args:
+            X, lengths: sequences, as in `fit`.
+
+        Returns:
+            The numbers: [N].
+
+        Raises:
+            InputError: before `fit`, and for sequences that cannot be used.
+        """
         found: npt.NDArray[np.float64] = self._scores(X, lengths)[:, 0]
         targets = cast(Amounts, self.job_.targets)
         return found * targets.scale + targets.mean
 
     def score(self, X: Any, y: Any, lengths: Any = None) -> float:
-        """R2, the share of the variance of y that is explained: 1 - sum (y - predicted)^2 / sum (y - mean)^2.
+        """Measures R2, the share of the variance of y that is explained: 1 - sum (y - predicted)^2 / sum (y - mean)^2.
 
-        Where all y are the same, 1 if they are predicted, else 0, as scikit-learn's r2_score.
+        Args:
+            X, y, lengths: sequences and labels, as in `fit`.
+
+        Returns:
+            R2; where all y are the same, 1 if they are predicted, else 0, as scikit-learn's r2_score.
+
+        Raises:
+            InputError: before `fit`, and for sequences or labels that cannot be used.
         """
         true = np.asarray(self._examples(X, lengths, y).labels, np.float64)
         left, spread = np.sum((true - self.predict(X, lengths)) ** 2), np.sum((true - true.mean()) ** 2)
@@ -254,21 +354,55 @@ class SequenceRegressor(SequenceEstimator):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Tagger(SequenceEstimator):
-    """Learns a label for each step of a sequence (many-to-many); arguments as of SequenceClassifier, but summary."""
+    """Learns a label for each step of a sequence (many-to-many).
+
+    Args:
+        Those of SequenceClassifier, but summary.
+    """
 
     class_weight: str | Mapping[Any, float] | None = Options.class_weight
     kind = "tag"
 
     def predict_proba(self, X: Any, lengths: Any = None) -> list[npt.NDArray[np.float64]]:
-        """The probability [T,K] of each of classes_, for each sequence."""
+        """Predicts how likely each class is at each step.
+
+        Args:
+            X, lengths: sequences, as in `fit`.
+
+        Returns:
+            For each sequence the probability of each of classes_: [T,K].
+
+        Raises:
+            InputError: before `fit`, and for sequences that cannot be used.
+        """
         return [softmax(one) for one in self._scores(X, lengths)]
 
     def predict(self, X: Any, lengths: Any = None) -> list[npt.NDArray[Any]]:
-        """The likeliest label of each step, [T] for each sequence."""
+        """Predicts the likeliest label of each step.
+
+        Args:
+            X, lengths: sequences, as in `fit`.
+
+        Returns:
+            For each sequence the labels: [T].
+
+        Raises:
+            InputError: before `fit`, and for sequences that cannot be used.
+        """
         return [self.classes_[one.argmax(-1)] for one in self._scores(X, lengths)]
 
     def score(self, X: Any, y: Any, lengths: Any = None) -> float:
-        """The share of steps whose label is predicted."""
+        """Measures the accuracy.
+
+        Args:
+            X, y, lengths: sequences and labels, as in `fit`.
+
+        Returns:
+            The share of steps whose label is predicted.
+
+        Raises:
+            InputError: before `fit`, and for sequences or labels that cannot be used.
+        """
         true = self._examples(X, lengths, y).labels
         assert true is not None
         return float(np.mean(np.concatenate(self.predict(X, lengths)) == np.concatenate(true)))
