@@ -1,6 +1,7 @@
 """What the documents say is run: Python blocks, and console blocks with what they print."""
 
 import io
+import itertools
 import os
 import re
 import runpy
@@ -17,6 +18,7 @@ from gatework.cli import main
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OF_THE_SHELL = re.compile(r"[|<>&;$`*?~\n]")
+QUOTED = re.compile(r"'[^']*'|\"[^\"$`]*\"")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -47,19 +49,43 @@ def test_the_python_of_a_document_runs(document: Path) -> None:
 
 
 def ended(command: str) -> tuple[int, str]:
-    """The exit status of a command and what it printed; gatework alone is called in this process, which has it."""
+    """The exit status of a command and what it printed; a pipeline that needs no other art of the shell runs here."""
     words = shlex.split(command)
-    if words[0] != "gatework" or OF_THE_SHELL.search(command):
+    if OF_THE_SHELL.search(QUOTED.sub("", command).replace(" | ", " ")):
         done = subprocess.run(
             ["bash", "-c", command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
         )
         return done.returncode, done.stdout
+    *before, last = [list(stage) for bar, stage in itertools.groupby(words, lambda word: word == "|") if not bar]
+    given, said = "", ""
+    for stage in before:
+        errors = io.StringIO()
+        _, given = run_here(stage, given, errors)
+        said += errors.getvalue()
+    status, printed = run_here(last, given)
+    return status, said + printed
+
+
+def run_here(words: list[str], given: str, errors: io.StringIO | None = None) -> tuple[int, str]:
+    """One command with its standard input: gatework and Python in this process, which has imported all they need."""
+    if words[0] != "gatework" and words[:2] != ["python", "-c"]:
+        done = subprocess.run(
+            words, input=given, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        )
+        return done.returncode, done.stdout
     printed = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+    sys.stdin = io.TextIOWrapper(io.BytesIO(given.encode()))
+    with redirect_stdout(printed), redirect_stderr(errors or printed):
+        status = status_of_main(words) if words[0] == "gatework" else exec(words[2], {"__name__": "__main__"}) or 0
+    return status, printed.buffer.getvalue().decode()
+
+
+def status_of_main(words: list[str]) -> int:
     sys.argv = words
-    with redirect_stdout(printed), redirect_stderr(printed), pytest.raises(SystemExit) as end:
+    with pytest.raises(SystemExit) as end:
         main()
     assert isinstance(end.value.code, int)
-    return end.value.code, printed.buffer.getvalue().decode()
+    return end.value.code
 
 
 @pytest.mark.slow
@@ -71,6 +97,7 @@ def test_the_commands_of_a_document_print_what_it_shows(
     for name, value in {"PATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "120", "TERM": "dumb"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "argv", sys.argv)
+    monkeypatch.setattr(sys, "stdin", sys.stdin)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     for block in blocks(document, "console"):
