@@ -5,12 +5,14 @@ python docs/generate.py                 the table in README.md, docs/cells.md, t
 python docs/generate.py --demo LOG      docs/demo.svg from what `make demo | tee LOG` printed
 python docs/generate.py --pictures      docs/pictures, by running docs/pictures.md
 python docs/generate.py --experiments   docs/experiments.md, its pictures, and what `gatework reproduce` lists as
-                                        costs, from the JSON in docs/experiments that `gatework reproduce` wrote
+                                        costs, from the JSON in docs/experiments that `gatework reproduce` wrote;
+                                        the costs of quick runs stay when their files are cleared away
 """
 
 import io
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -172,17 +174,22 @@ def section(experiment: Experiment, found: Results) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def with_costs(listed: Mapping[str, Any]) -> dict[str, Any]:
+    """The costs with those of the results that are here; others stay as they are listed."""
+    costs_of = {}
+    for name in EXPERIMENTS:
+        here = {size.value: round(each.seconds) for size in Size if (each := results(name, size))}
+        costs_of[name] = {**listed.get(name, {}), **here}
+    return {name: each for name, each in costs_of.items() if each}
+
+
 def write_experiments() -> None:
     """Writes the document, the pictures and the costs."""
-    found = {name: {size: each for size in Size if (each := results(name, size))} for name in EXPERIMENTS}
-    measured = {
-        name: {size.value: round(each.seconds) for size, each in sizes.items()} for name, sizes in found.items()
-    }
-    write_json(Path(costs.__file__).with_name(costs.FILE), {name: sizes for name, sizes in measured.items() if sizes})
+    write_json(Path(costs.__file__).with_name(costs.FILE), with_costs(costs.measured()))
     costs.measured.cache_clear()
-    for name, sizes in found.items():
-        if Size.FULL in sizes:
-            (DOCS / "experiments" / f"{name}.svg").write_bytes(svg(EXPERIMENTS[name], sizes[Size.FULL]))
+    for name in EXPERIMENTS:
+        if (found := results(name, Size.FULL)) is not None:
+            (DOCS / "experiments" / f"{name}.svg").write_bytes(svg(EXPERIMENTS[name], found))
     (DOCS / "experiments.md").write_text(experiments())
 
 

@@ -150,6 +150,28 @@ def test_results_come_back_from_their_file(tmp_path: Path) -> None:
     assert load(tmp_path / "signs.json", toy()) == results
 
 
+def test_a_trial_is_a_line_of_the_file(tmp_path: Path) -> None:
+    results = ran(toy())
+    save(results, tmp_path / "signs.json")
+    lines = (tmp_path / "signs.json").read_text().splitlines()
+    assert len(lines) == 2 + len(results.arms) + sum(len(results.of(arm)) for arm in results.arms)
+    assert json.loads("\n".join(lines)) == json.loads(json.dumps(results.to_dict()))
+
+
+def test_files_of_earlier_versions_a_point_a_line_are_read(tmp_path: Path) -> None:
+    results = ran(toy())
+    (tmp_path / "signs.json").write_text(json.dumps(results.to_dict(), indent=1))
+    assert load(tmp_path / "signs.json", toy()) == results
+
+
+def test_seeds_that_the_picture_does_not_draw_are_saved_without_their_curves() -> None:
+    results = ran(toy(drawn_seeds=1))
+    for arm in results.arms:
+        first, second = results.of(arm)
+        assert first.curve and second.figures
+        assert not second.curve and not second.traces
+
+
 def test_results_come_back_in_the_order_of_the_experiment(tmp_path: Path) -> None:
     results = ran(toy())
     results.arms.reverse()

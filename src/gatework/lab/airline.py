@@ -70,7 +70,7 @@ def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
     percent = float(100 * np.mean(np.abs(forecasts["ours"] / y - 1)))
     figures = {f"RMSE {name}": error for name, error in errors.items()} | {"MAPE ours, %": percent}
     solved = errors.pop("ours") < min(errors.values())
-    return Trial(solved, figures, traces={"forecast": forecasts["ours"].tolist()})
+    return Trial(solved, figures, traces={"forecast": forecasts["ours"].round(2).tolist()})
 
 
 def picture(figure: Any, trials: Mapping[str, Sequence[Trial]]) -> None:
@@ -123,4 +123,5 @@ EXPERIMENT = Experiment(
     seeds=5,
     trial=trial,
     picture=picture,
+    drawn_seeds=1,
 )

@@ -54,14 +54,12 @@ def first_failure(model: Network, furthest: int, at_once: int = 50) -> int:
 
 
 @torch.no_grad()
-def states(model: Network, n: int) -> dict[str, list[list[float]]]:
-    """Each state of the cell along a^n b^n c^n: name -> unit -> step."""
-    names = model.layer.state_names
-    with record(model, *names) as trace:
+def memory(model: Network, n: int) -> dict[str, list[list[float]]]:
+    """The last of the cell's states, c of an LSTM, along a^n b^n c^n: name -> unit -> step."""
+    name = model.layer.state_names[-1]
+    with record(model, name) as trace:
         model(strings(torch.tensor([n])))
-    return {
-        name: [[round(v, 3) for v in unit] for unit in trace[f"layer.l0.{name}"][:, 0].T.tolist()] for name in names
-    }
+    return {name: [[round(v, 2) for v in unit] for unit in trace[f"layer.l0.{name}"][:, 0].T.tolist()]}
 
 
 def slopes(units: list[list[float]]) -> list[list[float]]:
@@ -83,7 +81,7 @@ def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
     learnt = learn(model, task, Plan.of(options), Stop(error=0.0), seed, progress)  # which never holds
     failure = first_failure(model, options["furthest"])
     figures = {"first failing n": float(failure), "sequences": float(learnt.sequences)}
-    return Trial(failure > GOAL, figures, learnt.curve, {"states": states(model, longest)})
+    return Trial(failure > GOAL, figures, traces={"states": memory(model, longest)})
 
 
 def picture(figure: Any, results: Mapping[str, Sequence[Trial]]) -> None:
@@ -105,7 +103,7 @@ def middle(trials: Sequence[Trial]) -> Trial:
 
 
 def draw_states(panel: Any, trial: Trial, label: str) -> None:
-    """The last of the cell's states, c of an LSTM, a line for each unit, named by its slopes on a, b and c."""
+    """The memory, a line for each unit, named by its slopes on a, b and c."""
     name, units = list(trial.traces["states"].items())[-1]
     for unit, slope in zip(units, slopes(units), strict=True):
         panel.plot(unit, linewidth=1, label=", ".join(f"{each:+.2f}" for each in slope))

@@ -57,7 +57,7 @@ class Trial:
     """One seed of one arm; JSON values only.
 
     solved: by the paper's own criterion. figures: what the table shows, {"sequences": 31000}.
-    curve: (sequences seen, error) for the picture, some hundred points at most; traces: what else a picture needs.
+    curve: (sequences seen, error) where the picture draws it, `learning.POINTS` or so; traces: what else it draws.
     seconds: of processor time, which other work on the machine disturbs little; filled in by the runner.
     """
 
@@ -87,6 +87,7 @@ class Experiment:
     seeds: of a full run; quick_seeds of a quick one.
     trial: (arm, seed, size, progress) -> Trial, the same for the same arguments (on one machine).
     picture: draws on a matplotlib Figure; None for the learning curves, whose axes are named `axes`.
+    drawn_seeds: how many seeds of each network it draws; the others are saved without curve and traces.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Experiment:
     shows: str = ""
     quick_seeds: int = 1
     picture: Picture | None = None
+    drawn_seeds: int | None = None
     axes: tuple[str, str] = ("sequences", "error")
 
     def __post_init__(self) -> None:

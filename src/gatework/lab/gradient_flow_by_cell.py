@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from gatework.lab.experiment import Arm, Experiment, Progress, Size, Trial
-from gatework.lab.learning import stream
+from gatework.lab.learning import rounded, stream
 from gatework.layers import Recurrent
 from gatework.layers.gradient_flow import GradientFlow, gradient_flow
 
@@ -44,7 +44,7 @@ def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
     followed = flow.direct if options.get("path") == "direct" else flow.norms
     left = (followed[key] / flow.norms[key][0]).double().median(1).values.tolist()  # [K]
     figures = {f"left at {lag}": left[lag] for lag in SHOWN if lag < len(left)}
-    return Trial(1 / FACTOR <= left[-1] <= FACTOR, figures, list(enumerate(left)))
+    return Trial(1 / FACTOR <= left[-1] <= FACTOR, figures, [(lag, rounded(value)) for lag, value in enumerate(left)])
 
 
 def picture(figure: Any, trials: Mapping[str, Sequence[Trial]]) -> None:
@@ -97,5 +97,6 @@ EXPERIMENT = Experiment(
     seeds=10,
     trial=trial,
     picture=picture,
+    drawn_seeds=1,
     axes=("steps back", "gradient left"),
 )

@@ -18,7 +18,7 @@ from gatework.training.settings import Settings, learning_rate
 
 WINDOW = 2000  # the most recent sequences, which the stop rules of 1997 look at
 TEST = 2560  # fresh sequences after training, as in 1997
-POINTS = 200  # of a learning curve
+POINTS = 64  # of a learning curve: what a picture shows
 OPTIMIZERS: Mapping[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
@@ -133,6 +133,11 @@ class Learnt:
     curve: list[tuple[float, float]] = field(default_factory=list)
 
 
+def rounded(value: float) -> float:
+    """Four significant digits: more than a picture shows."""
+    return float(f"{value:.4g}")
+
+
 def stream(name: str, seed: int) -> torch.Generator:
     """Random numbers of their own for each name and seed; of a seed torch itself sees the last 32 bits only."""
     digest = hashlib.blake2b(f"{name} {seed}".encode(), digest_size=4).digest()
@@ -174,7 +179,7 @@ def learn(model: nn.Module, task: Task, plan: Plan, stop: Stop, seed: int, progr
         learnt.solved = stop.holds(recent.errors, recent.wrong)
         if (step + 1) % every == 0 or learnt.solved:
             error = recent.errors[-every * plan.batch :].mean().item()
-            learnt.curve.append((learnt.sequences, float(f"{error:.4g}")))
+            learnt.curve.append((learnt.sequences, rounded(error)))
             progress(told(learnt.sequences, error, recent.wrong, time.monotonic() - began))
         if learnt.solved:
             break

@@ -1,7 +1,6 @@
 """What a run of an experiment has found so far, as a JSON file that the next run goes on with."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,7 +13,6 @@ from gatework.lab.experiment import Arm, Experiment, Size, Trial
 
 FORMAT = "gatework experiment 1"
 ARM = ("variant", "name", "cell", "options")  # what is kept of one; options as they are at the size that was run
-PAIR = re.compile(r"\[\s+([^\s,\[\]{}\"]+),\s+([^\s,\[\]{}\"]+)\s+\]")
 
 
 @dataclass
@@ -108,6 +106,17 @@ def load(path: Path, experiment: Experiment) -> Results:
 
 
 def save(results: Results, path: Path) -> None:
-    """Writes results atomically, a point of a curve a line."""
-    text = json.dumps(results.to_dict(), indent=1, allow_nan=False)
-    write_atomically(path, (PAIR.sub(r"[\1, \2]", text) + "\n").encode())
+    """Writes results atomically: JSON with a line for the head, for each arm and for each trial."""
+    head = results.to_dict()
+    arms = [_arm_lines(arm) for arm in head.pop("arms")]
+    text = f'{_compact(head)[:-1]},"arms":[{",".join(arms)}\n]}}\n'
+    write_atomically(path, text.encode())
+
+
+def _arm_lines(arm: dict[str, Any]) -> str:
+    trials = [f"\n{_compact(seed)}:{_compact(trial)}" for seed, trial in arm.pop("trials").items()]
+    return f'\n{_compact(arm)[:-1]},"trials":{{{",".join(trials)}}}}}'
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)

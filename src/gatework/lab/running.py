@@ -38,5 +38,7 @@ def run(
         began = time.process_time()
         trial = experiment.trial(arm, seed, results.size, progress)
         trial = replace(trial, seconds=time.process_time() - began)
+        if experiment.drawn_seeds is not None and seed >= experiment.drawn_seeds:
+            trial = replace(trial, curve=(), traces={})
         results.add(arm, seed, trial, machine)
         yield Ended(arm, seed, trial)

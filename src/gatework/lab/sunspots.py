@@ -115,7 +115,7 @@ def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
     }
     figures = {name + years: error for name, each in found.items() for years, error in each.items()}
     solved = all(ours[years] <= rival[years] for years in TESTS)
-    return Trial(solved, figures, traces={"predicted": predicted[-88:].tolist()})
+    return Trial(solved, figures, traces={"predicted": predicted[-88:].round(2).tolist()})
 
 
 def picture(figure: Any, trials: Mapping[str, Sequence[Trial]]) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gatework.lab.experiment import Arm, Experiment, Progress, Size, Trial
-from gatework.lab.learning import POINTS
+from gatework.lab.learning import POINTS, rounded
 from gatework.lab.published import cut
 from gatework.layers import Recurrent
 
@@ -59,7 +59,7 @@ def train(model: Generator, options: Mapping[str, Any], progress: Progress) -> l
         if rms(error) < LEARNT:
             steps = min(10 * PERIOD, steps + GROWTH)
         if update % max(1, total // POINTS) == 0:
-            curve.append((float(update), rms(error)))
+            curve.append((float(update), rounded(rms(error))))
             progress(f"update {update:,} of {total:,}, {steps} steps, error {rms(error):.3f}")
     return curve
 
@@ -73,7 +73,12 @@ def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
         generated = model(TESTED)
     error = generated - target(TESTED)
     figures = {"RMSE, first period": rms(error[:PERIOD]), f"RMSE, {TESTED // PERIOD} periods": rms(error)}
-    return Trial(rms(error) <= ERROR, figures, curve, {"generated": generated[: 6 * PERIOD].tolist()})
+    return Trial(
+        rms(error) <= ERROR,
+        figures,
+        curve,
+        {"generated": [rounded(value) for value in generated[: 6 * PERIOD].tolist()]},
+    )
 
 
 def picture(figure: Any, trials: Mapping[str, Sequence[Trial]]) -> None:
@@ -132,4 +137,5 @@ EXPERIMENT = Experiment(
     seeds=5,
     trial=trial,
     picture=picture,
+    drawn_seeds=1,
 )
