@@ -59,6 +59,32 @@ def test_modules_come_once_and_before_what_needs_them(tmp_path: Path) -> None:
     ]
 
 
+def test_an_import_may_go_over_lines(tmp_path: Path) -> None:
+    (tmp_path / "main.js").write_text('import {\n  a,\n  b,\n} from "./b.js";\na(b);\n')
+    (tmp_path / "b.js").write_text("export class a {}\nexport let b = 1;\n")
+    assert [line for line in script(tmp_path).splitlines() if line] == ["class a {}", "let b = 1;", "a(b);"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'import b from "./b.js";',
+        'import * as b from "./b.js";',
+        'import { a as b } from "./b.js";',
+        'import "./b.js";',
+        'import { b } from "elsewhere";',
+        "export { a, b };",
+        "export default a;",
+        'export * from "./b.js";',
+    ],
+)
+def test_another_form_of_import_or_export_is_refused_in_one_line(tmp_path: Path, line: str) -> None:
+    (tmp_path / "main.js").write_text(f"const a = 1;\n{line}\n")
+    (tmp_path / "b.js").write_text("export const b = 1;\n")
+    with pytest.raises(ValueError, match=rf"^main\.js: '{re.escape(line)}': write .*$"):
+        script(tmp_path)
+
+
 def test_text_and_weights_are_left_out_on_request(place: Path) -> None:
     page = look(place, text=False)
     assert (page.payload["text"], page.payload["check"]) == (None, None)

@@ -12,8 +12,9 @@ from gatework.inspect.operations import filled
 
 Payload = dict[str, Any]
 
-IMPORT = re.compile(r'^import .* from "\./(.+)";\n', re.MULTILINE)
-EXPORT = re.compile(r"^export ", re.MULTILINE)
+IMPORT = re.compile(r'^import \{\s*\w+(?:,\s*\w+)*,?\s*\} from "\./([\w.]+)";\n', re.MULTILINE)
+EXPORT = re.compile(r"^export (?=(?:async )?function|class|const|let)", re.MULTILINE)
+OTHER = re.compile(r"^\s*(?:import|export)\b.*", re.MULTILINE)  # what only a real bundler understands
 MARK = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -40,7 +41,11 @@ def embedded(payload: Payload) -> str:
 
 
 def script(folder: Traversable, first: str = "main.js") -> str:
-    """All modules that `first` needs as one: each once, what is imported before what imports it."""
+    """All modules that `first` needs as one: each once, what is imported before what imports it.
+
+    Raises ValueError for an import or export in another form than `import { a, b } from "./c.js";` and `export` before
+    what it names.
+    """
     read: dict[str, str] = {}
 
     def add(name: str) -> None:
@@ -51,6 +56,10 @@ def script(folder: Traversable, first: str = "main.js") -> str:
                 add(needed)
         del read[name]
         read[name] = filled(EXPORT.sub("", IMPORT.sub("", text)))
+        if other := OTHER.search(read[name]):
+            raise ValueError(
+                f'{name}: {other[0].strip()!r}: write import {{ a }} from "./b.js"; or export const a = ...'
+            )
 
     add(first)
     return "\n".join(read.values())

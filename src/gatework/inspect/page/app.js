@@ -1,5 +1,5 @@
 // What all sections share: the payload, the network, the text as it was read, the view, and how things are called.
-import { placeInWords } from "./bar.js";
+import { placeInWords } from "./selection_bar.js";
 import { bringIntoView, figure, say } from "./dom.js";
 import { Network } from "./network.js";
 import { Reading, readAll } from "./reading.js";
@@ -13,6 +13,7 @@ const FIRST_SHOWN = 400; // steps
 export class App {
   constructor(payload, base64) {
     this.payload = payload;
+    this.firstView = NaN; // milliseconds from opening the file to the first view
     this.tensor = payload.weights?.length ? readWeights(payload.weights, base64) : null;
     this.network = this.tensor ? new Network(payload, this.tensor) : null;
     this.kinds = this.network ? kindsOf(this.network) : [];
@@ -181,7 +182,7 @@ export class App {
       unit: this.view.get("unit"),
       ...changes,
     };
-    if (!this.network || !this.network.cells[next.layer]?.names.has(next.name)) return;
+    if (!this.network?.cells[next.layer]?.names.has(next.name)) return;
     next.unit = Math.min(Math.max(Math.trunc(next.unit) || 0, 0), this.units(next.layer, next.name) - 1);
     this.view.set(next);
   }

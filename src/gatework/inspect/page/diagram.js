@@ -38,12 +38,13 @@ export function showDiagram(app) {
     app.reading.again(t);
     const cell = app.network.cells[layer],
       at = (node) => cell.rows[node][Math.min(unit, cell.rows[node].length - 1)];
-    svg
-      .querySelectorAll("path[data-node]")
-      .forEach((pipe) => paintPipe(pipe, at(Number(pipe.dataset.node)), kinds[Number(pipe.dataset.node)] === "gate"));
-    svg.querySelectorAll("[data-gate]").forEach((valve) => {
+    for (const pipe of all(svg, "path[data-node]")) {
+      const node = Number(pipe.dataset.node);
+      paintPipe(pipe, at(node), kinds[node] === "gate");
+    }
+    all(svg, "[data-gate]").forEach((valve) => {
       const open = Math.min(Math.max(at(Number(valve.dataset.gate)), 0), 1);
-      valve.querySelector(".opening").style.transform = `scaleY(${open.toFixed(3)})`;
+      all(valve, ".opening")[0].style.transform = `scaleY(${open.toFixed(3)})`;
       valve.dataset.open = open.toFixed(3);
     });
     for (const [element, text] of numbers)
@@ -63,10 +64,14 @@ export function showDiagram(app) {
 }
 
 /** The drawing, out of the payload into the page. */
+/** @returns {SVGSVGElement} */
 function imported(text) {
   const parsed = new DOMParser().parseFromString(Array.isArray(text) ? text[0] : text, "image/svg+xml").documentElement;
-  return document.importNode(parsed, true);
+  return /** @type {any} */ (document.importNode(parsed, true));
 }
+
+/** @returns {SVGElement[]} */
+const all = (part, selector) => [...part.querySelectorAll(selector)];
 
 function paintPipe(pipe, value, gate) {
   if (!["pipe", "memory"].includes(pipe.dataset.role)) return;

@@ -38,6 +38,7 @@ export function showFinder(app) {
   if (app.network && app.reading) found.append(searchBox(app), stretchBox(app));
 }
 
+/** @param {{ results?: Record<string, number> }} payload */
 function trained({ results = {} }) {
   return Number.isFinite(results.minutes)
     ? ` The network was trained for ${figure(results.minutes, 1)} minutes; longer training finds more.`

@@ -1,6 +1,6 @@
 // A series as its network sees it, made anew when a value is changed, and the forecast from what the network says.
 import { scalesOf } from "./scale.js";
-import { averageOf, filledGaps, meanForecast, runningMeans, simpleForecast } from "./simple.js";
+import { averageOf, filledGaps, meanForecast, runningMeans, simpleForecast } from "./simple_forecasts.js";
 
 const LARGEST = 6; // inputs, in units of the scale, are cut off here
 

@@ -45,7 +45,7 @@ function multiplySparse(W, a, y) {
 
 function sparse(a) {
   let filled = 0;
-  for (let i = 0; i < a.length; i++) filled += a[i] !== 0;
+  for (let i = 0; i < a.length; i++) if (a[i] !== 0) filled++;
   return filled * 8 < a.length;
 }
 
@@ -104,7 +104,9 @@ export class Cell {
     return this.program.states.map((state, index) => {
       const given = this.startValues?.[index] ?? state.start,
         row = new Float64Array(this.size(state.size));
-      return Array.isArray(given) ? (row.set(given), row) : row.fill(number(given));
+      if (!Array.isArray(given)) return row.fill(number(given));
+      row.set(given);
+      return row;
     });
   }
 

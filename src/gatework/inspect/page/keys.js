@@ -5,10 +5,10 @@ const PAGE_STEP = 40,
 
 export function listenKeys(app) {
   const { view } = app;
-  let timer = null;
+  let timer = 0;
   const stop = () => {
     clearInterval(timer);
-    timer = null;
+    timer = 0;
   };
   const move = (by) => view.set({ t: clamped(view.get("t") + by), hover: null });
   const clamped = (t) => Math.min(Math.max(t, 0), Math.max(app.reading.done - 1, 0));
@@ -41,13 +41,16 @@ export function listenKeys(app) {
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const typing = event.target.matches?.("input, textarea, select");
+    const target = /** @type {Element} */ (event.target);
+    const typing = target.matches?.("input, textarea, select");
     if (event.key === "/" && !typing) {
       const box = document.getElementById("search");
-      if (box) (event.preventDefault(), box.focus());
+      if (!box) return;
+      event.preventDefault();
+      box.focus();
       return;
     }
-    if (!event.target.closest?.("[data-grid]") || !(event.key in keys) || !app.reading) return;
+    if (!target.closest?.("[data-grid]") || !(event.key in keys) || !app.reading) return;
     event.preventDefault();
     if (event.shiftKey && event.key === "ArrowLeft") extend(-1);
     else if (event.shiftKey && event.key === "ArrowRight") extend(1);

@@ -1,14 +1,14 @@
 // Puts the page together: the sections in order, then the reading of the text, then the address.
-import { showAbout, showCheck } from "./about.js";
+import { showOverview, showCheck } from "./overview.js";
 import { App } from "./app.js";
-import { showBar } from "./bar.js";
+import { showSelectionBar } from "./selection_bar.js";
 import { showComparison } from "./compare.js";
 import { showDiagram } from "./diagram.js";
 import { say } from "./dom.js";
 import { showFinder } from "./finder.js";
 import { showHeat } from "./heat.js";
 import { listenKeys } from "./keys.js";
-import { showLive } from "./live.js";
+import { showTyping } from "./typing.js";
 import { showMemory } from "./memory.js";
 import { showMethods } from "./methods.js";
 import { showSaturation } from "./saturation.js";
@@ -29,17 +29,17 @@ function start() {
   listenKeys(app);
   if (app.reading) finish(app);
   else document.body.dataset.ready = "yes";
-  app.firstView = performance.now(); // milliseconds since the file was opened
-  window.gatework = app; // for whoever looks into the page with the browser's own tools
+  app.firstView = performance.now();
+  Object.assign(window, { gatework: app }); // for whoever looks into the page with the browser's own tools
 }
 
 function show(app) {
   const text = app.payload.kind === "text",
     alive = Boolean(app.network && app.reading);
-  showAbout(app);
-  if (app.network && text) showLive(app);
+  showOverview(app);
+  if (app.network && text) showTyping(app);
   if (app.network && !text) showSeries(app);
-  showBar(app);
+  showSelectionBar(app);
   if (alive) showText(app);
   showFinder(app);
   if (alive) showHeat(app);

@@ -81,7 +81,9 @@ function lifeChart(app, key, units) {
       ({ place }) => place.layer === app.view.get("layer") && place.unit === app.view.get("unit"),
     );
     mark.setAttribute("visibility", index < 0 ? "hidden" : "visible");
-    if (index >= 0) (mark.setAttribute("cx", points[index][0]), mark.setAttribute("cy", points[index][1]));
+    if (index < 0) return;
+    mark.setAttribute("cx", points[index][0]);
+    mark.setAttribute("cy", points[index][1]);
   };
   const tell = (k) => {
     document.getElementById("life-note").textContent =

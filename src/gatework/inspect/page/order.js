@@ -58,7 +58,10 @@ export function departures(app, { layer, name }, from, to) {
     for (let t = 0; t < reading.done; t++) {
       const value = asShown(kind, data[t * size + unit]);
       if (t >= from && t <= to) inside += value;
-      else ((outside += value), (squares += value * value));
+      else {
+        outside += value;
+        squares += value * value;
+      }
     }
     const mean = outside / rest,
       spread = Math.sqrt(Math.max(squares / rest - mean * mean, 1e-8));

@@ -5,7 +5,11 @@ const LN2 = Math.log(2);
 export class Reading {
   /** inputs: token ids, or for a series the rows x of each step; first: the state before them. */
   constructor(network, inputs, pieces, first, warm) {
-    Object.assign(this, { network, inputs, pieces, first, warm });
+    this.network = network;
+    this.inputs = inputs;
+    this.pieces = pieces;
+    this.first = first;
+    this.warm = warm;
     this.length = inputs.length;
     this.done = 0;
     this.state = first;
@@ -87,7 +91,11 @@ export class Reading {
   bits() {
     let total = 0,
       count = 0;
-    for (let t = 1; t < this.done; t++) if (Number.isFinite(this.surprise[t])) ((total += this.surprise[t]), count++);
+    for (let t = 1; t < this.done; t++) {
+      if (!Number.isFinite(this.surprise[t])) continue;
+      total += this.surprise[t];
+      count++;
+    }
     return total / count;
   }
 }

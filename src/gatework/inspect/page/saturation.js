@@ -56,7 +56,9 @@ function panel(app, gate, layered) {
     const { layer, unit } = app.view.values,
       point = layer === gate.layer ? points[unit] : null;
     mark.setAttribute("visibility", point ? "visible" : "hidden");
-    if (point) (mark.setAttribute("cx", point[0]), mark.setAttribute("cy", point[1]));
+    if (!point) return;
+    mark.setAttribute("cx", point[0]);
+    mark.setAttribute("cy", point[1]);
   };
   const note = (unit) => {
     document.getElementById("saturation-note").textContent =

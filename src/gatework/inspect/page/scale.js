@@ -1,5 +1,5 @@
 // How much the base forecast of a series errs, of late and at each place of its season: as tasks/forecast_scale.py.
-import { averageOf } from "./simple.js";
+import { averageOf } from "./simple_forecasts.js";
 
 const FORGETTING = 0.05; // weight of the newest error in the fast half of the scale
 const LEAST = 1e-3; // of the mean error, that a scale may be

@@ -51,14 +51,11 @@ export function showSeries(app) {
 /** The window: its values as edited, where the forecast begins, and the forecast from there. */
 class Desk {
   constructor(app, series, editable) {
-    Object.assign(this, {
-      app,
-      series,
-      editable,
-      values: [...series.values],
-      origin: series.values.length - 1,
-      chosen: series.values.length - 1,
-    });
+    this.app = app;
+    this.series = series;
+    this.editable = editable;
+    this.values = [...series.values];
+    this.origin = this.chosen = series.values.length - 1;
     this.least = Math.min(series.values.length - 1, Math.max(2 * series.season, 12));
     this.box = make("div", {
       id: "desk",

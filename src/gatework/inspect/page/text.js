@@ -200,7 +200,9 @@ function pointerMoved() {
   let last = "";
   const placeOf = ({ screenX, screenY }) => `${screenX} ${screenY}`;
   for (const kind of ["pointerdown", "pointermove"])
-    window.addEventListener(kind, (event) => (last = placeOf(event)));
+    window.addEventListener(kind, (event) => {
+      last = placeOf(/** @type {MouseEvent} */ (event));
+    });
   return (event) => placeOf(event) !== last;
 }
 

@@ -6,7 +6,7 @@ import { unitName } from "./store.js";
 const UNIT = /(l\d+\.\w+\.\d+)/;
 const TOLERANCE = 1e-4; // of h and of log p, page against Python
 
-export function showAbout(app) {
+export function showOverview(app) {
   const { payload, network } = app,
     { model } = payload;
   const found = section("about", "What this is", "What this is");
@@ -47,6 +47,7 @@ function lead({ kind, model, untrained, text }) {
   );
 }
 
+/** @param {{ kind: string, results?: Record<string, number> }} payload */
 function cards({ kind, results = {} }) {
   const made = [];
   const add = (value, digits, text) => Number.isFinite(value) && made.push([figure(value, digits), text]);
@@ -114,7 +115,7 @@ export function selfCheck(app) {
     own: reading,
     network,
   } = app;
-  if (!check || !check.at.length || reading.done < Math.min(Math.max(...check.at) + 2, reading.length)) return null;
+  if (!check?.at.length || reading.done < Math.min(Math.max(...check.at) + 2, reading.length)) return null;
   const last = network.cells.length - 1,
     { output } = network.cells[last].program;
   let worst = 0;
@@ -147,7 +148,7 @@ export function showCheck(app) {
   const worst = selfCheck(app),
     badge = document.getElementById("check");
   if (worst === null || badge.dataset.worst) return;
-  badge.dataset.worst = worst;
+  badge.dataset.worst = String(worst);
   badge.classList.add(worst < TOLERANCE ? "good" : "bad");
   badge.textContent =
     worst < TOLERANCE

@@ -7,7 +7,7 @@ const CHOICES = 10,
   MOST_BITS = 10,
   PLAY = 90; // bars; characters; bits; milliseconds a character
 
-export function showLive(app) {
+export function showTyping(app) {
   const { payload } = app;
   const found = section(
     "live",
@@ -37,7 +37,7 @@ export function showLive(app) {
     );
   const warm = make("input", { type: "checkbox", id: "warm", checked: Boolean(app.reading) });
   const note = make("p", { class: "small", id: "live-note" });
-  const live = new Live(app);
+  const live = new Typing(app);
   box.value = opening(app);
 
   const update = () => {
@@ -114,9 +114,15 @@ export function showLive(app) {
 }
 
 /** What has been typed, the state after each character of it, and the probabilities that follow. */
-class Live {
+class Typing {
   constructor(app) {
-    Object.assign(this, { app, ids: [], pieces: [], states: [], logs: [], warmed: null, first: null });
+    this.app = app;
+    this.ids = [];
+    this.pieces = [];
+    this.states = [];
+    this.logs = [];
+    this.warmed = null; // where in the text it starts from, null for nothing read
+    this.first = null; // the state there
   }
 
   /** Whether enough of the text is read to start from there. */

@@ -4,7 +4,7 @@ import { legend } from "./legend.js";
 import { asShown, domainOf, nameShown, roleOf, traceOf } from "./shown.js";
 import { unitName } from "./store.js";
 
-export function showBar(app) {
+export function showSelectionBar(app) {
   const { view, network } = app,
     bar = document.getElementById("bar");
   if (!network || !app.reading) return bar.remove();
