@@ -143,7 +143,7 @@ def summary(experiment: Experiment, found: Results | None) -> list[str]:
     cost = [shown(costs.cost(experiment.name, size)) for size in (Size.FULL, Size.QUICK)]
     if found is None:
         return [experiment.title, "not run", "", "", *cost]
-    shares = [sum(trial.solved for trial in found.of(arm)) / len(found.of(arm)) for arm in found.arms]
+    shares = [sum(trial.solved for trial in found.of(variant)) / len(found.of(variant)) for variant in found.variants]
     solved = [sum(share == 1 for share in shares), sum(0 < share < 1 for share in shares), shares.count(0)]
     return [f"[{experiment.title}](#{anchor(experiment)})", *map(str, solved), *cost]
 

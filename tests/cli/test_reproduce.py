@@ -9,27 +9,27 @@ from cli_toys import Command
 
 from gatework.cli import experiments as room
 from gatework.errors import InputError
-from gatework.lab import EXPERIMENTS, Arm, Experiment, Progress, Size, Trial
+from gatework.lab import EXPERIMENTS, Experiment, Progress, Size, Trial, Variant
 
 CALLS: list[str] = []
 
 
-def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
+def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
     """Solved by the first network alone; stops as Ctrl-C does where the options say so."""
-    CALLS.append(f"{arm.label} {seed} {size}")
+    CALLS.append(f"{variant.label} {seed} {size}")
     progress("half of it")
-    if arm.options.get("stop") == seed:
+    if variant.options.get("stop") == seed:
         raise KeyboardInterrupt
-    return Trial(arm.cell != "rnn", {"sequences": 100.0 + seed}, [(1, 0.5), (2, 0.1)])
+    return Trial(variant.cell != "rnn", {"sequences": 100.0 + seed}, [(1, 0.5), (2, 0.1)])
 
 
 def toy(name: str, *, stop: int | None = None) -> Experiment:
-    arms = (
-        Arm("lstm (today)", "lstm", {}, "74,000 sequences", "T = 10"),
-        Arm("rnn", "rnn", {"stop": stop}, "", "T = 10"),
-        Arm("lstm (today)", "lstm", {}, "", "T = 20", quick=False),
+    variants = (
+        Variant("lstm (today)", "lstm", {}, "74,000 sequences", "T = 10"),
+        Variant("rnn", "rnn", {"stop": stop}, "", "T = 10"),
+        Variant("lstm (today)", "lstm", {}, "", "T = 20", quick=False),
     )
-    return Experiment(name, f"The task {name}", "task", "no error", "Nobody 1900", "nothing", arms, 2, trial)
+    return Experiment(name, f"The task {name}", "task", "no error", "Nobody 1900", "nothing", variants, 2, trial)
 
 
 @pytest.fixture(autouse=True)
@@ -107,8 +107,8 @@ def test_a_stop_keeps_the_seeds_that_have_ended_and_says_how_to_go_on(
     done = gatework("reproduce", "first", "--quick", "--seeds", 3)
     assert done.status == 130
     assert "the seeds that have ended are in reproduced/first.quick.json: the same command goes on" in done.out
-    arms = json.loads(Path("reproduced/first.quick.json").read_text())["arms"]
-    assert [list(arm["trials"]) for arm in arms] == [["0", "1"], ["0"]]
+    variants = json.loads(Path("reproduced/first.quick.json").read_text())["variants"]
+    assert [list(variant["trials"]) for variant in variants] == [["0", "1"], ["0"]]
 
 
 def test_without_matplotlib_the_table_is_all(gatework: Command, monkeypatch: pytest.MonkeyPatch):

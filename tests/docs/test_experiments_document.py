@@ -21,9 +21,9 @@ def test_the_document_is_made_from_the_results() -> None:
 def test_every_result_is_of_an_experiment_as_it_is_now_and_has_its_picture() -> None:
     names = {file_name(name, Size.FULL): name for name in EXPERIMENTS}
     for path in RESULTS.glob("*.json"):
-        saved = [arm["name"] for arm in json.loads(path.read_text())["arms"]]
+        saved = [variant["name"] for variant in json.loads(path.read_text())["variants"]]
         found = load(path, EXPERIMENTS[names[path.name]])
-        assert sorted(arm.name for arm in found.arms) == sorted(saved), f"{path.name}: run it again"
+        assert sorted(variant.name for variant in found.variants) == sorted(saved), f"{path.name}: run it again"
         assert path.with_suffix(".svg").exists(), REMEDY
 
 
@@ -36,6 +36,6 @@ def test_results_are_small_and_a_trial_is_a_line() -> None:
     paths = sorted(RESULTS.glob("*.json"))
     assert sum(path.stat().st_size for path in paths) < 400_000
     for path in paths:
-        arms = json.loads(path.read_text())["arms"]
-        trials = sum(len(arm["trials"]) for arm in arms)
-        assert len(path.read_text().splitlines()) == 2 + len(arms) + trials, path
+        variants = json.loads(path.read_text())["variants"]
+        trials = sum(len(variant["trials"]) for variant in variants)
+        assert len(path.read_text().splitlines()) == 2 + len(variants) + trials, path

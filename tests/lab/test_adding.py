@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gatework.lab import Arm, Size
+from gatework.lab import Size, Variant
 from gatework.lab.adding import EXPERIMENT, draw, judge, pairs
 from gatework.lab.learning import Batch
 
@@ -76,10 +76,10 @@ def test_the_constant_answer_is_wrong_in_nearly_every_sequence() -> None:
     assert 0.15 < float(4 * judged.loss.mean()) < 0.167
 
 
-@pytest.mark.parametrize("arm", EXPERIMENT.arms, ids=lambda arm: arm.label)
-def test_every_network_runs_in_the_smallest_form(arm: Arm) -> None:
+@pytest.mark.parametrize("variant", EXPERIMENT.variants, ids=lambda variant: variant.label)
+def test_every_network_runs_in_the_smallest_form(variant: Variant) -> None:
     told: list[str] = []
-    trial = EXPERIMENT.trial(arm, 0, Size.TINY, told.append)
+    trial = EXPERIMENT.trial(variant, 0, Size.TINY, told.append)
     assert told[-1].startswith("320 sequences, error 0.")
     assert not trial.solved
     assert trial.figures["sequences"] == 320 and 0 <= trial.figures["wrong of 64"] <= 64

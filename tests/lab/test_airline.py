@@ -27,21 +27,21 @@ def test_growth_goes_on_from_year_to_year() -> None:
     np.testing.assert_allclose(naive(y, 24)["last year x growth"], np.repeat([121.0, 133.1], 12))
 
 
-@pytest.mark.parametrize("arm", EXPERIMENT.arms[::2], ids=lambda arm: arm.variant)
-def test_a_tiny_run_of_each_form_forecasts_the_months_left_out(arm) -> None:
-    found = EXPERIMENT.trial(arm, 0, Size.TINY, print)
-    assert len(found.traces["forecast"]) == arm.options["left_out"]
+@pytest.mark.parametrize("variant", EXPERIMENT.variants[::2], ids=lambda variant: variant.form)
+def test_a_tiny_run_of_each_form_forecasts_the_months_left_out(variant) -> None:
+    found = EXPERIMENT.trial(variant, 0, Size.TINY, print)
+    assert len(found.traces["forecast"]) == variant.options["left_out"]
     assert found.solved is (found.figures["RMSE ours"] < min(v for k, v in found.figures.items() if "last" in k))
 
 
 def test_nothing_of_the_months_left_out_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     (series,) = panel().series
-    arm = EXPERIMENT.arms[2]  # 12 months
-    before = EXPERIMENT.trial(arm, 0, Size.TINY, print).traces
+    variant = EXPERIMENT.variants[2]  # 12 months
+    before = EXPERIMENT.trial(variant, 0, Size.TINY, print).traces
     later = np.concatenate([series.y[:-12], np.full(12, 1.0)])
     changed = replace(panel(), series=(replace(series, y=later),))
     monkeypatch.setattr(airline, "panel", lambda: changed)
-    assert EXPERIMENT.trial(arm, 0, Size.TINY, print).traces == before
+    assert EXPERIMENT.trial(variant, 0, Size.TINY, print).traces == before
 
 
 def test_outside_the_repository_the_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_the_first_mistake_of_each_stream_is_found(monkeypatch):
 
 
 def test_a_tiny_run_of_each_network_ends_with_figures():
-    for arm in EXPERIMENT.arms:
-        trial = EXPERIMENT.trial(arm, 0, Size.TINY, print)
+    for variant in EXPERIMENT.variants:
+        trial = EXPERIMENT.trial(variant, 0, Size.TINY, print)
         assert trial.figures["symbols learnt from"] == 800
         assert not trial.solved

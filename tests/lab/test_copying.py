@@ -50,18 +50,18 @@ def test_a_sequence_is_right_where_every_symbol_is() -> None:
 
 
 def test_the_adding_form_has_pairs_of_the_length_asked_for() -> None:
-    task, stop = task_of(EXPERIMENT.arms[-1], Size.FULL)
+    task, stop = task_of(EXPERIMENT.variants[-1], Size.FULL)
     assert task.draw(2, torch.Generator().manual_seed(1)).x.shape == (825, 2, 2)
     assert stop.error == 0.01
 
 
 def test_networks_differ_in_nothing_but_their_start() -> None:
-    chrono, plain = EXPERIMENT.arms[:2]
+    chrono, plain = EXPERIMENT.variants[:2]
     assert {**plain.options, "init": "chrono(75)", "quick": chrono.options["quick"]} == chrono.options
     assert chrono.cell == plain.cell == "lstm"
 
 
 def test_a_tiny_run_of_each_network_ends_with_figures() -> None:
-    for arm in EXPERIMENT.arms:
-        found = EXPERIMENT.trial(arm, 0, Size.TINY, print)
+    for variant in EXPERIMENT.variants:
+        found = EXPERIMENT.trial(variant, 0, Size.TINY, print)
         assert found.figures["sequences"] == 64 and found.figures["loss"] > 0 and not found.solved

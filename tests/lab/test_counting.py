@@ -63,8 +63,8 @@ def test_slopes_are_those_of_each_third():
 
 
 def test_a_tiny_run_of_each_network_keeps_its_memory():
-    for arm in EXPERIMENT.arms:
-        trial = EXPERIMENT.trial(arm, 0, Size.TINY, print)
+    for variant in EXPERIMENT.variants:
+        trial = EXPERIMENT.trial(variant, 0, Size.TINY, print)
         assert not trial.solved
         assert {len(unit) for units in trial.traces["states"].values() for unit in units} == {15}
         assert [len(units) for units in trial.traces["states"].values()] == [3]

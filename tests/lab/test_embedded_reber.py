@@ -50,7 +50,7 @@ def test_training_strings_are_drawn_from_those_known():
 
 
 def test_a_tiny_run_of_each_network_ends_with_figures():
-    for arm in EXPERIMENT.arms:
-        trial = EXPERIMENT.trial(arm, 0, Size.TINY, print)
+    for variant in EXPERIMENT.variants:
+        trial = EXPERIMENT.trial(variant, 0, Size.TINY, print)
         assert trial.figures["sequences"] == 64
         assert not trial.solved

@@ -10,7 +10,7 @@ import torch
 from experiment_toys import OPTIONS, STOP, TASK, judge, toy
 
 from gatework.errors import InputError
-from gatework.lab import EXPERIMENTS, Arm, Experiment, Size, Trial, learning
+from gatework.lab import EXPERIMENTS, Experiment, Size, Trial, Variant, learning
 from gatework.lab.bench.machine import machine
 from gatework.lab.learning import Batch, Learnt, Plan, Stop
 from gatework.lab.picture import svg
@@ -40,14 +40,14 @@ def ran(experiment: Experiment, size: Size = Size.FULL, seeds: int = 2) -> Resul
 
 
 def test_all_networks_are_run_but_in_quick_runs_those_that_are_long() -> None:
-    assert [arm.label for arm in toy().chosen()] == ["long, lstm (today)", "long, rnn", "short, lstm (today)"]
-    assert [arm.label for arm in toy().chosen(size=Size.QUICK)] == ["long, lstm (today)", "long, rnn"]
+    assert [variant.label for variant in toy().chosen()] == ["long, lstm (today)", "long, rnn", "short, lstm (today)"]
+    assert [variant.label for variant in toy().chosen(size=Size.QUICK)] == ["long, lstm (today)", "long, rnn"]
 
 
 def test_networks_are_chosen_by_cell_and_another_cell_is_tried_on_each_form_as_the_first() -> None:
-    assert [arm.label for arm in toy().chosen(["rnn"])] == ["long, rnn"]
+    assert [variant.label for variant in toy().chosen(["rnn"])] == ["long, rnn"]
     tried = toy().chosen(["gru"])
-    assert [(arm.label, arm.cell, arm.options, arm.published) for arm in tried] == [
+    assert [(variant.label, variant.cell, variant.options, variant.published) for variant in tried] == [
         ("long, gru", "gru", OPTIONS, ""),
         ("short, gru", "gru", OPTIONS, ""),
     ]
@@ -56,8 +56,8 @@ def test_networks_are_chosen_by_cell_and_another_cell_is_tried_on_each_form_as_t
 
 
 def test_smaller_runs_differ_as_the_options_say() -> None:
-    arm = Arm("a", "lstm", {"T": 9, "batch": 4, "quick": {"T": 5}, "tiny": {"batch": 2}})
-    assert [arm.at(size) for size in (Size.FULL, Size.QUICK, Size.TINY)] == [
+    variant = Variant("a", "lstm", {"T": 9, "batch": 4, "quick": {"T": 5}, "tiny": {"batch": 2}})
+    assert [variant.at(size) for size in (Size.FULL, Size.QUICK, Size.TINY)] == [
         {"T": 9, "batch": 4},
         {"T": 5, "batch": 4},
         {"T": 5, "batch": 2},
@@ -65,9 +65,9 @@ def test_smaller_runs_differ_as_the_options_say() -> None:
 
 
 def test_two_networks_of_one_label_are_refused() -> None:
-    arm = toy().arms[0]
+    variant = toy().variants[0]
     with pytest.raises(InputError, match="two networks are called alike"):
-        toy(arms=(arm, arm))
+        toy(variants=(variant, variant))
 
 
 # -- learning
@@ -131,17 +131,17 @@ def test_a_readout_sees_every_step_or_the_last_of_each_sequence() -> None:
 def test_seeds_run_in_turn_over_the_networks_and_those_there_are_passed_over() -> None:
     experiment = toy()
     results = Results(experiment.name, Size.FULL)
-    arms = experiment.chosen(["rnn", "lstm"])[:2]
-    begun = [event for event in run(experiment, arms, 2, results, HERE, quietly) if isinstance(event, Begun)]
-    assert [(event.arm.cell, event.seed, event.number, event.total) for event in begun] == [
+    variants = experiment.chosen(["rnn", "lstm"])[:2]
+    begun = [event for event in run(experiment, variants, 2, results, HERE, quietly) if isinstance(event, Begun)]
+    assert [(event.variant.cell, event.seed, event.number, event.total) for event in begun] == [
         ("lstm", 0, 1, 4),
         ("rnn", 0, 2, 4),
         ("lstm", 1, 3, 4),
         ("rnn", 1, 4, 4),
     ]
-    more = [event for event in run(experiment, arms, 3, results, HERE, quietly) if isinstance(event, Begun)]
+    more = [event for event in run(experiment, variants, 3, results, HERE, quietly) if isinstance(event, Begun)]
     assert [event.seed for event in more] == [2, 2]
-    assert all(trial.seconds > 0 for trial in results.of(arms[0]))
+    assert all(trial.seconds > 0 for trial in results.of(variants[0]))
 
 
 def test_results_come_back_from_their_file(tmp_path: Path) -> None:
@@ -154,36 +154,38 @@ def test_a_trial_is_a_line_of_the_file(tmp_path: Path) -> None:
     results = ran(toy())
     save(results, tmp_path / "signs.json")
     lines = (tmp_path / "signs.json").read_text().splitlines()
-    assert len(lines) == 2 + len(results.arms) + sum(len(results.of(arm)) for arm in results.arms)
+    assert len(lines) == 2 + len(results.variants) + sum(len(results.of(variant)) for variant in results.variants)
     assert json.loads("\n".join(lines)) == json.loads(json.dumps(results.to_dict()))
 
 
-def test_files_of_earlier_versions_a_point_a_line_are_read(tmp_path: Path) -> None:
+def test_files_of_the_first_format_are_read(tmp_path: Path) -> None:
     results = ran(toy())
-    (tmp_path / "signs.json").write_text(json.dumps(results.to_dict(), indent=1))
+    values = results.to_dict() | {"format": "gatework experiment 1"}
+    values["arms"] = [{"variant": each.pop("form"), **each} for each in values.pop("variants")]
+    (tmp_path / "signs.json").write_text(json.dumps(values, indent=1))
     assert load(tmp_path / "signs.json", toy()) == results
 
 
 def test_seeds_that_the_picture_does_not_draw_are_saved_without_their_curves() -> None:
     results = ran(toy(drawn_seeds=1))
-    for arm in results.arms:
-        first, second = results.of(arm)
+    for variant in results.variants:
+        first, second = results.of(variant)
         assert first.curve and second.figures
         assert not second.curve and not second.traces
 
 
 def test_results_come_back_in_the_order_of_the_experiment(tmp_path: Path) -> None:
     results = ran(toy())
-    results.arms.reverse()
+    results.variants.reverse()
     save(results, tmp_path / "toy.json")
-    assert load(tmp_path / "toy.json", toy()).arms == list(toy().arms)
+    assert load(tmp_path / "toy.json", toy()).variants == list(toy().variants)
 
 
 def test_what_would_now_run_otherwise_is_left_out(tmp_path: Path) -> None:
     save(ran(toy()), tmp_path / "signs.json")
-    changed = replace(toy().arms[0], options=OPTIONS | {"hidden": 5})
-    found = load(tmp_path / "signs.json", toy(arms=(changed, *toy().arms[1:])))
-    assert [arm.label for arm in found.arms] == ["long, rnn", "short, lstm (today)"]
+    changed = replace(toy().variants[0], options=OPTIONS | {"hidden": 5})
+    found = load(tmp_path / "signs.json", toy(variants=(changed, *toy().variants[1:])))
+    assert [variant.label for variant in found.variants] == ["long, rnn", "short, lstm (today)"]
 
 
 def test_a_cell_that_was_asked_for_is_kept(tmp_path: Path) -> None:
@@ -194,11 +196,12 @@ def test_a_cell_that_was_asked_for_is_kept(tmp_path: Path) -> None:
 
 
 WRONG: list[tuple[str, dict[str, Any], str]] = [
-    ("format", {"format": "other"}, "format 'other'; expected 'gatework experiment 1'"),
+    ("format", {"format": "other"}, "format 'other'; expected 'gatework experiment 2'"),
     ("experiment", {"experiment": "other"}, "results of 'other'; expected those of 'signs'"),
     ("size", {"size": "huge"}, "damaged: .*huge"),
     ("machines", {"machines": [{}]}, "damaged: "),
-    ("arms", {"arms": [{"name": "rnn"}]}, "damaged: "),
+    ("variants", {"variants": [{"name": "rnn"}]}, "damaged: "),
+    ("first format", {"format": "gatework experiment 1", "arms": [7]}, "damaged: "),
 ]
 
 
@@ -214,10 +217,10 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, change: dict[str, Any
 
 
 def shown(*trials: Trial) -> str:
-    experiment = toy(arms=(Arm("net", "lstm", OPTIONS, "7 sequences"),))
+    experiment = toy(variants=(Variant("net", "lstm", OPTIONS, "7 sequences"),))
     results = Results("signs", Size.FULL)
     for seed, each in enumerate(trials):
-        results.add(experiment.arms[0], seed, each, HERE)
+        results.add(experiment.variants[0], seed, each, HERE)
     return figures(results).splitlines()[-1]
 
 
@@ -276,7 +279,7 @@ def test_names_are_those_of_the_command_line() -> None:
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_each_experiment_runs_in_its_smallest_form_and_always_the_same(name: str) -> None:
     experiment = EXPERIMENTS[name]
-    first, second = (experiment.trial(experiment.arms[0], 0, Size.TINY, quietly) for _ in range(2))
+    first, second = (experiment.trial(experiment.variants[0], 0, Size.TINY, quietly) for _ in range(2))
     assert first == second
     saved = json.loads(json.dumps(first.to_dict(), allow_nan=False))
     assert json.loads(json.dumps(Trial.from_dict(saved).to_dict())) == saved

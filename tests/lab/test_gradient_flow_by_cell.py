@@ -2,13 +2,13 @@
 
 import pytest
 
-from gatework.lab import Arm, Size, Trial
+from gatework.lab import Size, Trial, Variant
 from gatework.lab.gradient_flow_by_cell import EXPERIMENT
 
 
 def run(name: str) -> Trial:
-    (arm,) = [arm for arm in EXPERIMENT.arms if arm.name == name]
-    small = Arm(arm.name, arm.cell, {**arm.options, "hidden": 16, "sequences": 4})
+    (variant,) = [variant for variant in EXPERIMENT.variants if variant.name == name]
+    small = Variant(variant.name, variant.cell, {**variant.options, "hidden": 16, "sequences": 4})
     return EXPERIMENT.trial(small, 0, Size.FULL, print)
 
 
@@ -31,5 +31,9 @@ def test_open_gates_keep_it_over_the_lags_they_start_for() -> None:
 
 
 def test_a_tiny_run_of_each_network_ends_with_figures() -> None:
-    for arm in EXPERIMENT.arms:
-        assert list(EXPERIMENT.trial(arm, 0, Size.TINY, print).figures) == ["left at 10", "left at 50", "left at 100"]
+    for variant in EXPERIMENT.variants:
+        assert list(EXPERIMENT.trial(variant, 0, Size.TINY, print).figures) == [
+            "left at 10",
+            "left at 50",
+            "left at 100",
+        ]

@@ -87,7 +87,7 @@ def test_2c_allows_errors_below_a_fifth():
 
 
 def test_a_tiny_run_of_each_network_ends_with_figures():
-    for arm in EXPERIMENT.arms:
-        trial = EXPERIMENT.trial(arm, 0, Size.TINY, print)
+    for variant in EXPERIMENT.variants:
+        trial = EXPERIMENT.trial(variant, 0, Size.TINY, print)
         assert trial.figures["sequences"] > 0
         assert not trial.solved

@@ -40,9 +40,9 @@ def test_the_scale_is_undone() -> None:
     np.testing.assert_allclose(unscaled(scaled(y)), y)
 
 
-@pytest.mark.parametrize("arm", EXPERIMENT.arms, ids=lambda arm: arm.name)
-def test_each_network_is_no_worse_than_ar_9(data: None, arm) -> None:
-    found = EXPERIMENT.trial(arm, 0, Size.FULL, print)
+@pytest.mark.parametrize("variant", EXPERIMENT.variants, ids=lambda variant: variant.name)
+def test_each_network_is_no_worse_than_ar_9(data: None, variant) -> None:
+    found = EXPERIMENT.trial(variant, 0, Size.FULL, print)
     assert found.solved
     assert found.figures["1921-55"] <= found.figures["AR(9) 1921-55"]
     assert found.figures["1956-79"] <= found.figures["AR(9) 1956-79"]
@@ -52,4 +52,4 @@ def test_without_statsmodels_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
     module.series.cache_clear()
     monkeypatch.setitem(sys.modules, "statsmodels.datasets.sunspots", None)
     with pytest.raises(InputError, match=r"^statsmodels is not installed: pip install 'gatework\[bench\]'$"):
-        EXPERIMENT.trial(EXPERIMENT.arms[0], 0, Size.TINY, print)
+        EXPERIMENT.trial(EXPERIMENT.variants[0], 0, Size.TINY, print)

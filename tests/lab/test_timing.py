@@ -42,6 +42,6 @@ def test_a_short_training_brings_the_error_down() -> None:
 
 
 def test_a_tiny_run_of_each_network_ends_with_figures() -> None:
-    for arm in EXPERIMENT.arms:
-        found = EXPERIMENT.trial(arm, 0, Size.TINY, print)
+    for variant in EXPERIMENT.variants:
+        found = EXPERIMENT.trial(variant, 0, Size.TINY, print)
         assert set(found.figures) == {"RMSE, first period", "RMSE, 40 periods"} and not found.solved

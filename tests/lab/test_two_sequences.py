@@ -60,7 +60,7 @@ def test_what_is_learnt_is_noisy_and_what_is_right_is_not():
 
 
 def test_a_tiny_run_of_each_network_ends_with_figures():
-    for arm in EXPERIMENT.arms:
-        trial = EXPERIMENT.trial(arm, 0, Size.TINY, print)
+    for variant in EXPERIMENT.variants:
+        trial = EXPERIMENT.trial(variant, 0, Size.TINY, print)
         assert trial.figures["sequences"] == 80
         assert not trial.solved

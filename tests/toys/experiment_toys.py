@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gatework.lab import Arm, Experiment, Progress, Size, Trial
+from gatework.lab import Experiment, Progress, Size, Trial, Variant
 from gatework.lab.learning import Batch, Judged, Stop, Task, trial_of
 
 OPTIONS = {"hidden": 4, "batch": 20, "learning_rate": 0.1, "sequences": 600, "test": 32}
@@ -24,8 +24,8 @@ TASK = Task(draw, judge, inputs=1, outputs=1)
 STOP = Stop(error=0.1, window=40)
 
 
-def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
-    return trial_of(arm, TASK, STOP, seed, size, progress)
+def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+    return trial_of(variant, TASK, STOP, seed, size, progress)
 
 
 def toy(name: str = "signs", **changes: object) -> Experiment:
@@ -36,10 +36,10 @@ def toy(name: str = "signs", **changes: object) -> Experiment:
         "criterion": "no error of 0.2 or more in the last 40",
         "source": "Nobody 1900, figures made up",
         "batched": "nothing",
-        "arms": (
-            Arm("lstm (today)", "lstm", OPTIONS, variant="long"),
-            Arm("rnn", "rnn", OPTIONS | {"sequences": 16}, "fails", "long"),
-            Arm("lstm (today)", "lstm", OPTIONS, "7 sequences", "short", quick=False),
+        "variants": (
+            Variant("lstm (today)", "lstm", OPTIONS, form="long"),
+            Variant("rnn", "rnn", OPTIONS | {"sequences": 16}, "fails", "long"),
+            Variant("lstm (today)", "lstm", OPTIONS, "7 sequences", "short", quick=False),
         ),
         "seeds": 2,
         "trial": trial,

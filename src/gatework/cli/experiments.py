@@ -13,7 +13,7 @@ from gatework.cli.reproduce import ALL
 from gatework.cli.status import INTERRUPTED
 from gatework.errors import InputError
 from gatework.files.writing import write_atomically
-from gatework.lab import EXPERIMENTS, Arm, Experiment, Size
+from gatework.lab import EXPERIMENTS, Experiment, Size, Variant
 from gatework.lab.bench.machine import machine
 from gatework.lab.bench.report import table
 from gatework.lab.costs import cost
@@ -51,16 +51,16 @@ def find(name: str) -> Experiment:
     return EXPERIMENTS[name]
 
 
-def arms_of(experiment: Experiment, cells: Sequence[str], forms: Sequence[str], size: Size) -> list[Arm]:
+def variants_of(experiment: Experiment, cells: Sequence[str], forms: Sequence[str], size: Size) -> list[Variant]:
     """The networks to run. Raises InputError for a cell that does not exist, or a form that the task has not."""
-    known = {squeezed(arm.variant): arm.variant for arm in experiment.arms if arm.variant}
+    known = {squeezed(variant.form): variant.form for variant in experiment.variants if variant.form}
     for form in forms:
         if squeezed(form) not in known:
             there = f"there are {', '.join(known.values())}" if known else "it has one form only"
             raise InputError(f"--form {form!r}: {experiment.name} has no such form; {there}")
     wanted = [squeezed(form) for form in forms]
     size = Size.FULL if forms else size  # what is asked for by name is run also where a quick run leaves it out
-    return [arm for arm in experiment.chosen(cells, size) if not forms or squeezed(arm.variant) in wanted]
+    return [variant for variant in experiment.chosen(cells, size) if not forms or squeezed(variant.form) in wanted]
 
 
 def squeezed(form: str) -> str:
@@ -68,13 +68,13 @@ def squeezed(form: str) -> str:
     return form.replace(" ", "")
 
 
-def one(experiment: Experiment, arms: Sequence[Arm], seeds: int, size: Size, out: Path) -> None:
+def one(experiment: Experiment, variants: Sequence[Variant], seeds: int, size: Size, out: Path) -> None:
     """Runs an experiment from where its file in `out` stands, and shows it; Ctrl-C ends with status 130."""
     path = out / file_name(experiment.name, size)
     results = load(path, experiment) if path.exists() else Results(experiment.name, size)
     print(f"{experiment.title}\n")
     try:
-        fill(experiment, arms, seeds, results, path)
+        fill(experiment, variants, seeds, results, path)
     except KeyboardInterrupt:
         kept = f"the seeds that have ended are in {path}: the same command goes on after them"
         print(f"stopped; {kept if path.exists() else 'no seed had ended, so nothing is kept'}")
@@ -84,7 +84,7 @@ def one(experiment: Experiment, arms: Sequence[Arm], seeds: int, size: Size, out
     print(f"saved: {path}")
 
 
-def fill(experiment: Experiment, arms: Sequence[Arm], seeds: int, results: Results, path: Path) -> None:
+def fill(experiment: Experiment, variants: Sequence[Variant], seeds: int, results: Results, path: Path) -> None:
     """Runs what is missing, each seed saved as it ends, with a line for each and how far it is."""
     here = machine(torch.get_num_threads(), "auto", seconds=0)
     with TrainingProgress("", terminal.console(stderr=True)) as progress:
@@ -93,10 +93,10 @@ def fill(experiment: Experiment, arms: Sequence[Arm], seeds: int, results: Resul
         def tell(line: str) -> None:
             progress.line(f"{trial}: {line}")
 
-        for event in run(experiment, arms, seeds, results, here, tell):
+        for event in run(experiment, variants, seeds, results, here, tell):
             match event:
                 case Begun():
-                    trial = f"{event.number}/{event.total} {event.arm.label}, seed {event.seed}"
+                    trial = f"{event.number}/{event.total} {event.variant.label}, seed {event.seed}"
                 case Ended():
                     save(results, path)
                     progress.say(ended(trial, event))

@@ -45,12 +45,12 @@ def reproduce(
         return
     chosen = experiments.named(name)
     size = Size.QUICK if quick else Size.FULL
-    plans = [(each, experiments.arms_of(each, split(cell), form or (), size)) for each in chosen]
+    plans = [(each, experiments.variants_of(each, split(cell), form or (), size)) for each in chosen]
     make_folder(out)
     torch.set_num_threads(threads)
-    for experiment, arms in plans:
+    for experiment, variants in plans:
         try:
-            experiments.one(experiment, arms, seeds or experiment.seeds_of(size), size, out)
+            experiments.one(experiment, variants, seeds or experiment.seeds_of(size), size, out)
         except InputError as error:
             if name != ALL:
                 raise

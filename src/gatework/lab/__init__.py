@@ -16,7 +16,7 @@ from gatework.lab import (
     timing,
     two_sequences,
 )
-from gatework.lab.experiment import Arm, Experiment, Picture, Progress, Size, Trial
+from gatework.lab.experiment import Experiment, Picture, Progress, Size, Trial, Variant
 
 # In the order in which they are listed. A new experiment is a file of its own and a line here.
 ALL: tuple[Experiment, ...] = (
@@ -38,4 +38,4 @@ ALL: tuple[Experiment, ...] = (
 
 EXPERIMENTS = {experiment.name: experiment for experiment in ALL}
 
-__all__ = ["EXPERIMENTS", "Arm", "Experiment", "Picture", "Progress", "Size", "Trial"]
+__all__ = ["EXPERIMENTS", "Experiment", "Picture", "Progress", "Size", "Trial", "Variant"]

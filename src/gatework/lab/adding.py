@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gatework.lab.experiment import Arm, Experiment, Progress, Size, Trial
+from gatework.lab.experiment import Experiment, Progress, Size, Trial, Variant
 from gatework.lab.learning import Batch, Judged, Stop, Task, trial_of
 
 CORRECT = 0.04  # the error from which on a sequence counts as wrong
@@ -47,22 +47,24 @@ def judge(outputs: Tensor, batch: Batch) -> Judged:
     return Judged(error.square(), error, ~(error < CORRECT))  # what is no number is wrong
 
 
-def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
-    T = arm.at(size)["T"]
+def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+    T = variant.at(size)["T"]
     task = Task(lambda B, generator: draw(T, B, generator), judge, inputs=2, outputs=1)
-    return trial_of(arm, task, Stop(error=0.01), seed, size, progress)
+    return trial_of(variant, task, Stop(error=0.01), seed, size, progress)
 
 
-def arms(T: int, published: str, closed: float, *, with_rnn: bool = False, quick: bool = False) -> tuple[Arm, ...]:
+def variants(
+    T: int, published: str, closed: float, *, with_rnn: bool = False, quick: bool = False
+) -> tuple[Variant, ...]:
     """The networks at a length; `closed` is the bias that keeps the input gates of 1997 shut at first."""
     common: dict[str, object] = {"T": T, "batch": 32, "learning_rate": 0.02, "tiny": TINY}
     today = {"hidden": 16, "sequences": 60_000, "init": f"chrono({T})"}
     paper = {"hidden": 4, "sequences": 80_000, "init": {"b_i": closed}}
     plain = {"hidden": 16, "sequences": 40_000, "learning_rate": 0.002, "quick": {"sequences": 15_000}}
     found = (
-        Arm("lstm (today, chrono)", "lstm", common | today, variant=f"T = {T}", quick=quick),
-        Arm("lstm_1997 (as published)", "lstm_1997", common | paper, published, f"T = {T}", quick=quick),
-        Arm("rnn", "rnn", common | plain, "not solved", f"T = {T}", quick=quick),
+        Variant("lstm (today, chrono)", "lstm", common | today, form=f"T = {T}", quick=quick),
+        Variant("lstm_1997 (as published)", "lstm_1997", common | paper, published, f"T = {T}", quick=quick),
+        Variant("rnn", "rnn", common | plain, "not solved", f"T = {T}", quick=quick),
     )
     return found if with_rnn else found[:2]
 
@@ -80,10 +82,10 @@ EXPERIMENT = Experiment(
     source="Hochreiter & Schmidhuber 1997, experiment 4; figures read in the source",
     batched="batches of 32 and Adam with clipping and a cosine decay, where the paper trained online with truncated "
     "gradients; cell blocks of size 1 (4 cells), where the paper has 2 blocks of size 2",
-    arms=(
-        *arms(100, "74,000 sequences, 1 of 2560 wrong", closed=-3, with_rnn=True, quick=True),
-        *arms(500, "209,000 sequences, 0 of 2560 wrong", closed=-5),
-        *arms(1000, "853,000 sequences, 1 of 2560 wrong", closed=-6),
+    variants=(
+        *variants(100, "74,000 sequences, 1 of 2560 wrong", closed=-3, with_rnn=True, quick=True),
+        *variants(500, "209,000 sequences, 0 of 2560 wrong", closed=-5),
+        *variants(1000, "853,000 sequences, 1 of 2560 wrong", closed=-6),
     ),
     seeds=3,
     trial=trial,

@@ -14,7 +14,7 @@ from gatework.forecast.data.panel import Panel
 from gatework.forecast.data.series import read_panel
 from gatework.forecast.forecaster import Forecaster
 from gatework.forecast.metrics import rmse
-from gatework.lab.experiment import Arm, Experiment, Progress, Size, Trial
+from gatework.lab.experiment import Experiment, Progress, Size, Trial, Variant
 
 Numbers = NDArray[np.float64]
 
@@ -59,10 +59,10 @@ def month_by_month(forecaster: Forecaster, left_out: int, progress: Progress) ->
     return {name: np.array(values) for name, values in found.items()}
 
 
-def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
-    options = arm.at(size)
+def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+    options = variant.at(size)
     h, left_out = options["horizon"], options["left_out"]
-    forecaster = Forecaster(h, arm.cell, seed=seed, members=options["members"], steps=options["steps"])
+    forecaster = Forecaster(h, variant.cell, seed=seed, members=options["members"], steps=options["steps"])
     progress(f"{left_out} months left out")
     forecasts = ahead(forecaster, left_out) if h > 1 else month_by_month(forecaster, left_out, progress)
     y = panel().series[0].y[-left_out:]
@@ -75,16 +75,16 @@ def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
 
 def picture(figure: Any, trials: Mapping[str, Sequence[Trial]]) -> None:
     """The held-out months of each form, and what the first seed of each network said."""
-    variants = dict.fromkeys(arm.variant for arm in EXPERIMENT.arms)
-    shown = [name for name in variants if any(label.startswith(name) for label in trials)]
+    forms = dict.fromkeys(variant.form for variant in EXPERIMENT.variants)
+    shown = [name for name in forms if any(label.startswith(name) for label in trials)]
     figure.set_figwidth(4.5 * len(shown))
     y = panel().series[0].y
-    for axis, variant in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
-        axis.set_title(variant, fontsize=9)
+    for axis, form in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
+        axis.set_title(form, fontsize=9)
         for label, (first, *_) in trials.items():
-            if label.startswith(variant):
+            if label.startswith(form):
                 forecast = first.traces["forecast"]
-                axis.plot(range(-len(forecast), 0), forecast, label=label.removeprefix(f"{variant}, "))
+                axis.plot(range(-len(forecast), 0), forecast, label=label.removeprefix(f"{form}, "))
         axis.plot(range(-60, 0), y[-60:], "k.-", linewidth=0.6, markersize=3, label="passengers")
         axis.set_xlabel("months before the end")
         axis.grid(alpha=0.25)
@@ -115,9 +115,9 @@ EXPERIMENT = Experiment(
         "the bare values ends. A year ahead and more they beat the last year, but not the last year times its growth: "
         "the growth of that very year went on, and the model averages over those of all years."
     ),
-    arms=tuple(
-        Arm(f"gw.Forecaster, {cell}", cell, {**SETTING, **form}, published * (cell == "lstm"), variant)
-        for variant, (form, published) in FORMS.items()
+    variants=tuple(
+        Variant(f"gw.Forecaster, {cell}", cell, {**SETTING, **setting}, published * (cell == "lstm"), form)
+        for form, (setting, published) in FORMS.items()
         for cell in ("lstm", "gru")
     ),
     seeds=5,

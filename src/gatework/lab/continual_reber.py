@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from gatework.lab.embedded_reber import judge
-from gatework.lab.experiment import Arm, Experiment, Progress, Size, Trial
+from gatework.lab.experiment import Experiment, Progress, Size, Trial, Variant
 from gatework.lab.learning import Batch, Network, Plan, Stop, Task, learn, network, stream
 from gatework.lab.published import cut
 from gatework.lab.reber import SYMBOLS, Stream, legal_lead, one_hot
@@ -56,11 +56,11 @@ def first_mistakes(network: Network, streams: int, symbols: int, generator: torc
     return right
 
 
-def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
-    options = arm.at(size)
+def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+    options = variant.at(size)
     learnt_from, piece = Stream(options["batch"], stream("streams", seed)), options["piece"]
     task = Task(lambda _, __: batch_of(learnt_from, piece), judge, len(SYMBOLS), len(SYMBOLS), every_step=True)
-    net = network(arm, task, options, seed)
+    net = network(variant, task, options, seed)
     stop = Stop(window=options["without_error"] // piece)
     learnt = learn(Endless(net, learnt_from), task, Plan.of(options), stop, seed, progress)
     streams, symbols = options.get("streams", STREAMS), options.get("symbols", SYMBOLS_EACH)
@@ -114,19 +114,19 @@ EXPERIMENT = Experiment(
         "today, an LSTM without a forget gate learns to take away what it had added, the network of 1997 comes through "
         "too, and so do sixteen plain units, since no string is long."
     ),
-    arms=(
-        Arm("lstm (today)", "lstm", PLAN),
-        Arm(
+    variants=(
+        Variant("lstm (today)", "lstm", PLAN),
+        Variant(
             "lstm, the paper's rule",
             cut("lstm"),
             PLAN,
             "62 % of networks (forget gate, learning-rate decay)",
             quick=False,
         ),
-        Arm("lstm_no_forget, the paper's rule", cut("lstm_no_forget"), PLAN, "0 % of networks", quick=False),
-        Arm("lstm_no_forget", "lstm_no_forget", PLAN, quick=False),
-        Arm("lstm_1997", "lstm_1997", {**PLAN, "init": "uniform(-0.2, 0.2)"}, quick=False),
-        Arm("rnn, 16 units", "rnn", {**PLAN, "hidden": 16}, quick=False),
+        Variant("lstm_no_forget, the paper's rule", cut("lstm_no_forget"), PLAN, "0 % of networks", quick=False),
+        Variant("lstm_no_forget", "lstm_no_forget", PLAN, quick=False),
+        Variant("lstm_1997", "lstm_1997", {**PLAN, "init": "uniform(-0.2, 0.2)"}, quick=False),
+        Variant("rnn, 16 units", "rnn", {**PLAN, "hidden": 16}, quick=False),
     ),
     seeds=5,
     trial=trial,

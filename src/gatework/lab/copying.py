@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gatework.lab import adding
-from gatework.lab.experiment import Arm, Experiment, Progress, Size, Trial
+from gatework.lab.experiment import Experiment, Progress, Size, Trial, Variant
 from gatework.lab.learning import Batch, Judged, Plan, Stop, Task, learn, network
 
 SYMBOLS, COPIED = 8, 10  # letters to copy, and how many
@@ -49,20 +49,20 @@ def judge_sum(outputs: Tensor, batch: Batch) -> Judged:
     return judged._replace(error=judged.loss.detach())
 
 
-def task_of(arm: Arm, size: Size) -> tuple[Task, Stop]:
-    """The task of a variant, and the loss from which on it counts as learnt."""
-    lag = arm.at(size)["lag"]
-    if arm.variant.startswith("adding"):
+def task_of(variant: Variant, size: Size) -> tuple[Task, Stop]:
+    """The task of a form, and the loss from which on it counts as learnt."""
+    lag = variant.at(size)["lag"]
+    if variant.form.startswith("adding"):
         task = Task(lambda B, g: adding.draw(lag, B, g), judge_sum, inputs=2, outputs=1)
         return task, Stop(error=ADDED, wrong=WINDOW + 1, window=WINDOW)
     task = Task(lambda B, g: draw(lag, B, g), judge, inputs=10, outputs=10, every_step=True)
     return task, Stop(error=0.95 * memoryless(lag), wrong=WINDOW + 1, window=WINDOW)
 
 
-def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
-    options = arm.at(size)
-    task, stop = task_of(arm, size)
-    learnt = learn(network(arm, task, options, seed), task, Plan.of(options), stop, seed, progress)
+def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+    options = variant.at(size)
+    task, stop = task_of(variant, size)
+    learnt = learn(network(variant, task, options, seed), task, Plan.of(options), stop, seed, progress)
     last = learnt.curve[-1][1] if learnt.curve else math.nan
     return Trial(learnt.solved, {"sequences": float(learnt.sequences), "loss": last}, learnt.curve)
 
@@ -118,17 +118,17 @@ EXPERIMENT = Experiment(
         "have learnt to add early, where gates at b_f = 1 had not learnt it in all that was tried. Over 50 steps "
         "either start learns to copy after about as many sequences: the gap is too short to tell them apart."
     ),
-    arms=(
-        Arm(
+    variants=(
+        Variant(
             "lstm, chrono",
             "lstm",
             chrono(COPY, 75, 75),
             "below the memoryless .0400 early (lag 500)",
             "copying, lag 50",
         ),
-        Arm("lstm, b_f = 1", "lstm", COPY, "far later (lag 500)", "copying, lag 50"),
-        Arm("lstm, chrono", "lstm", chrono(ADD, 750, 200), "7 times sooner", "adding, T = 750"),
-        Arm("lstm, b_f = 1", "lstm", ADD, "learnt", "adding, T = 750"),
+        Variant("lstm, b_f = 1", "lstm", COPY, "far later (lag 500)", "copying, lag 50"),
+        Variant("lstm, chrono", "lstm", chrono(ADD, 750, 200), "7 times sooner", "adding, T = 750"),
+        Variant("lstm, b_f = 1", "lstm", ADD, "learnt", "adding, T = 750"),
     ),
     seeds=3,
     trial=trial,

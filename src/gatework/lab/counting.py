@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gatework.lab.experiment import Arm, Experiment, Progress, Size, Trial
+from gatework.lab.experiment import Experiment, Progress, Size, Trial, Variant
 from gatework.lab.learning import Batch, Judged, Network, Plan, Stop, Task, learn, network
 from gatework.layers.record import record
 
@@ -73,11 +73,11 @@ def slopes(units: list[list[float]]) -> list[list[float]]:
     return found
 
 
-def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
-    options = arm.at(size)
+def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+    options = variant.at(size)
     longest = options["longest"]
     task = Task(lambda B, generator: draw(longest, B, generator), judge, inputs=3, outputs=4, every_step=True)
-    model = network(arm, task, options, seed)
+    model = network(variant, task, options, seed)
     learnt = learn(model, task, Plan.of(options), Stop(error=0.0), seed, progress)  # which never holds
     failure = first_failure(model, options["furthest"])
     figures = {"first failing n": float(failure), "sequences": float(learnt.sequences)}
@@ -149,11 +149,11 @@ EXPERIMENT = Experiment(
         "The LSTM counts: a unit of its memory rises by about 1 on each a and falls by as much on each b, another does "
         "the same on b and c. The states of GRU and plain network are bounded by 1: there is no room to count in."
     ),
-    arms=(
-        Arm("lstm (forget gate starts open)", "lstm", {**PLAN, "init": OPEN}, published="83-244, mean 145.9"),
-        Arm("lstm (b_f = 1)", "lstm", PLAN, published="83-244, mean 145.9", quick=False),
-        Arm("gru", "gru", PLAN, published="counts less far than the LSTM (Weiss et al.)"),
-        Arm("rnn", "rnn", {**PLAN, "learning_rate": 0.01}),
+    variants=(
+        Variant("lstm (forget gate starts open)", "lstm", {**PLAN, "init": OPEN}, published="83-244, mean 145.9"),
+        Variant("lstm (b_f = 1)", "lstm", PLAN, published="83-244, mean 145.9", quick=False),
+        Variant("gru", "gru", PLAN, published="counts less far than the LSTM (Weiss et al.)"),
+        Variant("rnn", "rnn", {**PLAN, "learning_rate": 0.01}),
     ),
     seeds=10,
     trial=trial,

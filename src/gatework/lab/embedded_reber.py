@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gatework.lab.experiment import Arm, Experiment, Progress, Size, Trial
+from gatework.lab.experiment import Experiment, Progress, Size, Trial, Variant
 from gatework.lab.learning import Batch, Judged, Network, Plan, Task, learn, network, stream
 from gatework.lab.published import Tested, start_biases
 from gatework.lab.reber import SYMBOLS, legal_lead, may_follow, one_hot, strings
@@ -59,12 +59,12 @@ def mistaken(model: Network, batch: Batch) -> int:
     return int(judge(model(batch), batch).wrong.sum())
 
 
-def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
-    options = arm.at(size)
+def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+    options = variant.at(size)
     drawn = strings(2 * COUNT, stream("strings", seed))
     known, others = batch_of(drawn[:COUNT]), batch_of(drawn[COUNT:])
     task = task_of(known)
-    model = network(arm, task, options, seed)
+    model = network(variant, task, options, seed)
     start_biases(model.layer, options.get("start", {}))
     stop = Tested(window=COUNT, passes=lambda: not mistaken(model, known) and not mistaken(model, others))
     learnt = learn(model, task, Plan.of(options), stop, seed, progress)
@@ -114,9 +114,9 @@ EXPERIMENT = Experiment(
         "Today's LSTM learns which symbol to keep in fewer sequences than any network of the paper. The plain network "
         "learns the inner grammar, and guesses the symbol that it should have kept."
     ),
-    arms=(
-        Arm("lstm (today)", "lstm", {**PLAN, **TODAY}),
-        Arm(
+    variants=(
+        Variant("lstm (today)", "lstm", {**PLAN, **TODAY}),
+        Variant(
             "lstm_1997 (4 cells)",
             "lstm_1997",
             {
@@ -127,7 +127,7 @@ EXPERIMENT = Experiment(
             },
             published="100 % of runs in 39,740 (rate 0.1), 97 % in 9,500 (0.5)",
         ),
-        Arm(
+        Variant(
             "rnn",
             "rnn",
             {"hidden": 15, **PLAN, "learning_rate": 0.005, "batch": 32, "sequences": 40_000},

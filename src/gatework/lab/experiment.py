@@ -8,8 +8,8 @@ from typing import Any, Self
 from gatework.cells import find_cell
 from gatework.errors import InputError
 
-Progress = Callable[[str], None]  # told in one line how far a trial is, as often as the trial likes
-Picture = Callable[[Any, Mapping[str, "Sequence[Trial]"]], None]  # draws on a matplotlib Figure; by Arm.label
+Progress = Callable[[str], None]  # called with one line on how far a trial is
+Picture = Callable[[Any, Mapping[str, "Sequence[Trial]"]], None]  # draws on a matplotlib Figure; by Variant.label
 
 
 class Size(StrEnum):
@@ -21,14 +21,14 @@ class Size(StrEnum):
 
 
 @dataclass(frozen=True)
-class Arm:
+class Variant:
     """One network of an experiment.
 
     name: as the table shows it: "lstm (today)"; cell: a name of `gw.cells`.
     options: what the experiment's trial reads, JSON values: hidden size, learning rate, the task's length. Under
         "quick" and "tiny" stand those that differ in smaller runs.
     published: the figure as printed, "" where the paper has none.
-    variant: which form of the task, "T = 100"; "" where there is one only. Name and variant together are unique.
+    form: which form of the task, "T = 100"; "" where there is one only. Name and form together are unique.
     quick: whether a quick run includes it.
     """
 
@@ -36,12 +36,12 @@ class Arm:
     cell: str
     options: Mapping[str, Any]
     published: str = ""
-    variant: str = ""
+    form: str = ""
     quick: bool = True
 
     @property
     def label(self) -> str:
-        return f"{self.variant}, {self.name}" if self.variant else self.name
+        return f"{self.form}, {self.name}" if self.form else self.name
 
     def at(self, size: Size) -> dict[str, Any]:
         """The options at a size: a tiny run differs where a quick one does, and further."""
@@ -54,7 +54,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Trial:
-    """One seed of one arm; JSON values only.
+    """One seed of one variant; JSON values only.
 
     solved: by the paper's own criterion. figures: what the table shows, {"sequences": 31000}.
     curve: (sequences seen, error) where the picture draws it, `learning.POINTS` or so; traces: what else it draws.
@@ -83,9 +83,9 @@ class Experiment:
     task: one paragraph; criterion: the paper's own for "solved"; source: paper and year, and whether its figures
         were read in the source or quoted from memory; batched: what differs from the paper's training.
     shows: what the results say, a sentence or two beside the picture.
-    arms: the first of each variant is the network of today: its options serve a cell that no arm has.
+    variants: the first of each form is the network of today: its options serve a cell that no variant has.
     seeds: of a full run; quick_seeds of a quick one.
-    trial: (arm, seed, size, progress) -> Trial, the same for the same arguments (on one machine).
+    trial: (variant, seed, size, progress) -> Trial, the same for the same arguments (on one machine).
     picture: draws on a matplotlib Figure; None for the learning curves, whose axes are named `axes`.
     drawn_seeds: how many seeds of each network it draws; the others are saved without curve and traces.
     """
@@ -96,9 +96,9 @@ class Experiment:
     criterion: str
     source: str
     batched: str
-    arms: tuple[Arm, ...]
+    variants: tuple[Variant, ...]
     seeds: int
-    trial: Callable[[Arm, int, Size, Progress], Trial]
+    trial: Callable[[Variant, int, Size, Progress], Trial]
     shows: str = ""
     quick_seeds: int = 1
     picture: Picture | None = None
@@ -106,7 +106,7 @@ class Experiment:
     axes: tuple[str, str] = ("sequences", "error")
 
     def __post_init__(self) -> None:
-        labels = [arm.label for arm in self.arms]
+        labels = [variant.label for variant in self.variants]
         if len(set(labels)) < len(labels):
             raise InputError(f"experiment {self.name}: two networks are called alike; names: {', '.join(labels)}")
 
@@ -114,17 +114,17 @@ class Experiment:
         """How many seeds each network is given."""
         return {Size.TINY: 1, Size.QUICK: self.quick_seeds, Size.FULL: self.seeds}[size]
 
-    def chosen(self, cells: Sequence[str] = (), size: Size = Size.FULL) -> list[Arm]:
-        """The arms to run: those of the cells, or all that the size includes.
+    def chosen(self, cells: Sequence[str] = (), size: Size = Size.FULL) -> list[Variant]:
+        """The variants to run: those of the cells, or all that the size includes.
 
-        A cell that no arm has is tried on each variant with the options of its first arm. Raises InputError for
+        A cell that no variant has is tried on each form with the options of its first variant. Raises InputError for
         a cell that does not exist.
         """
         if not cells:
-            return [arm for arm in self.arms if arm.quick or size is Size.FULL]
-        known = {arm.cell for arm in self.arms}
-        first = {arm.variant: arm for arm in reversed(self.arms)}
-        found = [arm for arm in self.arms if arm.cell in cells]
+            return [variant for variant in self.variants if variant.quick or size is Size.FULL]
+        known = {variant.cell for variant in self.variants}
+        first = {variant.form: variant for variant in reversed(self.variants)}
+        found = [variant for variant in self.variants if variant.cell in cells]
         for name in dict.fromkeys(find_cell(cell).name for cell in cells if cell not in known):
-            found += [replace(arm, name=name, cell=name, published="") for arm in reversed(first.values())]
+            found += [replace(variant, name=name, cell=name, published="") for variant in reversed(first.values())]
         return found

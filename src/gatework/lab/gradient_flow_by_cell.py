@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from gatework.lab.experiment import Arm, Experiment, Progress, Size, Trial
+from gatework.lab.experiment import Experiment, Progress, Size, Trial, Variant
 from gatework.lab.learning import rounded, stream
 from gatework.layers import Recurrent
 from gatework.layers.gradient_flow import GradientFlow, gradient_flow
@@ -14,10 +14,10 @@ SHOWN = (10, 50, 100)  # lags in the table
 FACTOR = 10.0  # within which the gradient is said to stay
 
 
-def network(arm: Arm, options: Mapping[str, Any], seed: int) -> Recurrent:
-    """The arm's layer; with `radius` its recurrent matrix is a rotation times that number."""
+def network(variant: Variant, options: Mapping[str, Any], seed: int) -> Recurrent:
+    """The variant's layer; with `radius` its recurrent matrix is a rotation times that number."""
     torch.manual_seed(seed)
-    layer = Recurrent(arm.cell, options["inputs"], options["hidden"], init=options.get("init"))
+    layer = Recurrent(variant.cell, options["inputs"], options["hidden"], init=options.get("init"))
     if "radius" in options:
         with torch.no_grad():
             layer.get_parameter("l0.U_h").mul_(options["radius"])
@@ -35,10 +35,10 @@ def memory(layer: Recurrent, flow: GradientFlow) -> str:
     return next(iter(flow.direct), f"l0.{layer.program.output}")
 
 
-def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
-    options = arm.at(size)
+def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+    options = variant.at(size)
     progress(f"{options['sequences']} sequences, {options['lags']} steps back")
-    layer = network(arm, options, seed)
+    layer = network(variant, options, seed)
     flow = measured(layer, options, seed)
     key = memory(layer, flow)
     followed = flow.direct if options.get("path") == "direct" else flow.norms
@@ -79,20 +79,20 @@ EXPERIMENT = Experiment(
         "there, since the memory also feeds itself through h and the candidate. Forget gates make it fall until they "
         "are opened: biases drawn by chrono keep it, over lags of the length asked for, in an LSTM as in a GRU."
     ),
-    arms=(
-        Arm("lstm, forget gate, chrono(200)", "lstm", {**SETTING, "init": "chrono(200)"}),
-        Arm("lstm, forget gate, b_f = 1", "lstm", SETTING),
-        Arm(
+    variants=(
+        Variant("lstm, forget gate, chrono(200)", "lstm", {**SETTING, "init": "chrono(200)"}),
+        Variant("lstm, forget gate, b_f = 1", "lstm", SETTING),
+        Variant(
             "lstm, no forget gate, direct path",
             "lstm_no_forget",
             {**SETTING, "path": "direct"},
             published="constant",
         ),
-        Arm("lstm, no forget gate", "lstm_no_forget", SETTING),
-        Arm("gru", "gru", SETTING),
-        Arm("gru, chrono(200)", "gru", {**SETTING, "init": "chrono(200)"}),
-        Arm("rnn, 0.9 x rotation", "rnn", {**SETTING, "radius": 0.9}, published="0.9^100 = 2.7e-5"),
-        Arm("rnn, 1.1 x rotation", "rnn", {**SETTING, "radius": 1.1}, published="1.1^100 = 1.4e4"),
+        Variant("lstm, no forget gate", "lstm_no_forget", SETTING),
+        Variant("gru", "gru", SETTING),
+        Variant("gru, chrono(200)", "gru", {**SETTING, "init": "chrono(200)"}),
+        Variant("rnn, 0.9 x rotation", "rnn", {**SETTING, "radius": 0.9}, published="0.9^100 = 2.7e-5"),
+        Variant("rnn, 1.1 x rotation", "rnn", {**SETTING, "radius": 1.1}, published="1.1^100 = 1.4e4"),
     ),
     seeds=10,
     trial=trial,

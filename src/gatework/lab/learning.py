@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gatework.errors import InputError
-from gatework.lab.experiment import Arm, Progress, Size, Trial
+from gatework.lab.experiment import Progress, Size, Trial, Variant
 from gatework.layers import Recurrent
 from gatework.training.settings import Settings, learning_rate
 
@@ -87,7 +87,7 @@ class Plan:
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
-        """The plan among the options of an arm."""
+        """The plan among the options of a variant."""
         return cls(**{f.name: options[f.name] for f in fields(cls) if f.name in options})
 
     @property
@@ -144,10 +144,10 @@ def stream(name: str, seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest))
 
 
-def network(arm: Arm, task: Task, options: Mapping[str, Any], seed: int) -> Network:
-    """The arm's network for a task, its weights drawn from the seed."""
+def network(variant: Variant, task: Task, options: Mapping[str, Any], seed: int) -> Network:
+    """The variant's network for a task, its weights drawn from the seed."""
     torch.manual_seed(seed)
-    return Network(arm.cell, task, options["hidden"], options.get("init"))
+    return Network(variant.cell, task, options["hidden"], options.get("init"))
 
 
 class Recent:
@@ -180,7 +180,7 @@ def learn(model: nn.Module, task: Task, plan: Plan, stop: Stop, seed: int, progr
         if (step + 1) % every == 0 or learnt.solved:
             error = recent.errors[-every * plan.batch :].mean().item()
             learnt.curve.append((learnt.sequences, rounded(error)))
-            progress(told(learnt.sequences, error, recent.wrong, time.monotonic() - began))
+            progress(status_line(learnt.sequences, error, recent.wrong, time.monotonic() - began))
         if learnt.solved:
             break
     return learnt
@@ -211,7 +211,7 @@ def update(
     return judged
 
 
-def told(sequences: int, error: float, wrong: Tensor, seconds: float) -> str:
+def status_line(sequences: int, error: float, wrong: Tensor, seconds: float) -> str:
     """How far a training is, in one line."""
     last = f"{int(wrong.sum()):,} of the last {len(wrong):,} wrong"
     return f"{sequences:,} sequences, error {error:.4f}, {last}, {seconds:.0f} s"
@@ -228,10 +228,10 @@ def test(model: nn.Module, task: Task, seed: int, count: int = TEST, batch: int 
     return Judged(*(torch.cat(each) for each in zip(*parts, strict=True)))
 
 
-def trial_of(arm: Arm, task: Task, stop: Stop, seed: int, size: Size, progress: Progress) -> Trial:
+def trial_of(variant: Variant, task: Task, stop: Stop, seed: int, size: Size, progress: Progress) -> Trial:
     """A whole trial: network, training, test; solved where the stop rule held."""
-    options = arm.at(size)
-    model = network(arm, task, options, seed)
+    options = variant.at(size)
+    model = network(variant, task, options, seed)
     learnt = learn(model, task, Plan.of(options), stop, seed, progress)
     judged = test(model, task, seed, options.get("test", TEST))
     figures = {"sequences": float(learnt.sequences), f"wrong of {len(judged.wrong):,}": float(judged.wrong.sum())}

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gatework.lab.experiment import Arm, Experiment, Progress, Size, Trial
+from gatework.lab.experiment import Experiment, Progress, Size, Trial, Variant
 from gatework.lab.learning import WINDOW, Batch, Judged, Network, Plan, Stop, Task, learn, network, test
 
 SUCCESSIVE = 10_000  # sequences after training, of which none may be wrong
@@ -108,10 +108,10 @@ def task_of(options: Mapping[str, Any]) -> Task:
     return Task(lambda B, g: next_symbols(draw(p, B, g), p), judge, inputs=p + 1, outputs=p + 1, every_step=True)
 
 
-def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
-    options = arm.at(size)
+def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+    options = variant.at(size)
     task = task_of(options)
-    inner = network(arm, task, options, seed)
+    inner = network(variant, task, options, seed)
     model = Direct(inner) if task.every_step else inner
     learnt = learn(model, task, Plan.of(options), Stop(0.01, window=options.get("window", WINDOW)), seed, progress)
     wrong = test(model, task, seed, options.get("test", SUCCESSIVE), batch=50).wrong
@@ -145,13 +145,13 @@ PLAIN = {
 }
 
 
-def arms(task: str, published: str, p: int) -> list[Arm]:
+def variants(task: str, published: str, p: int) -> list[Variant]:
     """Today's network, the published one and the plain one on a form of the task; in 2c, q = p."""
     options = {"task": task, "p": p, "q": p, **COMMON, **SMALL}
     if task == "2c":
-        variant, old = f"2c, q = p = {p}", ("lstm_1997 (2 cells)", "lstm_1997", {**options, **CELLS_1997})
+        form, old = f"2c, q = p = {p}", ("lstm_1997 (2 cells)", "lstm_1997", {**options, **CELLS_1997})
     else:
-        variant, old = f"{task}, p = {p}", ("memory cell of 1997", GATED_CELL, {**options, **GATED})
+        form, old = f"{task}, p = {p}", ("memory cell of 1997", GATED_CELL, {**options, **GATED})
     quick = p <= 100  # a sequence of 500 costs five times as much
     failed = "BPTT and RTRL 0 %" if task == "2a" else ""
     today = {**options, **TODAY}
@@ -160,9 +160,9 @@ def arms(task: str, published: str, p: int) -> list[Arm]:
     if task == "2b":  # where all symbols but the ends are noise, weights that start small hear less of it
         today |= {"init": OPEN | {"W_*": "glorot"}, "sequences": 40_000}
     return [
-        Arm("lstm (today)", "lstm", today, variant=variant, quick=quick),
-        Arm(*old, published, variant, quick),
-        Arm("rnn", "rnn", {**options, **PLAIN}, failed, variant),
+        Variant("lstm (today)", "lstm", today, form=form, quick=quick),
+        Variant(*old, published, form, quick),
+        Variant("rnn", "rnn", {**options, **PLAIN}, failed, form),
     ]
 
 
@@ -187,11 +187,11 @@ EXPERIMENT = Experiment(
         "2a and 2b is that of the paper (an input gate, nothing recurrent but the memory, direct connections), but "
         "there from the start. lstm_1997 has biases, the paper's network for 2c has none"
     ),
-    arms=(
-        *arms("2a", "100 % of runs, 5,040 sequences", 100),
-        *arms("2b", "100 % of runs, 5,680 sequences", 100),
-        *arms("2c", "31,000 sequences", 100),
-        *arms("2c", "38,000 sequences", 500)[:2],  # without the plain network, which costs most
+    variants=(
+        *variants("2a", "100 % of runs, 5,040 sequences", 100),
+        *variants("2b", "100 % of runs, 5,680 sequences", 100),
+        *variants("2c", "31,000 sequences", 100),
+        *variants("2c", "38,000 sequences", 500)[:2],  # without the plain network, which costs most
     ),
     seeds=3,
     trial=trial,

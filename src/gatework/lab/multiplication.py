@@ -3,7 +3,7 @@
 import torch
 
 from gatework.lab.adding import TINY, judge, marked_values, pairs
-from gatework.lab.experiment import Arm, Experiment, Progress, Size, Trial
+from gatework.lab.experiment import Experiment, Progress, Size, Trial, Variant
 from gatework.lab.learning import Batch, Stop, Task, trial_of
 
 WRONG = 13  # the stop rule: fewer of the last 2000 are wrong (140 in the paper's shorter training)
@@ -16,10 +16,10 @@ def draw(T: int, B: int, generator: torch.Generator) -> Batch:
     return Batch(torch.stack([values, markers], -1), (one * two)[:, None], lengths)
 
 
-def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
-    T = arm.at(size)["T"]
+def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+    T = variant.at(size)["T"]
     task = Task(lambda B, generator: draw(T, B, generator), judge, inputs=2, outputs=1)
-    return trial_of(arm, task, Stop(wrong=WRONG), seed, size, progress)
+    return trial_of(variant, task, Stop(wrong=WRONG), seed, size, progress)
 
 
 COMMON: dict[str, object] = {"T": 100, "batch": 32, "learning_rate": 0.02, "tiny": TINY}
@@ -35,16 +35,16 @@ EXPERIMENT = Experiment(
     "482,000 sequences, 139 of 2560 wrong); figures read in the source",
     batched="batches of 32 and Adam with clipping and a cosine decay, where the paper trained online with truncated "
     "gradients; cell blocks of size 1 (4 cells), where the paper has 2 blocks of size 2",
-    arms=(
-        Arm("lstm (today, chrono)", "lstm", COMMON | {"hidden": 16, "sequences": 150_000, "init": "chrono(100)"}),
-        Arm(
+    variants=(
+        Variant("lstm (today, chrono)", "lstm", COMMON | {"hidden": 16, "sequences": 150_000, "init": "chrono(100)"}),
+        Variant(
             "lstm_1997 (as published)",
             "lstm_1997",
             COMMON | {"hidden": 4, "sequences": 150_000, "init": {"b_i": -3}},
             published="1,273,000 sequences, 14 of 2560 wrong",
             quick=False,
         ),
-        Arm(
+        Variant(
             "rnn",
             "rnn",
             COMMON | {"hidden": 16, "sequences": 50_000, "learning_rate": 0.002, "quick": {"sequences": 15_000}},

@@ -6,12 +6,12 @@ from typing import Any
 
 from gatework.cells import cells
 from gatework.lab import adding, continual_reber, temporal_order
-from gatework.lab.experiment import Arm, Experiment, Progress, Size, Trial
+from gatework.lab.experiment import Experiment, Progress, Size, Trial, Variant
 from gatework.layers.initial import memory_biases
 
-TRIALS: Mapping[str, Callable[[Arm, int, Size, Progress], Trial]] = {
+TRIALS: Mapping[str, Callable[[Variant, int, Size, Progress], Trial]] = {
     "adding, T = 100": adding.trial,
-    "temporal order 6a": lambda arm, *rest: temporal_order.trial(replace(arm, variant="6a"), *rest),
+    "temporal order 6a": lambda variant, *rest: temporal_order.trial(replace(variant, form="6a"), *rest),
     "continual Reber": continual_reber.trial,
 }
 SHARED: dict[str, Any] = {"hidden": 16, "batch": 32, "learning_rate": 0.02, "init": "chrono(100)"}
@@ -34,8 +34,8 @@ VARIANTS = {  # cell -> what it is, and the verdict
 }
 
 
-def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
-    return TRIALS[arm.variant](arm, seed, size, progress)
+def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+    return TRIALS[variant.form](variant, seed, size, progress)
 
 
 def setting_of(cell: str, setting: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,9 +68,9 @@ EXPERIMENT = Experiment(
         'tell nobody apart, and the missing forget gate costs nothing anywhere: a verdict of "worse" that is not found '
         "again is a miss."
     ),
-    arms=tuple(
-        Arm(name, cell, setting_of(cell, setting), verdict, variant)
-        for variant, setting in SETTINGS.items()
+    variants=tuple(
+        Variant(name, cell, setting_of(cell, setting), verdict, form)
+        for form, setting in SETTINGS.items()
         for cell, (name, verdict) in VARIANTS.items()
     ),
     seeds=3,

@@ -15,7 +15,7 @@ def svg(experiment: Experiment, results: Results) -> bytes:
     """The picture of the results; raises InputError where matplotlib is missing."""
     figure = matplotlib("figure").Figure(layout="constrained")
     if experiment.picture is not None:
-        experiment.picture(figure, {arm.label: results.of(arm) for arm in results.arms})
+        experiment.picture(figure, {variant.label: results.of(variant) for variant in results.variants})
     else:
         learning_curves(figure, experiment, results)
     out = io.BytesIO()
@@ -26,16 +26,16 @@ def svg(experiment: Experiment, results: Results) -> bytes:
 
 def learning_curves(figure: Any, experiment: Experiment, results: Results) -> None:
     """The error against the sequences seen, a panel for each form of the task, a line for each seed."""
-    variants = list(dict.fromkeys(arm.variant for arm in results.arms)) or [""]
-    names = list(dict.fromkeys(arm.name for arm in results.arms))
-    figure.set_size_inches(max(4.5, 3.4 * len(variants)), 3.2)
-    panels = figure.subplots(1, len(variants), squeeze=False, sharey=True)[0]
-    for panel, variant in zip(panels, variants, strict=True):
-        for arm in (arm for arm in results.arms if arm.variant == variant):
-            color = COLORS[names.index(arm.name) % len(COLORS)]
-            for k, trial in enumerate(results.of(arm)):
-                draw_curve(panel, trial, color, arm.name if k == 0 else None)
-        panel.set(title=variant, xlabel=experiment.axes[0], yscale="log")
+    forms = list(dict.fromkeys(variant.form for variant in results.variants)) or [""]
+    names = list(dict.fromkeys(variant.name for variant in results.variants))
+    figure.set_size_inches(max(4.5, 3.4 * len(forms)), 3.2)
+    panels = figure.subplots(1, len(forms), squeeze=False, sharey=True)[0]
+    for panel, form in zip(panels, forms, strict=True):
+        for variant in (variant for variant in results.variants if variant.form == form):
+            color = COLORS[names.index(variant.name) % len(COLORS)]
+            for k, trial in enumerate(results.of(variant)):
+                draw_curve(panel, trial, color, variant.name if k == 0 else None)
+        panel.set(title=form, xlabel=experiment.axes[0], yscale="log")
         panel.xaxis.set_major_formatter("{x:,.0f}")
         panel.tick_params(labelsize=7)
         panel.locator_params(axis="x", nbins=4)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from gatework.lab.bench.machine import Machine
 from gatework.lab.bench.report import table
-from gatework.lab.experiment import Arm, Experiment, Size, Trial
+from gatework.lab.experiment import Experiment, Size, Trial, Variant
 from gatework.lab.results import Results
 
 
@@ -25,19 +25,21 @@ def text(experiment: Experiment, results: Results) -> str:
 
 def figures(results: Results) -> str:
     """The table: a line for each network, each figure as the median and the range over seeds."""
-    if not results.arms:
+    if not results.variants:
         return "Nothing was run."
-    names = list(dict.fromkeys(name for arm in results.arms for trial in results.of(arm) for name in trial.figures))
+    names = list(
+        dict.fromkeys(name for variant in results.variants for trial in results.of(variant) for name in trial.figures)
+    )
     columns = ["form", "network", "published", "solved by the criterion", *names, "CPU seconds a seed"]
-    lines = [line(arm, results.of(arm), names) for arm in results.arms]
+    lines = [line(variant, results.of(variant), names) for variant in results.variants]
     used = [k for k in range(len(columns)) if any(cells[k] for cells in lines)]
     return table([columns[k] for k in used], [[cells[k] for k in used] for cells in lines])
 
 
-def line(arm: Arm, trials: Sequence[Trial], names: Iterable[str]) -> list[str]:
+def line(variant: Variant, trials: Sequence[Trial], names: Iterable[str]) -> list[str]:
     found = [[trial.figures[name] for trial in trials if name in trial.figures] for name in names]
     seconds = [trial.seconds for trial in trials]
-    return [arm.variant, arm.name, arm.published, verdict(trials), *map(spread, found), spread(seconds)]
+    return [variant.form, variant.name, variant.published, verdict(trials), *map(spread, found), spread(seconds)]
 
 
 def verdict(trials: Sequence[Trial]) -> str:

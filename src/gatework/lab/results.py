@@ -9,32 +9,32 @@ from typing import Any, Self
 from gatework.errors import InputError
 from gatework.files.writing import read_json, write_atomically
 from gatework.lab.bench.machine import Machine
-from gatework.lab.experiment import Arm, Experiment, Size, Trial
+from gatework.lab.experiment import Experiment, Size, Trial, Variant
 
-FORMAT = "gatework experiment 1"
-ARM = ("variant", "name", "cell", "options")  # what is kept of one; options as they are at the size that was run
+FORMAT, FIRST = "gatework experiment 2", "gatework experiment 1"
+VARIANT = ("form", "name", "cell", "options")  # what is kept of one; options as they are at the size that was run
 
 
 @dataclass
 class Results:
-    """The trials of an experiment at one size, by arm and seed, and the machines that ran them."""
+    """The trials of an experiment at one size, by variant and seed, and the machines that ran them."""
 
     experiment: str
     size: Size
     machines: list[Machine] = field(default_factory=list)
-    arms: list[Arm] = field(default_factory=list)
-    trials: dict[str, dict[int, Trial]] = field(default_factory=dict)  # Arm.label -> seed -> trial
+    variants: list[Variant] = field(default_factory=list)
+    trials: dict[str, dict[int, Trial]] = field(default_factory=dict)  # Variant.label -> seed -> trial
 
-    def of(self, arm: Arm) -> list[Trial]:
-        """The trials of an arm, by seed."""
-        return [trial for _, trial in sorted(self.trials.get(arm.label, {}).items())]
+    def of(self, variant: Variant) -> list[Trial]:
+        """The trials of a variant, by seed."""
+        return [trial for _, trial in sorted(self.trials.get(variant.label, {}).items())]
 
-    def add(self, arm: Arm, seed: int, trial: Trial, machine: Machine) -> None:
-        if arm.label not in [known.label for known in self.arms]:
-            self.arms.append(arm)
+    def add(self, variant: Variant, seed: int, trial: Trial, machine: Machine) -> None:
+        if variant.label not in [known.label for known in self.variants]:
+            self.variants.append(variant)
         if machine not in self.machines:
             self.machines.append(machine)
-        self.trials.setdefault(arm.label, {})[seed] = trial
+        self.trials.setdefault(variant.label, {})[seed] = trial
 
     @property
     def seconds(self) -> float:
@@ -42,46 +42,52 @@ class Results:
         return sum(trial.seconds for trials in self.trials.values() for trial in trials.values())
 
     def to_dict(self) -> dict[str, Any]:
-        arms = [
+        variants = [
             {
-                **described(arm, self.size),
-                "trials": {str(seed): trial.to_dict() for seed, trial in sorted(self.trials[arm.label].items())},
+                **described(variant, self.size),
+                "trials": {str(seed): trial.to_dict() for seed, trial in sorted(self.trials[variant.label].items())},
             }
-            for arm in self.arms
+            for variant in self.variants
         ]
         head = {"format": FORMAT, "experiment": self.experiment, "size": self.size.value}
-        return head | {"machines": [asdict(machine) for machine in self.machines], "arms": arms}
+        return head | {"machines": [asdict(machine) for machine in self.machines], "variants": variants}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], experiment: Experiment) -> Self:
-        """What `to_dict` wrote, in the experiment's order, without the arms that it would now run otherwise."""
-        if values.get("format") != FORMAT:
+        """What `to_dict` wrote, in the experiment's order, without the variants that it would now run otherwise."""
+        if values.get("format") not in (FORMAT, FIRST):
             raise InputError(f"format {values.get('format')!r}; expected {FORMAT!r}, as gatework reproduce writes it")
         if values.get("experiment") != experiment.name:
             raise InputError(f"results of {values.get('experiment')!r}; expected those of {experiment.name!r}")
         try:
             found = cls(experiment.name, Size(values["size"]), [Machine(**each) for each in values["machines"]])
-            for each in values["arms"]:
-                arm = same(experiment, {name: each[name] for name in ARM}, found.size)
-                if arm is not None:
-                    found.arms.append(arm)
-                    found.trials[arm.label] = {int(k): Trial.from_dict(v) for k, v in each["trials"].items()}
+            first = values["format"] == FIRST
+            for each in map(_from_first, values["arms"]) if first else values["variants"]:
+                variant = same(experiment, {name: each[name] for name in VARIANT}, found.size)
+                if variant is not None:
+                    found.variants.append(variant)
+                    found.trials[variant.label] = {int(k): Trial.from_dict(v) for k, v in each["trials"].items()}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"damaged: {error!r}; gatework reproduce writes it whole") from error
-        order = [arm.label for arm in experiment.arms]
-        found.arms.sort(key=lambda arm: order.index(arm.label) if arm.label in order else len(order))
+        order = [variant.label for variant in experiment.variants]
+        found.variants.sort(key=lambda variant: order.index(variant.label) if variant.label in order else len(order))
         return found
 
 
-def same(experiment: Experiment, saved: Mapping[str, Any], size: Size) -> Arm | None:
-    """The experiment's arm that was saved, an arm of a cell that was asked for, or None: run otherwise since."""
-    known = [*experiment.arms, *(experiment.chosen([saved["cell"]]) if saved["name"] == saved["cell"] else ())]
-    return next((arm for arm in known if described(arm, size) == saved), None)
+def _from_first(arm: Mapping[str, Any]) -> dict[str, Any]:
+    """A variant as the first format had it, which called it an arm, and its form of the task a variant."""
+    return {("form" if name == "variant" else name): value for name, value in arm.items()}
 
 
-def described(arm: Arm, size: Size) -> dict[str, Any]:
+def same(experiment: Experiment, saved: Mapping[str, Any], size: Size) -> Variant | None:
+    """The experiment's variant that was saved, a variant of a cell that was asked for, or None: run otherwise since."""
+    known = [*experiment.variants, *(experiment.chosen([saved["cell"]]) if saved["name"] == saved["cell"] else ())]
+    return next((variant for variant in known if described(variant, size) == saved), None)
+
+
+def described(variant: Variant, size: Size) -> dict[str, Any]:
     """What is run, as JSON gives it back: where it is the same, a seed need not run again."""
-    return {"variant": arm.variant, "name": arm.name, "cell": arm.cell, "options": plain(arm.at(size))}
+    return {"form": variant.form, "name": variant.name, "cell": variant.cell, "options": plain(variant.at(size))}
 
 
 def plain(value: Any) -> Any:
@@ -106,16 +112,16 @@ def load(path: Path, experiment: Experiment) -> Results:
 
 
 def save(results: Results, path: Path) -> None:
-    """Writes results atomically: JSON with a line for the head, for each arm and for each trial."""
+    """Writes results atomically: JSON with a line for the head, for each variant and for each trial."""
     head = results.to_dict()
-    arms = [_arm_lines(arm) for arm in head.pop("arms")]
-    text = f'{_compact(head)[:-1]},"arms":[{",".join(arms)}\n]}}\n'
+    variants = [_variant_lines(variant) for variant in head.pop("variants")]
+    text = f'{_compact(head)[:-1]},"variants":[{",".join(variants)}\n]}}\n'
     write_atomically(path, text.encode())
 
 
-def _arm_lines(arm: dict[str, Any]) -> str:
-    trials = [f"\n{_compact(seed)}:{_compact(trial)}" for seed, trial in arm.pop("trials").items()]
-    return f'\n{_compact(arm)[:-1]},"trials":{{{",".join(trials)}}}}}'
+def _variant_lines(variant: dict[str, Any]) -> str:
+    trials = [f"\n{_compact(seed)}:{_compact(trial)}" for seed, trial in variant.pop("trials").items()]
+    return f'\n{_compact(variant)[:-1]},"trials":{{{",".join(trials)}}}}}'
 
 
 def _compact(value: Any) -> str:

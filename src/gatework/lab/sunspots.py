@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gatework.lab.bench.rivals import extra
-from gatework.lab.experiment import Arm, Experiment, Progress, Size, Trial
+from gatework.lab.experiment import Experiment, Progress, Size, Trial, Variant
 from gatework.layers import Recurrent
 
 Numbers = NDArray[np.float64]
@@ -81,13 +81,13 @@ def unscaled(z: Numbers) -> Numbers:
     return np.asarray((3 * np.maximum(z + 2, 0)) ** 2)
 
 
-def trained(arm: Arm, options: Mapping[str, Any], seed: int, progress: Progress) -> tuple[Corrected, Tensor]:
+def trained(variant: Variant, options: Mapping[str, Any], seed: int, progress: Progress) -> tuple[Corrected, Tensor]:
     """The network after a few steps on the years up to 1920 as one sequence, and its inputs for all years."""
     years, y = series()
     z = scaled(y)
     x, known = lagged(z, LAGS), slice(LAGS, int((years <= LEARNT).sum()))
     torch.manual_seed(seed)
-    model = Corrected(arm.cell, options["hidden"], least_squares(x[known], z[known]), options["dropout"])
+    model = Corrected(variant.cell, options["hidden"], least_squares(x[known], z[known]), options["dropout"])
     inputs = torch.tensor(x, dtype=torch.float32)[:, None]  # [T,1,lags]
     target = torch.tensor(z[known], dtype=torch.float32)
     optimizer = torch.optim.AdamW(model.parameters(), options["learning_rate"], weight_decay=options["weight_decay"])
@@ -103,9 +103,9 @@ def trained(arm: Arm, options: Mapping[str, Any], seed: int, progress: Progress)
 
 
 @torch.no_grad()
-def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
+def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
     with torch.enable_grad():
-        model, inputs = trained(arm, arm.at(size), seed, progress)
+        model, inputs = trained(variant, variant.at(size), seed, progress)
     weights = model.get_buffer("weights")
     linear = inputs[:, 0] @ weights[:-1] + weights[-1]
     found = {
@@ -164,10 +164,10 @@ EXPERIMENT = Experiment(
         "Most of the gain over AR(9) comes from the square root, as the linear part alone shows; the network adds to "
         "it on the first stretch, and takes a little away on the second."
     ),
-    arms=(
-        Arm("lstm", "lstm", SETTING, published="Weigend's network .086 / .35"),
-        Arm("gru", "gru", SETTING),
-        Arm("rnn", "rnn", SETTING),
+    variants=(
+        Variant("lstm", "lstm", SETTING, published="Weigend's network .086 / .35"),
+        Variant("gru", "gru", SETTING),
+        Variant("rnn", "rnn", SETTING),
     ),
     seeds=10,
     quick_seeds=2,

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gatework.lab.experiment import Arm, Experiment, Progress, Size, Trial
+from gatework.lab.experiment import Experiment, Progress, Size, Trial, Variant
 from gatework.lab.learning import Batch, Judged, Stop, Task, trial_of
 
 SYMBOLS = "EBabcdXY"
@@ -38,25 +38,25 @@ def judge(outputs: Tensor, batch: Batch) -> Judged:
     return Judged(F.cross_entropy(outputs, batch.y, reduction="none"), misses.mean(-1), ~(misses.amax(-1) < CORRECT))
 
 
-def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
-    places = PLACES[arm.variant]
+def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+    places = PLACES[variant.form]
     task = Task(lambda B, g: draw(places, B, g), judge, inputs=len(SYMBOLS), outputs=2 ** len(places))
-    return trial_of(arm, task, Stop(error=0.1), seed, size, progress)
+    return trial_of(variant, task, Stop(error=0.1), seed, size, progress)
 
 
 TINY = {"sequences": 160, "test": 64}
 
 
-def arms(variant: str, published: str, hidden: int) -> tuple[Arm, ...]:
+def variants(form: str, published: str, hidden: int) -> tuple[Variant, ...]:
     """The networks on a form of the task; `hidden` counts the cells of 1997."""
     common: dict[str, object] = {"batch": 32, "learning_rate": 0.02, "tiny": TINY}
     today = {"hidden": 16, "sequences": 60_000, "init": "chrono(100)"}
     paper = {"hidden": hidden, "sequences": 100_000, "init": {"b_i": -2}}
     plain = {"hidden": 16, "sequences": 30_000, "learning_rate": 0.002, "quick": {"sequences": 15_000}}
     return (
-        Arm("lstm (today, chrono)", "lstm", common | today, variant=variant),
-        Arm("lstm_1997 (as published)", "lstm_1997", common | paper, published, variant),
-        Arm("rnn", "rnn", common | plain, "not solved", variant),
+        Variant("lstm (today, chrono)", "lstm", common | today, form=form),
+        Variant("lstm_1997 (as published)", "lstm_1997", common | paper, published, form),
+        Variant("rnn", "rnn", common | plain, "not solved", form),
     )
 
 
@@ -70,9 +70,9 @@ EXPERIMENT = Experiment(
     source="Hochreiter & Schmidhuber 1997, experiment 6; figures read in the source",
     batched="batches of 32, softmax and cross entropy, Adam with clipping and a cosine decay, where the paper trained "
     "online with truncated gradients; cell blocks of size 1 (4 and 6 cells), where the paper has 2 and 3 of size 2",
-    arms=(
-        *arms("6a", "31,390 sequences, 1 of 2560 wrong", hidden=4),
-        *arms("6b", "571,100 sequences, 2 of 2560 wrong", hidden=6),
+    variants=(
+        *variants("6a", "31,390 sequences, 1 of 2560 wrong", hidden=4),
+        *variants("6b", "571,100 sequences, 2 of 2560 wrong", hidden=6),
     ),
     seeds=3,
     trial=trial,

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gatework.lab.experiment import Arm, Experiment, Progress, Size, Trial
+from gatework.lab.experiment import Experiment, Progress, Size, Trial, Variant
 from gatework.lab.learning import POINTS, rounded
 from gatework.lab.published import cut
 from gatework.layers import Recurrent
@@ -64,10 +64,10 @@ def train(model: Generator, options: Mapping[str, Any], progress: Progress) -> l
     return curve
 
 
-def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
-    options = arm.at(size)
+def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+    options = variant.at(size)
     torch.manual_seed(seed)
-    model = Generator(arm.cell, options["hidden"], options["feedback"], options.get("init"))
+    model = Generator(variant.cell, options["hidden"], options["feedback"], options.get("init"))
     curve = train(model, options, progress)
     with torch.no_grad():
         generated = model(TESTED)
@@ -120,19 +120,21 @@ EXPERIMENT = Experiment(
         "Where h is not fed back, the gates without peepholes see nothing that changes, and a period cannot be told at "
         "all; with them the first one is learnt exactly, though not how to go on."
     ),
-    arms=(
-        Arm("peephole_lstm, 2 cells", "peephole_lstm", FED),
-        Arm("lstm, 2 cells", "lstm", FED),
-        Arm(
+    variants=(
+        Variant("peephole_lstm, 2 cells", "peephole_lstm", FED),
+        Variant("lstm, 2 cells", "lstm", FED),
+        Variant(
             "peephole_lstm, 8 cells, the paper's rule",
             cut("peephole_lstm"),
             CUT,
             "RMSE .17, .086 after longer training",
             quick=False,
         ),
-        Arm("lstm, 8 cells, the paper's rule", cut("lstm"), CUT, "not solved", quick=False),
-        Arm("peephole_lstm, 8 cells, h not fed back", "peephole_lstm", {**UNFED, "init": {"p_*": "uniform(-1, 1)"}}),
-        Arm("lstm, 8 cells, h not fed back", "lstm", UNFED),
+        Variant("lstm, 8 cells, the paper's rule", cut("lstm"), CUT, "not solved", quick=False),
+        Variant(
+            "peephole_lstm, 8 cells, h not fed back", "peephole_lstm", {**UNFED, "init": {"p_*": "uniform(-1, 1)"}}
+        ),
+        Variant("lstm, 8 cells, h not fed back", "lstm", UNFED),
     ),
     seeds=5,
     trial=trial,

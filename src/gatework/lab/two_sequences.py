@@ -8,7 +8,7 @@ from itertools import count
 import torch
 from torch import Tensor
 
-from gatework.lab.experiment import Arm, Experiment, Progress, Size, Trial
+from gatework.lab.experiment import Experiment, Progress, Size, Trial, Variant
 from gatework.lab.learning import TEST, Batch, Judged, Plan, Stop, Task, learn, network, test
 from gatework.lab.published import Tested, start_biases
 
@@ -72,10 +72,10 @@ def task_of(name: str, T: int, N: int) -> Task:
     return Task(drawn, partial(judge, RULES[name].limit), inputs=1, outputs=1)
 
 
-def trial(arm: Arm, seed: int, size: Size, progress: Progress) -> Trial:
-    options = arm.at(size)
+def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+    options = variant.at(size)
     task, rule = task_of(options["task"], options["T"], options["N"]), RULES[options["task"]]
-    model = network(arm, task, options, seed)
+    model = network(variant, task, options, seed)
     start_biases(model.layer, options.get("start", {}))
     few = Stop(rule.error, rule.wrong, FRESH)
     sets = count(2**20 * (seed + 1))  # another set at each try
@@ -100,14 +100,14 @@ SMALL = {"quick": {"sequences": 30_000}, "tiny": {"T": 10, "batch": 8, "sequence
 START_1997 = {"b_i": [-1.0, -3.0, -5.0], "b_o": [-2.0, -4.0, -6.0]}
 
 
-def arms(name: str, published: str) -> list[Arm]:
+def variants(name: str, published: str) -> list[Variant]:
     """Today's network, the published one and the plain one on a form of the task."""
     options = {"task": name, **COMMON, **SMALL}
-    variant = f"{name}, T = 100, N = 3"
+    form = f"{name}, T = 100, N = 3"
     return [
-        Arm("lstm (today)", "lstm", {**options, "hidden": 8, "init": "chrono(100)"}, variant=variant),
-        Arm("lstm_1997 (3 cells)", "lstm_1997", {**options, "hidden": 3, "start": START_1997}, published, variant),
-        Arm("rnn", "rnn", {**options, "hidden": 16, "sequences": 20_000}, variant=variant),
+        Variant("lstm (today)", "lstm", {**options, "hidden": 8, "init": "chrono(100)"}, form=form),
+        Variant("lstm_1997 (3 cells)", "lstm_1997", {**options, "hidden": 3, "start": START_1997}, published, form),
+        Variant("rnn", "rnn", {**options, "hidden": 16, "sequences": 20_000}, form=form),
     ]
 
 
@@ -133,10 +133,10 @@ EXPERIMENT = Experiment(
         "input -1, -3, -5, output -2, -4, -6"
     ),
     shows="The memory is kept over a hundred steps of noise on the same line, in fewer sequences than in 1997.",
-    arms=(
-        *arms("3a", "27,380 sequences (ST1), 39,850 (ST2, from memory)"),
-        *arms("3b", "41,740 sequences (ST1), 43,250 (ST2, from memory)"),
-        *arms("3c", "269,650 sequences"),
+    variants=(
+        *variants("3a", "27,380 sequences (ST1), 39,850 (ST2, from memory)"),
+        *variants("3b", "41,740 sequences (ST1), 43,250 (ST2, from memory)"),
+        *variants("3c", "269,650 sequences"),
     ),
     seeds=5,
     trial=trial,

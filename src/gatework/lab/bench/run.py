@@ -1,4 +1,4 @@
-"""Running rows: one contest after another, each told as it begins and ends."""
+"""Running rows: one contest after another, with an event as each begins and ends."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ class Skipped:
 
 
 def run(rows: Iterable[Row], settings: Settings) -> Iterator[Begun | Measurement | Skipped]:
-    """Measures the rows; what they need and is not here is told, once for each reason, and the rest goes on."""
+    """Measures the rows; what cannot be measured is skipped, said once for each reason."""
     planned = [(row, row.contests(settings)) for row in rows]
     total, number = sum(len(contests) for _, contests in planned), 0
     before = torch.get_num_threads()
