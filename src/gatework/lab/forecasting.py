@@ -1,44 +1,47 @@
 """Forecasting measured: four series beside seasonal naive, ETS and ARIMA, a panel of 500 made series, planning.
 
-    python benchmarks/forecasting.py                 # all; a few minutes
-    python benchmarks/forecasting.py --only four --seeds 1
-    python benchmarks/forecasting.py --only panel
-    OPENBLAS_NUM_THREADS=1 python benchmarks/forecasting.py --only planning
+    python -m gatework.lab.forecasting                 # all; a few minutes
+    python -m gatework.lab.forecasting --only four --seeds 1
+    python -m gatework.lab.forecasting --only panel
+    OPENBLAS_NUM_THREADS=1 python -m gatework.lab.forecasting --only planning
 
 Prints tables in Markdown; a window's forecast sees nothing of what comes after its origin. Needs statsmodels for the
 data (sunspots, Nile, El Nino) and statsforecast for the rivals; the air passengers are in examples/.
 """
 
 import argparse
-import csv
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import Any
 
 import numpy as np
-import statsmodels.api as sm
 import torch
+from numpy.typing import NDArray
 
-import gatework as gw
 from gatework.forecast.backtest import MEASURES, Backtest, backtest
 from gatework.forecast.data.panel import Columns, Panel, Series
 from gatework.forecast.data.spacing import Spacing
+from gatework.forecast.forecaster import Forecaster
 from gatework.forecast.plan import plans
 from gatework.forecast.rivals import rivals
+from gatework.lab import airline
+from gatework.lab.bench.rivals import extra
 
-AIR = Path(__file__).parent.parent / "examples" / "air_passengers.csv"
+Numbers = NDArray[np.float64]
+Times = NDArray[np.datetime64]
+
 WINDOWS = 5
 
 
-def monthly(first: str, count: int) -> np.ndarray:
+def monthly(first: str, count: int) -> Times:
     return (np.datetime64(first, "M") + np.arange(count)).astype("datetime64[s]")
 
 
-def yearly(first: int, count: int) -> np.ndarray:
+def yearly(first: int, count: int) -> Times:
     return (np.datetime64(str(first), "Y") + np.arange(count)).astype("datetime64[s]")
 
 
-def panel_of(times: np.ndarray, values: Sequence[np.ndarray], spacing: Spacing) -> Panel:
+def panel_of(times: Times | NDArray[np.int64], values: Sequence[Numbers], spacing: Spacing) -> Panel:
     """Series over the same times, without other columns."""
     T = len(times)
     none, nothing = np.zeros((T, 0)), np.zeros(0)
@@ -46,16 +49,20 @@ def panel_of(times: np.ndarray, values: Sequence[np.ndarray], spacing: Spacing) 
     return Panel(tuple(series), spacing, Columns())
 
 
+def _data(name: str) -> Any:
+    """A table that statsmodels ships."""
+    return extra(f"statsmodels.datasets.{name}").load_pandas().data
+
+
 def four() -> Mapping[str, tuple[Panel, int, int]]:
     """Each series with its horizon and the season that errors are scaled by."""
-    with AIR.open() as file:
-        air = [float(row["y"]) for row in csv.DictReader(file)]
-    sunspots = sm.datasets.sunspots.load_pandas().data["SUNACTIVITY"].to_numpy()
-    nile = sm.datasets.nile.load_pandas().data["volume"].to_numpy()
-    nino = sm.datasets.elnino.load_pandas().data.drop(columns="YEAR").to_numpy().ravel()
+    air = airline.panel().series[0].y
+    sunspots = _data("sunspots")["SUNACTIVITY"].to_numpy()
+    nile = _data("nile")["volume"].to_numpy()
+    nino = _data("elnino").drop(columns="YEAR").to_numpy().ravel()
     month, year = Spacing("month"), Spacing("year")
     return {
-        "air passengers": (panel_of(monthly("1949-01", len(air)), [np.array(air)], month), 12, 12),
+        "air passengers": (panel_of(monthly("1949-01", len(air)), [air], month), 12, 12),
         "sunspots": (panel_of(yearly(1700, len(sunspots)), [sunspots], year), 11, 11),
         "Nile": (panel_of(yearly(1871, len(nile)), [nile], year), 10, 1),
         "El Nino": (panel_of(monthly("1950-01", len(nino)), [nino], month), 12, 12),
@@ -66,7 +73,7 @@ def measured(panel: Panel, horizon: int, season: int, seeds: int) -> dict[str, d
     """The mean measures of each model, over windows and, for the network, seeds; the rivals run once."""
     found: dict[str, list[dict[str, float]]] = {}
     for seed in range(seeds):
-        forecaster = gw.Forecaster(horizon, seed=seed)
+        forecaster = Forecaster(horizon, seed=seed)
         beside = rivals() if seed == 0 else {}
         result: Backtest = backtest(forecaster, panel, WINDOWS, beside=beside, scaled_by=season)
         for row in result.means():
@@ -128,7 +135,7 @@ def print_panel() -> None:
     panel, seasons = made_panel()
     began = time.perf_counter()
     result = backtest(
-        gw.Forecaster(12),
+        Forecaster(12),
         panel,
         1,
         scaled_by=dict(zip((s.id for s in panel.series), seasons, strict=True)),
