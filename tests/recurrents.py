@@ -5,7 +5,7 @@ from torch import Tensor
 
 import gatework as gw
 from gatework.cells import Cell, cells
-from gatework.engines import reference
+from gatework.engines import Arguments, reference
 from numerics import randomise
 
 UNTIED = [name for name, cell in cells.items() if not cell.program.tied]  # input and hidden size may differ
@@ -36,7 +36,7 @@ def by_hand(layer: gw.Recurrent, x: Tensor, state: tuple[Tensor, ...] | None = N
             if state is not None:
                 old = tuple(value[len(final)] for value in state)
             turned = x.flip(0) if direction else x
-            output, new, _ = reference.run(layer.program, dict(weights.named_parameters()), turned, old)
+            output, new, _ = reference.run(Arguments(layer.program, dict(weights.named_parameters()), turned, old))
             outputs.append(output.flip(0) if direction else output)
             final.append(new)
         y = torch.cat(outputs, -1)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm, logsigmoid
 
 from gatework.cells import TORCH_LAYERS, Cell, FrozenMap, cells
+from gatework.engines import Arguments
 from gatework.engines.reference import run
 from gatework.errors import InputError
 from gatework.layers.initial import initialise
@@ -207,7 +208,7 @@ def test_the_torch_table_packs_a_cell_as_torch_does(name):
         state = (state[0], random(B, H))
     given = state[0][None] if len(state) == 1 else tuple(value[None] for value in state)
     expected, final = layer(x, given)
-    output, new, _ = run(cells[name].program, p, x, state)
+    output, new, _ = run(Arguments(cells[name].program, p, x, state))
     all_same((output, *new), (expected, *((final[0],) if len(state) == 1 else (value[0] for value in final))))
 
 
@@ -453,7 +454,7 @@ def test_a_cell_computes_what_its_paper_says(name):
     program, I = cells[name].program, H if cells[name].program.tied else 4
     p, x = parameters_of(name, {"I": I, "H": H}), random(T, B, I)
     state = tuple(random(B, H) for _ in program.states)
-    output, final, _ = run(program, p, x, state)
+    output, final, _ = run(Arguments(program, p, x, state))
     values = {s.name: value for s, value in zip(program.states, state, strict=True)}
     for t in range(T):
         values = STEPS[name](p, x[t], values)
@@ -468,7 +469,7 @@ def test_slstm_computes_the_quotient_of_the_paper_without_its_overflow(scale):
     program, p, x = cells["slstm"].program, parameters_of("slstm", {"I": 4, "H": H}), random(T, B, 4)
     p["W_i"] = scale * p["W_i"]
     state = tuple(torch.full((B, H), s.start, dtype=torch.float64) for s in program.states)
-    output, (_, m, c, n), _ = run(program, p, x, state)
+    output, (_, m, c, n), _ = run(Arguments(program, p, x, state))
     h, weights, candidates = state[0], torch.zeros(0, B, H).double(), torch.zeros(0, B, H).double()
     for t in range(T):
         weights = torch.cat([weights + logsigmoid(affine(p, "f", x[t], h)), affine(p, "i", x[t], h)[None]])
@@ -491,7 +492,7 @@ def test_a_cell_stays_finite_from_its_own_start(name):
     p = {q.name: torch.empty([sizes[side] for side in q.shape]) for q in program.parameters}
     initialise(program, p, H, cell_init=cells[name].init)
     state = tuple(torch.full((B, sizes[s.size]), s.start) for s in program.states)
-    output, final, _ = run(program, p, torch.randn(60, B, H), state)
+    output, final, _ = run(Arguments(program, p, torch.randn(60, B, H), state))
     assert output.isfinite().all() and all(value.isfinite().all() for value in final)
     assert output[-1].std() > 1e-3
 

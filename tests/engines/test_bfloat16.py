@@ -8,7 +8,7 @@ from torch import Tensor
 import gatework as gw
 from gatework.cells import Cell, cells
 from gatework.core import _native
-from gatework.engines import native, reference
+from gatework.engines import Arguments, native, reference
 from gatework.engines.native.lowering import Buffer, Plan, Store, lower
 from gatework.errors import InputError
 from gatework.notation import Node
@@ -104,7 +104,7 @@ def test_small_steps_of_a_long_term_memory_are_not_lost():
     state = {"c": torch.ones(3, 5, dtype=HALF), "h": torch.zeros(3, 5, dtype=HALF)}
     states = tuple(state[carried.name] for carried in SUM.program.states)
     params = {"U": torch.zeros(5, 5, dtype=HALF)}
-    output, final, _ = native.run(SUM.program, params, x, states)
+    output, final, _ = native.run(Arguments(SUM.program, params, x, states))
     for value in (output[-1], *final):
         assert value.dtype == HALF
         assert torch.equal(value, torch.full((3, 5), 1 + 1000 * step).to(HALF))
@@ -115,7 +115,7 @@ def test_gradients_add_up_over_many_steps():
     x = torch.ones(1000, 1, 4, dtype=HALF)
     b = torch.zeros(4, dtype=HALF, requires_grad=True)
     first = torch.zeros(1, 4, dtype=HALF, requires_grad=True)
-    output, _, _ = native.run(cell.program, {"b": b}, x, (first,))
+    output, _, _ = native.run(Arguments(cell.program, {"b": b}, x, (first,)))
     (output.sum() * 2.0**-9).backward()
     assert torch.equal(first.grad, torch.full((1, 4), 1000 * 2.0**-9).to(HALF))
     assert torch.equal(b.grad, torch.full((4,), 500500 * 2.0**-9).to(HALF))
@@ -129,8 +129,8 @@ def test_training_computes_what_inference_does(name):
     problem = draw(cells[name], CASES[1], HALF).to(HALF)
     params = {key: value.requires_grad_() for key, value in problem.params.items()}
     with torch.no_grad():
-        expected = native.run(problem.program, params, problem.x, problem.state)
-    found = native.run(problem.program, params, problem.x, problem.state)
+        expected = native.run(Arguments(problem.program, params, problem.x, problem.state))
+    found = native.run(Arguments(problem.program, params, problem.x, problem.state))
     assert torch.equal(found[0], expected[0])
     assert all(torch.equal(a, b) for a, b in zip(found[1], expected[1], strict=True))
 
@@ -150,4 +150,4 @@ def test_numbers_of_two_dtypes_are_refused(wrong):
     x = problem.x.float() if wrong == "x" else problem.x
     state = tuple(value.float() if wrong == "state" else value for value in problem.state)
     with pytest.raises(InputError, match=r"engine='native' takes one dtype, not \w+ and \w+: .*\.to\("):
-        native.run(problem.program, params, x, state)
+        native.run(Arguments(problem.program, params, x, state))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gatework.cells import Cell, cells
-from gatework.engines import reference
+from gatework.engines import Arguments, reference
 from gatework.engines.evaluate import in_torch
 from gatework.notation import Program, parse
 from gatework.notation.ops import OPS
@@ -80,7 +80,7 @@ def step_by_number(program: Program, params: dict, x: list[float], state: dict[s
 @pytest.mark.parametrize("cell", cells.values(), ids=lambda cell: cell.name)
 def test_a_run_is_the_equations_number_by_number(cell: Cell):
     program, problem = cell.program, draw(cell, Case(3, 2, 4, 5, 3))
-    output, final, _ = reference.run(program, problem.params, problem.x, problem.state)
+    output, final, _ = reference.run(Arguments(program, problem.params, problem.x, problem.state))
     params = {name: value.tolist() for name, value in problem.params.items()}
     for sample in range(2):
         state = {s.name: value[sample].tolist() for s, value in zip(program.states, problem.state, strict=True)}

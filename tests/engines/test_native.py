@@ -9,7 +9,7 @@ import torch
 
 from gatework.cells import cells
 from gatework.core import _native
-from gatework.engines import choose, native
+from gatework.engines import Arguments, choose, native
 from gatework.errors import InputError
 from gatework.verify.check import Target, verify
 
@@ -63,4 +63,8 @@ def test_numbers_of_another_dtype_are_refused_wherever_they_come(wrong):
     params = tensors("params", *(tuple(sizes[side] for side in p.shape) for p in program.parameters))
     names = [parameter.name for parameter in program.parameters]
     with pytest.raises(InputError, match=r"engine='native' runs float32 and bfloat16 on cpu, not float64 on cpu: use "):
-        native.run(program, dict(zip(names, params, strict=True)), *tensors("x", (4, 2, 2)), tensors("state", (2, 3)))
+        native.run(
+            Arguments(
+                program, dict(zip(names, params, strict=True)), *tensors("x", (4, 2, 2)), tensors("state", (2, 3))
+            )
+        )

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import gatework as gw
 from gatework.cells import cells
-from gatework.engines import native, reference
+from gatework.engines import Arguments, native, reference
 from gatework.engines.native import operators
 from gatework.engines.native.scan import Call, outline
 from gatework.notation import EquationError
@@ -35,14 +35,16 @@ def arguments(cell: str, case: Case, train: bool = True, dtype: torch.dtype = to
     problem = draw(cells[cell], case, dtype).to(dtype)
     with patch.object(native, "apply", watch):
         native.run(
-            problem.program,
-            problem.params,
-            problem.x,
-            problem.state,
-            start=problem.start,
-            lengths=problem.lengths,
-            resets=problem.resets,
-            inputs=problem.inputs,
+            Arguments(
+                problem.program,
+                problem.params,
+                problem.x,
+                problem.state,
+                start=problem.start,
+                lengths=problem.lengths,
+                resets=problem.resets,
+                inputs=problem.inputs,
+            )
         )
     call, tensors = seen[0]
     tensors = [tensor.clone().requires_grad_(train) for tensor in tensors]
@@ -220,14 +222,16 @@ def test_second_derivatives_are_the_references(cell, extras):
     for run in (native.run, reference.run):
         leaves = [value.clone().requires_grad_() for value in (problem.x, *problem.params.values())]
         output, final, _ = run(
-            problem.program,
-            dict(zip(problem.params, leaves[1:], strict=True)),
-            leaves[0],
-            problem.state,
-            start=problem.start,
-            lengths=problem.lengths,
-            resets=problem.resets,
-            inputs=problem.inputs,
+            Arguments(
+                problem.program,
+                dict(zip(problem.params, leaves[1:], strict=True)),
+                leaves[0],
+                problem.state,
+                start=problem.start,
+                lengths=problem.lengths,
+                resets=problem.resets,
+                inputs=problem.inputs,
+            )
         )
         first = torch.autograd.grad(weighed(output, *final), leaves, create_graph=True)
         found.append((*first, *torch.autograd.grad(weighed(*first), leaves, materialize_grads=True)))

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
 from gatework.cells import Cell, cells
+from gatework.engines import Arguments
 from gatework.engines.reference import run
 from gatework.notation import parse
 from gatework.verify.problems import Case, Problem, draw
@@ -27,15 +28,17 @@ def function_of(problem: Problem):
     def function(*values: Tensor) -> tuple[Tensor, ...]:
         given = dict(zip(names, values, strict=True))
         output, final, recorded = run(
-            problem.program,
-            {name: given[name] for name in problem.params},
-            given["x"],
-            tuple(given[f"state {s.name}"] for s in states),
-            start=tuple(given.get(f"start {s.name}", v) for s, v in zip(states, problem.start, strict=True)),
-            lengths=problem.lengths,
-            resets=problem.resets,
-            inputs={name: given[name] for name in problem.inputs},
-            record=problem.record,
+            Arguments(
+                problem.program,
+                {name: given[name] for name in problem.params},
+                given["x"],
+                tuple(given[f"state {s.name}"] for s in states),
+                start=tuple(given.get(f"start {s.name}", v) for s, v in zip(states, problem.start, strict=True)),
+                lengths=problem.lengths,
+                resets=problem.resets,
+                inputs={name: given[name] for name in problem.inputs},
+                record=problem.record,
+            )
         )
         return (output, *final, *recorded.values())
 
@@ -120,7 +123,7 @@ def test_gradients_for_each_sequence_come_from_vmap_of_grad():
     params, h, c = problem.params, *problem.state
 
     def loss(params: dict[str, Tensor], x: Tensor, h: Tensor, c: Tensor) -> Tensor:
-        return run(problem.program, params, x[:, None], (h[None], c[None]))[0].square().sum()
+        return run(Arguments(problem.program, params, x[:, None], (h[None], c[None])))[0].square().sum()
 
     each = torch.vmap(torch.func.grad(loss), (None, 1, 0, 0))(params, problem.x, h, c)
     for sample in range(3):
@@ -136,7 +139,9 @@ def test_gradients_for_each_sequence_come_from_vmap_of_grad():
 def test_shapes_at_the_edges(cell: Cell, case: Case):
     """No step, one step, no sequence, one unit; everything recorded."""
     program, problem = cell.program, draw(cell, case)
-    output, final, recorded = run(program, problem.params, problem.x, problem.state, record=tuple(program.names))
+    output, final, recorded = run(
+        Arguments(program, problem.params, problem.x, problem.state, record=tuple(program.names))
+    )
     sizes = program.bind(problem.x.shape[-1], case.H, case.R if "R" in program.sizes else 0)
     assert output.shape == (case.T, case.B, sizes[program.output_size]) and output.dtype == torch.float64
     assert [value.shape for value in final] == [value.shape for value in problem.state]
@@ -147,23 +152,23 @@ def test_shapes_at_the_edges(cell: Cell, case: Case):
 
 def test_no_steps_leave_the_state_as_it_was():
     problem = draw(cells["lstm"], Case(0, 2, 3, 4, 4))
-    final = run(problem.program, problem.params, problem.x, problem.state)[1]
+    final = run(Arguments(problem.program, problem.params, problem.x, problem.state))[1]
     assert all(new is old for new, old in zip(final, problem.state, strict=True))
 
 
 def test_values_of_every_size_are_recorded_without_steps():
     program = parse("a = W @ x + U @ h\nh = P @ tanh(a)")
     problem = draw(Cell("bottle", str(program)), Case(0, 2, 3, 5, 4))
-    recorded = run(program, problem.params, problem.x, problem.state, record=("a", "h"))[2]
+    recorded = run(Arguments(program, problem.params, problem.x, problem.state, record=("a", "h")))[2]
     assert recorded["a"].shape == (0, 2, 5) and recorded["h"].shape == (0, 2, 4)
 
 
 @EVERY
 def test_two_runs_with_the_state_carried_are_one(cell: Cell):
     problem = draw(cell, Case(7, 3, 4, 5, 2))
-    output, final, _ = run(problem.program, problem.params, problem.x, problem.state)
-    first, state, _ = run(problem.program, problem.params, problem.x[:3], problem.state)
-    second, state, _ = run(problem.program, problem.params, problem.x[3:], state)
+    output, final, _ = run(Arguments(problem.program, problem.params, problem.x, problem.state))
+    first, state, _ = run(Arguments(problem.program, problem.params, problem.x[:3], problem.state))
+    second, state, _ = run(Arguments(problem.program, problem.params, problem.x[3:], state))
     same(torch.cat([first, second]), output)
     all_same(state, final)
 
@@ -179,7 +184,9 @@ def test_what_lies_past_a_length_is_never_seen(cell: Cell):
         given = [x, *(value.clone().requires_grad_() for value in leaves[1:])]
         states = len(problem.state)
         params = dict(zip(problem.params, given[states + 1 :], strict=True))
-        output, final, _ = run(problem.program, params, x, tuple(given[1 : states + 1]), lengths=problem.lengths)
+        output, final, _ = run(
+            Arguments(problem.program, params, x, tuple(given[1 : states + 1]), lengths=problem.lengths)
+        )
         assert not output[~alive].any()
         found.append([output, *final, *torch.autograd.grad(weighed(output, *final), given)])
         assert not found[-1][1 + states][~alive].any()  # the gradient by x
@@ -190,20 +197,22 @@ def test_a_reset_past_a_length_changes_nothing():
     problem = draw(cells["lstm"], Case(4, 2, 3, 4, 4))
     rest = {"start": problem.start, "lengths": torch.tensor([2, 4])}
     resets = torch.zeros(4, 2, dtype=torch.bool)
-    output, final, _ = run(problem.program, problem.params, problem.x, problem.state, **rest, resets=resets)
+    output, final, _ = run(Arguments(problem.program, problem.params, problem.x, problem.state, **rest, resets=resets))
     resets[2:, 0] = True
-    again, state, _ = run(problem.program, problem.params, problem.x, problem.state, **rest, resets=resets)
+    again, state, _ = run(Arguments(problem.program, problem.params, problem.x, problem.state, **rest, resets=resets))
     all_same((again, *state), (output, *final))
 
 
 def test_recorded_values_can_be_followed_by_autograd():
     problem = draw(cells["lstm"], SMALL)
     x = problem.x.requires_grad_()
-    recorded = run(problem.program, problem.params, x, problem.state, record=("f",))[2]
+    recorded = run(Arguments(problem.program, problem.params, x, problem.state, record=("f",)))[2]
     assert torch.autograd.grad(recorded["f"].sum(), x)[0].any()
 
 
 def test_a_value_that_no_step_changes_is_recorded_for_all():
     program = parse("k = sigmoid(a)\nh = k * h + W @ x")
-    recorded = run(program, {"a": random(4), "W": random(4, 3)}, random(5, 2, 3), (random(2, 4),), record=("k",))[2]
+    recorded = run(
+        Arguments(program, {"a": random(4), "W": random(4, 3)}, random(5, 2, 3), (random(2, 4),), record=("k",))
+    )[2]
     assert recorded["k"].shape == (5, 2, 4) and recorded["k"].unique().numel() == 4

@@ -15,7 +15,7 @@ import torch
 
 from core_calls import recording
 from gatework.cells import cells
-from gatework.engines import native
+from gatework.engines import Arguments, native
 from gatework.verify.problems import Answers, Case, Problem, answer, draw
 
 LARGE = Case(20, 48, 64, 128, 32)  # enough work for several threads
@@ -106,7 +106,7 @@ def test_callers_of_different_sizes_do_not_disturb_each_other(threads):
 
 def child(of: Problem, to: Connection) -> None:
     with torch.no_grad():
-        output, final, _ = native.run(of.program, of.params, of.x, of.state)
+        output, final, _ = native.run(Arguments(of.program, of.params, of.x, of.state))
     to.send([value.numpy() for value in (output, *final)])
 
 
@@ -114,7 +114,7 @@ def child(of: Problem, to: Connection) -> None:
 def test_a_forked_child_runs_the_engine_after_its_parent_did(threads):
     of = problem()
     with torch.no_grad():
-        output, final, _ = native.run(of.program, of.params, of.x, of.state)
+        output, final, _ = native.run(Arguments(of.program, of.params, of.x, of.state))
     forked = multiprocessing.get_context("fork")
     ours, theirs = forked.Pipe()
     process = forked.Process(target=child, args=(of, theirs), daemon=True)
@@ -126,7 +126,7 @@ def test_a_forked_child_runs_the_engine_after_its_parent_did(threads):
     for value, expected in zip(found, (output, *final), strict=True):
         assert torch.equal(value, expected)
     with torch.no_grad():  # and the parent goes on
-        assert torch.equal(native.run(of.program, of.params, of.x, of.state)[0], output)
+        assert torch.equal(native.run(Arguments(of.program, of.params, of.x, of.state))[0], output)
 
 
 # -- whose they are

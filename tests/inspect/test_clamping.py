@@ -7,7 +7,7 @@ import torch
 from inspect_toys import trained, write_code
 
 import gatework as gw
-from gatework.engines import reference
+from gatework.engines import Arguments, reference
 from gatework.inspect.clamping import Clamp, clamped, costs
 from gatework.notation.gates import gates
 from gatework.text.run import Run
@@ -28,7 +28,7 @@ def held_by_hand(layer: gw.Recurrent, x: torch.Tensor, name: str, unit: int, val
     keep[unit], held[unit] = 0.0, value
     start = layer.start(0, "", x.shape[1])
     params = dict(layer.l0.named_parameters()) | {"keep": keep, "held": held}
-    return reference.run(program, params, x, start)[0]
+    return reference.run(Arguments(program, params, x, start))[0]
 
 
 @pytest.mark.parametrize("name", ["h", "c", "f", "g"])

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 import gatework as gw
 from gatework.cells import cells
-from gatework.engines import Choice, reference
+from gatework.engines import Arguments, Choice, reference
 from gatework.errors import InputError
 from gatework.layers import recurrent
 from numerics import all_same, random, same, weighed
@@ -272,9 +272,9 @@ def calls(monkeypatch) -> list[dict]:
     """What layers ask of the engine, call by call."""
     seen: list[dict] = []
 
-    def run(program, *arguments, **options):
-        seen.append({"program": program, **options})
-        return reference.run(program, *arguments, **options)
+    def run(arguments: Arguments):
+        seen.append(vars(arguments))
+        return reference.run(arguments)
 
     monkeypatch.setattr(recurrent, "choose", lambda *_: Choice("watched", "to see its calls", run))
     return seen

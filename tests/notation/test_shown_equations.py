@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from gatework.cells import cells
-from gatework.engines import reference
+from gatework.engines import Arguments, reference
 from gatework.engines.evaluate import in_torch
 from gatework.notation import EquationError, EquationWarning, Program, parse
 from gatework.notation.adjoint import adjoint
@@ -184,13 +184,14 @@ def differentiated(case: Case) -> tuple[Tensor, tuple[Tensor, ...], dict[str, Te
     leaves = {**case.params, "x": case.x, **case.inputs}
     leaves |= {f"prev({s.name})": value for s, value in zip(case.program.states, case.state, strict=True)}
     leaves = {name: value.clone().requires_grad_() for name, value in leaves.items()}
-    output, state, _ = reference.run(
+    arguments = Arguments(
         case.program,
         {name: leaves[name] for name in case.params},
         leaves["x"],
         tuple(leaves[f"prev({s.name})"] for s in case.program.states),
         inputs={name: leaves[name] for name in case.inputs},
     )
+    output, state, _ = reference.run(arguments)
     loss = (output * case.by_output).sum() + sum((s * g).sum() for s, g in zip(state, case.by_state, strict=True))
     gradients = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
     found = {n: torch.zeros_like(v) if g is None else g for (n, v), g in zip(leaves.items(), gradients, strict=True)}

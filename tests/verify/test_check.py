@@ -6,6 +6,7 @@ import math
 import random
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import product
 
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from gatework.cells import Cell, cells
 from gatework.core import _native
-from gatework.engines import ENGINES, reference
+from gatework.engines import ENGINES, Arguments, reference
 from gatework.engines.native import isa
 from gatework.notation import parse
 from gatework.verify import check as verification
@@ -82,9 +83,9 @@ def test_thorough_adds_a_statement_about_all_sizes_for_fused_engines(monkeypatch
 def test_a_size_that_fails_is_named(monkeypatch):
     monkeypatch.setattr(verification, "SIZES", (Case(1, 1, 5, 5, 2), Case(1, 2, 5, 5, 2), Case(1, 3, 5, 5, 2)))
 
-    def odd(program, params, x, *rest, **options):
-        output, *others = reference.run(program, params, x, *rest, **options)
-        return output * (2 if x.shape[1] == 2 else 1), *others
+    def odd(arguments):
+        output, *others = reference.run(arguments)
+        return output * (2 if arguments.x.shape[1] == 2 else 1), *others
 
     *_, result, _derived = verify([LSTM], on=[Target("odd", torch.float32, "cpu", odd)], thorough=True)
     assert not result.passed and "B=2" in result.message
@@ -94,10 +95,10 @@ def test_a_draw_that_is_ill_conditioned_is_drawn_again(monkeypatch):
     monkeypatch.setattr(verification, "SIZES", (Case(1, 2, 5, 5, 2),))
     calls = []
 
-    def fails_once(program, params, x, *rest, **options):
-        calls.append(x)
-        output, *others = reference.run(program, params, x, *rest, **options)
-        return output * (2 if torch.equal(x, calls[0]) else 1), *others
+    def fails_once(arguments):
+        calls.append(arguments.x)
+        output, *others = reference.run(arguments)
+        return output * (2 if torch.equal(arguments.x, calls[0]) else 1), *others
 
     target = Target("odd", torch.float32, "cpu", fails_once)
     [result] = verification.sizes_results(LSTM, [target])
@@ -124,15 +125,15 @@ def test_what_is_verified_by_default_is_the_registry():
 # -- engines at fault
 
 
-def altered(alter: Callable, *args, **options):
-    return alter(*reference.run(*args, **options))
+def altered(alter: Callable, arguments: Arguments):
+    return alter(*reference.run(arguments))
 
 
-def without(option: str, *args, **options):
-    return reference.run(*args, **options | {option: None})
+def without(option: str, arguments: Arguments):
+    return reference.run(replace(arguments, **{option: None}))
 
 
-def refusing(*args, **options):
+def refusing(arguments: Arguments):
     raise RuntimeError("no room for a tile")
 
 
@@ -252,9 +253,9 @@ def test_no_right_cell_fails_however_it_magnifies_roundings(right, wrong):
 @pytest.mark.parametrize(("right", "wrong"), HARD.values(), ids=HARD)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_mistake_in_such_a_cell_is_seen(right, wrong, dtype):
-    def mistaken(program, *rest, **options):
-        asked = {name: getattr(program.options, name) for name in ("dropout", "zoneout", "taps")}
-        return reference.run(parse(wrong, output="h", **asked), *rest, **options)
+    def mistaken(arguments):
+        asked = {name: getattr(arguments.program.options, name) for name in ("dropout", "zoneout", "taps")}
+        return reference.run(replace(arguments, program=parse(wrong, output="h", **asked)))
 
     results = verify([Cell("hard", right)], on=[Target("faulty", dtype, "cpu", mistaken)])
     failed = {result.what for result in results if not result.passed}
@@ -298,9 +299,9 @@ def test_a_cell_that_is_no_number_somewhere_does_not_pass():
 def test_results_come_one_at_a_time():
     ran = []
 
-    def counted(*args, **options):
-        ran.append(args)
-        return reference.run(*args, **options)
+    def counted(arguments):
+        ran.append(arguments)
+        return reference.run(arguments)
 
     results = verify(on=[Target("counted", torch.float32, "cpu", counted)])
     assert not ran

@@ -3,13 +3,14 @@
 Any device, any dtype, differentiable any number of times, and open to torch.func.
 """
 
-from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import isqrt
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from gatework.engines.arguments import Arguments, Results
 from gatework.engines.evaluate import evaluate, leaves, schedule
 from gatework.notation import Program
 from gatework.notation.rewrite import ahead_first
@@ -20,38 +21,26 @@ REWRITTEN: dict[str, Program] = {}  # by recipe; a dict, not a cache: torch.comp
 def rewritten(program: Program) -> Program:
     """The Program that is run in its place, with all that is read of it worked out."""
     if program.recipe not in REWRITTEN:
-        REWRITTEN[program.recipe] = found = ahead_first(program)
+        REWRITTEN[program.recipe] = rewrite = ahead_first(program)
         for cached in ("ahead", "names"):
-            getattr(found, cached)
+            getattr(rewrite, cached)
     return REWRITTEN[program.recipe]
 
 
-def run(
-    program: Program,
-    params: Mapping[str, Tensor],
-    x: Tensor,
-    state: tuple[Tensor, ...],
-    *,
-    start: tuple[Tensor, ...] | None = None,
-    lengths: Tensor | None = None,
-    resets: Tensor | None = None,
-    inputs: Mapping[str, Tensor] | None = None,
-    record: Sequence[str] = (),
-    recompute: bool = False,
-) -> tuple[Tensor, tuple[Tensor, ...], dict[str, Tensor]]:
-    """Executes a Program over a sequence: the contract of `gatework.engines`, in torch's own operations."""
-    if recompute and torch.is_grad_enabled() and x.shape[0] > 1:
-        return in_pieces(program, params, x, state, start, lengths, resets, inputs or {}, record)
-    program = rewritten(program)
+def run(arguments: Arguments) -> Results:
+    """Executes a Program over a sequence, in torch's own operations."""
+    if arguments.recompute and torch.is_grad_enabled() and arguments.x.shape[0] > 1:
+        return _run_in_pieces(arguments)
+    running = arguments.running()
+    arguments = arguments.without_padding(running)
+    params, x, state, resets = arguments.params, arguments.x, arguments.state, arguments.resets
+    program, start, record = rewritten(arguments.program), arguments.restart, arguments.record
     nodes, (T, B) = program.nodes, x.shape[:2]
-    alive = None if lengths is None else (torch.arange(T, device=x.device)[:, None] < lengths)[:, :, None]  # [T,B,1]
-    if alive is not None:
-        x = torch.where(alive, x, 0)  # what lies past a length is never seen
-        resets = None if resets is None else resets & alive[:, :, 0]
+    alive = None if running is None else running[:, :, None]  # [T,B,1]
 
     # what needs no state: all steps at once
-    given = {name: value.expand(T, -1, -1) for name, value in {"x": x, **(inputs or {})}.items()}
-    values = leaves(nodes, input=given, vector=params)
+    inputs = {name: value.expand(T, -1, -1) for name, value in {"x": x, **arguments.inputs}.items()}
+    values = leaves(nodes, input=inputs, vector=params)
     evaluate(schedule(nodes, sorted(program.ahead), params), values)
     series = {i: values[i].unbind(0) for i in program.ahead if isinstance(values[i], Tensor) and values[i].dim() == 3}
 
@@ -61,7 +50,7 @@ def run(
     wanted = {name: program.names[name] for name in (program.output, *record)}
     shown: dict[str, list[Tensor]] = {name: [] for name in wanted}
     for t in range(T):
-        if resets is not None and start is not None:
+        if resets is not None:
             state = tuple(torch.where(resets[t, :, None], s, v) for s, v in zip(start, state, strict=True))
         for index, slices in series.items():
             values[index] = slices[t]
@@ -83,37 +72,30 @@ def run(
     return recorded[program.output], state, {name: recorded[name] for name in record}
 
 
-def in_pieces(
-    program: Program,
-    params: Mapping[str, Tensor],
-    x: Tensor,
-    state: tuple[Tensor, ...],
-    start: tuple[Tensor, ...] | None,
-    lengths: Tensor | None,
-    resets: Tensor | None,
-    inputs: Mapping[str, Tensor],
-    record: Sequence[str],
-) -> tuple[Tensor, tuple[Tensor, ...], dict[str, Tensor]]:
-    """As `run`, but between pieces of the sequence the state alone is kept, and the backward pass runs each again."""
-    T, results = x.shape[0], []
+def _run_in_pieces(arguments: Arguments) -> Results:
+    """As `run`, but between pieces of the sequence the state alone is saved, and the backward pass runs each again."""
+    T, state, results = arguments.x.shape[0], arguments.state, []
     steps = isqrt(T)
     for first in range(0, T, steps):
-        piece = slice(first, first + steps)
-        result = checkpoint(
-            run,
-            program,
-            params,
-            x[piece],
-            state,
-            start=start,
-            lengths=None if lengths is None else lengths - first,
-            resets=None if resets is None else resets[piece],
-            inputs={name: value if value.shape[0] == 1 else value[piece] for name, value in inputs.items()},
-            record=record,
-            use_reentrant=False,
-            preserve_rng_state=False,
-        )
+        piece = _piece(arguments, first, first + steps, state)
+        result = checkpoint(run, piece, use_reentrant=False, preserve_rng_state=False)
         results.append(result)
         state = result[1]
     outputs, _, recorded = zip(*results, strict=True)
-    return torch.cat(outputs), state, {name: torch.cat([values[name] for values in recorded]) for name in record}
+    joined = {name: torch.cat([values[name] for values in recorded]) for name in arguments.record}
+    return torch.cat(outputs), state, joined
+
+
+def _piece(arguments: Arguments, first: int, last: int, state: tuple[Tensor, ...]) -> Arguments:
+    """The steps from `first` to before `last`, from another state."""
+    steps, lengths, resets = slice(first, last), arguments.lengths, arguments.resets
+    return replace(
+        arguments,
+        x=arguments.x[steps],
+        state=state,
+        start=arguments.restart,
+        lengths=None if lengths is None else lengths - first,
+        resets=None if resets is None else resets[steps],
+        inputs={name: value if value.shape[0] == 1 else value[steps] for name, value in arguments.inputs.items()},
+        recompute=False,
+    )

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gatework.engines import choose
+from gatework.engines import Arguments, choose
 from gatework.layers import Recurrent
 from gatework.notation import parse
 from gatework.text.model import LanguageModel
@@ -91,6 +91,6 @@ def held_layer(
     start = recurrent.start(layer, "", x.shape[1])
     run = choose(recurrent.engine, x.device, x.dtype).run
     output: Tensor = recurrent.weights(layer, "")(
-        lambda weights: run(program, weights, x, start, start=start, inputs=inputs | masks)[0]
+        lambda weights: run(Arguments(program, weights, x, start, start=start, inputs=inputs | masks))[0]
     )
     return output

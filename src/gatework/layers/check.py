@@ -4,17 +4,14 @@ import math
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from gatework.engines import is_eager
 from gatework.errors import InputError
+from gatework.layers.autocast import autocast_dtype
 from gatework.notation import State
-
-if TYPE_CHECKING:
-    from gatework.layers.recurrent import Recurrent
 
 
 def size(name: str, given: int, least: int) -> None:
@@ -60,16 +57,16 @@ def can_stand_still(zoneout: Mapping[str, float], states: Sequence[State]) -> No
             raise InputError(f"zoneout: {name} starts at infinity, so it cannot stand still; there are {finite}")
 
 
-def sequence(x: Tensor, layer: "Recurrent") -> None:
-    """x is [T,B,I] or [T,I]."""
-    order = "[B,T,I]" if layer.batch_first else "[T,B,I]"
+def sequence(x: Tensor, input_size: int, batch_first: bool) -> None:
+    """x is [T,B,I], with batch_first [B,T,I], or [T,I]."""
+    order = "[B,T,I]" if batch_first else "[T,B,I]"
     if not isinstance(x, Tensor):
         raise InputError(f"x is {type(x).__name__}; expected a tensor {order}")
     if x.dim() not in (2, 3):
         raise InputError(f"x has shape {list(x.shape)}; expected {order}, or [T,I] without a batch")
-    if x.shape[-1] != layer.input_size:
+    if x.shape[-1] != input_size:
         raise InputError(
-            f"x has shape {list(x.shape)}; expected {order} with I = input_size = {layer.input_size} as the last"
+            f"x has shape {list(x.shape)}; expected {order} with I = input_size = {input_size} as the last"
         )
 
 
@@ -97,33 +94,25 @@ def states(given: Sequence[Tensor] | None, names: Sequence[str], anchor: Tensor)
         like(value, f"state {name}", anchor)
 
 
-def autocast_dtype(anchor: Tensor) -> torch.dtype | None:
-    """The dtype that autocast asks for where the layer is; None outside autocast, and for float64, as in torch."""
-    device = anchor.device.type
-    if not ((device == "cpu" or torch.amp.is_autocast_available(device)) and torch.is_autocast_enabled(device)):
-        return None
-    return None if anchor.dtype == torch.float64 else torch.get_autocast_dtype(device)
-
-
 def lengths(given: Tensor | Sequence[int] | None, T: int, B: int, device: torch.device) -> Tensor | None:
     """[B] whole numbers from 0 to T."""
     if given is None:
         return None
     try:
-        found = tensor(given, T, device)
+        values = _lengths_tensor(given, T, device)
     except InputError:
         raise
     except (TypeError, ValueError, RuntimeError):
         raise InputError(f"lengths is {given!r}; expected [{B}] whole numbers") from None
-    if found.shape != (B,) or found.is_floating_point() or found.dtype == torch.bool:
-        raise InputError(f"lengths has shape {list(found.shape)} and {found.dtype}; expected [{B}] whole numbers")
-    if is_eager(found) and bool(((found < 0) | (found > T)).any()):
-        bad = found[(found < 0) | (found > T)][0].item()
+    if values.shape != (B,) or values.is_floating_point() or values.dtype == torch.bool:
+        raise InputError(f"lengths has shape {list(values.shape)} and {values.dtype}; expected [{B}] whole numbers")
+    if is_eager(values) and bool(((values < 0) | (values > T)).any()):
+        bad = values[(values < 0) | (values > T)][0].item()
         raise InputError(f"lengths holds {bad}; expected 0 to T = {T}")
-    return found
+    return values
 
 
-def tensor(given: Tensor | Sequence[int], T: int, device: torch.device) -> Tensor:
+def _lengths_tensor(given: Tensor | Sequence[int], T: int, device: torch.device) -> Tensor:
     """As a tensor; a list also where torch.compile reads, without being a constant there."""
     if isinstance(given, list | tuple):
         compiled = torch.compiler.is_compiling() and not torch.compiler.is_exporting()
@@ -152,21 +141,20 @@ def resets(given: Tensor | None, x: Tensor) -> Tensor | None:
 
 
 def state(
-    given: Sequence[Tensor] | Tensor | None, layer: "Recurrent", B: int, batched: bool
+    given: Sequence[Tensor] | Tensor | None, shapes: Mapping[str, tuple[int, int]], B: int, batched: bool
 ) -> tuple[Tensor, ...] | None:
-    """One tensor [L*D,B,size] per state of the cell, output first; without a batch [L*D,size]."""
+    """One tensor [L*D,B,size] per state of the cell, output first; without a batch [L*D,size].
+
+    shapes: L*D and size of each state, by name.
+    """
     if given is None:
         return None
-    states = layer.program.states
     values = (given,) if isinstance(given, Tensor) else tuple(given) if isinstance(given, Sequence) else ()
-    if len(values) != len(states) or not all(isinstance(value, Tensor) for value in values):
+    if len(values) != len(shapes) or not all(isinstance(value, Tensor) for value in values):
         what = ", ".join(type(value).__name__ for value in values) if values else type(given).__name__
-        names = ", ".join(s.name for s in states)
-        raise InputError(f"state is {what}; expected a tensor for each state of the cell: ({names})")
-    slots = layer.num_layers * len(layer.directions)
-    for s, value in zip(states, values, strict=True):
-        units = layer.sizes[0][s.size]
+        raise InputError(f"state is {what}; expected a tensor for each state of the cell: ({', '.join(shapes)})")
+    for (name, (slots, units)), value in zip(shapes.items(), values, strict=True):
         expected = [slots, B, units] if batched else [slots, units]
         if list(value.shape) != expected:
-            raise InputError(f"state {s.name} has shape {list(value.shape)}; expected {expected} for x of this batch")
+            raise InputError(f"state {name} has shape {list(value.shape)}; expected {expected} for x of this batch")
     return values if batched else tuple(value[:, None] for value in values)

@@ -29,6 +29,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gatework.engines import Arguments
 from gatework.engines.reference import run
 from gatework.errors import InputError
 from gatework.notation import Parameter, Program
@@ -284,5 +285,5 @@ def kept(program: Program, bias: str, value: float) -> float:
     old = [torch.full((rows, H), 0.5, **kind) for _ in program.states]
     for index, state in enumerate(old):  # two samples for each state, in which it is moved and the others rest
         state[2 * index], state[2 * index + 1] = 0.25, 0.75
-    _, new, _ = run(program, params, torch.zeros(1, rows, H, **kind), tuple(old))
+    _, new, _ = run(Arguments(program, params, torch.zeros(1, rows, H, **kind), tuple(old)))
     return sum(float((state[2 * k + 1] - state[2 * k]).mean()) / 0.5 for k, state in enumerate(new))

@@ -1,25 +1,27 @@
 """Recurrent: any cell as a torch module; stacking, directions, masks, state."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import torch
 from torch import Tensor, nn
 from torch.fx import Proxy
-from torch.nn import functional as F
 
 from gatework.cells import Cell, find_cell
-from gatework.engines import choose, prepare, runs
+from gatework.engines import Arguments, choose
 from gatework.errors import InputError
 from gatework.layers import check
-from gatework.layers import reverse as time
+from gatework.layers.autocast import autocast_dtype, run_dtype
 from gatework.layers.initial import initialise
+from gatework.layers.masks import cell_masks, drop, positive
+from gatework.layers.programs import Programs
 from gatework.layers.record import Watcher
+from gatework.layers.reverse import run_reversed
 from gatework.layers.states import State, state_of, state_type
 from gatework.layers.stream import Stream
 from gatework.layers.symbolic import call_of
 from gatework.layers.weights import Weights, first
-from gatework.notation import Program, parse, projected
+from gatework.notation import Program, projected
 
 # What `repr` leaves out where it has this value.
 USUAL = {
@@ -118,13 +120,13 @@ class Recurrent(nn.Module):
         self.equations = self.cell.equations
         if proj_size and "R" not in self.cell.program.sizes:
             self.equations = projected(self.equations, self.cell.output)
-        self._programs: dict[tuple[tuple[str, ...], ...], Program] = {}
-        self.program = self._compiled()
+        self._programs = Programs(self.cell, self.equations)
+        self.program = self._programs.get()
         self.state_names = tuple(state.name for state in self.program.states)
         state_type(self.state_names)
-        self._compiled(self.recurrent_dropout, self.zoneout)  # the names are checked now, not at the first call
-        for dropped in (above_0(self.recurrent_dropout), ()):  # in training, and outside: torch.compile finds them
-            self._compiled(dropped, above_0(self.zoneout))
+        self._programs.get(self.recurrent_dropout, self.zoneout)  # the names are checked now, not at the first call
+        for dropped in (positive(self.recurrent_dropout), ()):  # in training, and outside: torch.compile finds them
+            self._programs.get(dropped, positive(self.zoneout))
         check.can_stand_still(self.zoneout, self.program.states)
         self.directions = ("", "_reverse") if bidirectional else ("",)
         self.sizes: list[dict[str, int]] = []
@@ -144,6 +146,12 @@ class Recurrent(nn.Module):
     def output_size(self) -> int:
         """D*H, the width of the output; D*R with a projection."""
         return len(self.directions) * self.sizes[0][self.program.output_size]
+
+    @property
+    def state_shapes(self) -> dict[str, tuple[int, int]]:
+        """L*D and the size of each state, by name, output first."""
+        slots = self.num_layers * len(self.directions)
+        return {state.name: (slots, self.sizes[0][state.size]) for state in self.program.states}
 
     @property
     def anchor(self) -> Tensor:
@@ -176,7 +184,7 @@ class Recurrent(nn.Module):
         """Runs the layers over x; see the class for shapes."""
         if isinstance(x, Proxy):
             return call_of(self, x, state, lengths=lengths, resets=resets)
-        check.sequence(x, self)
+        check.sequence(x, self.input_size, self.batch_first)
         resets, batched = check.resets(resets, x), x.dim() == 3
         if not batched:
             x = x[:, None]
@@ -186,14 +194,11 @@ class Recurrent(nn.Module):
             resets = None if resets is None else resets.transpose(0, 1)
         T, B = x.shape[:2]
         lengths = check.lengths(lengths, T, B, x.device)
-        given = check.state(state, self, B, batched)
-        if (
-            check.autocast_dtype(x) is not None
-            and check.autocast_dtype(anchor := next(self.parameters(), x)) is not None
-        ):
-            x = x.to(self._dtype(anchor))  # once for both directions
+        given = check.state(state, self.state_shapes, B, batched)
+        if autocast_dtype(x) is not None and autocast_dtype(anchor := next(self.parameters(), x)) is not None:
+            x = x.to(run_dtype(anchor, self.engine))  # once for both directions
         x, states = self._stacked(x, given, lengths, resets)
-        if (autocast := check.autocast_dtype(states[0])) is not None:
+        if (autocast := autocast_dtype(states[0])) is not None:
             x = x.to(autocast)
         if not batched:
             x, states = x[:, 0], [value[:, 0] for value in states]
@@ -228,7 +233,8 @@ class Recurrent(nn.Module):
                 final.append(new)
             y = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]  # [T,B,D*H]
             y = y + x if self.residual and layer > 0 else y
-            x = self._dropped(y) if layer < self.num_layers - 1 else y
+            p = self.dropout if layer < self.num_layers - 1 else 0.0
+            x = drop(y, p, variational=self.variational, training=self.training)
         return x, [torch.stack(v) if len(v) > 1 else v[0][None] for v in zip(*final, strict=True)]
 
     # -- one layer, one direction
@@ -250,9 +256,9 @@ class Recurrent(nn.Module):
         check.states(state, self.state_names, anchor)
         start = self._start(weights, anchor, layer, x.shape[1])
         state = start if state is None else state
-        if check.autocast_dtype(anchor) is None:
+        if autocast_dtype(anchor) is None:
             return self._scan(weights, x, state, start, lengths, resets, layer, direction)
-        dtype = self._dtype(anchor)
+        dtype = run_dtype(anchor, self.engine)
         weights = {name: value.to(dtype) for name, value in weights.items()}
         state, start = (tuple(value.to(dtype) for value in values) for values in (state, start))
         output, new = self._scan(weights, x.to(dtype), state, start, lengths, resets, layer, direction)
@@ -269,24 +275,21 @@ class Recurrent(nn.Module):
         layer: int,
         direction: str,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """As `_run`, through the engine; the reverse direction on x reversed."""
+        """As `_run`, through the engine."""
         sizes, watcher = self.units[layer], self.watcher
         taps = {} if watcher is None else watcher.taps(sizes | {"x": x.shape[2]}, x.shape[:2], start[0])
         x = x + taps["x"] if "x" in taps else x
-        inputs = self._masks(x, sizes, self.training)
-        inputs |= {f"tap {name}": tap for name, tap in taps.items() if name != "x"}
-        read = x
-        if direction:
-            x = time.reverse(x, lengths)
-            resets = None if resets is None else time.reverse_resets(resets, lengths)
-            inputs = {n: v if v.shape[0] == 1 else time.reverse(v, lengths) for n, v in inputs.items()}
-        output, new, values = choose(self.engine, x.device, x.dtype).run(
-            self._compiled(
-                dropout=tuple(n for n in self.recurrent_dropout if f"dropout {n}" in inputs),
-                zoneout=tuple(n for n in self.zoneout if f"zoneout {n}" in inputs),
-                taps=tuple(name for name in taps if name != "x"),
-                retention=() if watcher is None else watcher.retained,
-            ),
+        inputs = self._masks(x, sizes, self.training) | {
+            f"tap {name}": tap for name, tap in taps.items() if name != "x"
+        }
+        program = self._programs.get(
+            dropout=tuple(n for n in self.recurrent_dropout if f"dropout {n}" in inputs),
+            zoneout=tuple(n for n in self.zoneout if f"zoneout {n}" in inputs),
+            taps=tuple(name for name in taps if name != "x"),
+            retention=() if watcher is None else watcher.retained,
+        )
+        arguments = Arguments(
+            program,
             weights,
             x,
             state,
@@ -297,40 +300,11 @@ class Recurrent(nn.Module):
             record=() if watcher is None else watcher.computed,
             recompute=self.recompute,
         )
-        if direction:
-            output = time.reverse(output, lengths)
-            values = {name: time.reverse(value, lengths) for name, value in values.items()}
+        run = choose(self.engine, x.device, x.dtype).run
+        output, new, values = run_reversed(run, arguments) if direction else run(arguments)
         if watcher is not None:
-            watcher.add(f"l{layer}{direction}", {**values, "x": read}, taps)
+            watcher.add(f"l{layer}{direction}", {**values, "x": x}, taps)
         return output, new
-
-    def _dtype(self, anchor: Tensor) -> torch.dtype:
-        """What an engine is given: the layer's dtype, or autocast's where the native engine runs it.
-
-        The reference engine's products are cast by autocast itself.
-        """
-        own, asked = anchor.dtype, check.autocast_dtype(anchor)
-        fused = asked is not None and self.engine != "reference" and runs("native", anchor.device, asked)
-        return asked if fused and asked is not None else own
-
-    def _compiled(
-        self,
-        dropout: Iterable[str] = (),
-        zoneout: Iterable[str] = (),
-        taps: Iterable[str] = (),
-        retention: Iterable[str] = (),
-    ) -> Program:
-        """The cell's Program with what this call needs beside; compiled once for each combination."""
-        given = {"dropout": dropout, "zoneout": zoneout, "taps": taps, "retention": retention}
-        extras = {option: tuple(names) for option, names in given.items()}
-        key = tuple(extras.values())
-        if key not in self._programs:
-            cell = self.cell
-            self._programs[key] = program = parse(
-                self.equations, output=cell.output, constants=cell.constants, start=cell.start, **extras
-            )
-            prepare(program)
-        return self._programs[key]
 
     def start(self, layer: int, direction: str, B: int, like: Tensor | None = None) -> tuple[Tensor, ...]:
         """The state before the first step, [B,size] each: learned, or the numbers the cell starts at.
@@ -353,31 +327,12 @@ class Recurrent(nn.Module):
 
     def outside_training(self, layer: int, x: Tensor) -> tuple[Program, dict[str, Tensor]]:
         """What runs a layer forwards outside training, with its weights: Program, and inputs beside x [T,B,I]."""
-        program = self._compiled(zoneout=above_0(self.zoneout))
+        program = self._programs.get(zoneout=positive(self.zoneout))
         return program, self._masks(x, self.units[layer], training=False)
 
-    def _masks(self, x: Tensor, sizes: Mapping[str, int], training: bool) -> dict[str, Tensor]:
-        """The inputs that dropout and zoneout read, drawn from torch's generator; dropout has none outside training."""
-        masks: dict[str, Tensor] = {}
-        if not (self.recurrent_dropout or self.zoneout):
-            return masks
-        T, B = x.shape[:2]
-        for name, p in self.recurrent_dropout.items():
-            if training and p > 0:
-                ones = x.new_ones(1 if self.variational else T, B, sizes[name])
-                masks[f"dropout {name}"] = F.dropout(ones, p)
-        for name, p in self.zoneout.items():
-            if p > 0:
-                chance = x.new_full((T if training else 1, B, sizes[name]), 1 - p)
-                masks[f"zoneout {name}"] = torch.bernoulli(chance) if training else chance
-        return masks
-
-    def _dropped(self, y: Tensor) -> Tensor:
-        if not (self.training and self.dropout):
-            return y
-        if self.variational:
-            return y * F.dropout(torch.ones_like(y[:1]), self.dropout)
-        return F.dropout(y, self.dropout)
+    def _masks(self, x: Tensor, units: Mapping[str, int], training: bool) -> dict[str, Tensor]:
+        dropout, zoneout, variational = self.recurrent_dropout, self.zoneout, self.variational
+        return cell_masks(x, units, dropout, zoneout, variational=variational, training=training)
 
     def __prepare_scriptable__(self) -> NoReturn:
         """What torch.jit.script asks for."""
@@ -389,8 +344,6 @@ class Recurrent(nn.Module):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]
         state_type(self.state_names)
-        for program in self._programs.values():
-            prepare(program)
 
     def extra_repr(self) -> str:
         values = [f"{name}={getattr(self, name)!r}" for name, usual in USUAL.items() if getattr(self, name) != usual]
@@ -401,11 +354,7 @@ class Recurrent(nn.Module):
         """The engine that runs and why, or why none does."""
         try:
             anchor = self.anchor
-            choice = choose(self.engine, anchor.device, self._dtype(anchor))
+            choice = choose(self.engine, anchor.device, run_dtype(anchor, self.engine))
         except InputError as error:
             return f"none ({error})"
         return f"{choice.name} ({choice.reason})"
-
-
-def above_0(rates: Mapping[str, float]) -> tuple[str, ...]:
-    return tuple(name for name, rate in rates.items() if rate > 0)

@@ -1,7 +1,24 @@
-"""Sequences of unequal lengths, run from their own end."""
+"""The reverse direction: sequences of unequal lengths, run from their own end."""
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor
+
+from gatework.engines import Arguments, Results, Run
+
+
+def run_reversed(run: Run, arguments: Arguments) -> Results:
+    """As `run`, from each sequence's end to its beginning: all that is given and returned is in the order of time."""
+    lengths, resets = arguments.lengths, arguments.resets
+    turned = replace(
+        arguments,
+        x=reverse(arguments.x, lengths),
+        resets=None if resets is None else reverse_resets(resets, lengths),
+        inputs={n: v if v.shape[0] == 1 else reverse(v, lengths) for n, v in arguments.inputs.items()},
+    )
+    output, state, recorded = run(turned)
+    return reverse(output, lengths), state, {name: reverse(value, lengths) for name, value in recorded.items()}
 
 
 def reverse(x: Tensor, lengths: Tensor | None) -> Tensor:

@@ -1,18 +1,44 @@
 """Layers one step at a time, with the state carried: for input that comes as it happens."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from gatework.engines import Stepper, choose
+from gatework.engines import Arguments, Stepper, choose
 from gatework.errors import InputError
 from gatework.layers import check
+from gatework.layers.record import Watcher
 from gatework.layers.weights import first
+from gatework.notation import Program
 
-if TYPE_CHECKING:
-    from gatework.layers.recurrent import Recurrent
+States = tuple[Tensor, ...]  # [L,B,size] each
+Outputs = tuple[Tensor, Tensor]  # [B,H] each, used in turn
+
+
+class Layers(Protocol):
+    """What a stream reads of the layers it runs: see gatework.layers.recurrent.Recurrent."""
+
+    input_size: int
+    num_layers: int
+    bidirectional: bool
+    residual: bool
+    engine: str
+    watcher: Watcher | None
+    sizes: list[dict[str, int]]
+    state_names: tuple[str, ...]
+
+    @property
+    def state_shapes(self) -> dict[str, tuple[int, int]]: ...
+
+    def weights(self, layer: int, direction: str) -> nn.Module: ...
+
+    def start(self, layer: int, direction: str, B: int, like: Tensor | None = None) -> States: ...
+
+    def outside_training(self, layer: int, x: Tensor) -> tuple[Program, dict[str, Tensor]]: ...
+
+    def named(self, states: Sequence[Tensor]) -> Any: ...
 
 
 class Stream:
@@ -23,7 +49,7 @@ class Stream:
     when the stream is made: a later change of them is not seen.
     """
 
-    def __init__(self, layer: "Recurrent", batch_size: int, state: Sequence[Tensor] | Tensor | None) -> None:
+    def __init__(self, layer: Layers, batch_size: int, state: Sequence[Tensor] | Tensor | None) -> None:
         check.size("batch_size", batch_size, least=1)
         if layer.bidirectional:
             raise InputError("bidirectional=True needs the whole sequence, a stream has one step of it; call the layer")
@@ -31,26 +57,26 @@ class Stream:
             raise InputError("a stream records nothing; make it outside gw.record, or call the layer")
         self.layer, self.batch_size = layer, batch_size
         self.shape = (batch_size, layer.input_size)
-        given = check.state(state, layer, batch_size, batched=True)
+        given = check.state(state, layer.state_shapes, batch_size, batched=True)
         anchor: Tensor = layer.weights(0, "")(first, torch.empty(0) if given is None else given[0])
         self.anchor, self.dtype, self.device = anchor.new_empty(0), anchor.dtype, anchor.device
         check.states(given, layer.state_names, anchor)
         with torch.inference_mode(False), torch.no_grad():
-            self.start = starts(layer, batch_size, self.anchor)
+            self.start = _starts(layer, batch_size, self.anchor)
             given = self.start if given is None else given
             stepper = choose(layer.engine, self.device, self.dtype).stepper
-            self._steps: Steps = Whole(layer, given) if stepper is None else Packed(layer, given, stepper)
-        self._step = self._steps.step  # which reads memory as it is: what is no plain [B,I] goes through `fitting`
+            self._steps: _Steps = _Whole(layer, given) if stepper is None else _Packed(layer, given, stepper)
+        self._step = self._steps.step  # which reads memory as it is: what is no dense [B,I] goes through `_dense`
 
     def __call__(self, x: Tensor) -> Tensor:
         """The output [B,H] of one step."""
-        plain = type(x) is Tensor and x.dtype is self.dtype and x.device == self.device and x.layout is torch.strided
-        if not (plain and x.shape == self.shape and x.is_contiguous() and not x.is_neg()):
-            x = self.fitting(x)
+        is_dense = type(x) is Tensor and x.dtype is self.dtype and x.device == self.device and x.layout is torch.strided
+        if not (is_dense and x.shape == self.shape and x.is_contiguous() and not x.is_neg()):
+            x = self._dense(x)
         return self._step(x)
 
-    def fitting(self, x: Tensor) -> Tensor:
-        """The input as plain memory; raises InputError where it cannot be."""
+    def _dense(self, x: Tensor) -> Tensor:
+        """The input as dense memory; raises InputError where it cannot be."""
         if not isinstance(x, Tensor):
             raise InputError(f"x is {type(x).__name__}; expected a tensor [B,I]")
         if x.shape != self.shape:
@@ -71,23 +97,19 @@ class Stream:
 
     def reset(self, state: Sequence[Tensor] | Tensor | None = None) -> None:
         """Goes back to the start state, or on from another."""
-        given = check.state(state, self.layer, self.batch_size, batched=True)
+        given = check.state(state, self.layer.state_shapes, self.batch_size, batched=True)
         check.states(given, self.layer.state_names, self.anchor)
         with torch.inference_mode(False), torch.no_grad():
             self._steps.reset(self.start if given is None else given)
 
 
-States = tuple[Tensor, ...]  # [L,B,size] each
-Outputs = tuple[Tensor, Tensor]  # [B,H] each, used in turn
-
-
-def starts(layer: "Recurrent", B: int, like: Tensor) -> States:
+def _starts(layer: Layers, B: int, like: Tensor) -> States:
     """The states before the first step."""
     each = [layer.start(number, "", B, like) for number in range(layer.num_layers)]
     return tuple(torch.stack(values) for values in zip(*each, strict=True))
 
 
-class Steps(Protocol):
+class _Steps(Protocol):
     """How a stream takes its steps."""
 
     def step(self, x: Tensor) -> Tensor: ...
@@ -97,17 +119,17 @@ class Steps(Protocol):
     def reset(self, state: States) -> None: ...
 
 
-class Packed:
+class _Packed:
     """On an engine that takes steps: each layer reads where the one before it writes, one of two buffers in turn."""
 
-    def __init__(self, layer: "Recurrent", state: States, stepper: Callable[..., Stepper]) -> None:
+    def __init__(self, layer: Layers, state: States, stepper: Callable[..., Stepper]) -> None:
         x = state[0].new_zeros(state[0].shape[1], layer.input_size)
         self.layers: list[Stepper] = []
         self.outputs: Outputs
         self.links: list[tuple[Callable[[int], None], tuple[int, int]]] = []
         for number in range(layer.num_layers):
-            made = packed(layer, number, x, tuple(value[number] for value in state), stepper)
-            last = Residual(made, self.outputs) if layer.residual and number else made
+            made = _packed(layer, number, x, tuple(value[number] for value in state), stepper)
+            last = _Residual(made, self.outputs) if layer.residual and number else made
             self.layers.append(made)
             self.outputs, x = last.outputs, last.outputs[0]
             self.links.append((last._step, (self.outputs[0].data_ptr(), self.outputs[1].data_ptr())))
@@ -130,14 +152,14 @@ class Packed:
             made.reset(tuple(value[number] for value in state), self.slot)
 
 
-def packed(layer: "Recurrent", number: int, x: Tensor, state: States, stepper: Callable[..., Stepper]) -> Stepper:
+def _packed(layer: Layers, number: int, x: Tensor, state: States, stepper: Callable[..., Stepper]) -> Stepper:
     """One layer, its weights packed, for inputs like x [B,I]."""
     program, inputs = layer.outside_training(number, x[None])
     made: Stepper = layer.weights(number, "")(lambda weights: stepper(program, weights, x, state, inputs))
     return made
 
 
-class Residual:
+class _Residual:
     """A layer whose output has its input added."""
 
     def __init__(self, inner: Stepper, given: Outputs) -> None:
@@ -150,10 +172,10 @@ class Residual:
         self.slot = 1 - self.slot
 
 
-class Whole:
+class _Whole:
     """On any other engine: sequences of one step, with copies of the weights."""
 
-    def __init__(self, layer: "Recurrent", state: States) -> None:
+    def __init__(self, layer: Layers, state: States) -> None:
         B = state[0].shape[1]
         self.run, self.residual, self.now = (
             choose(layer.engine, state[0].device, state[0].dtype).run,
@@ -163,14 +185,14 @@ class Whole:
         self.layers = []
         for number, sizes in enumerate(layer.sizes):
             program, inputs = layer.outside_training(number, state[0].new_zeros(1, B, sizes["I"]))
-            self.layers.append((program, layer.weights(number, "")(cloned), inputs))
+            self.layers.append((program, layer.weights(number, "")(_cloned), inputs))
 
     @torch.no_grad()
     def step(self, x: Tensor) -> Tensor:
         new = []
         for number, (program, weights, inputs) in enumerate(self.layers):
             state = tuple(value[number] for value in self.now)
-            y, after, _ = self.run(program, weights, x[None], state, inputs=inputs)
+            y, after, _ = self.run(Arguments(program, weights, x[None], state, inputs=inputs))
             x = y[0] + x if self.residual and number else y[0]
             new.append(after)
         self.now = tuple(torch.stack(values) for values in zip(*new, strict=True))
@@ -183,6 +205,6 @@ class Whole:
         self.now = state
 
 
-def cloned(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _cloned(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Copies of a layer's weights."""
     return {name: tensor.detach().clone() for name, tensor in weights.items()}

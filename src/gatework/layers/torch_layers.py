@@ -1,16 +1,16 @@
 """gw.LSTM, gw.GRU, gw.RNN: what torch.nn's layers take and return, over gatework's cells."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast, overload
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from gatework.cells import TORCH_LAYERS, Cell, TorchLayer, cells
 from gatework.errors import InputError
 from gatework.layers import check
-from gatework.layers.packing import effective, origins, packed, unpack_state_dict
 from gatework.layers.recurrent import USUAL, Recurrent
 from gatework.layers.states import LSTMState
 from gatework.layers.torch_modules import kind, obstacle
@@ -28,11 +28,11 @@ class DropIn(Recurrent, Generic[S]):
             name = type(self).__name__
             raise InputError(f"{name} takes no proj_size, as torch.nn.{name}; gw.Recurrent projects other cells")
         check.flag("bias", bias)
-        chosen = cells[cell] if bias else without_bias(cells[cell])
+        chosen = cells[cell] if bias else _without_bias(cells[cell])
         super().__init__(chosen, *sizes, **{"init": "torch", **options})
         self.bias = bias
         self.layout: TorchLayer = TORCH_LAYERS["projected_lstm" if self.proj_size else cell]
-        self.register_load_state_dict_pre_hook(unpack_state_dict)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(_unpack_state_dict)  # type: ignore[no-untyped-call]
 
     @overload  # type: ignore[override] # the state is torch.nn's: a single one by itself
     def forward(
@@ -59,7 +59,7 @@ class DropIn(Recurrent, Generic[S]):
     ) -> tuple[Tensor | PackedSequence, S]:
         """As torch.nn's: (output, state); further `lengths` and `resets` as in gw.Recurrent."""
         if isinstance(input, PackedSequence):
-            return self._packed(input, hx)
+            return self._run_packed(input, hx)
         return cast(tuple[Tensor, S], super().forward(input, hx, lengths=lengths, resets=resets))
 
     if TYPE_CHECKING:
@@ -69,14 +69,14 @@ class DropIn(Recurrent, Generic[S]):
         """The states as torch.nn's layers return them: a single one by itself."""
         return super().named(states) if len(states) > 1 else states[0]
 
-    def _packed(self, input: PackedSequence, hx: Sequence[Tensor] | Tensor | None) -> tuple[PackedSequence, S]:
+    def _run_packed(self, input: PackedSequence, hx: Sequence[Tensor] | Tensor | None) -> tuple[PackedSequence, S]:
         x, lengths = pad_packed_sequence(input, batch_first=self.batch_first)
         output, state = self.forward(x, hx, lengths=lengths.to(x.device))
         if input.sorted_indices is not None:  # its own order: another sort may exchange sequences of one length
             output = output.index_select(0 if self.batch_first else 1, input.sorted_indices)
             lengths = lengths[input.sorted_indices.cpu()]
-        packed = pack_padded_sequence(output, lengths, self.batch_first)
-        return PackedSequence(packed.data, *input[1:]), state
+        data = pack_padded_sequence(output, lengths, self.batch_first).data
+        return PackedSequence(data, *input[1:]), state
 
     def flatten_parameters(self) -> None:
         """Does nothing: torch's layers need it for cuDNN, here packing is the engine's."""
@@ -93,7 +93,7 @@ class DropIn(Recurrent, Generic[S]):
         except AttributeError:
             if not name.startswith(("weight_", "bias_", "all_weights")):
                 raise
-        here = origins(self)
+        here = _origins(self)
         names = here[name] if name in here else dict.fromkeys(own for weights in here.values() for own in weights)
         raise AttributeError(f"{name} stands here gate by gate: {', '.join(names)}; to_torch() packs them") from None
 
@@ -120,7 +120,7 @@ class DropIn(Recurrent, Generic[S]):
         made = cls(**arguments, device=weight.device, dtype=weight.dtype, **options).train(module.training)
         made.load_state_dict(module.state_dict(), strict=made.initial != "learned")
         learns: dict[str, bool] = {}
-        for key, here in origins(made).items():
+        for key, here in _origins(made).items():
             learns |= {name: learns.get(name, False) or module.get_parameter(key).requires_grad for name in here}
         for name, wants in learns.items():
             made.get_parameter(name).requires_grad_(wants)
@@ -134,7 +134,7 @@ class DropIn(Recurrent, Generic[S]):
         for name in ("variational", "recurrent_dropout", "zoneout", "residual", "initial"):
             if getattr(self, name) != USUAL[name]:
                 raise InputError(f"{name}={getattr(self, name)!r} has no counterpart in torch.nn.{type(self).__name__}")
-        weights = effective(self)
+        weights = _effective(self)
         weight = next(iter(weights.values()))
         made = self.counterpart(
             self.input_size,
@@ -148,8 +148,8 @@ class DropIn(Recurrent, Generic[S]):
             dtype=weight.dtype,
             **self._torch_options(),
         ).train(self.training)
-        made.load_state_dict(packed(self, weights))
-        for key, names in origins(self).items():
+        made.load_state_dict(_pack(self, weights))
+        for key, names in _origins(self).items():
             made.get_parameter(key).requires_grad_(any(weights[name].requires_grad for name in names))
         return made
 
@@ -263,7 +263,7 @@ class RNN(DropIn[Tensor]):
         return {"nonlinearity": self.nonlinearity}
 
 
-def without_bias(cell: Cell) -> Cell:
+def _without_bias(cell: Cell) -> Cell:
     """The cell with every bias b_... the constant 0."""
     biases = [p.name for p in cell.program.parameters if p.kind == "vector" and p.name.startswith("b_")]
     return replace(
@@ -271,3 +271,78 @@ def without_bias(cell: Cell) -> Cell:
         constants={**cell.constants, **dict.fromkeys(biases, 0.0)},
         init={key: rule for key, rule in cell.init.items() if key not in biases},
     )
+
+
+# -- torch's packed weights (weight_ih_l0, gate under gate) and those of the equations (l0.W_i), either way
+
+
+def _unpack(tensors: Mapping[str, Tensor], layer: DropIn[Any]) -> dict[str, Tensor]:
+    """Torch's packed tensors (weight_ih_l0, ...) under the names of the equations (l0.W_i, ...)."""
+    found: dict[str, Tensor] = {}
+    gates, hidden_bias = layer.layout.gates, layer.layout.hidden_bias
+    for key, tensor in tensors.items():
+        kind, _, place = key.partition("_l")
+        rows = dict(zip(gates, tensor.chunk(len(gates)), strict=False))
+        if kind == "weight_hr":
+            found[f"l{place}.{layer.layout.projection}"] = tensor
+        for gate, part in rows.items():
+            match kind:
+                case "weight_ih":
+                    found[f"l{place}.W_{gate}"] = part
+                case "weight_hh":
+                    found[f"l{place}.U_{gate}"] = part
+                case "bias_hh" if gate in hidden_bias:
+                    found[f"l{place}.{hidden_bias[gate]}"] = part
+                case "bias_ih" | "bias_hh":
+                    name = f"l{place}.b_{gate}"
+                    found[name] = found[name] + part if name in found else part
+    return found
+
+
+def _origins(layer: DropIn[Any]) -> dict[str, list[str]]:
+    """Torch's packed names -> the names of the equations whose values stand there, in the order of the rows."""
+    found: dict[str, list[str]] = {}
+    for place, _ in layer.named_children():
+        gates, hidden_bias = layer.layout.gates, layer.layout.hidden_bias
+        found[f"weight_ih_{place}"] = [f"{place}.W_{gate}" for gate in gates]
+        found[f"weight_hh_{place}"] = [f"{place}.U_{gate}" for gate in gates]
+        if layer.bias:
+            found[f"bias_ih_{place}"] = [f"{place}.b_{gate}" for gate in gates]
+            found[f"bias_hh_{place}"] = [f"{place}.{hidden_bias.get(gate, f'b_{gate}')}" for gate in gates]
+        if layer.layout.projection:
+            found[f"weight_hr_{place}"] = [f"{place}.{layer.layout.projection}"]
+    return found
+
+
+def _effective(layer: DropIn[Any]) -> dict[str, Tensor]:
+    """The layer's weights as it uses them, by their names (l0.W_i): pruned, normalised, parametrised."""
+    with torch.enable_grad():  # so that they say whether they learn
+        places = {place: weights(dict) for place, weights in layer.named_children()}
+    return {f"{place}.{name}": tensor for place, tensors in places.items() for name, tensor in tensors.items()}
+
+
+def _pack(layer: DropIn[Any], weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The layer's weights as torch packs them; bias_hh is 0 but where it is a parameter of its own."""
+    sources = _origins(layer)
+    once = {name for key, names in sources.items() if not key.startswith("bias_hh") for name in names}
+
+    def value(key: str, name: str) -> Tensor:
+        own = weights[name].detach()
+        return torch.zeros_like(own) if key.startswith("bias_hh") and name in once else own
+
+    return {key: torch.cat([value(key, name) for name in names]) for key, names in sources.items()}
+
+
+def _unpack_state_dict(layer: DropIn[Any], state_dict: dict[str, Tensor], prefix: str, *more: Any) -> None:
+    """Lets a torch.nn state_dict load: its packed entries are replaced by those of the equations."""
+    metadata, *_, errors = more
+    starts = tuple(f"{prefix}{kind}_l" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"))
+    theirs = {key: state_dict.pop(key) for key in list(state_dict) if key.startswith(starts)}
+    for key in [key for key in theirs if key.startswith(f"{prefix}bias_hh")]:
+        twin = theirs.get(key.replace("bias_hh", "bias_ih"), theirs[key])
+        if twin.shape != theirs[key].shape:
+            errors.append(f"size mismatch for {key}: {list(theirs[key].shape)} beside bias_ih of {list(twin.shape)}")
+            del theirs[key]
+    ours = _unpack({key.removeprefix(prefix): tensor for key, tensor in theirs.items()}, layer)
+    assigned = metadata.get("assign_to_params_buffers", False)  # what becomes a parameter needs memory of its own
+    state_dict.update({prefix + name: tensor.clone() if assigned else tensor for name, tensor in ours.items()})

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gatework.cells import Cell
-from gatework.engines import Run
+from gatework.engines import Arguments, Run
 from gatework.notation import Program, parse
 from gatework.verify import adjoint
 
@@ -136,17 +136,19 @@ def answer(run: Run, problem: Problem) -> Answers:
     leaves = {name: value.detach().requires_grad_() for name, value in problem.leaves().items()}
     states = problem.program.states
     output, final, recorded = run(
-        problem.program,
-        {name: leaves[name] for name in problem.params},
-        leaves["x"],
-        tuple(leaves[f"state {state.name}"] for state in states),
-        start=tuple(
-            leaves.get(f"start {state.name}", value) for state, value in zip(states, problem.start, strict=True)
-        ),
-        lengths=problem.lengths,
-        resets=problem.resets,
-        inputs={name: leaves[name] for name in problem.inputs},
-        record=problem.record,
+        Arguments(
+            problem.program,
+            {name: leaves[name] for name in problem.params},
+            leaves["x"],
+            tuple(leaves[f"state {state.name}"] for state in states),
+            start=tuple(
+                leaves.get(f"start {state.name}", value) for state, value in zip(states, problem.start, strict=True)
+            ),
+            lengths=problem.lengths,
+            resets=problem.resets,
+            inputs={name: leaves[name] for name in problem.inputs},
+            record=problem.record,
+        )
     )
     weighed = zip((output, *final), (problem.output_weights, *problem.state_weights), strict=True)
     followed = [(value, weights) for value, weights in weighed if value.requires_grad]  # a stopped state is not

@@ -4,19 +4,18 @@ float32 and bfloat16 on CPU. `plans` says what of a Program is stored where, `lo
 the core interprets tile by tile; `memory` holds the tensors of a call, `scan` runs one forward and backward.
 """
 
-from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
-from torch import Tensor
 
-from gatework.engines.derivatives import arranged
+from gatework.engines.arguments import Arguments, Results
 from gatework.engines.eager import is_tracing
 from gatework.engines.native import flops as flops
 from gatework.engines.native.memory import NAMES
+from gatework.engines.native.operators import TRANSFORMED as TRANSFORMED
 from gatework.engines.native.operators import apply
 from gatework.engines.native.scan import Call
 from gatework.errors import InputError
-from gatework.notation import Program
 
 DTYPES = tuple(NAMES)
 
@@ -41,31 +40,19 @@ def shown(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def run(
-    program: Program,
-    params: Mapping[str, Tensor],
-    x: Tensor,
-    state: tuple[Tensor, ...],
-    *,
-    start: tuple[Tensor, ...] | None = None,
-    lengths: Tensor | None = None,
-    resets: Tensor | None = None,
-    inputs: Mapping[str, Tensor] | None = None,
-    record: Sequence[str] = (),
-    recompute: bool = False,
-) -> tuple[Tensor, tuple[Tensor, ...], dict[str, Tensor]]:
-    """Executes a Program over a sequence: the contract of `gatework.engines`, in the C++ core."""
-    start = state if start is None else start
+def run(arguments: Arguments) -> Results:
+    """Executes a Program over a sequence, in the C++ core."""
+    lengths, resets, x = arguments.lengths, arguments.resets, arguments.x
     if lengths is not None:
-        lengths = lengths.to(torch.int64).contiguous()
-        alive = torch.arange(x.shape[0], device=x.device)[:, None] < lengths  # [T,B]
-        resets = None if resets is None else resets & alive
-        x = torch.where(alive[:, :, None], x, 0)  # what lies past a length is never read, not even times 0 in a sum
+        arguments = arguments.without_padding(arguments.running())
+        lengths, resets, x = lengths.to(torch.int64).contiguous(), arguments.resets, arguments.x
     if resets is not None:
         at_first = resets[:1].any(0)[:, None]  # [B,1]
-        state = tuple(torch.where(at_first, s, v) for s, v in zip(start, state, strict=True))
+        pairs = zip(arguments.restart, arguments.state, strict=True)
+        state = tuple(torch.where(at_first, s, v) for s, v in pairs)
+        arguments = replace(arguments, state=state, start=arguments.restart)
         resets = resets.to(torch.uint8).contiguous()
-    tensors = arranged(program, params, x, state, start, inputs)
+    program, record, tensors = arguments.program, arguments.record, arguments.tensors()
     check(x.device, x.dtype)
     for tensor in tensors:
         if tensor.dtype is not x.dtype or not tensor.is_cpu:
@@ -76,6 +63,6 @@ def run(
             )
     wanted = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
     train = wanted and not (torch.compiler.is_exporting() or is_tracing())  # those are for inference
-    call = Call(program, tuple(record), lengths, resets, train, recompute)
+    call = Call(program, tuple(record), lengths, resets, train, arguments.recompute)
     output, states, recorded = apply(call, tensors)
     return output, tuple(states), dict(zip(record, recorded, strict=True))

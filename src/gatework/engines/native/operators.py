@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gatework.engines.derivatives import derivatives
+from gatework.engines.derivatives import derivatives, spread
 from gatework.engines.eager import is_eager, is_transformed
 from gatework.engines.native.memory import DTYPES, Memory
 from gatework.engines.native.scan import Call, Result, backward, forward, kept_numbers, outline, state_dtypes
@@ -25,8 +25,6 @@ TWICE = f"{BACKWARD}; for gradients of gradients in a compiled function build th
 
 def apply(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:
     """Output, final states and recorded values, differentiable in the tensors, which come as `outline` names them."""
-    if is_transformed():
-        raise InputError(TRANSFORMED)
     if is_eager(*tensors, call.lengths, call.resets):
         if not call.train:
             result = forward(call, tensors)
@@ -96,12 +94,6 @@ def edits(value: Tensor) -> Tensor:
 def saved_by(result: Result) -> list[Tensor]:
     """What a forward pass leaves for the backward pass."""
     return [*result.states, *result.kept]
-
-
-def spread(found: Sequence[Tensor], wanted: Sequence[bool]) -> list[Tensor | None]:
-    """What was found in the places where it was wanted, None elsewhere."""
-    values = iter(found)
-    return [next(values) if wants else None for wants in wanted]
 
 
 # -- operators: a Program comes as its recipe, names in one string; no result shares memory with another

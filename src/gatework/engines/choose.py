@@ -1,0 +1,78 @@
+"""Which engine runs: the one asked for by name, or for "auto" the fastest that can."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import torch
+
+from gatework.core import _native
+from gatework.engines import native, reference, traced
+from gatework.engines.arguments import Run
+from gatework.engines.eager import is_tracing, is_transformed
+from gatework.engines.native.stream import Stepper
+from gatework.errors import InputError
+from gatework.notation import Program
+
+ENGINES: Mapping[str, Run] = MappingProxyType({"native": native.run, "reference": reference.run})
+STEPPERS: Mapping[str, type[Stepper]] = MappingProxyType({"native": Stepper})  # engines that take single steps
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An engine and why it was chosen: what runs a sequence, and what takes single steps, if it can."""
+
+    name: str
+    reason: str
+    run: Run
+    stepper: type[Stepper] | None = None
+
+
+def choose(engine: str, device: torch.device, dtype: torch.dtype) -> Choice:
+    """The engine for a call.
+
+    Args:
+        engine: "auto" or a name of ENGINES.
+        device, dtype: of the layer's weights and input.
+
+    Raises:
+        InputError: no such engine, or the one asked for does not run there.
+    """
+    if engine not in ("auto", *ENGINES):
+        raise InputError(f"engine={engine!r} is not here; there are 'auto', {', '.join(map(repr, ENGINES))}")
+    if engine == "auto" and not native.runs(device, dtype):
+        return _choice("reference", f"native {native.limits(device, dtype)}")
+    if engine != "reference" and is_transformed():
+        if engine == "native":
+            raise InputError(native.TRANSFORMED)
+        return _choice("reference", "torch.func and forward mode need torch's own operations")
+    if engine != "reference" and not torch.compiler.is_compiling():
+        _check_instructions()
+    if engine == "auto":
+        return _choice("native", f"the fastest for {native.shown(dtype)} on {device.type}")
+    if engine == "native" and device.type != "meta":  # what is planned on meta runs elsewhere
+        native.check(device, dtype)
+    return _choice(engine, "asked for by name")
+
+
+def runs(engine: str, device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether an engine runs a dtype on a device; the reference engine runs them all."""
+    return engine != "native" or native.runs(device, dtype)
+
+
+def prepare(program: Program) -> None:
+    """Works out what engines read of a Program at every call: torch.compile finds it there, but could not make it."""
+    reference.rewritten(program)
+
+
+def _choice(name: str, reason: str) -> Choice:
+    run = traced.run if name == "reference" and is_tracing() else ENGINES[name]
+    return Choice(name, reason, run, STEPPERS.get(name))
+
+
+def _check_instructions() -> None:
+    """Raises InputError where GATEWORK_ISA names an instruction set that this machine has not."""
+    try:
+        _native.isa()
+    except ValueError as error:
+        raise InputError(str(error)) from error

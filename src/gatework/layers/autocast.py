@@ -1,0 +1,24 @@
+"""Which dtype a layer runs in where autocast is on."""
+
+import torch
+from torch import Tensor
+
+from gatework.engines import runs
+
+
+def autocast_dtype(anchor: Tensor) -> torch.dtype | None:
+    """The dtype that autocast asks for where the layer is; None outside autocast, and for float64, as in torch."""
+    device = anchor.device.type
+    if not ((device == "cpu" or torch.amp.is_autocast_available(device)) and torch.is_autocast_enabled(device)):
+        return None
+    return None if anchor.dtype == torch.float64 else torch.get_autocast_dtype(device)
+
+
+def run_dtype(anchor: Tensor, engine: str) -> torch.dtype:
+    """What an engine is given: the layer's dtype, or autocast's where the native engine runs it.
+
+    The reference engine's products are cast by autocast itself.
+    """
+    asked = autocast_dtype(anchor)
+    fused = asked is not None and engine != "reference" and runs("native", anchor.device, asked)
+    return asked if fused and asked is not None else anchor.dtype
