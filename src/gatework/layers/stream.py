@@ -66,16 +66,16 @@ class Stream:
             given = self.start if given is None else given
             stepper = choose(layer.engine, self.device, self.dtype).stepper
             self._steps: _Steps = _Whole(layer, given) if stepper is None else _Packed(layer, given, stepper)
-        self._step = self._steps.step  # which reads memory as it is: what is no dense [B,I] goes through `_dense`
+        self._step = self._steps.step  # which reads memory as it is: what is no dense [B,I] goes through `fitting`
 
     def __call__(self, x: Tensor) -> Tensor:
         """The output [B,H] of one step."""
         is_dense = type(x) is Tensor and x.dtype is self.dtype and x.device == self.device and x.layout is torch.strided
         if not (is_dense and x.shape == self.shape and x.is_contiguous() and not x.is_neg()):
-            x = self._dense(x)
+            x = self.fitting(x)
         return self._step(x)
 
-    def _dense(self, x: Tensor) -> Tensor:
+    def fitting(self, x: Tensor) -> Tensor:
         """The input as dense memory; raises InputError where it cannot be."""
         if not isinstance(x, Tensor):
             raise InputError(f"x is {type(x).__name__}; expected a tensor [B,I]")
