@@ -18,7 +18,7 @@ import torch
 from gatework.cells import Cell, cells
 from gatework.core import _native
 from gatework.engines import native
-from gatework.engines.native import plans, scan
+from gatework.engines.native import backward, call, forward, plans
 from gatework.verify.check import EXTRAS, LENGTHS, PLAIN, RESETS
 from gatework.verify.problems import Case, answer, draw
 
@@ -67,7 +67,13 @@ def recording() -> Iterator[list[CoreCall]]:
         calls.append(CoreCall(plan.stream, tuple(sizes), T, B, buffers, tuple(starts), ends, again, rows * columns))
         run(plan, sizes, T, B, table, starts, lengths, resets, rows, columns)
 
-    caches = plans.forward_plan, plans.backward_plan, scan.outline, scan.pass_of
+    caches = (
+        plans.forward_plan,
+        plans.backward_plan,
+        forward.forward_recipe,
+        backward.backward_recipe,
+        call.tensor_spec,
+    )
     with patch.object(_native, "Plan", Plan), patch.object(_native, "run", watched):
         for cache in caches:
             cache.cache_clear()

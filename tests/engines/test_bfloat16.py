@@ -9,7 +9,9 @@ import gatework as gw
 from gatework.cells import Cell, cells
 from gatework.core import _native
 from gatework.engines import Arguments, native, reference
-from gatework.engines.native.lowering import Buffer, Plan, Store, lower
+from gatework.engines.native.keys import Key, Role
+from gatework.engines.native.lowering import lower
+from gatework.engines.native.plan import Buffer, NativePlan, Store
 from gatework.errors import InputError
 from gatework.notation import Node
 from gatework.verify.check import BOUNDS, floors, held
@@ -34,14 +36,15 @@ def copied(source: Tensor, element: str, dtype: torch.dtype) -> Tensor:
     """A series [1,B,H] copied by the core to a series of another kind."""
     nodes = [Node("input", name="x", size="H")]
     kind = str(source.dtype).removeprefix("torch.")
-    buffers = [Buffer("x", "series", "H", "H", False, kind), Buffer("y", "series", "H", "H", True, element)]
-    plan = lower(nodes, {0: (("x", 0),)}, {0: [Store("y")]}, buffers, backwards=False)
+    x, y = Key(Role.INPUT, "x"), Key(Role.OUTPUT)
+    buffers = [Buffer(x, "series", "H", "H", False, kind), Buffer(y, "series", "H", "H", True, element)]
+    plan = lower(nodes, {0: ((x, 0),)}, {0: [Store(y)]}, buffers, backwards=False)
     result = torch.empty(source.shape, dtype=dtype)
     run(plan, source, result)
     return result
 
 
-def run(plan: Plan, *series: Tensor) -> None:
+def run(plan: NativePlan, *series: Tensor) -> None:
     """Runs a plan of one step on contiguous series [1,B,H]."""
     _, B, H = series[0].shape
     table = np.array([[s.data_ptr(), 0, H, 1, s.numel()] for s in series], dtype=np.int64)

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gatework.core import _native
-from gatework.engines.native.lowering import CODES
+from gatework.engines.native.codes import CODES
 
 HEADER = Path(__file__).parents[2] / "native" / "vectors.h"
 LARGEST, TINY = float(np.finfo(np.float32).max), float(np.finfo(np.float32).tiny)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import gatework as gw
+from gatework.engines.native.call import tensor_spec
 from gatework.engines.native.plans import backward_plan, forward_plan
 from gatework.notation import parse
 from numerics import all_same, gradients, random, same, weighed
@@ -68,7 +69,7 @@ def test_planning_takes_calls_in_proportion_to_the_lines(text: Callable[[int], s
 def planned(text: str) -> None:
     program = parse(text, output="h")
     forward_plan(program, True, True, True, ())
-    backward_plan(program, ("input x", *(f"{p.kind} {p.name}" for p in program.parameters)))
+    backward_plan(program, tuple(tensor_spec(program).shapes))
 
 
 def calls(function: Callable[[str], None], text: str) -> int:

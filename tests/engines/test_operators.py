@@ -14,7 +14,7 @@ import gatework as gw
 from gatework.cells import cells
 from gatework.engines import Arguments, native, reference
 from gatework.engines.native import operators
-from gatework.engines.native.scan import Call, outline
+from gatework.engines.native.call import Call, Options, tensor_spec
 from gatework.notation import EquationError
 from gatework.verify.problems import Case, draw
 from numerics import all_same, weighed
@@ -28,9 +28,9 @@ def arguments(cell: str, case: Case, train: bool = True, dtype: torch.dtype = to
     """What `scan` is called with for a random problem of a cell."""
     seen = []
 
-    def watch(call: Call, tensors: list[Tensor]) -> tuple:
-        seen.append((call, tensors))
-        return operators.apply(call, tensors)
+    def watch(call: Call) -> tuple:
+        seen.append(call)
+        return operators.apply(call)
 
     problem = draw(cells[cell], case, dtype).to(dtype)
     with patch.object(native, "apply", watch):
@@ -46,8 +46,8 @@ def arguments(cell: str, case: Case, train: bool = True, dtype: torch.dtype = to
                 inputs=problem.inputs,
             )
         )
-    call, tensors = seen[0]
-    tensors = [tensor.clone().requires_grad_(train) for tensor in tensors]
+    [call] = seen
+    tensors = [tensor.clone().requires_grad_(train) for tensor in call.tensors]
     return call.program.recipe, tensors, "", call.lengths, call.resets, train, False
 
 
@@ -85,7 +85,7 @@ def test_torch_finds_nothing_wrong_with_them_in_bfloat16():
 @pytest.mark.parametrize("recompute", [False, True])
 def test_they_compute_what_the_eager_engine_computes(recompute):
     recipe, tensors, record, lengths, resets, train, _ = arguments("lstm", CASES[1])
-    call = Call(operators.read(recipe), (), lengths, resets, train, recompute)
+    call = Call(Options(operators.read(recipe), (), train, recompute), tensors, lengths, resets)
     direct = operators.Scan.apply(call, *tensors)
     found = operators.scan(recipe, tensors, record, lengths, resets, train, recompute)[: len(direct)]
     all_same(found, direct)
@@ -141,7 +141,7 @@ def test_what_is_no_program_is_refused():
 def test_tensors_that_do_not_fit_are_refused():
     given = arguments("rnn", Case(4, 3, 4, 9, 5), train=False)
     recipe, (x, first, start, *params) = given[:2]
-    names = list(outline(operators.read(recipe)).shapes)
+    names = list(map(str, tensor_spec(operators.read(recipe)).shapes))
     assert names == ["input x", "first h", "start h", "matrix W_h", "matrix U_h", "vector b_h"]
     wrong = {
         "5 tensors given; expected 6: input x, first h, .*": [x, first, start, *params[:-1]],

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 import gatework as gw
-from gatework.engines.native import scan
+from gatework.engines.native import backward
 from numerics import all_same, gradients, randomise, weighed
 
 T, B = 11, 3
@@ -17,7 +17,7 @@ MASKS = {"dropout": 0.3, "recurrent_dropout": {"g": 0.2}, "zoneout": {"h": 0.1, 
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
     """Has the backward pass take few steps at once, also of sequences as short as these."""
-    monkeypatch.setattr(scan, "ENOUGH", 1)
+    monkeypatch.setattr(backward, "ENOUGH", 1)
 
 
 def pair(kind: type[nn.Module], *args, engine: str = "native", **options) -> tuple[nn.Module, nn.Module]:
@@ -90,7 +90,7 @@ def test_short_sequences_have_the_same_gradients(steps, engine):
 
 
 def test_steps_that_fit_into_one_piece_give_the_same_numbers_to_the_last_bit(monkeypatch):
-    monkeypatch.setattr(scan, "ENOUGH", 10**6)
+    monkeypatch.setattr(backward, "ENOUGH", 10**6)
     keeping, redoing = pair(gw.LSTM, 4, 5)
     x = torch.randn(T, 8, 4, requires_grad=True)
     found, expected = answers(redoing, x), answers(keeping, x)

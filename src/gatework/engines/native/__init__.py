@@ -1,20 +1,21 @@
 """The native engine: the C++ core runs the Program forward, and the derived backward Program backward.
 
-float32 and bfloat16 on CPU. `plans` says what of a Program is stored where, `lowering` writes it as integers, which
-the core interprets tile by tile; `memory` holds the tensors of a call, `scan` runs one forward and backward.
+float32 and bfloat16 on CPU. The passes, in their order: `plans` says what of a Program (or of its adjoint) is stored
+where; `simplify`, `placement` and `instructions` make blocks of its nodes, which `lowering` writes as the integers that
+the core interprets tile by tile. At every call, `call` and `memory` hold the tensors, `forward` and `backward` run the
+plans on them, and `operators` is what torch sees of that.
 """
-
-from dataclasses import replace
 
 import torch
 
 from gatework.engines.arguments import Arguments, Results
 from gatework.engines.eager import is_tracing
 from gatework.engines.native import flops as flops
+from gatework.engines.native.boundaries import restart_at_first
+from gatework.engines.native.call import Call, Options
 from gatework.engines.native.memory import NAMES
 from gatework.engines.native.operators import TRANSFORMED as TRANSFORMED
 from gatework.engines.native.operators import apply
-from gatework.engines.native.scan import Call
 from gatework.errors import InputError
 
 DTYPES = tuple(NAMES)
@@ -42,17 +43,9 @@ def shown(dtype: torch.dtype) -> str:
 
 def run(arguments: Arguments) -> Results:
     """Executes a Program over a sequence, in the C++ core."""
-    lengths, resets, x = arguments.lengths, arguments.resets, arguments.x
-    if lengths is not None:
-        arguments = arguments.without_padding(arguments.running())
-        lengths, resets, x = lengths.to(torch.int64).contiguous(), arguments.resets, arguments.x
-    if resets is not None:
-        at_first = resets[:1].any(0)[:, None]  # [B,1]
-        pairs = zip(arguments.restart, arguments.state, strict=True)
-        state = tuple(torch.where(at_first, s, v) for s, v in pairs)
-        arguments = replace(arguments, state=state, start=arguments.restart)
-        resets = resets.to(torch.uint8).contiguous()
-    program, record, tensors = arguments.program, arguments.record, arguments.tensors()
+    arguments = arguments.without_padding(arguments.running())
+    arguments = restart_at_first(arguments)
+    x, tensors = arguments.x, arguments.tensors()
     check(x.device, x.dtype)
     for tensor in tensors:
         if tensor.dtype is not x.dtype or not tensor.is_cpu:
@@ -63,6 +56,12 @@ def run(arguments: Arguments) -> Results:
             )
     wanted = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
     train = wanted and not (torch.compiler.is_exporting() or is_tracing())  # those are for inference
-    call = Call(program, tuple(record), lengths, resets, train, arguments.recompute)
-    output, states, recorded = apply(call, tensors)
+    record, lengths, resets = tuple(arguments.record), arguments.lengths, arguments.resets
+    call = Call(
+        Options(arguments.program, record, train, arguments.recompute),
+        tensors,
+        None if lengths is None else lengths.to(torch.int64).contiguous(),
+        None if resets is None else resets.to(torch.uint8).contiguous(),
+    )
+    output, states, recorded = apply(call)
     return output, tuple(states), dict(zip(record, recorded, strict=True))

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import register_flop_formula
 
+from gatework.engines.native.call import tensor_spec
+from gatework.engines.native.keys import Key, Role
 from gatework.engines.native.operators import scan, scan_backward
-from gatework.engines.native.scan import outline
 from gatework.notation import Node, Program
 from gatework.notation.recipe import read
 
@@ -16,11 +17,11 @@ Shape = Sequence[int]
 
 def products(program: Program, shapes: Sequence[Shape]) -> Iterator[tuple[Node, int]]:
     """Each product with a matrix, and its operations over all steps and sequences."""
-    found = dict(zip(outline(program).shapes, shapes, strict=True))
+    by_key = dict(zip(tensor_spec(program).shapes, shapes, strict=True))
     T, B, _ = shapes[0]
     for node in program.nodes:
         if node.op == "product":
-            rows, columns = found[f"matrix {node.name}"]
+            rows, columns = by_key[Key(Role.MATRIX, node.name)]
             yield node, 2 * T * B * rows * columns
 
 
@@ -41,21 +42,29 @@ def backward(
 ) -> int:
     """Of each product a matrix's gradient and an operand's, where wanted; with `recompute` the forward pass as well."""
     program = read(recipe)
-    asked = {name for name, wants in zip(outline(program).shapes, wanted, strict=True) if wants}
-    leads_on = learning(program, asked)
+    asked = {key for key, wants in zip(tensor_spec(program).shapes, wanted, strict=True) if wants}
+    passes = passes_gradients(program, asked)
     cost = forward(recipe, shapes) if recompute or not saved else 0
     for node, once in products(program, shapes):
-        cost += once * ((f"matrix {node.name}" in asked) + leads_on[node.args[0]])
+        cost += once * ((Key(Role.MATRIX, node.name) in asked) + passes[node.args[0]])
     return cost
 
 
-def learning(program: Program, asked: set[str]) -> list[bool]:
+def passes_gradients(program: Program, asked: set[Key]) -> list[bool]:
     """Whether a gradient passes through each node on its way to what was asked for."""
-    found: list[bool] = []
+    passes: list[bool] = []
     for node in program.nodes:
-        own = node.op == "state" or f"{node.op} {node.name}" in asked or f"matrix {node.name}" in asked
-        found.append(own or any(found[argument] for argument in node.args))
-    return found
+        match node.op:
+            case "state":
+                asks = True
+            case "product":
+                asks = Key(Role.MATRIX, node.name) in asked
+            case "input" | "vector":
+                asks = Key(Role(node.op), node.name) in asked
+            case _:
+                asks = False
+        passes.append(asks or any(passes[argument] for argument in node.args))
+    return passes
 
 
 register_flop_formula(getattr(torch.ops.gatework, scan._name))(forward)

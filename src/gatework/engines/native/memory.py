@@ -1,6 +1,6 @@
 """The tensors of a call, and the core's table of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from gatework.core import _native
-from gatework.engines.native.lowering import SIZES, Plan
+from gatework.engines.native.keys import Key, Role
+from gatework.engines.native.plan import SIZES, NativePlan
 
 # What sharing the work costs: seconds of a step that are worth a barrier, of a call that are worth waking threads,
 # reckoned at a core's operations and bytes per second; with room for processors that others want too.
@@ -19,8 +20,8 @@ ARITHMETIC, BANDWIDTH, BARRIER, WAKING = 1e11, 5e10, 1e-5, 2e-4
 NEAR, NEAR_ROWS, FAR, FAR_ROWS = 1 << 19, 6, 8 << 20, 32
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}  # of the elements of buffers
 NAMES = {dtype: element for element, dtype in DTYPES.items()}
-LEAST = 1 << 14  # numbers from which on memory is the core's: it keeps what is given back
-
+LEAST = 1 << 14  # numbers from which on memory is the core's, which uses again what is given back
+_X = Key(Role.INPUT, "x")
 
 # Address, numbers from step to step and from row to row, steps before memory is used again, numbers in all.
 Row = tuple[int, int, int, int, int]
@@ -39,45 +40,45 @@ class Part:
 
 @dataclass
 class Memory:
-    """The tensors of a call by buffer name; a series has one step for each in time, or a few that are used in turn."""
+    """The tensors of a call; a series has one step for each in time, or a few that are used in turn."""
 
     T: int
     B: int
     units: dict[str, int]
-    tensors: dict[str, Tensor]
-    parts: dict[str, Part] = field(default_factory=dict)
+    tensors: dict[Key, Tensor]
+    parts: dict[Key, Part] = field(default_factory=dict)
 
     @property
     def dtype(self) -> torch.dtype:
         """That of all tensors the call was given."""
-        return self.tensors["input x"].dtype
+        return self.tensors[_X].dtype
 
     @property
     def element(self) -> str:
         """The same, as elements of buffers are named."""
         return NAMES[self.dtype]
 
-    def tensor(self, name: str) -> Tensor:
+    def tensor(self, key: Key) -> Tensor:
         """A buffer as a tensor, a series as [steps,B,size]."""
-        part = self.parts.get(name)
+        part = self.parts.get(key)
         if part is None:
-            return self.tensors[name]
+            return self.tensors[key]
         place = part.whole.storage_offset() + part.before
         return part.whole.as_strided((part.steps, self.B, part.units), (self.B * part.row, part.row, 1), place)
 
-    def units_of(self, name: str) -> int:
+    def units_of(self, key: Key) -> int:
         """The size of a series."""
-        part = self.parts.get(name)
-        return self.tensors[name].shape[-1] if part is None else part.units
+        part = self.parts.get(key)
+        return self.tensors[key].shape[-1] if part is None else part.units
 
-    def row(self, name: str) -> Row:
+    def row(self, key: Key) -> Row:
         """A buffer's row of the core's table."""
-        if (part := self.parts.get(name)) is not None:
+        if (part := self.parts.get(key)) is not None:
             address, rows = part.whole.data_ptr() + part.before * part.whole.element_size(), part.steps * self.B
             if rows * part.units == 0:
                 return address, 0, part.units, 1, 0
             return address, self.B * part.row, part.row, part.steps, (rows - 1) * part.row + part.units
-        tensor = self.tensors[name]
+        tensor = self.tensors[key]
         shape, strides, address = tensor.shape, tensor.stride(), tensor.data_ptr()
         if 0 in shape:
             return address, 0, shape[-1], 1, 0
@@ -91,26 +92,26 @@ class Memory:
         """Memory for a series [steps,B,size]."""
         return allocated(steps, self.B, self.units[size], dtype=dtype)
 
-    def beside(self, buffers: Iterable[tuple[str, str]], whole: Tensor) -> None:
-        """Has a tensor [steps,B,sum of sizes] hold series, given as name and size, side by side."""
+    def place_interleaved(self, buffers: Iterable[tuple[Key, str]], whole: Tensor) -> None:
+        """Places series, given as key and size, in a tensor [steps,B,sum of sizes], side by side in each row."""
         steps, width, before = whole.shape[0], whole.shape[-1], 0
-        for name, size in buffers:
-            self.parts[name] = Part(whole, before, width, self.units[size], steps)
+        for key, size in buffers:
+            self.parts[key] = Part(whole, before, width, self.units[size], steps)
             before += self.units[size]
 
-    def behind(self, buffers: Iterable[tuple[str, str]], whole: Tensor) -> None:
-        """Has a tensor hold series of T steps, given as name and size, one after another."""
+    def place_consecutive(self, buffers: Iterable[tuple[Key, str]], whole: Tensor) -> None:
+        """Places series of T steps, given as key and size, in a tensor, one after another."""
         before = 0
-        for name, size in buffers:
+        for key, size in buffers:
             units = self.units[size]
-            self.parts[name] = Part(whole, before, units, units, self.T)
+            self.parts[key] = Part(whole, before, units, units, self.T)
             before += self.T * self.B * units
 
-    def joined(self, names: Sequence[str]) -> Tensor:
-        """Series that lie side by side, as [T*B, sum of their sizes]."""
-        if len(names) == 1:
-            return self.flat(self.tensor(names[0]))
-        parts = [self.parts[name] for name in names]
+    def joined(self, keys: Sequence[Key]) -> Tensor:
+        """Interleaved series, as [T*B, sum of their sizes]."""
+        if len(keys) == 1:
+            return self.flat(self.tensor(keys[0]))
+        parts = [self.parts[key] for key in keys]
         whole, place = parts[0].whole, parts[0].whole.storage_offset() + parts[0].before
         return whole.as_strided((self.T * self.B, sum(part.units for part in parts)), (parts[0].row, 1), place)
 
@@ -131,13 +132,13 @@ def allocated(*shape: int, dtype: torch.dtype) -> Tensor:
 
 def execute(
     core: _native.Plan,
-    plan: Plan,
+    plan: NativePlan,
     memory: Memory,
     lengths: Tensor | None,
     resets: Tensor | None,
-    starts: Mapping[str, str],
+    starts: Sequence[int],
 ) -> None:
-    """Runs the plan."""
+    """Runs the plan; `starts` as `NativePlan.starts`."""
     rows, columns = grid(plan, memory)
     _native.run(
         core,
@@ -145,7 +146,7 @@ def execute(
         memory.T,
         memory.B,
         table(plan, memory),
-        [-1] * len(plan.order) if resets is None else [plan.order.get(starts.get(name, ""), -1) for name in plan.order],
+        plan.no_starts if resets is None else starts,
         0 if lengths is None else lengths.data_ptr(),
         0 if resets is None else resets.data_ptr(),
         rows,
@@ -153,14 +154,14 @@ def execute(
     )
 
 
-def table(plan: Plan, memory: Memory) -> npt.NDArray[np.int64]:
+def table(plan: NativePlan, memory: Memory) -> npt.NDArray[np.int64]:
     """Where the plan's buffers lie, for the core; values between blocks are given their memory now."""
     for buffer in plan.between:
-        memory.tensors[buffer.name] = memory.series(2, buffer.columns, DTYPES[buffer.element])
-    return np.array([memory.row(name) for name in plan.order], dtype=np.int64).reshape(-1, 5)
+        memory.tensors[buffer.key] = memory.series(2, buffer.columns, DTYPES[buffer.element])
+    return np.array([memory.row(key) for key in plan.numbers], dtype=np.int64).reshape(-1, 5)
 
 
-def grid(plan: Plan, memory: Memory) -> tuple[int, int]:
+def grid(plan: NativePlan, memory: Memory) -> tuple[int, int]:
     """How many bands of rows and of units the threads take.
 
     Bands of rows need no barriers, but every thread reads all weights at each step: worth it where each then has many

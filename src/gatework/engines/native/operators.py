@@ -5,7 +5,6 @@ torch.compile, torch.export and torch.jit look on before there is memory behind 
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,8 +12,10 @@ from torch import Tensor
 
 from gatework.engines.derivatives import derivatives, spread
 from gatework.engines.eager import is_eager, is_transformed
+from gatework.engines.native.backward import backward
+from gatework.engines.native.call import Call, Options, saved_numbers, state_dtypes, tensor_spec
+from gatework.engines.native.forward import forward
 from gatework.engines.native.memory import DTYPES, Memory
-from gatework.engines.native.scan import Call, Result, backward, forward, kept_numbers, outline, state_dtypes
 from gatework.errors import InputError
 from gatework.notation.recipe import read
 
@@ -23,18 +24,18 @@ TRANSFORMED = f"{BACKWARD}; for torch.func and forward mode build the layer with
 TWICE = f"{BACKWARD}; for gradients of gradients in a compiled function build the layer with engine='reference'"
 
 
-def apply(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:
-    """Output, final states and recorded values, differentiable in the tensors, which come as `outline` names them."""
-    if is_eager(*tensors, call.lengths, call.resets):
-        if not call.train:
-            result = forward(call, tensors)
+def apply(call: Call) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:
+    """Output, final states and recorded values, differentiable in the call's tensors."""
+    (program, record, train, recompute), tensors, lengths, resets = call
+    if is_eager(*tensors, lengths, resets):
+        if not train:
+            result = forward(call)
             return result.output, result.finals, result.recorded
         output, *rest = Scan.apply(call, *tensors)  # type: ignore[no-untyped-call]
     else:
-        recipe, record = call.program.recipe, " ".join(call.record)
-        output, *rest = scan(recipe, tensors, record, call.lengths, call.resets, call.train, call.recompute)
-    states = len(call.program.states)
-    return output, rest[:states], rest[states : states + len(call.record)]
+        output, *rest = scan(program.recipe, tensors, " ".join(record), lengths, resets, train, recompute)
+    states = len(program.states)
+    return output, rest[:states], rest[states : states + len(record)]
 
 
 class Scan(torch.autograd.Function):
@@ -46,54 +47,49 @@ class Scan(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, call: Call, *tensors: Tensor) -> tuple[Tensor, ...]:
-        result = forward(call, tensors)
+        result = forward(call)
         ctx.set_materialize_grads(False)
-        output, *recorded = map(separate, (result.output, *result.recorded))
-        ctx.call, ctx.edits = replace(call, lengths=None, resets=None), edits(output)
+        output, *recorded = map(_unviewed, (result.output, *result.recorded))
+        ctx.options, ctx.edits = call.options, _edit_counter(output)
         ctx.edited = ctx.edits._version
         distinct = {id(tensor): tensor for tensor in tensors}  # states that start alike are one tensor
         ctx.places = [list(distinct).index(id(tensor)) for tensor in tensors]
-        ctx.save_for_backward(call.lengths, call.resets, *distinct.values(), *result.states, *result.kept)
+        ctx.save_for_backward(call.lengths, call.resets, *distinct.values(), *result.saved)
         ctx.mark_non_differentiable(*recorded)
         return (output, *result.finals, *recorded)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         lengths, resets, *saved = ctx.saved_tensors
-        many, states = max(ctx.places) + 1, len(ctx.call.program.states)
+        many, program = max(ctx.places) + 1, ctx.options.program
         tensors, saved = [saved[place] for place in ctx.places], saved[many:]
-        call: Call = replace(ctx.call, lengths=lengths, resets=resets)
-        wanted, gradients = ctx.needs_input_grad[1:], gradients[: 1 + states]
+        call = Call(ctx.options, tensors, lengths, resets)
+        wanted, gradients = ctx.needs_input_grad[1:], gradients[: 1 + len(program.states)]
         if torch.is_grad_enabled() or is_transformed():
-            return None, *derivatives(call.program, tensors, gradients, wanted, lengths, resets)
+            return None, *derivatives(program, tensors, gradients, wanted, lengths, resets)
         if not is_eager(*tensors, *saved, *gradients):
-            recipe = call.program.recipe
-            found = scan_backward(recipe, tensors, saved, gradients, wanted, lengths, resets, call.recompute)
-            return None, *spread(found, wanted)
+            recipe, recompute = program.recipe, ctx.options.recompute
+            by_tensors = scan_backward(recipe, tensors, saved, gradients, wanted, lengths, resets, recompute)
+            return None, *spread(by_tensors, wanted)
         if ctx.edits._version != ctx.edited:
-            saved = saved_by(forward(call, tensors))
-        return None, *backward(call, tensors, saved[:states], saved[states:], gradients, wanted)
+            saved = forward(call).saved
+        return None, *backward(call, saved, gradients, wanted)
 
     @staticmethod
     def jvp(_ctx: Any, *_tangents: Any) -> Any:
         raise InputError(TRANSFORMED)
 
 
-def separate(value: Tensor) -> Tensor:
-    """The same memory as a tensor that is no view: torch lets nobody edit the views that a function returns."""
+def _unviewed(value: Tensor) -> Tensor:
+    """The same memory as a tensor that is no view: torch refuses edits of the views that a function returns."""
     return value.new_empty(0).set_(value.untyped_storage(), value.storage_offset(), value.shape, value.stride())
 
 
-def edits(value: Tensor) -> Tensor:
+def _edit_counter(value: Tensor) -> Tensor:
     """A tensor without numbers whose `_version` counts the edits of another."""
     counter = value.detach()
     counter.data = value.new_empty(0)
     return counter
-
-
-def saved_by(result: Result) -> list[Tensor]:
-    """What a forward pass leaves for the backward pass."""
-    return [*result.states, *result.kept]
 
 
 # -- operators: a Program comes as its recipe, names in one string; no result shares memory with another
@@ -110,69 +106,77 @@ def scan(
     recompute: bool,
 ) -> list[Tensor]:
     """Output, final states, recorded values; where training, the states and what else the backward pass needs."""
-    call = call_of(recipe, record, lengths, resets, train, recompute)
-    check(call, tensors)
-    result = forward(call, tensors)
-    return [*map(own, (result.output, *result.finals, *result.recorded)), *saved_by(result)]
+    call = _call(recipe, tensors, record, lengths, resets, train, recompute)
+    _check(call)
+    result = forward(call)
+    return [*map(_owning_copy, (result.output, *result.finals, *result.recorded)), *result.saved]
 
 
 @scan.register_fake
 def scan_shapes(recipe: str, tensors: Sequence[Tensor], *options: Any) -> list[Tensor]:
-    call = call_of(recipe, *options)
-    program, memory, new = call.program, call.memory(tensors), tensors[0].new_empty
+    call = _call(recipe, tensors, *options)
+    program, memory, new = call.program, call.memory(), tensors[0].new_empty
     T, B, units = memory.T, memory.B, memory.units
     widths = [units[state.size] for state in program.states]
-    recorded = [units[program.nodes[program.names[name]].size] for name in call.record]
+    recorded = [units[program.nodes[program.names[name]].size] for name in call.options.record]
     return [
         new(T, B, units[program.output_size]),
         *(new(B, width) for width in widths),
         *(new(T, B, width) for width in recorded),
-        *(new(shape, dtype=dtype) for shape, dtype in saved_shapes(call, memory) if call.train),
+        *(new(shape, dtype=dtype) for shape, dtype in _saved_shapes(call, memory) if call.options.train),
     ]
 
 
-def saved_shapes(call: Call, memory: Memory) -> list[tuple[list[int], torch.dtype]]:
+def _saved_shapes(call: Call, memory: Memory) -> list[tuple[list[int], torch.dtype]]:
     """Shape and dtype of what a forward pass leaves for the backward pass."""
     program = call.program
     shapes = [[memory.T + 1, memory.B, memory.units[state.size]] for state in program.states]
     saved = list(zip(shapes, state_dtypes(program, memory), strict=True))
-    return saved if call.recompute else [*saved, ([kept_numbers(program, memory)], memory.dtype)]
+    return saved if call.options.recompute else [*saved, ([saved_numbers(program, memory)], memory.dtype)]
 
 
-def call_of(
-    recipe: str, record: str, lengths: Tensor | None, resets: Tensor | None, train: bool, recompute: bool
+def _call(
+    recipe: str,
+    tensors: Sequence[Tensor],
+    record: str,
+    lengths: Tensor | None,
+    resets: Tensor | None,
+    train: bool,
+    recompute: bool,
 ) -> Call:
-    lengths, resets = (None if given is None else given.contiguous() for given in (lengths, resets))
-    return Call(read(recipe), tuple(record.split()), lengths, resets, train, recompute)
+    lengths, resets = (None if value is None else value.contiguous() for value in (lengths, resets))
+    return Call(Options(read(recipe), tuple(record.split()), train, recompute), tensors, lengths, resets)
 
 
-def own(value: Tensor) -> Tensor:
-    """The value in memory that is all its own; what is empty shows by no size whether it is."""
+def _owning_copy(value: Tensor) -> Tensor:
+    """The value in memory that is all its own, copied unless it is; of empty memory no size shows whether it is."""
     whole = 0 < value.untyped_storage().nbytes() == value.numel() * value.element_size()
     return value if whole else value.clone()
 
 
-def check(call: Call, tensors: Sequence[Tensor]) -> None:
+def _check(call: Call) -> None:
     """Raises InputError where the tensors of a call do not fit its Program or one another."""
-    shapes = outline(call.program).shapes
+    shapes, tensors = tensor_spec(call.program).shapes, call.tensors
     if tensors and tensors[0].dim() != 3:
         raise InputError(f"gatework::scan: x is {list(tensors[0].shape)}; expected [T,B,I]")
     if len(tensors) != len(shapes):
-        raise InputError(f"gatework::scan: {len(tensors)} tensors given; expected {len(shapes)}: {', '.join(shapes)}")
-    memory = call.memory(tensors)
+        raise InputError(
+            f"gatework::scan: {len(tensors)} tensors given; expected {len(shapes)}: {', '.join(map(str, shapes))}"
+        )
+    memory = call.memory()
     sizes = {**memory.units, "T": memory.T, "B": memory.B}
     dtype = memory.dtype if memory.dtype in DTYPES.values() else torch.float32
-    for (name, shape), tensor in zip(shapes.items(), tensors, strict=True):
-        fit(name, tensor, [sizes[size] for size in shape], dtype)
+    for (key, shape), tensor in zip(shapes.items(), tensors, strict=True):
+        _check_fit(str(key), tensor, [sizes[size] for size in shape], dtype)
     if call.lengths is not None:
-        fit("lengths", call.lengths, [memory.B], torch.int64)
+        _check_fit("lengths", call.lengths, [memory.B], torch.int64)
         if bool(((call.lengths < 0) | (call.lengths > memory.T)).any()):
             raise InputError(f"lengths holds {call.lengths.tolist()}; expected 0 to T = {memory.T}")
     if call.resets is not None:
-        fit("resets", call.resets, [memory.T, memory.B], torch.uint8)
+        _check_fit("resets", call.resets, [memory.T, memory.B], torch.uint8)
 
 
-def fit(name: str, tensor: Tensor | None, shape: list[int], dtype: torch.dtype) -> None:
+def _check_fit(name: str, tensor: Tensor | None, shape: list[int], dtype: torch.dtype) -> None:
     """The tensor has this shape, but perhaps one step for all, and this dtype."""
     if tensor is None:
         return
@@ -196,25 +200,22 @@ def scan_backward(
 
     Where it has saved nothing, since nobody was to differentiate, the forward pass is done again.
     """
-    call = call_of(recipe, "", lengths, resets, True, recompute)
-    check(call, tensors)
-    memory, program = call.memory(tensors), call.program
+    call = _call(recipe, tensors, "", lengths, resets, True, recompute)
+    _check(call)
+    memory, program = call.memory(), call.program
     T, B, units = memory.T, memory.B, memory.units
     results = [[T, B, units[program.output_size]], *([B, units[state.size]] for state in program.states)]
     if len(gradients) != len(results):
         raise InputError(f"gatework::scan_backward: {len(gradients)} gradients given; expected {len(results)}")
     for value, shape in zip(gradients, results, strict=True):
-        fit("a gradient", value, shape, memory.dtype)
-    expected = saved_shapes(call, memory) if saved else []
+        _check_fit("a gradient", value, shape, memory.dtype)
+    expected = _saved_shapes(call, memory) if saved else []
     if len(saved) != len(expected):
         raise InputError(f"gatework::scan_backward: {len(saved)} tensors saved; expected {len(expected)}")
     for value, (shape, dtype) in zip(saved, expected, strict=True):
-        fit("what was saved", value, shape, dtype)
-    if not saved:
-        saved = saved_by(forward(call, tensors))
-    states = len(call.program.states)
-    found = backward(call, tensors, saved[:states], saved[states:], gradients, wanted)
-    return [own(value) for value in found if value is not None]
+        _check_fit("what was saved", value, shape, dtype)
+    by_tensors = backward(call, saved or forward(call).saved, gradients, wanted)
+    return [_owning_copy(value) for value in by_tensors if value is not None]
 
 
 @scan_backward.register_fake
@@ -243,10 +244,10 @@ def save(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
 def scan_gradients(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:
     lengths, resets, *saved = ctx.saved_tensors
     tensors, saved, wanted = saved[: ctx.many], saved[ctx.many :], ctx.needs_input_grad[1]
-    found = scan_backward(
+    by_tensors = scan_backward(
         ctx.recipe, tensors, saved, gradients[: 1 + ctx.states], wanted, lengths, resets, ctx.recompute
     )
-    return None, spread(found, wanted), None, None, None, None, None
+    return None, spread(by_tensors, wanted), None, None, None, None, None
 
 
 def refuse(_ctx: Any, *_gradients: Any) -> Any:

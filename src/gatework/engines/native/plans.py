@@ -6,203 +6,239 @@ from functools import lru_cache
 from itertools import pairwise
 
 from gatework.core import _native
-from gatework.engines.native.lowering import Buffer, Plan, Source, Store, lower, operands
+from gatework.engines.native.keys import Key, Role
+from gatework.engines.native.lowering import lower
+from gatework.engines.native.placement import operands
+from gatework.engines.native.plan import Buffer, NativePlan, Source, Store
 from gatework.notation import Node, Program
-from gatework.notation.adjoint import adjoint
+from gatework.notation.adjoint import Adjoint, adjoint
 
 Names = tuple[str, ...]
+Keys = tuple[Key, ...]
 
 
 @dataclass(frozen=True)
-class Forward:
-    """A lowered Program: the forward nodes it keeps for the backward pass, and the products done ahead of it."""
+class ForwardPlan:
+    """A lowered Program: the nodes it saves for the backward pass, and the products done ahead of it."""
 
-    plan: Plan
+    plan: NativePlan
     core: _native.Plan
-    kept: tuple[int, ...]
+    saved: tuple[int, ...]
     ahead: tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Backward:
+class BackwardPlan:
     """A lowered adjoint, and where the gradients are.
 
-    inputs, vectors: names of those the plan writes, in buffers "gradient NAME" and "total NAME".
-    matrices: buffers of gradients that lie side by side, and for each operand that they are multiplied with, over all
-    steps, the matrices whose gradients these products are part of.
-    products: input, ((gradient buffers, matrices), ...): what an input's gradient has beside its buffer, if it has one.
+    inputs, vectors: names of those whose gradients the plan writes.
+    matrices: factors that are interleaved, and for each operand that they are multiplied with, over all steps, the
+    matrices whose gradients these products are part of.
+    products: input, ((factors, matrices), ...): what an input's gradient has beside what the plan writes of it.
     """
 
-    plan: Plan
+    plan: NativePlan
     core: _native.Plan
-    inputs: tuple[str, ...]
-    vectors: tuple[str, ...]
-    matrices: tuple[tuple[Names, tuple[tuple[str, Names], ...]], ...]
-    products: tuple[tuple[str, tuple[tuple[Names, Names], ...]], ...]
+    inputs: Names
+    vectors: Names
+    matrices: tuple[tuple[Keys, tuple[tuple[Key, Keys], ...]], ...]
+    products: tuple[tuple[str, tuple[tuple[Keys, Keys], ...]], ...]
+
+
+class _Buffers:
+    """The buffers of a plan, what is stored in them and read from them; `element` is that of most."""
+
+    def __init__(self, nodes: list[Node], element: str) -> None:
+        self.nodes, self.element = nodes, element
+        self.buffers: dict[Key, Buffer] = {}
+        self.stores: dict[int, list[Store]] = {}
+        self.sources: dict[int, Source] = {}
+
+    def add(self, key: Key, size: str, *, written: bool, element: str = "", layout: str = "series") -> Key:
+        self.buffers.setdefault(key, Buffer(key, layout, size, size, written, element or self.element))
+        return key
+
+    def read(self, key: Key, node: int, element: str = "") -> None:
+        """Has a leaf read from a series."""
+        self.sources[node] = ((self.add(key, self.nodes[node].size, written=False, element=element), 0),)
+
+    def store(self, key: Key, node: int, mode: str, offset: int = 0, element: str = "") -> None:
+        """Has a value stored in a series."""
+        self.add(key, self.nodes[node].size, written=True, element=element)
+        self.stores.setdefault(node, []).append(Store(key, offset, mode))
+
+    def lower(self, *, backwards: bool) -> NativePlan:
+        buffers = self.buffers.values()
+        return lower(self.nodes, self.sources, self.stores, buffers, backwards=backwards, element=self.element)
+
+
+@lru_cache(maxsize=256)
+def state_elements(program: Program, element: str) -> dict[str, str]:
+    """The element of each state's series: `element` where products read it, else it is long-term memory and float32."""
+    multiplied = (program.nodes[index] for index in operands(program.nodes, range(len(program.nodes))))
+    names = {node.name for node in multiplied if node.op == "state"}
+    return {state.name: element if state.name in names else "float32" for state in program.states}
+
+
+# -- forward
 
 
 @lru_cache(maxsize=256)
 def forward_plan(
-    program: Program, train: bool, own_output: bool, ahead: bool, record: tuple[str, ...], element: str = "float32"
-) -> Forward:
+    program: Program, train: bool, own_output: bool, ahead: bool, record: Names, element: str = "float32"
+) -> ForwardPlan:
     """The plan of a Program.
 
-    train: it keeps what the backward pass needs. own_output: it writes the output apart from the states.
-    ahead: products with inputs are done for all steps before it runs, and are read from buffers "ahead NODE".
-    element: of what is given, returned and kept; see `memories` for states.
+    train: it saves what the backward pass needs. own_output: it writes the output apart from the states.
+    ahead: products with inputs are done for all steps before it runs, and read from buffers of that role.
+    element: of what is given, returned and saved; see `state_elements` for states.
     """
-    states = memories(program, element)
-    kept = adjoint(program).kept if train else ()
-    buffers: dict[str, Buffer] = {}
-    stores: dict[int, list[Store]] = {}
-    sources: dict[int, Source] = {}
-    before: list[int] = []
-
-    def out(name: str, node: int, mode: str, offset: int = 0, element: str = element) -> None:
-        size = program.nodes[node].size
-        buffers[name] = Buffer(name, "series", size, size, True, element)
-        stores.setdefault(node, []).append(Store(name, offset, mode))
-
-    def given(name: str, node: int, element: str) -> None:
-        size = program.nodes[node].size
-        buffers.setdefault(name, Buffer(name, "series", size, size, False, element))
-        sources[node] = ((name, 0),)
-
+    nodes, names, elements = program.nodes, program.names, state_elements(program, element)
+    saved = adjoint(program).kept if train else ()
+    layout = _Buffers(list(nodes), element)
     for state in program.states:
-        out(f"state {state.name}", state.node, "state", 1, states[state.name])
-        start = f"start {state.name}"
-        buffers[start] = Buffer(start, "series", state.size, state.size, False, element)
+        layout.store(Key(Role.STATE, state.name), state.node, "state", 1, elements[state.name])
+        layout.add(Key(Role.START, state.name), state.size, written=False)
     if own_output:
-        out("output", program.names[program.output], "ended0")
+        layout.store(Key(Role.OUTPUT), names[program.output], "ended0")
     for name in record:
-        out(f"record {name}", program.names[name], "ended0")
-    for index in kept:
-        out(f"kept {index}", index, "plain")
-    for index, node in enumerate(program.nodes):
-        if node.op in ("input", "state"):
-            given(f"{node.op} {node.name}", index, states[node.name] if node.op == "state" else element)
-        elif ahead and node.op == "product" and program.nodes[node.args[0]].op == "input":
-            given(f"ahead {index}", index, "float32")
-            before.append(index)
-    plan = lower(program.nodes, sources, stores, buffers.values(), backwards=False, element=element)
-    return Forward(plan, _native.Plan(list(plan.stream)), kept, tuple(before))
+        layout.store(Key(Role.RECORDED, name), names[name], "ended0")
+    for index in saved:
+        layout.store(Key(Role.SAVED, index), index, "plain")
+    products = [i for i, node in enumerate(nodes) if node.op == "product" and nodes[node.args[0]].op == "input"]
+    before = tuple(products) if ahead else ()
+    for index, node in enumerate(nodes):
+        if node.op == "input":
+            layout.read(Key(Role.INPUT, node.name), index)
+        elif node.op == "state":
+            layout.read(Key(Role.STATE, node.name), index, elements[node.name])
+        elif index in before:
+            layout.read(Key(Role.AHEAD, index), index, "float32")
+    plan = layout.lower(backwards=False)
+    return ForwardPlan(plan, _native.Plan(list(plan.stream)), saved, before)
+
+
+# -- backward
 
 
 @lru_cache(maxsize=256)
-def memories(program: Program, element: str) -> dict[str, str]:
-    """What each state is kept in: in `element` where products read it, else it is long-term memory and float32."""
-    found = (program.nodes[index] for index in operands(program.nodes, range(len(program.nodes))))
-    read = {node.name for node in found if node.op == "state"}
-    return {state.name: element if state.name in read else "float32" for state in program.states}
-
-
-@lru_cache(maxsize=256)
-def backward_plan(program: Program, wanted: tuple[str, ...], element: str = "float32") -> Backward:
+def backward_plan(program: Program, wanted: Keys, element: str = "float32") -> BackwardPlan:
     """The plan of the derived backward Program; `wanted` holds the inputs and parameters whose gradients count.
 
-    element: of what is given, returned and kept; gradients by states and totals are float32.
+    element: of what is given, returned and saved; gradients by states and totals are float32.
     """
     back, asked = adjoint(program), frozenset(wanted)
-    held = memories(program, element)
-    states = {state.name: state for state in program.states}
     nodes = list(back.nodes)
-    buffers: dict[str, Buffer] = {}
-    stores: dict[int, list[Store]] = {}
-    sources: dict[int, Source] = {}
-
-    def buffer(name: str, kind: str, size: str, written: bool, element: str = element) -> str:
-        buffers.setdefault(name, Buffer(name, kind, size, size, written, element))
-        return name
-
-    def series(index: int) -> str:
-        """The buffer where a value is at every step: a leaf's own, or one it is stored in."""
-        if index in sources and len(sources[index]) == 1 and sources[index][0][1] == 0:
-            return sources[index][0][0]
-        name = f"series {index}"
-        if name not in buffers:
-            buffer(name, "series", nodes[index].size, True)
-            stores.setdefault(index, []).append(Store(name, 0, "ended0"))
-        return name
-
-    for index, node in enumerate(nodes):
-        if node.op in ("input", "state"):
-            kind = held[node.name] if node.op == "state" else element
-            sources[index] = ((buffer(f"{node.op} {node.name}", "series", node.size, False, kind), 0),)
-        elif node.op == "kept":
-            sources[index] = ((buffer(f"kept {node.source}", "series", node.size, False), 0),)
-        elif node.op == "gradient":
-            parts = [(f"flow {node.name}", 1)] if node.name in states else []
-            parts += [(buffer("gradient output", "series", node.size, False), 0)] if node.name == program.output else []
-            sources[index] = tuple(parts)
-    by_state = dict(back.states)
-    for state in program.states:
-        buffer(f"flow {state.name}", "series", state.size, True, "float32")
-        buffer(f"to start {state.name}", "series", state.size, True, "float32")
-        if state.name not in by_state:  # nothing of the old value comes through
-            nodes.append(Node("number", value=0.0, size=state.size))
-            by_state[state.name] = len(nodes) - 1
-        stores.setdefault(by_state[state.name], []).append(Store(f"flow {state.name}", 0, "flow"))
+    layout = _Buffers(nodes, element)
+    _read_leaves(layout, program, element)
+    _store_state_gradients(layout, program, back)
     matrices = [
-        (series(operand), series(gradient), name)
+        (_factor(layout, operand), _factor(layout, gradient), Key(Role.MATRIX, name))
         for name, pairs in back.matrices
-        if f"matrix {name}" in asked
+        if Key(Role.MATRIX, name) in asked
         for gradient, operand in pairs
     ]
-    inputs, products = [], []
-    for name, index in back.inputs:
-        if f"input {name}" not in asked:
-            continue
-        large, rest = terms(nodes, index)
-        if large:
-            products.append((name, [(series(nodes[term].args[0]), nodes[term].name) for term in large]))
-        if rest is not None:
-            inputs.append(name)
-            buffer(f"gradient {name}", "series", nodes[rest].size, True)
-            stores.setdefault(rest, []).append(Store(f"gradient {name}", 0, "ended0"))
-    vectors = tuple(name for name, _ in back.vectors if f"vector {name}" in asked)
-    for name, index in back.vectors:
-        if f"vector {name}" in asked:
-            buffer(f"total {name}", "total", nodes[index].size, True, "float32")
-            stores.setdefault(index, []).append(Store(f"total {name}"))
-    plan = lower(nodes, sources, stores, buffers.values(), backwards=True, element=element)
-    follows = dict(pairwise(name for name, _ in plan.series))
-    return Backward(
+    inputs, products = _store_input_gradients(layout, [p for p in back.inputs if Key(Role.INPUT, p[0]) in asked])
+    vectors = [(name, index) for name, index in back.vectors if Key(Role.VECTOR, name) in asked]
+    for name, index in vectors:
+        key = Key(Role.VECTOR_GRADIENT, name)
+        layout.add(key, nodes[index].size, written=True, element="float32", layout="total")
+        layout.stores.setdefault(index, []).append(Store(key))
+    plan = layout.lower(backwards=True)
+    follows = dict(pairwise(key for key, _ in plan.factors))
+    return BackwardPlan(
         plan,
         _native.Plan(list(plan.stream)),
-        tuple(inputs),
-        vectors,
-        by_gradients(matrices, follows),
-        tuple((name, tuple(side_by_side(pairs, follows))) for name, pairs in products),
+        inputs,
+        tuple(name for name, _ in vectors),
+        _by_factors(matrices, follows),
+        tuple((name, tuple(_interleaved(pairs, follows))) for name, pairs in products),
     )
 
 
-def by_gradients(
-    matrices: Sequence[tuple[str, str, str]], follows: Mapping[str, str]
-) -> tuple[tuple[Names, tuple[tuple[str, Names], ...]], ...]:
-    """Operand, gradient, matrix: brought together where operands have gradients in common that lie side by side."""
-    operands: dict[str, list[tuple[str, str]]] = {}
-    for operand, gradient, name in matrices:
-        operands.setdefault(operand, []).append((gradient, name))
-    groups: dict[Names, list[tuple[str, Names]]] = {}
-    for operand, pairs in operands.items():
-        for gradients, names in side_by_side(pairs, follows):
-            groups.setdefault(gradients, []).append((operand, names))
-    return tuple((gradients, tuple(users)) for gradients, users in groups.items())
+def _read_leaves(layout: _Buffers, program: Program, element: str) -> None:
+    """Says where the leaves of a backward Program lie: what the forward pass read and saved, and gradients."""
+    elements = state_elements(program, element)
+    for index, node in enumerate(layout.nodes):
+        match node.op:
+            case "input":
+                layout.read(Key(Role.INPUT, node.name), index)
+            case "state":
+                layout.read(Key(Role.STATE, node.name), index, elements[node.name])
+            case "kept":
+                layout.read(Key(Role.SAVED, node.source), index)
+            case "gradient":
+                parts = [(Key(Role.STATE_GRADIENT, node.name), 1)] if node.name in elements else []
+                if node.name == program.output:
+                    parts.append((layout.add(Key(Role.OUTPUT_GRADIENT), node.size, written=False), 0))
+                layout.sources[index] = tuple(parts)
 
 
-def side_by_side(pairs: Sequence[tuple[str, str]], follows: Mapping[str, str]) -> list[tuple[Names, Names]]:
-    """Buffers, each with what belongs to it, joined where the next lies behind the one before."""
-    found: list[tuple[list[str], list[str]]] = []
-    for buffer, name in pairs:
-        if found and follows.get(found[-1][0][-1]) == buffer:
-            found[-1][0].append(buffer)
-            found[-1][1].append(name)
+def _store_state_gradients(layout: _Buffers, program: Program, back: Adjoint) -> None:
+    """Has the gradients by the old states go to the step before, or to the start where the state was reset."""
+    by_state = dict(back.states)
+    for state in program.states:
+        node = by_state.get(state.name)
+        if node is None:  # nothing of the old value comes through
+            node = _append(layout.nodes, Node("number", value=0.0, size=state.size))
+        layout.add(Key(Role.STATE_GRADIENT, state.name), state.size, written=True, element="float32")
+        layout.add(Key(Role.START_GRADIENT, state.name), state.size, written=True, element="float32")
+        layout.store(Key(Role.STATE_GRADIENT, state.name), node, "flow")
+
+
+def _store_input_gradients(
+    layout: _Buffers, gradients: Sequence[tuple[str, int]]
+) -> tuple[Names, list[tuple[str, list[tuple[Key, Key]]]]]:
+    """The inputs whose gradients the plan writes, and the products that are added to those of all steps at once."""
+    written, products = [], []
+    for name, index in gradients:
+        large, rest = _terms(layout.nodes, index)
+        if large:
+            pairs = [(layout.nodes[term].args[0], Key(Role.MATRIX, layout.nodes[term].name)) for term in large]
+            products.append((name, [(_factor(layout, factor), matrix) for factor, matrix in pairs]))
+        if rest is not None:
+            written.append(name)
+            layout.store(Key(Role.INPUT_GRADIENT, name), rest, "ended0")
+    return tuple(written), products
+
+
+def _factor(layout: _Buffers, index: int) -> Key:
+    """The buffer where a value is at every step: a leaf's own, or one it is stored in."""
+    if index in layout.sources and len(layout.sources[index]) == 1 and layout.sources[index][0][1] == 0:
+        return layout.sources[index][0][0]
+    key = Key(Role.FACTOR, index)
+    if key not in layout.buffers:
+        layout.store(key, index, "ended0")
+    return key
+
+
+def _by_factors(
+    matrices: Sequence[tuple[Key, Key, Key]], follows: Mapping[Key, Key]
+) -> tuple[tuple[Keys, tuple[tuple[Key, Keys], ...]], ...]:
+    """Operand, factor, matrix: brought together where operands have factors in common that are interleaved."""
+    by_operand: dict[Key, list[tuple[Key, Key]]] = {}
+    for operand, factor, matrix in matrices:
+        by_operand.setdefault(operand, []).append((factor, matrix))
+    groups: dict[Keys, list[tuple[Key, Keys]]] = {}
+    for operand, pairs in by_operand.items():
+        for factors, names in _interleaved(pairs, follows):
+            groups.setdefault(factors, []).append((operand, names))
+    return tuple((factors, tuple(users)) for factors, users in groups.items())
+
+
+def _interleaved(pairs: Sequence[tuple[Key, Key]], follows: Mapping[Key, Key]) -> list[tuple[Keys, Keys]]:
+    """Factors, each with its matrix, joined where the next lies after the one before."""
+    joined: list[tuple[list[Key], list[Key]]] = []
+    for factor, matrix in pairs:
+        if joined and follows.get(joined[-1][0][-1]) == factor:
+            joined[-1][0].append(factor)
+            joined[-1][1].append(matrix)
         else:
-            found.append(([buffer], [name]))
-    return [(tuple(buffers), tuple(names)) for buffers, names in found]
+            joined.append(([factor], [matrix]))
+    return [(tuple(factors), tuple(matrices)) for factors, matrices in joined]
 
 
-def terms(nodes: list[Node], index: int) -> tuple[list[int], int | None]:
+def _terms(nodes: list[Node], index: int) -> tuple[list[int], int | None]:
     """A sum taken apart: its products with transposed matrices, and the node of what is left, made where needed."""
     products: list[int] = []
     others: list[int] = []
@@ -215,15 +251,19 @@ def terms(nodes: list[Node], index: int) -> tuple[list[int], int | None]:
             (products if node.op == "product_t" else others).append(waiting.pop())
     if not products:
         return [], index
-    return products, summed(nodes, others)
+    return products, _summed(nodes, others)
 
 
-def summed(nodes: list[Node], values: Sequence[int]) -> int | None:
+def _summed(nodes: list[Node], values: Sequence[int]) -> int | None:
     """The node of a sum, appended to the nodes; None where there is nothing to add."""
     if not values:
         return None
     total = values[0]
     for value in values[1:]:
-        nodes.append(Node("add", (total, value), size=nodes[total].size))
-        total = len(nodes) - 1
+        total = _append(nodes, Node("add", (total, value), size=nodes[total].size))
     return total
+
+
+def _append(nodes: list[Node], node: Node) -> int:
+    nodes.append(node)
+    return len(nodes) - 1

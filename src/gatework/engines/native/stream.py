@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from gatework.core import _native
-from gatework.engines.native.lowering import SIZES
+from gatework.engines.arguments import Arguments
+from gatework.engines.native.call import Call, Options, state_dtypes
+from gatework.engines.native.forward import needs_own_output
+from gatework.engines.native.keys import Key, Role
 from gatework.engines.native.memory import grid, table
+from gatework.engines.native.plan import SIZES
 from gatework.engines.native.plans import forward_plan
-from gatework.engines.native.scan import Call, own_output, state_dtypes
 from gatework.notation import Program
 
 
@@ -27,19 +30,18 @@ class Stepper:
         state: tuple[Tensor, ...],
         inputs: Mapping[str, Tensor],
     ) -> None:
-        call = Call(program)
-        given = [x[None], *(inputs[name] for name in program.inputs[1:]), *state, *state]
-        given += [params[parameter.name].detach().clone() for parameter in program.parameters]
-        memory = call.memory(given)
-        own = own_output(program, False, memory.element)
+        copies = {name: value.detach().clone() for name, value in params.items()}
+        tensors = Arguments(program, copies, x[None], state, inputs=inputs).tensors()
+        memory = Call(Options(program), tensors).memory()
+        own = needs_own_output(program, False, memory.element)
         lowered = forward_plan(program, False, own, False, (), memory.element)
         for carried, kind in zip(program.states, state_dtypes(program, memory), strict=True):
-            memory.tensors[f"state {carried.name}"] = memory.series(2, carried.size, kind)
+            memory.tensors[Key(Role.STATE, carried.name)] = memory.series(2, carried.size, kind)
         if own:
-            memory.tensors["output"] = memory.series(2, program.output_size, x.dtype)
-        self.states = [memory.tensors[f"state {carried.name}"] for carried in program.states]
+            memory.tensors[Key(Role.OUTPUT)] = memory.series(2, program.output_size, x.dtype)
+        self.states = [memory.tensors[Key(Role.STATE, carried.name)] for carried in program.states]
         self.reset(state, 0)
-        output = memory.tensors["output" if own else f"state {program.output}"]
+        output = memory.tensors[Key(Role.OUTPUT) if own else Key(Role.STATE, program.output)]
         self.outputs = (output[0], output[1]) if own else (output[1], output[0])  # where it is with the states after it
         self.memory, self.dtype = memory, x.dtype  # the core points into the memory
         core = _native.Stream(
@@ -47,7 +49,7 @@ class Stepper:
             [memory.units[size] for size in SIZES],
             memory.B,
             table(lowered.plan, memory),
-            lowered.plan.order["input x"],
+            lowered.plan.numbers[Key(Role.INPUT, "x")],
             *grid(lowered.plan, memory),
         )
         self._step = core.step  # takes the address of an input [B,I], contiguous and of x's dtype

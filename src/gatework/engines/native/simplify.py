@@ -1,0 +1,44 @@
+"""Passes over the nodes of a Program before they are lowered."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gatework.notation import Node
+
+
+def strip_stop_gradient(nodes: Sequence[Node]) -> list[Node]:
+    """The nodes with what stops gradients read past, as they have been derived; where one is stored, it copies."""
+
+    def past(index: int) -> int:
+        while nodes[index].op == "stop_gradient":
+            (index,) = nodes[index].args
+        return index
+
+    read = [replace(node, args=tuple(map(past, node.args))) if node.args else node for node in nodes]
+    return [replace(node, op="max", args=node.args * 2) if node.op == "stop_gradient" else node for node in read]
+
+
+def fuse_derivatives(nodes: Sequence[Node]) -> list[Node]:
+    """The nodes with g y (1 - y) and g (1 - y y), the derivatives of sigmoid and tanh, as one operation each."""
+
+    def factors(index: int, op: str) -> tuple[int, ...]:
+        return nodes[index].args if nodes[index].op == op else ()
+
+    def is_one(index: int) -> bool:
+        return nodes[index].op == "number" and nodes[index].value == 1.0
+
+    out = list(nodes)
+    for index, node in enumerate(nodes):
+        if node.op != "mul":
+            continue
+        left, right = node.args
+        one, taken = factors(right, "sub") or (None, None)
+        if one is None or taken is None or not is_one(one):
+            continue
+        gradient = factors(left, "mul")
+        if taken in gradient:
+            other = gradient[1 - gradient.index(taken)]
+            out[index] = replace(node, op="sigmoid_back", args=(other, taken))
+        elif factors(taken, "mul") and len(set(nodes[taken].args)) == 1:
+            out[index] = replace(node, op="tanh_back", args=(left, nodes[taken].args[0]))
+    return out
