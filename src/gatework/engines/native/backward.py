@@ -26,6 +26,7 @@ from gatework.notation import Program
 
 PIECES, ENOUGH = 8, 512  # with `recompute`: pieces of a sequence at most, and rows of each at least
 _STEPWISE = frozenset({Role.INPUT, Role.STATE, Role.OUTPUT_GRADIENT, Role.INPUT_GRADIENT})
+_OUTPUT_GRADIENT = Key(Role.OUTPUT_GRADIENT)
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class BackwardRecipe:
 
     states: of each the keys of its series, its gradient, the gradient by its start, and its size. restarts: gradient
     by a state -> gradient by its start; starts: the same for the core. inputs: those with a gradient, and that.
-    results: where the gradients by the call's tensors are found, None where none is wanted.
+    wanted: the call's tensors whose gradients are, None in place of others. by_states: first states and starts, and
+    their gradients.
     """
 
     lowered: BackwardPlan
@@ -42,7 +44,8 @@ class BackwardRecipe:
     restarts: dict[Key, Key]
     starts: list[int]
     inputs: tuple[tuple[Key, Key], ...]
-    results: tuple[Key | None, ...]
+    by_states: tuple[tuple[Key, Key], ...]
+    wanted: tuple[Key | None, ...]
 
 
 @lru_cache(maxsize=256)
@@ -60,13 +63,15 @@ def backward_recipe(program: Program, wanted: tuple[bool, ...], element: str) ->
         for state in program.states
     )
     restarts = {by_state: by_start for _, by_state, by_start, _ in states}
-    inputs = {*lowered.inputs, *(name for name, _ in lowered.products)}
+    names = {key.of for key in (*lowered.inputs, *(gradient for gradient, _ in lowered.products))}
     return BackwardRecipe(
         lowered,
         states,
         restarts,
         lowered.plan.starts(restarts),
-        tuple((Key(Role.INPUT, name), Key(Role.INPUT_GRADIENT, name)) for name in program.inputs if name in inputs),
+        tuple((Key(Role.INPUT, name), Key(Role.INPUT_GRADIENT, name)) for name in program.inputs if name in names),
+        tuple((Key(Role.FIRST, key.of), key) for key in restarts)
+        + tuple((Key(Role.START, key.of), key) for key in restarts.values()),
         tuple(key if wants else None for key, wants in zip(keys, wanted, strict=True)),
     )
 
@@ -92,14 +97,14 @@ def backward(
         for key, value in _parameter_gradients(recipe.lowered, part).items():
             by_tensors[key] = by_tensors[key].add_(value) if key in by_tensors else value
         _add_input_gradients(recipe.lowered, part)
-    for _, by_state, by_start, _ in recipe.states:
-        by_tensors[Key(Role.FIRST, by_state.of)] = memory.tensors[by_state][0]
-        by_tensors[Key(Role.START, by_start.of)] = memory.tensors[by_start]
+    for key, gradient in recipe.by_states:
+        value = memory.tensors[gradient]
+        by_tensors[key] = value[0] if value.dim() == 3 else value  # the first of two steps in turn
     for key, gradient in recipe.inputs:
         by_tensors[key] = memory.tensors[gradient]
     return [
         None if key is None else _fitted(by_tensors.get(key), tensor)
-        for key, tensor in zip(recipe.results, call.tensors, strict=True)
+        for key, tensor in zip(recipe.wanted, call.tensors, strict=True)
     ]
 
 
@@ -118,7 +123,7 @@ def _place_gradients(
     tensors, (by_output, *by_finals) = memory.tensors, gradients
     if by_output is None:
         by_output = _zeros(1, memory.B, memory.units[program.output_size]).to(memory.dtype)
-    tensors[Key(Role.OUTPUT_GRADIENT)] = dense(by_output)
+    tensors[_OUTPUT_GRADIENT] = dense(by_output)
     for (_, by_state, by_start, size), final in zip(recipe.states, by_finals, strict=True):
         tensors[by_state] = flow = _zeros(2, memory.B, memory.units[size])
         if final is not None:
@@ -188,7 +193,7 @@ def _run(call: Call, recipe: BackwardRecipe, memory: Memory, first: int) -> None
 
 def _parameter_gradients(lowered: BackwardPlan, memory: Memory) -> dict[Key, Tensor]:
     """A vector's gradient as the plan has summed it; a matrix's, of factors x operands, as large products."""
-    sums = {Key(Role.VECTOR, name): memory.tensors[Key(Role.VECTOR_GRADIENT, name)] for name in lowered.vectors}
+    sums = {vector: memory.tensors[total] for vector, total in lowered.vectors}
     for factors, users in lowered.matrices:
         operands = [_operand(memory, operand) for operand, _ in users]
         results = products(memory.joined(factors).t(), operands)
@@ -209,17 +214,17 @@ def _operand(memory: Memory, key: Key) -> Tensor:
 def _add_input_gradients(lowered: BackwardPlan, memory: Memory) -> None:
     """Adds to what the plan has written of each input's gradient [T,B,I]: factors x matrices, as large products."""
     begun = set(lowered.inputs)
-    for name, pairs in lowered.products:
-        out = memory.tensors[Key(Role.INPUT_GRADIENT, name)].flatten(0, 1)
+    for gradient, pairs in lowered.products:
+        out = memory.tensors[gradient].flatten(0, 1)
         for factors, matrices in pairs:
             whole = torch.cat([memory.tensors[key] for key in matrices])
             if out.dtype == torch.float32:
-                product(memory.joined(factors), whole, out, add=name in begun)
-            elif name in begun:
+                product(memory.joined(factors), whole, out, add=gradient in begun)
+            elif gradient in begun:
                 out.add_(product(memory.joined(factors), whole))
             else:
                 out.copy_(product(memory.joined(factors), whole))
-            begun.add(name)
+            begun.add(gradient)
 
 
 def _fitted(gradient: Tensor | None, like: Tensor) -> Tensor:

@@ -31,18 +31,18 @@ class ForwardPlan:
 class BackwardPlan:
     """A lowered adjoint, and where the gradients are.
 
-    inputs, vectors: names of those whose gradients the plan writes.
+    inputs: gradients by inputs that the plan writes. vectors: parameters, each with its gradient, a total.
     matrices: factors that are interleaved, and for each operand that they are multiplied with, over all steps, the
     matrices whose gradients these products are part of.
-    products: input, ((factors, matrices), ...): what an input's gradient has beside what the plan writes of it.
+    products: gradient by an input, ((factors, matrices), ...): what it has beside what the plan writes of it.
     """
 
     plan: NativePlan
     core: _native.Plan
-    inputs: Names
-    vectors: Names
+    inputs: Keys
+    vectors: tuple[tuple[Key, Key], ...]
     matrices: tuple[tuple[Keys, tuple[tuple[Key, Keys], ...]], ...]
-    products: tuple[tuple[str, tuple[tuple[Keys, Keys], ...]], ...]
+    products: tuple[tuple[Key, tuple[tuple[Keys, Keys], ...]], ...]
 
 
 class _Buffers:
@@ -139,20 +139,22 @@ def backward_plan(program: Program, wanted: Keys, element: str = "float32") -> B
         for gradient, operand in pairs
     ]
     inputs, products = _store_input_gradients(layout, [p for p in back.inputs if Key(Role.INPUT, p[0]) in asked])
-    vectors = [(name, index) for name, index in back.vectors if Key(Role.VECTOR, name) in asked]
-    for name, index in vectors:
-        key = Key(Role.VECTOR_GRADIENT, name)
-        layout.add(key, nodes[index].size, written=True, element="float32", layout="total")
-        layout.stores.setdefault(index, []).append(Store(key))
+    vectors = []
+    for name, index in back.vectors:
+        vector, total = Key(Role.VECTOR, name), Key(Role.VECTOR_GRADIENT, name)
+        if vector in asked:
+            vectors.append((vector, total))
+            layout.add(total, nodes[index].size, written=True, element="float32", layout="total")
+            layout.stores.setdefault(index, []).append(Store(total))
     plan = layout.lower(backwards=True)
     follows = dict(pairwise(key for key, _ in plan.factors))
     return BackwardPlan(
         plan,
         _native.Plan(list(plan.stream)),
         inputs,
-        tuple(name for name, _ in vectors),
+        tuple(vectors),
         _by_factors(matrices, follows),
-        tuple((name, tuple(_interleaved(pairs, follows))) for name, pairs in products),
+        tuple((gradient, tuple(_interleaved(pairs, follows))) for gradient, pairs in products),
     )
 
 
@@ -188,17 +190,18 @@ def _store_state_gradients(layout: _Buffers, program: Program, back: Adjoint) ->
 
 def _store_input_gradients(
     layout: _Buffers, gradients: Sequence[tuple[str, int]]
-) -> tuple[Names, list[tuple[str, list[tuple[Key, Key]]]]]:
-    """The inputs whose gradients the plan writes, and the products that are added to those of all steps at once."""
+) -> tuple[Keys, list[tuple[Key, list[tuple[Key, Key]]]]]:
+    """The gradients by inputs that the plan writes, and the products of all steps that are added to gradients."""
     written, products = [], []
     for name, index in gradients:
+        gradient = Key(Role.INPUT_GRADIENT, name)
         large, rest = _terms(layout.nodes, index)
         if large:
             pairs = [(layout.nodes[term].args[0], Key(Role.MATRIX, layout.nodes[term].name)) for term in large]
-            products.append((name, [(_factor(layout, factor), matrix) for factor, matrix in pairs]))
+            products.append((gradient, [(_factor(layout, factor), matrix) for factor, matrix in pairs]))
         if rest is not None:
-            written.append(name)
-            layout.store(Key(Role.INPUT_GRADIENT, name), rest, "ended0")
+            written.append(gradient)
+            layout.store(gradient, rest, "ended0")
     return tuple(written), products
 
 
