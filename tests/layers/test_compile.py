@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -95,6 +96,30 @@ def test_lists_of_lengths_share_one_compiled_program(fullgraph, lists, kind):
     for lengths in lists:
         all_same((compiled(x, lengths=kind(lengths))[0],), (layer(x, lengths=lengths)[0],))
     assert counter.frame_count == 1
+
+
+@pytest.mark.parametrize("number", [np.int64, np.int32])
+def test_lists_of_numpys_integers_compile(number):
+    layer, x = gw.LSTM(4, 5, bidirectional=True), torch.randn(7, 4, 4)
+    compiled = whole(layer)
+    for lengths in ([7, 1, 0, 3], [2, 7, 7, 5]):
+        given = [number(length) for length in lengths]
+        all_same(answers(compiled, x, lengths=given), answers(layer, x, lengths=lengths))
+    with pytest.raises(gw.InputError, match=r"^lengths holds \[7, 8, 0, 3\]; expected 0 to T = 7$"):
+        compiled(x, lengths=[number(length) for length in (7, 8, 0, 3)])
+
+
+def test_of_lists_each_batch_size_has_a_program_and_of_tensors_all_share_one():
+    layer, counts = gw.LSTM(4, 5), []
+    for kind in (list, torch.tensor):
+        torch._dynamo.reset()
+        counter = CompileCounter()
+        compiled = torch.compile(layer, fullgraph=True, backend=counter, dynamic=True)
+        for B in (3, 4, 5):
+            lengths, x = [(3 * b + 2) % 8 for b in range(B)], torch.randn(7, B, 4)
+            all_same((compiled(x, lengths=kind(lengths))[0],), (layer(x, lengths=lengths)[0],))
+        counts.append(counter.frame_count)
+    assert counts == [3, 1]
 
 
 def test_lists_of_lengths_are_trained_with_and_held_to_the_steps():

@@ -125,6 +125,8 @@ def _lengths_tensor(given: Tensor | Sequence[int], T: int, device: torch.device)
             return (
                 listed.lengths(given, T, device) if compiled else torch.tensor(given, dtype=torch.int64, device=device)
             )
+        if compiled:  # NumPy's integers are tensors there
+            given = torch.stack([torch.as_tensor(number) for number in given])
     return torch.as_tensor(given, device=device)
 
 
