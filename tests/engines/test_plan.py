@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -34,6 +35,16 @@ def run(call: CoreCall, *, shift: int = 0, grid: tuple[int, int] = (1, 1)) -> No
     _native.run(plan, call.sizes, call.T, call.B, table, call.starts, *addresses, *grid)
     for memory in guarded:
         assert (memory[:GUARD] == EDGE).all() and (memory[-GUARD:] == EDGE).all()
+
+
+class Head(NamedTuple):
+    """The first integers of a plan."""
+
+    magic: int
+    backwards: int
+    fused: int
+    sizes: int
+    buffers: int
 
 
 def changed(numbers: tuple[int, ...], place: int, value: int) -> tuple[int, ...]:
@@ -96,6 +107,23 @@ def test_what_does_not_fit_a_plan_is_refused(wrong):
     for call in (call for call in CALLS if call.resets):
         with pytest.raises(ValueError, match="native plan: "):
             run(wrong(call))
+
+
+NOTHING: dict[str, Callable[[CoreCall], CoreCall]] = {
+    "no steps": lambda call: replace(call, T=0, lengths=()),
+    "no samples": lambda call: replace(call, B=0),
+    "no units": lambda call: replace(call, sizes=(0,) * len(call.sizes)),
+}
+
+
+@pytest.mark.parametrize("number", [-2, 999, 2**31 - 1])
+@pytest.mark.parametrize("nothing", NOTHING.values(), ids=NOTHING)
+def test_a_backward_plan_whose_start_is_out_of_bounds_is_refused_where_nothing_is_to_run(nothing, number):
+    for call in (nothing(call) for call in CALLS if call.resets and Head(*call.stream[:5]).backwards):
+        run(call)
+        for place in (place for place, start in enumerate(call.starts) if start >= 0):
+            with pytest.raises(ValueError, match="native plan: a start that is not there"):
+                run(replace(call, starts=changed(call.starts, place, number)))
 
 
 def test_a_buffer_without_memory_is_refused():
