@@ -13,12 +13,12 @@ from torch.nn import Parameter
 
 
 def _keys(*names: str) -> int:
-    found = 0
+    keys = 0
     for name in names:
         key = torch._C._parse_dispatch_key(name)
         assert key is not None, f"torch has no dispatch key {name}"
-        found |= torch._C.DispatchKeySet(key).raw_repr()
-    return found
+        keys |= torch._C.DispatchKeySet(key).raw_repr()
+    return keys
 
 
 _OTHER_MODES = ~_keys("BackendSelect", "ADInplaceOrView")

@@ -1,4 +1,4 @@
-"""The reference engine: a plain torch loop over a Program, the specification every other engine is held to.
+"""The reference engine: a plain torch loop over a Program, the specification that every other engine is compared with.
 
 Any device, any dtype, differentiable any number of times, and open to torch.func.
 """

@@ -14,7 +14,7 @@ OURS: Mapping[type[nn.RNNBase], type[DropIn[Any]]] = {cls.counterpart: cls for c
 
 
 def convert(module: nn.Module, **options: Any) -> nn.Module:
-    """Replaces every torch.nn.LSTM, GRU and RNN inside a module, weights and hooks kept, and returns the module.
+    """Replaces every torch.nn.LSTM, GRU and RNN inside a module, with their weights and hooks, and returns the module.
 
     Convert before an optimizer is made: it must be given the new parameters. Each layer's `to_torch()` leads back.
     A recurrent layer given itself is returned converted; one used in two places stays shared. Subclasses of
@@ -22,12 +22,12 @@ def convert(module: nn.Module, **options: Any) -> nn.Module:
     layer, such as engine="reference". Where a layer cannot be converted (it is pruned, normalised, parametrised, or
     shares weights with another), InputError names it and the remedy, and the model is as it was.
     """
-    found = {path: old for path, old in module.named_modules(remove_duplicate=False) if kind(old)}
+    layers = {path: old for path, old in module.named_modules(remove_duplicate=False) if kind(old)}
     made: dict[nn.Module, DropIn[Any]] = {}
-    for path, old in found.items():
+    for path, old in layers.items():
         if old not in made:
             made[old] = replacement(module, path, old, options)
-    for path, old in found.items():
+    for path, old in layers.items():
         carry_hooks(old, made[old])
         if path:
             parent, _, name = path.rpartition(".")

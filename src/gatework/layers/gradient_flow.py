@@ -39,7 +39,7 @@ class GradientFlow:
         return (sums < share * sums[-1]).sum(0) + 1
 
     def plot(self, keys: Sequence[str] | None = None) -> Any:
-        """A matplotlib figure of these curves, of all states unless told."""
+        """A matplotlib figure of these curves, by default of all states."""
         chosen = keys or [key for key in self.norms if not key.endswith(".x")]
         if missing := [key for key in chosen if key not in self.norms]:
             raise InputError(f"{missing[0]!r} was not measured; there are {', '.join(self.norms)}")
@@ -85,7 +85,7 @@ def gradient_flow(model: nn.Module, batch: Any, *, loss: Loss | None = None, at:
     batch: what the model is called with, a tensor or a tuple of arguments; the model keeps its mode.
     loss: from what the model returns to a number, such as a sum over sequences of -log p; unless given, the
         output at step `at`, weighed at random (the same at every call).
-    at: the step t that lags are counted from, the last unless told.
+    at: the step t that lags are counted from, by default the last.
 
     In the reverse direction lags are counted forwards in time. Parameters keep their gradients. Raises InputError
     where the module holds no gatework layer, no gradient reaches a state, or `at` is no step.
@@ -136,7 +136,7 @@ def described(value: Any) -> str:
 
 def flow(trace: Trace, at: int) -> GradientFlow:
     """The trace's gradients [T,B,H] in the order of lags."""
-    norms, direct, kept = {}, {}, {}
+    norms, direct, retention = {}, {}, {}
     for key, gradient in trace.gradients.items():
         layer, name = key.rsplit(".", 1)
         if "(" in name:  # retention(c) has no gradient
@@ -144,10 +144,10 @@ def flow(trace: Trace, at: int) -> GradientFlow:
         by_lag = lags(gradient, layer, at)
         norms[key] = by_lag.norm(dim=-1)
         if (place := f"{layer}.{called(name)}") in trace:
-            kept[key] = lags(trace[place], layer, at)
-            passed = torch.cat([torch.ones_like(by_lag[:1]), kept[key][:-1].cumprod(0)])
+            retention[key] = lags(trace[place], layer, at)
+            passed = torch.cat([torch.ones_like(by_lag[:1]), retention[key][:-1].cumprod(0)])
             direct[key] = (by_lag[0] * passed).norm(dim=-1)
-    return GradientFlow(norms, direct, kept)
+    return GradientFlow(norms, direct, retention)
 
 
 def lags(values: Tensor, layer: str, at: int) -> Tensor:

@@ -14,7 +14,7 @@ Without a rule, matrices that multiply x start as glorot, other matrices as orth
 
 `chrono` draws u = log U(1, T_max - 1) and gives u to the biases that let a state keep its old value (b_f of an
 LSTM, b_z of our gru), -u to those that make it let go (b_f of mgu, b_z of mingru), and beside a b_f the
-opposite to b_i. Which they are is found by running one step of the equations, not by name.
+opposite to b_i. Which they are is seen by running one step of the equations, not by name.
 """
 
 import math
@@ -191,7 +191,7 @@ def orthogonal(shape: Shape, dtype: torch.dtype) -> Tensor:
 
 
 def defaults(program: Program) -> dict[str, Rule]:
-    """Parameter -> the rule where nobody says otherwise, in the order of the text, which is that of drawing."""
+    """Parameter -> the rule where none is given, in the order of the text, which is that of drawing."""
     reads_x = {
         node.name for node in program.nodes if node.op == "product" and program.nodes[node.args[0]].op == "input"
     }
@@ -214,12 +214,12 @@ def chosen(program: Program, given: Mapping[str, Given]) -> dict[str, Rule]:
             raise InputError(f"init {key!r} matches no parameter{hint}; there are {', '.join(names)}")
         if not any(rule.can_fill(parameter, program) for parameter in matching):
             raise InputError(cannot_fill(rule, [parameter.name for parameter in matching], program))
-    found = {}
+    filled = {}
     for parameter in program.parameters:
         first = first_match(parameter.name, rules)
         if first and rules[first].can_fill(parameter, program):
-            found[parameter.name] = rules[first]
-    return found
+            filled[parameter.name] = rules[first]
+    return filled
 
 
 def first_match(name: str, keys: Collection[str]) -> str | None:
@@ -246,15 +246,15 @@ def memory_biases(program: Program) -> Mapping[str, int]:
     An input gate counts as the opposite of its forget gate (b_i of b_f), though it adds to the state rather
     than keeping it: a memory of T steps should let in 1/T at each.
     """
-    found: dict[str, int] = {}
+    signs: dict[str, int] = {}
     for name in biases(program):
         if abs(change := effect(program, name)) > 0.01:
-            found[name] = 1 if change > 0 else -1
+            signs[name] = 1 if change > 0 else -1
     for name in biases(program):
-        forget = found.get(f"b_f{name[3:]}", 0) if name.startswith("b_i") else 0
-        if forget and name not in found:
-            found[name] = -forget
-    return found
+        forget = signs.get(f"b_f{name[3:]}", 0) if name.startswith("b_i") else 0
+        if forget and name not in signs:
+            signs[name] = -forget
+    return signs
 
 
 def biases(program: Program) -> list[str]:
@@ -270,10 +270,10 @@ def biases(program: Program) -> list[str]:
 
 def effect(program: Program, bias: str) -> float:
     """How much more of their old values the states keep with the bias at 4 than at -4, all else at 0."""
-    return kept(program, bias, 4.0) - kept(program, bias, -4.0)
+    return _memory(program, bias, 4.0) - _memory(program, bias, -4.0)
 
 
-def kept(program: Program, bias: str, value: float) -> float:
+def _memory(program: Program, bias: str, value: float) -> float:
     """The sum over the states of d(new value) / d(old value), by one step from 0.25 and one from 0.75."""
     H, rows = 2, 2 * len(program.states)  # with one unit, a softmax would be constant
     sizes = dict.fromkeys("IHR", H)

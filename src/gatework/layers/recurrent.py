@@ -45,34 +45,45 @@ Init = str | float | Mapping[str, str | float]
 class Recurrent(nn.Module):
     """Runs a cell over sequences: stacked, in one or both directions, with the state given, carried and returned.
 
-    cell: a name of `gw.cells`, a `gw.Cell`, or equations as text.
-    input_size I, hidden_size H, num_layers L; D = 2 with `bidirectional`, else 1; proj_size R: the output is
-        projected, h = P_h @ (...), 0 for none.
-    dropout: on the output of each layer but the last; `variational`: one mask for all steps (Gal & Ghahramani
-        2016), for `recurrent_dropout` too.
-    recurrent_dropout: probability by name of the value dropped inside the cell, {"g": 0.1} for the candidate
-        (Semeniuta et al. 2016).
-    zoneout: probability by state of standing still, {"h": 0.05, "c": 0.1} (Krueger et al. 2017); outside
-        training the state moves by the expectation.
-    residual: each layer but the first adds its input to its output.
-    init: start of the parameters over the cell's own, a rule such as "torch", "chrono(100)", or a mapping of
-        names or patterns to rules (`gatework.layers.initial`). initial: the state at the start is "zero" (or the
-        cell's `start`) or "learned".
-    recompute: training keeps the states alone, and the backward pass redoes the rest: less memory, more work.
-    engine: "auto", or the name of one, which then runs or raises.
-
     forward(x, state=None, *, lengths=None, resets=None) -> (output, state)
 
-    x: [T,B,I], with batch_first [B,T,I], or [T,I] without a batch.
-    state: a tuple with one tensor [L*D,B,H] per state of the cell, output first (without a batch [L*D,H]); the
-        one returned is a named tuple: state.h, state.c.
-    lengths: [B], 0 to T. Past its length a sequence's state stands still and its output is 0; the reverse
-        direction starts at each sequence's own end.
-    resets: [T,B] bool ([B,T] with batch_first): before such a step the state is the start state again, and no
-        gradient crosses.
-    output: [T,B,D*H], R in place of H with a projection.
+    Args:
+        cell: a name of `gw.cells`, a `gw.Cell`, or equations as text.
+        input_size, hidden_size, num_layers: I, H and L.
+        batch_first: x, resets and output are [B,T,...].
+        bidirectional: D = 2 directions, else 1.
+        proj_size: R; the output is projected, h = P_h @ (...); 0 for none.
+        dropout: on the output of each layer but the last.
+        variational: one mask for all steps, of `dropout` and `recurrent_dropout`.
+        recurrent_dropout: probability by name of the value dropped inside the cell, {"g": 0.1} for the candidate.
+        zoneout: probability by state of standing still, {"h": 0.05, "c": 0.1}; outside training the state moves by
+            the expectation.
+        residual: each layer but the first adds its input to its output.
+        init: start of the parameters over the cell's own, a rule such as "torch", "chrono(100)", or a mapping of
+            names or patterns to rules (`gatework.layers.initial`).
+        initial: the state at the start is "zero" (or the cell's `start`) or "learned".
+        recompute: training saves the states alone, and the backward pass computes the rest again: less memory, more
+            work.
+        engine: "auto", or the name of one, which then runs or raises.
 
-    Errors: InputError for arguments, shapes, dtypes and devices that do not fit; EquationError for equations.
+    Shapes:
+        x: [T,B,I], with batch_first [B,T,I], or [T,I] without a batch.
+        state: a tuple with one tensor [L*D,B,H] per state of the cell, output first (without a batch [L*D,H]).
+        lengths: [B], 0 to T. Past its length a sequence's state stands still and its output is 0; the reverse
+            direction starts at each sequence's own end.
+        resets: [T,B] bool ([B,T] with batch_first): before such a step the state is the start state again, and no
+            gradient crosses.
+
+    Returns:
+        output [T,B,D*H], R in place of H with a projection, and the state, a named tuple: state.h, state.c.
+
+    Raises:
+        InputError: arguments, shapes, dtypes or devices that do not fit.
+        EquationError: equations that cannot be read.
+
+    Source:
+        Gal & Ghahramani 2016 (`variational`), Semeniuta et al. 2016 (`recurrent_dropout`), Krueger et al. 2017
+        (`zoneout`).
     """
 
     def __init__(
@@ -215,7 +226,7 @@ class Recurrent(nn.Module):
 
     def named(self, states: Sequence[Tensor]) -> Any:
         """The states as the layer returns them."""
-        if torch.compiler.is_exporting():  # what is exported is loaded where nobody knows the named tuple
+        if torch.compiler.is_exporting():  # what is exported is loaded where the named tuple is unknown
             return tuple(states)
         return state_of(self.state_names, states)
 
@@ -318,7 +329,9 @@ class Recurrent(nn.Module):
         if self.initial == "learned":
             return tuple(weights[f"initial_{name}"].expand(B, -1) for name in self.state_names)
         anchor, sizes = first(weights, like), self.sizes[layer]
-        made: dict[tuple[int, float], Tensor] = {}  # states that start alike share one tensor: nobody writes on it
+        made: dict[
+            tuple[int, float], Tensor
+        ] = {}  # states that start alike share one tensor, which is never written on
         for state in self.program.states:
             kind = sizes[state.size], state.start
             if kind not in made:

@@ -36,7 +36,7 @@ def state_type(names: tuple[str, ...]) -> Any:
 
 
 def picklable(made: Any) -> Any:
-    """The named tuple, told how to be found again: pickle knows no class that is made at run time."""
+    """The named tuple with a way to pickle it: pickle knows no class that is made at run time."""
     made.__reduce__ = lambda self: (state_of, (made._fields, tuple(self)))
     return made
 

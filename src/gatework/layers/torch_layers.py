@@ -278,40 +278,40 @@ def _without_bias(cell: Cell) -> Cell:
 
 def _unpack(tensors: Mapping[str, Tensor], layer: DropIn[Any]) -> dict[str, Tensor]:
     """Torch's packed tensors (weight_ih_l0, ...) under the names of the equations (l0.W_i, ...)."""
-    found: dict[str, Tensor] = {}
+    ours: dict[str, Tensor] = {}
     gates, hidden_bias = layer.layout.gates, layer.layout.hidden_bias
     for key, tensor in tensors.items():
         kind, _, place = key.partition("_l")
         rows = dict(zip(gates, tensor.chunk(len(gates)), strict=False))
         if kind == "weight_hr":
-            found[f"l{place}.{layer.layout.projection}"] = tensor
+            ours[f"l{place}.{layer.layout.projection}"] = tensor
         for gate, part in rows.items():
             match kind:
                 case "weight_ih":
-                    found[f"l{place}.W_{gate}"] = part
+                    ours[f"l{place}.W_{gate}"] = part
                 case "weight_hh":
-                    found[f"l{place}.U_{gate}"] = part
+                    ours[f"l{place}.U_{gate}"] = part
                 case "bias_hh" if gate in hidden_bias:
-                    found[f"l{place}.{hidden_bias[gate]}"] = part
+                    ours[f"l{place}.{hidden_bias[gate]}"] = part
                 case "bias_ih" | "bias_hh":
                     name = f"l{place}.b_{gate}"
-                    found[name] = found[name] + part if name in found else part
-    return found
+                    ours[name] = ours[name] + part if name in ours else part
+    return ours
 
 
 def _origins(layer: DropIn[Any]) -> dict[str, list[str]]:
     """Torch's packed names -> the names of the equations whose values stand there, in the order of the rows."""
-    found: dict[str, list[str]] = {}
+    sources: dict[str, list[str]] = {}
     for place, _ in layer.named_children():
         gates, hidden_bias = layer.layout.gates, layer.layout.hidden_bias
-        found[f"weight_ih_{place}"] = [f"{place}.W_{gate}" for gate in gates]
-        found[f"weight_hh_{place}"] = [f"{place}.U_{gate}" for gate in gates]
+        sources[f"weight_ih_{place}"] = [f"{place}.W_{gate}" for gate in gates]
+        sources[f"weight_hh_{place}"] = [f"{place}.U_{gate}" for gate in gates]
         if layer.bias:
-            found[f"bias_ih_{place}"] = [f"{place}.b_{gate}" for gate in gates]
-            found[f"bias_hh_{place}"] = [f"{place}.{hidden_bias.get(gate, f'b_{gate}')}" for gate in gates]
+            sources[f"bias_ih_{place}"] = [f"{place}.b_{gate}" for gate in gates]
+            sources[f"bias_hh_{place}"] = [f"{place}.{hidden_bias.get(gate, f'b_{gate}')}" for gate in gates]
         if layer.layout.projection:
-            found[f"weight_hr_{place}"] = [f"{place}.{layer.layout.projection}"]
-    return found
+            sources[f"weight_hr_{place}"] = [f"{place}.{layer.layout.projection}"]
+    return sources
 
 
 def _effective(layer: DropIn[Any]) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Layers of torch.nn as they are found in a model: which kind one is, and what keeps it from being converted."""
+"""Layers of torch.nn in a model: which kind one is, and what keeps it from being converted."""
 
 from torch import nn
 from torch.nn.utils import parametrize

@@ -36,8 +36,8 @@ class Weights(nn.Module):
         return use({name: self.tensor(name) for name in self.shapes}, *given)
 
     def tensor(self, name: str) -> Tensor:
-        found = self._parameters.get(name)  # getattr, for what is made of other tensors, searches at length
-        return getattr(self, name) if found is None else found
+        parameter = self._parameters.get(name)  # getattr, for what is made of other tensors, searches at length
+        return getattr(self, name) if parameter is None else parameter
 
     @torch.no_grad()
     def draw(self, fill: Callable[[Mapping[str, Tensor]], None]) -> None:
@@ -45,18 +45,18 @@ class Weights(nn.Module):
 
         Raises InputError, before anything is filled, for a weight that is made of others in another way.
         """
-        found = {name: self.drawn(name) for name in self.shapes}
-        fill(found)
-        for name, tensor in found.items():
+        tensors = {name: self.drawn(name) for name in self.shapes}
+        fill(tensors)
+        for name, tensor in tensors.items():
             if parametrize.is_parametrized(self, name):
                 setattr(self, name, tensor)
 
     def drawn(self, name: str) -> Tensor:
         """What new values of a weight are written into."""
-        own = self._parameters.get(name, self._parameters.get(f"{name}_orig"))
-        if own is None and not parametrize.is_parametrized(self, name):
+        parameter = self._parameters.get(name, self._parameters.get(f"{name}_orig"))
+        if parameter is None and not parametrize.is_parametrized(self, name):
             raise InputError(f"{name} is made of other tensors: remove what makes it before new weights are drawn")
-        return torch.empty_like(getattr(self, name)) if own is None else own
+        return torch.empty_like(getattr(self, name)) if parameter is None else parameter
 
     def extra_repr(self) -> str:
         """The names by their shapes: [5,4] W_i W_f, [5] b_i b_f."""

@@ -27,7 +27,7 @@ def lower(
     """The plan that computes what `stores` asks for.
 
     nodes: in order. sources: where leaves lie that are no vector and no number. stores: node -> what to do with it.
-    buffers: those that sources and stores name, besides vectors and matrices, which are found here.
+    buffers: those that sources and stores name, besides vectors and matrices, which are added here.
     element: of vectors and matrices, and of values stored in between for products to read; the others are float32.
     """
     placement = Placement(fuse_derivatives(strip_stop_gradient(nodes)), sources, stores, buffers, element)

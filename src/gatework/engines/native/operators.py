@@ -198,7 +198,7 @@ def scan_backward(
 ) -> list[Tensor]:
     """The wanted gradients by the tensors, from those by output and final states and from what `scan` saved.
 
-    Where it has saved nothing, since nobody was to differentiate, the forward pass is done again.
+    Where it has saved nothing, called for inference, the forward pass is run again.
     """
     call = _call(recipe, tensors, "", lengths, resets, True, recompute)
     _check(call)
