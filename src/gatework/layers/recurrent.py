@@ -128,30 +128,38 @@ class Recurrent(nn.Module):
         self.recompute, self.engine = recompute, engine
         self.watcher: Watcher | None = None
 
-        self.equations = self.cell.equations
-        if proj_size and "R" not in self.cell.program.sizes:
-            self.equations = projected(self.equations, self.cell.output)
-        self._programs = Programs(self.cell, self.equations)
-        self.program = self._programs.get()
-        self.state_names = tuple(state.name for state in self.program.states)
-        state_type(self.state_names)
-        self._programs.get(self.recurrent_dropout, self.zoneout)  # the names are checked now, not at the first call
-        for dropped in (positive(self.recurrent_dropout), ()):  # in training, and outside: torch.compile finds them
-            self._programs.get(dropped, positive(self.zoneout))
-        check.can_stand_still(self.zoneout, self.program.states)
+        self._parse()
         self.directions = ("", "_reverse") if bidirectional else ("",)
         self.sizes: list[dict[str, int]] = []
         self.units: list[dict[str, int]] = []  # of each value that an equation assigns
         for layer in range(num_layers):
-            width = input_size if layer == 0 else self.output_size
-            self.sizes.append(self.program.bind(width, hidden_size, proj_size))
-            nodes = self.program.nodes
-            self.units.append({name: self.sizes[layer][nodes[index].size] for name, index in self.program.named})
-            for direction in self.directions:
-                weights = Weights(self.program, self.sizes[layer], initial == "learned", device=device, dtype=dtype)
-                self.add_module(f"l{layer}{direction}", weights)
+            self._add_layer(layer, device=device, dtype=dtype)
         choose(engine, self.anchor.device, self.anchor.dtype)
         self.reset_parameters()
+
+    def _parse(self) -> None:
+        """Reads the equations, with what calls in training and outside add to them: names are checked now, not then."""
+        cell, dropout, zoneout = self.cell, self.recurrent_dropout, self.zoneout
+        self.equations = cell.equations
+        if self.proj_size and "R" not in cell.program.sizes:
+            self.equations = projected(self.equations, cell.output)
+        self._programs = Programs(cell, self.equations)
+        self.program = self._programs.get()
+        self.state_names = tuple(state.name for state in self.program.states)
+        state_type(self.state_names)
+        self._programs.get(dropout, zoneout)
+        for dropped in (positive(dropout), ()):  # in training, and outside: torch.compile finds them
+            self._programs.get(dropped, positive(zoneout))
+        check.can_stand_still(zoneout, self.program.states)
+
+    def _add_layer(self, layer: int, **options: Any) -> None:
+        """Adds the sizes and, for each direction, the weights of a layer."""
+        width = self.input_size if layer == 0 else self.output_size
+        sizes = self.program.bind(width, self.hidden_size, self.proj_size)
+        self.sizes.append(sizes)
+        self.units.append({name: sizes[self.program.nodes[index].size] for name, index in self.program.named})
+        for direction in self.directions:
+            self.add_module(f"l{layer}{direction}", Weights(self.program, sizes, self.initial == "learned", **options))
 
     @property
     def output_size(self) -> int:
