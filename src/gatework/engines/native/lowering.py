@@ -11,7 +11,7 @@ from gatework.engines.native.codes import ELEMENTS, LAYOUTS, MAGIC, ROWS
 from gatework.engines.native.instructions import Instructions
 from gatework.engines.native.placement import Block, Placement
 from gatework.engines.native.plan import SIZES, Buffer, NativePlan, Source, Store
-from gatework.engines.native.simplify import fuse_derivatives, strip_stop_gradient
+from gatework.engines.native.simplify import fuse_derivatives
 from gatework.notation import Node
 
 
@@ -30,7 +30,7 @@ def lower(
     buffers: those that sources and stores name, besides vectors and matrices, which are added here.
     element: of vectors and matrices, and of values stored in between for products to read; the others are float32.
     """
-    placement = Placement(fuse_derivatives(strip_stop_gradient(nodes)), sources, stores, buffers, element)
+    placement = Placement(fuse_derivatives(nodes), sources, stores, buffers, element)
     body: list[int] = []  # before the head: instructions add parameters to the buffers
     level = None
     for block in placement.blocks:

@@ -6,18 +6,6 @@ from dataclasses import replace
 from gatework.notation import Node
 
 
-def strip_stop_gradient(nodes: Sequence[Node]) -> list[Node]:
-    """The nodes with what stops gradients read past, as they have been derived; where one is stored, it copies."""
-
-    def past(index: int) -> int:
-        while nodes[index].op == "stop_gradient":
-            (index,) = nodes[index].args
-        return index
-
-    read = [replace(node, args=tuple(map(past, node.args))) if node.args else node for node in nodes]
-    return [replace(node, op="max", args=node.args * 2) if node.op == "stop_gradient" else node for node in read]
-
-
 def fuse_derivatives(nodes: Sequence[Node]) -> list[Node]:
     """The nodes with g y (1 - y) and g (1 - y y), the derivatives of sigmoid and tanh, as one operation each."""
 
