@@ -1,5 +1,6 @@
 """gatework: recurrent cells written as equations."""
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -65,3 +66,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__, "__version__"})
+
+
+if "torch" in sys.modules:  # torch.load then reads states of layers by default
+    import_module("gatework.layers.states")
