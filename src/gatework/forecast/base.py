@@ -201,7 +201,7 @@ def candidates(T: int, seasons: Sequence[int]) -> list[Base]:
 
 
 @dataclass(frozen=True)
-class Judged:
+class Scored:
     """A simple forecast in the rolling check: its mean absolute error, itself, and f [T,h]."""
 
     score: float
@@ -209,35 +209,35 @@ class Judged:
     forecast: Callable[[], Numbers]
 
 
-def rolling_check(y: Numbers, z: Numbers, h: int, found: Sequence[Base]) -> list[list[Judged]]:
+def rolling_check(y: Numbers, z: Numbers, h: int, found: Sequence[Base]) -> list[list[Scored]]:
     """Judges simple forecasts over the same origins of each series y [B,T], the best first; z [B,T] has no gaps.
 
     Exponential smoothing gets the weights that err least.
     """
-    begin = judged_from(found, z.shape[1])
+    begin = first_scored(found, z.shape[1])
     truth = true_values(y[:, begin:], h)
-    columns = [judged(base, y, z, truth, begin) for base in found]
+    columns = [scored(base, y, z, truth, begin) for base in found]
     ranked = [[each for each in row if math.isfinite(each.score)] for row in zip(*columns, strict=True)]
     return [sorted(row, key=lambda each: each.score) for row in ranked]
 
 
-def judged(base: Base, y: Numbers, z: Numbers, truth: Numbers, begin: int) -> list[Judged]:
+def scored(base: Base, y: Numbers, z: Numbers, truth: Numbers, begin: int) -> list[Scored]:
     """One simple forecast on each series y [B,T], whose values after the origins of `begin` on are truth [B,T,h]."""
     h = truth.shape[-1]
     if base.kind != "smoothing":
         f = base.forecasts(z, h)
         scores = mean_size(truth - f[..., begin:, :]).tolist()
-        return [Judged(score, base, partial(f.__getitem__, row)) for row, score in enumerate(scores)]
+        return [Scored(score, base, partial(f.__getitem__, row)) for row, score in enumerate(scores)]
     grid = [(a, g, c) for a in LEVELS for g in SLOPES for c in (SEASONS if base.season > 1 else (0.0,))]
     smoothed = smoothings(z, h, base.season, grid)
     errs = smoothed.mean_errors(y, begin).T  # [G,B]
     return [
-        Judged(float(errs[best, row]), replace(base, weights=grid[best]), partial(smoothed.of(row).__getitem__, best))
+        Scored(float(errs[best, row]), replace(base, weights=grid[best]), partial(smoothed.of(row).__getitem__, best))
         for row, best in enumerate(errs.argmin(0).tolist())
     ]
 
 
-def judged_from(found: Sequence[Base], T: int) -> int:
+def first_scored(found: Sequence[Base], T: int) -> int:
     """The first origin that all simple forecasts of T values are judged at."""
     begin = max(map(first_origin, found))
     return min(max(begin, T - CHECKED), T - 2)

@@ -141,12 +141,12 @@ class Forecaster(Parameters):
         )
         self.report = report
         self.model: Model | None = None
-        self.said: tuple[str, ...] | None = None
+        self._notes: tuple[str, ...] | None = None
 
     def anew(self) -> Self:
         """The same choices, with nothing learned."""
         made = copy(self)
-        made.model = made.said = None
+        made.model = made._notes = None
         return made
 
     @property
@@ -195,7 +195,7 @@ class Forecaster(Parameters):
         answered = {each.id: naive(each, usual_season(made), h, self.season) for each in others}
         states = final_states(fitted, inputs, told)
         self.model = Model(panel, by_id, answered, beside, lags, fitted, states, kind)
-        self.said = None
+        self._notes = None
         return self
 
     @property
@@ -212,7 +212,7 @@ class Forecaster(Parameters):
     @property
     def notes(self) -> tuple[str, ...]:
         """What was mended, found and chosen by the last fit, predict or backtest, a line each."""
-        return self.fitted.notes(self.fitted.panel) if self.said is None else self.said
+        return self.fitted.notes(self.fitted.panel) if self._notes is None else self._notes
 
     def predict(self, df: Any = None) -> Any:
         """Forecasts every series from its own last value.
@@ -260,7 +260,7 @@ class Forecaster(Parameters):
         """The forecasts of a panel that begins with the rows of `fit`."""
         checks.sizes(panel)
         lacking = checks.future(panel, self.horizon, self.plans)
-        self.said = self.fitted.notes(panel, lacking)
+        self._notes = self.fitted.notes(panel, lacking)
         return forecasts(self.fitted, panel, self.horizon, self.probabilities, lacking)
 
     def backtest(self, df: Any, windows: int = 5) -> Any:
@@ -281,7 +281,7 @@ class Forecaster(Parameters):
             InputError: for a table that cannot be used, where all series are too short, and with `strict` where one is.
         """
         done = backtest(self, read_panel(df, self.columns, reading=self.reading), windows)
-        self.said, found = done.told(), done.means()
+        self._notes, found = done.told(), done.means()
         columns = {name: np.array([row[name] for row in found]) for name in found[0]}
         return frame(columns, kind_of(df) or installed_kind())
 

@@ -83,7 +83,7 @@ def standard(columns: Numbers, by: tuple[list[float], list[float]]) -> Numbers:
     return np.asarray(np.nan_to_num(np.clip(x, -LARGEST, LARGEST), nan=0.0))
 
 
-def telling_nothing(beside: Beside, columns: Columns) -> list[str]:
+def constant_columns(beside: Beside, columns: Columns) -> list[str]:
     """What to say about columns that never change where they were learned from."""
     notes = []
     for kind in KINDS:

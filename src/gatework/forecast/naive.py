@@ -89,7 +89,7 @@ def unsteadiness(learned: Iterable[Series]) -> float:
     return float(np.median(shares))
 
 
-def told(found: Mapping[str, Naive], total: int) -> list[str]:
+def naive_notes(found: Mapping[str, Naive], total: int) -> list[str]:
     """What to say about the series that a naive forecast answers."""
     notes = []
     for why, words in WHY.items():

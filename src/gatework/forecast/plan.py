@@ -8,11 +8,11 @@ import numpy as np
 
 from gatework.forecast.base import (
     Base,
-    Judged,
     Numbers,
+    Scored,
     candidates,
     filled,
-    judged_from,
+    first_scored,
     mean_error,
     rolling_check,
 )
@@ -110,7 +110,7 @@ def of_one_length(values: Sequence[Numbers], h: int) -> Iterator[list[int]]:
         yield from (rows[begin : begin + most] for begin in range(0, len(rows), most))
 
 
-def decided(y: Numbers, v: Numbers, log: bool, judged: Sequence[Judged], found: Sequence[int]) -> Plan:
+def decided(y: Numbers, v: Numbers, log: bool, judged: Sequence[Scored], found: Sequence[int]) -> Plan:
     """The plan of a series y [T], of which v is forecast, from the simple forecasts in order and the seasons found."""
     ranked = [(each.score, each.base) for each in judged]
     base = chosen_base(ranked)
@@ -124,7 +124,7 @@ def decided(y: Numbers, v: Numbers, log: bool, judged: Sequence[Judged], found: 
     scored: list[tuple[float, tuple[Base, ...]]] = [(score, (each,)) for score, each in ranked]
     if len(base) > 1:
         mean = np.mean([each.forecast() for each in judged[: len(base)]], axis=0)
-        scored.insert(0, (float(mean_error(v, mean, judged_from([each for _, each in ranked], len(v)))), base))
+        scored.insert(0, (float(mean_error(v, mean, first_scored([each for _, each in ranked], len(v)))), base))
     return Plan(
         log=log,
         floor=0.0 if never_negative(y) else None,

@@ -15,12 +15,12 @@ from gatework.forecast.base import Numbers
 from gatework.forecast.batches import known_of, padded
 from gatework.forecast.data.panel import Panel, Series
 from gatework.forecast.data.spacing import Spacing
-from gatework.forecast.inputs import LARGEST, Beside, Inputs, prepare, telling_nothing
+from gatework.forecast.inputs import LARGEST, Beside, Inputs, constant_columns, prepare
 from gatework.forecast.naive import (
     Naive,
     ended,
     fitting,
-    told,
+    naive_notes,
     unsteadiness,
     usual_season,
     without_future,
@@ -91,12 +91,12 @@ class Model:
 
     def exceptions(self, panel: Panel, lacking: Sequence[str] = ()) -> list[str]:
         """What to say about the series of a panel that are not forecast as the others are."""
-        naive = told(self.answers(panel), len(panel) + len(panel.empty))
+        naive = naive_notes(self.answers(panel), len(panel) + len(panel.empty))
         return [*naive, *ended(panel, len(self.fitted.offsets)), *without_future(panel, lacking)]
 
     def notes(self, panel: Panel, lacking: Sequence[str] = ()) -> tuple[str, ...]:
         """What was mended while reading a panel, and what was chosen, a line each."""
-        nothing = telling_nothing(self.beside, panel.columns)
+        nothing = constant_columns(self.beside, panel.columns)
         return (*panel.notes, *self.exceptions(panel, lacking), *nothing, *self.choices())
 
     def choices(self) -> list[str]:

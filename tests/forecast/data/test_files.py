@@ -71,6 +71,11 @@ def test_rows_of_series_whose_names_begin_with_a_hash_are_kept(tmp_path: Path) -
     assert read_table(put(tmp_path, b"unique_id,ds,y\n#1,1,2\n#2,1,3\n")).texts("unique_id") == ["#1", "#2"]
 
 
+def test_a_comment_with_as_many_fields_as_the_names_is_a_comment(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("# by us, 2024\nds,y\n2024-01,5\n2024-02,7\n")
+    assert list(read_table(tmp_path / "a.csv").columns) == ["ds", "y"]
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16-le"])
 def test_another_encoding_is_named(encoding: str, tmp_path: Path) -> None:
     path = put(tmp_path, TEXT.encode(encoding))

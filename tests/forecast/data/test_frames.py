@@ -81,14 +81,17 @@ FREQS = {
     "B": Spacing("weekday"),
     "W-SUN": Spacing("week"),
     "MS": Spacing("month"),
-    "ME": Spacing("month", day=31),
-    "Q": Spacing("quarter", day=31),
     "YS": Spacing("year"),
     "1mo": Spacing("month"),
     "15m": Spacing("minute", 15),
     "100ms": Spacing("millisecond", 100),
     "monthly": Spacing("month"),
     "week": Spacing("week"),
+    **{name: Spacing("month", day=31) for name in ("M", "ME")},
+    **{name: Spacing("quarter") for name in ("q", "QS")},
+    **{name: Spacing("quarter", day=31) for name in ("Q", "QE")},
+    **{name: Spacing("year") for name in ("y", "AS")},
+    **{name: Spacing("year", day=31) for name in ("Y", "YE", "A")},
 }
 
 

@@ -302,3 +302,9 @@ def test_thousands_of_series_keep_their_values() -> None:
     panel = read_panel(shuffled)
     assert len(panel) == 2000
     assert_array_equal(np.stack([each.y for each in sorted(panel.series, key=lambda each: int(each.id))]), values)
+
+
+def test_rows_before_the_first_value_are_left_out_with_a_note() -> None:
+    panel = read_panel(pl.DataFrame({"ds": [1, 2, 3, 4, 5], "y": [None, None, 3.0, 4.0, 5.0]}))
+    assert panel.series[0].times.tolist() == [3, 4, 5]
+    assert panel.notes == ("2 rows are without y before the first value: left out",)

@@ -16,7 +16,7 @@ from gatework.forecast.data.spacing import Spacing
 from gatework.forecast.data.table import Table
 from gatework.forecast.data.texts import Words
 from gatework.forecast.data.units import Numbers, Times
-from gatework.forecast.data.zones import told_apart
+from gatework.forecast.data.zones import disambiguated
 
 KINDS = ("known", "past", "static")
 
@@ -76,7 +76,7 @@ def read_times(table: Table, name: str, reading: Reading, spacing: Spacing | Non
         return dates
     if dates.zone:
         return replace(dates, zone=zone)
-    return Dates(told_apart(ids.of, dates.times, zone), dates.note, zone, from_clocks=True)
+    return Dates(disambiguated(ids.of, dates.times, zone), dates.note, zone, from_clocks=True)
 
 
 def counted(series: npt.NDArray[np.int64]) -> Times:

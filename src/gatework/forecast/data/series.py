@@ -49,7 +49,7 @@ def read_panel(
     rows = in_order(table, columns, names, rows, notes, dates.zone)
     groups = series_of(rows)
     if spacing is None:
-        spacing = found_spacing(table, columns, groups, reading.freq, dates)
+        spacing = spacing_of_rows(table, columns, groups, reading.freq, dates)
     series, empty = [], list[str]()
     for one in groups:
         name = names[one.series[0]]
@@ -92,7 +92,7 @@ def resolved(table: Table, columns: Columns, spacing: Spacing | None, going_on: 
         if name is not None:
             table.column(name)
     texts = texts_among(table, columns, spacing)
-    categories = {name: columns.categories.get(name) or found_texts(table, name) for name in texts}
+    categories = {name: columns.categories.get(name) or categories_of(table, name) for name in texts}
     return replace(columns, time=time, id=id, categories=categories), notes
 
 
@@ -115,7 +115,7 @@ def texts_among(table: Table, columns: Columns, spacing: Spacing | None) -> list
     return [name for name in beside if table.holds_texts(name)]
 
 
-def found_texts(table: Table, name: str) -> tuple[str, ...]:
+def categories_of(table: Table, name: str) -> tuple[str, ...]:
     """The texts that a column holds, sorted."""
     texts = sorted(set(table.words(name).texts) - {""})
     if len(texts) > MOST_TEXTS:
@@ -126,7 +126,7 @@ def found_texts(table: Table, name: str) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def found_spacing(table: Table, columns: Columns, groups: list[Rows], freq: str | None, dates: Dates) -> Spacing:
+def spacing_of_rows(table: Table, columns: Columns, groups: list[Rows], freq: str | None, dates: Dates) -> Spacing:
     """The spacing that was named, or that most times have."""
     named = None if freq is None else spacing_of(freq, dates.zone)
     if columns.time is None:

@@ -73,12 +73,12 @@ def rules(zone: str) -> tzinfo:
 def changes(zone: str) -> tuple[Whole, Whole]:
     """The moments [C], in seconds since 1970, at which clocks are set, and how far they are ahead of UTC [C+1]."""
     of = rules(zone)
-    moments = [moment for moment, _ in found_changes(of)]
-    ahead = [ahead_of_utc(of, KNOWN[0]), *(offset for _, offset in found_changes(of))]
+    moments = [moment for moment, _ in changes_of(of)]
+    ahead = [ahead_of_utc(of, KNOWN[0]), *(offset for _, offset in changes_of(of))]
     return np.array(moments, np.int64), np.array(ahead, np.int64)
 
 
-def found_changes(of: tzinfo) -> Iterator[tuple[int, int]]:
+def changes_of(of: tzinfo) -> Iterator[tuple[int, int]]:
     """Each change: its moment, and how far clocks are ahead from then on."""
     if isinstance(of, timezone):
         return
@@ -136,7 +136,7 @@ def to_utc(times: Times, zone: str | None, second: bool = False) -> Times:
     return np.asarray(times - shown.astype("timedelta64[s]"))
 
 
-def told_apart(series: Whole, times: Times, zone: str) -> Times:
+def disambiguated(series: Whole, times: Times, zone: str) -> Times:
     """The moments of local times, row after row: one shown twice is the earlier where a series has it first."""
     first, second = to_utc(times, zone), to_utc(times, zone, second=True)
     twice = np.flatnonzero(second > first)
