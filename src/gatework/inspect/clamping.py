@@ -56,17 +56,17 @@ def clamped(recurrent: Recurrent, x: Tensor, variants: Sequence[Clamp | None]) -
     B = x.shape[1]
     x = x.repeat(1, len(variants), 1)
     for layer in range(recurrent.num_layers):
-        held: dict[str, list[tuple[int, Clamp]]] = defaultdict(list)
+        by_name: dict[str, list[tuple[int, Clamp]]] = defaultdict(list)
         for index, clamp in enumerate(variants):
             if clamp is not None and clamp.key.startswith(f"l{layer}."):
-                held[clamp.key.split(".")[1]].append((index, clamp))
-        y = held_layer(recurrent, layer, x, held, B)
+                by_name[clamp.key.split(".")[1]].append((index, clamp))
+        y = clamped_layer(recurrent, layer, x, by_name, B)
         x = y + x if recurrent.residual and layer > 0 else y
     return x
 
 
-def held_layer(
-    recurrent: Recurrent, layer: int, x: Tensor, held: dict[str, list[tuple[int, Clamp]]], streams: int
+def clamped_layer(
+    recurrent: Recurrent, layer: int, x: Tensor, by_name: dict[str, list[tuple[int, Clamp]]], streams: int
 ) -> Tensor:
     """One layer forwards, with units of the named values held in some of the variants."""
     plain, inputs = recurrent.outside_training(layer, x)
@@ -76,12 +76,12 @@ def held_layer(
         output=cell.output,
         constants=cell.constants,
         start=cell.start,
-        dropout=tuple(held),
-        taps=tuple(held),
+        dropout=tuple(by_name),
+        taps=tuple(by_name),
         zoneout=plain.options.zoneout,
     )
     masks: dict[str, Tensor] = {}
-    for name, clamps in held.items():
+    for name, clamps in by_name.items():
         keep = x.new_ones(1, x.shape[1], recurrent.units[layer][name])
         add = torch.zeros_like(keep)
         for index, clamp in clamps:

@@ -14,19 +14,19 @@ UNUSED = " Held still, it is not missed: what a unit follows is not always used.
 def findings(payload: Payload, hypotheses: Sequence[Hypothesis], names: Sequence[str]) -> list[str]:
     """How well the network predicts, what its units follow, how long it remembers."""
     unit = UNIT[payload["vocabulary"]["kind"]]
-    told = [prediction(payload["results"], unit), *learned(payload, hypotheses, names, f" bits a {unit}")]
-    return told + memory(payload, f"{unit}s")
+    sentences = [prediction(payload["results"], unit), *learned(payload, hypotheses, names, f" bits a {unit}")]
+    return sentences + memory(payload, f"{unit}s")
 
 
 def series_findings(payload: Payload, hypotheses: Sequence[Hypothesis], names: Sequence[str]) -> list[str]:
     """How far the network is trusted, what its units follow, how long it remembers."""
     trust = payload["results"]["trust"]
-    told = [
+    sentences = [
         f"The network corrects a simple forecast ({payload['results']['base']}); where it was judged, it was trusted "
         f"by {figure(100 * trust, 0)} %"
         + (": its medians do not count, only the width of its bands." if not trust else ".")
     ]
-    return [*told, *learned(payload, hypotheses, names, " % of the error"), *memory(payload, "steps")]
+    return [*sentences, *learned(payload, hypotheses, names, " % of the error"), *memory(payload, "steps")]
 
 
 def prediction(results: Payload, unit: str) -> str:
@@ -41,23 +41,23 @@ def learned(payload: Payload, hypotheses: Sequence[Hypothesis], names: Sequence[
     """Which labels a single unit follows, which none does, and which are too rare to say."""
     if not hypotheses:
         return ["There is too little of it to say what single units follow."]
-    told: list[str] = []
+    sentences: list[str] = []
     unlearned: list[str] = []
     rare: list[str] = []
     for each, listed in zip(hypotheses, payload["hypotheses"], strict=True):
         if listed["found"]:
-            told.append(found(each, listed, names[each.best], price))
+            sentences.append(found(each, listed, names[each.best], price))
         elif each.enough:
             unlearned.append(listed["meaning"])
         else:
             rare.append(f"{listed['meaning']} ({rarity(each)})")
     if unlearned:
-        told.append(
+        sentences.append(
             f"No unit follows more closely than chance and an untrained network's best unit do: {'; '.join(unlearned)}."
         )
     if rare:
-        told.append(f"Too rare here to say that a unit follows it: {'; '.join(rare)}.")
-    return told
+        sentences.append(f"Too rare here to say that a unit follows it: {'; '.join(rare)}.")
+    return sentences
 
 
 def rarity(each: Hypothesis) -> str:
@@ -89,16 +89,16 @@ def use(listed: Payload, price: str) -> str:
 def memory(payload: Payload, unit: str) -> list[str]:
     """How far back the network looks."""
     flow, lives = payload["flow"], sorted(unit["half_median"] for unit in payload["units"] if unit["half_median"])
-    told = []
+    sentences = []
     if flow:
         share = flow["share"]
-        told.append(
+        sentences.append(
             f"Half of what moves a prediction lies in the last {share['50']} {unit}, nine tenths in the last "
             f"{share['90']}, nearly all (99 %) in the last {share['99']}."
         )
     if lives:
-        told.append(
+        sentences.append(
             f"Half of the units forget half of what they hold within {lives[len(lives) // 2]:g} {unit}; the tenth "
             f"that remembers longest keeps it for {lives[-max(1, len(lives) // 10)]:g} or more."
         )
-    return told
+    return sentences

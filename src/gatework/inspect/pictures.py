@@ -74,7 +74,7 @@ def heat_map(
     """Units by time, a row each.
 
     values: [T,H]. pieces: what was read at each step, written below up to 120 of them. order: the units to show,
-    from the top; all unless told. kind: as of `coloured_text`. Raises InputError where they do not fit together.
+    from the top; all by default. kind: as of `coloured_text`. Raises InputError where they do not fit together.
     """
     shown = in_range(as_array(values, 2), kind)
     units = list(range(shown.shape[1])) if order is None else list(order)

@@ -102,7 +102,7 @@ def collect_series(
 
 
 def chosen(panel: Panel, name: str | None, plans: Mapping[str, Plan]) -> tuple[Series, int]:
-    """The series of this id and its number, the first that was learned from unless told; InputError for any other."""
+    """The series of this id and its number, by default the first that was learned from; InputError for any other."""
     learned = list(plans)
     if name is not None and name not in plans:
         there = ", ".join(learned[:10]) + (f" and {len(learned) - 10} more" if len(learned) > 10 else "")
