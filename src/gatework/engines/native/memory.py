@@ -73,7 +73,7 @@ class Memory:
 
     def row(self, key: Key) -> Row:
         """A buffer's row of the core's table."""
-        if (part := self.parts.get(key)) is not None:
+        if self.parts and (part := self.parts.get(key)) is not None:
             address, rows = part.whole.data_ptr() + part.before * part.whole.element_size(), part.steps * self.B
             if rows * part.units == 0:
                 return address, 0, part.units, 1, 0
