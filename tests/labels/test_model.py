@@ -7,9 +7,8 @@ from torch.nn import functional as F
 
 import gatework as gw
 from gatework.errors import InputError
-from gatework.labels.data.examples import Kind
 from gatework.labels.model import SequenceModel, check_model
-from gatework.labels.options import Options
+from gatework.labels.options import Kind, Options
 from numerics import same
 
 

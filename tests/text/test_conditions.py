@@ -17,8 +17,9 @@ import gatework as gw
 from gatework.errors import InputError
 from gatework.text.conditions import Pieces
 from gatework.text.data.vocabulary import Vocabulary
-from gatework.text.model import LanguageModel, Shape
-from gatework.text.run import Batching, Run
+from gatework.text.model import LanguageModel
+from gatework.text.options import Batching, Shape
+from gatework.text.run import Run
 from gatework.text.sampling import Draw, sample
 from gatework.text.scoring import each, score
 from gatework.training.events import Step

@@ -8,8 +8,8 @@ from torch.nn import functional as F
 
 import gatework as gw
 from gatework.errors import InputError
-from gatework.text.model import LanguageModel, Shape, check_model
-from gatework.text.run import Batching, Text
+from gatework.text.model import LanguageModel, check_model
+from gatework.text.options import Batching, Shape, Text
 from numerics import same
 
 V = 6

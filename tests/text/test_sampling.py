@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from gatework.errors import InputError
 from gatework.text.data.vocabulary import Vocabulary
-from gatework.text.model import LanguageModel, Shape
+from gatework.text.model import LanguageModel
+from gatework.text.options import Shape
 from gatework.text.sampling import Draw, sample, unseen
 
 ABC = Vocabulary.of("char", Counter({"a": 9, "b": 5, "c": 4, "d": 2}))

@@ -14,7 +14,8 @@ from gatework.text import scoring
 from gatework.text.data.batches import ScoringBatches
 from gatework.text.data.prepare import prepare
 from gatework.text.data.vocabulary import Vocabulary
-from gatework.text.model import LanguageModel, Shape
+from gatework.text.model import LanguageModel
+from gatework.text.options import Shape
 from gatework.text.scoring import Score, each, mean_loss, score
 
 ABC = Vocabulary.of("char", Counter("abcdefgh"))

@@ -24,8 +24,9 @@ from gatework.text.data.corpus import Corpus, Counts
 from gatework.text.data.prepare import prepare
 from gatework.text.data.vocabulary import Vocabulary
 from gatework.text.evaluation import Evaluation, Telling, affordable, evaluation, held_out
-from gatework.text.model import LanguageModel, Shape
-from gatework.text.run import Batching, Run
+from gatework.text.model import LanguageModel
+from gatework.text.options import Batching, Shape
+from gatework.text.run import Run
 from gatework.text.scoring import score
 from gatework.text.train import training_batches
 from gatework.training.checkpoint import load_checkpoint
@@ -49,7 +50,7 @@ def text(tmp_path: Path) -> Path:
 def test_a_repeating_pattern_is_learnt(tmp_path: Path, cell: str | gw.Cell) -> None:
     path = tmp_path / "pattern.txt"
     path.write_text("abcabd\n" * 150)
-    outcome = start(tmp_path / "run", path, cell, steps=150, evaluate_every=75, learning_rate=0.03)
+    outcome = start(tmp_path / "run", path, cell, steps=150, evaluate_every=75, learning_rate=0.03, weight_decay=0.0)
     run = Run.open(tmp_path / "run")
     found = score(run.model(), run.vocabulary, run.corpus().train, BATCHING.streams)
     assert outcome.result.loss is not None

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 import gatework as gw
-from gatework.text.model import Shape
-from gatework.text.run import Batching, Text
+from gatework.text.options import Batching, Shape, Text
 from gatework.text.train import train_text
 from gatework.training.settings import Settings
 

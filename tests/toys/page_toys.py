@@ -20,7 +20,8 @@ from gatework.inspect.payload import Stretch, language_weights, text_parts
 from gatework.inspect.reading import Reading
 from gatework.notation.gates import gates
 from gatework.text.data.vocabulary import Vocabulary
-from gatework.text.model import LanguageModel, Shape
+from gatework.text.model import LanguageModel
+from gatework.text.options import Shape
 from numerics import randomise
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gatework as gw
-from gatework.text.model import Shape
-from gatework.text.run import Batching, Text
+from gatework.text.options import Batching, Shape, Text
 from gatework.text.train import Outcome, resume_text, train_text
 from gatework.training.events import Event
 from gatework.training.settings import Settings

@@ -4,18 +4,8 @@ import math
 
 import pytest
 
-import gatework.training
 from gatework.errors import InputError
 from gatework.training.settings import MEASURED, Settings, learning_rate, plan_steps
-
-
-def test_the_names_of_the_room() -> None:
-    assert " ".join(gatework.training.__all__) == (
-        "BEST LAST Batches Checkpoint Evaluate Evaluating Event Notice Plan Progress Report Result Resumed Saved "
-        "Settings Step Stopped TrainingError Validation bits launch learning_rate load_checkpoint load_weights "
-        "read_json save_checkpoint train write_atomically write_json"
-    )
-    assert all(hasattr(gatework.training, name) for name in gatework.training.__all__)
 
 
 def test_settings_survive_json() -> None:

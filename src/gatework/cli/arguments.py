@@ -26,6 +26,10 @@ RunFolder = Annotated[
     typer.Argument(help="The folder that gatework train wrote.", metavar="RUN", autocompletion=complete_runs),
 ]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+TrainingDevice = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+OutFolder = Annotated[Path, typer.Option("--out", help="The run folder to make, or with --resume to go on with.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")]
 CELL = typer.Option(help="A cell by name; gatework cells lists them.", autocompletion=complete_cells)
 Equations = Annotated[Path | None, typer.Option(help="A file with the equations of your own cell.")]
 Constants = Annotated[

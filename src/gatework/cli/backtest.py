@@ -1,20 +1,21 @@
 """`gatework backtest`: how well the end of a table would have been forecast."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gatework.cli.arguments import SeriesTable
-from gatework.cli.forecaster_options import with_choices
+from gatework.cli.options import Chosen, with_options
+from gatework.forecast.options import Options
 
 NAIVE = "seasonal naive"
 
 
-@with_choices
+@with_options
 def backtest(
     file: SeriesTable,
-    chosen: dict[str, Any],
+    options: Chosen[Options],
     windows: Annotated[int, typer.Option(help="Stretches of the horizon at the end of each series to forecast.")] = 5,
     naive_only: Annotated[
         bool, typer.Option("--naive-only", help="Compare with seasonal naive alone, which takes no time.")
@@ -32,7 +33,7 @@ def backtest(
     from gatework.forecast.forecaster import Forecaster
     from gatework.forecast.rivals import seasonal_naive
 
-    forecaster = Forecaster(**chosen)
+    forecaster = Forecaster(**options.values())
     panel = read_panel(file, forecaster.columns, reading=forecaster.reading)
     say(panel.describe(), *panel.notes)
     with bars() as shown:

@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from gatework.cli.arguments import RunFolder
-from gatework.cli.forecaster_options import Decimal, Encoding, Sheet
 from gatework.cli.values import numbers
 from gatework.errors import InputError
+from gatework.forecast.options import DECIMAL, ENCODING, SHEET
 
 if TYPE_CHECKING:
     from gatework.forecast.forecaster import Forecaster
@@ -32,9 +32,9 @@ def forecast(
     picture: Annotated[
         Path | None, typer.Option(help="The picture to write, .png or .svg.  [default: beside the CSV]")
     ] = None,
-    encoding: Encoding = None,
-    decimal: Decimal = None,
-    sheet: Sheet = None,
+    encoding: Annotated[str | None, typer.Option(help=ENCODING)] = None,
+    decimal: Annotated[Literal[".", ","] | None, typer.Option(help=DECIMAL)] = None,
+    sheet: Annotated[str | None, typer.Option(help=SHEET)] = None,
     keep_formulas: Annotated[
         bool,
         typer.Option("--keep-formulas", help="Write ids such as =1+1 as they are, which spreadsheets would run."),
@@ -71,7 +71,7 @@ def forecast(
 def levels_of(forecaster: "Forecaster", given: str | None) -> tuple[float, ...]:
     """The bands to show, each of which must have been learned."""
     if given is None:
-        return forecaster.levels
+        return forecaster.bands
     levels = tuple(sorted(set(numbers("--levels", given))))
     learned = sorted(round(200 * p - 100, 6) for p in forecaster.probabilities if p > 0.5)
     if unknown := [level for level in levels if level not in learned]:

@@ -3,13 +3,13 @@
 import shlex
 import shutil
 from pathlib import Path
-from typing import Any
 
+from gatework.cli.options import Chosen
 from gatework.cli.progress import TrainingProgress, say_next
 from gatework.errors import InputError, field
 from gatework.labels.data.encoding import Classes, Scaling
-from gatework.labels.data.examples import NAMES, Examples, Kind
-from gatework.labels.options import Options
+from gatework.labels.data.examples import NAMES, Examples
+from gatework.labels.options import Kind, Options
 from gatework.labels.parts import Parts
 from gatework.labels.run import Job
 from gatework.labels.train import Outcome, resume_labels, train_labels
@@ -42,20 +42,17 @@ def begin(
     conclude(outcome, out)
 
 
-def go_on(out: Path, given: dict[str, Any], device: str, overwrite: bool) -> None:
+def go_on(out: Path, options: Chosen[Options], named: set[str], device: str) -> None:
     """Resumes a run with the data it was started with; only its length may be given anew."""
-    if overwrite:
-        raise InputError("--resume goes on with a run, --overwrite replaces it: give one of them")
-    if other := sorted(set(given) - {*CHANGEABLE, "out", "resume", "overwrite", "device"}):
+    if other := sorted(named - {*CHANGEABLE, "out", "resume", "device"}):
         option = "FILE" if other[0] == "file" else "--" + other[0].replace("_", "-")
         raise InputError(
             f"{option}: a run goes on with what it was started with; leave {option} out, or start a new run in another "
             "folder"
         )
+    changes = options.changes()
     with progress_on() as progress:
-        outcome = resume_labels(
-            out, {name: given[name] for name in CHANGEABLE if name in given}, device=device, report=progress
-        )
+        outcome = resume_labels(out, changes, device=device, report=progress)
     conclude(outcome, out)
 
 

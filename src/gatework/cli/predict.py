@@ -10,6 +10,7 @@ from gatework.cli.arguments import Device, LabelledFile, RunFolder
 from gatework.cli.terminal import json_line
 from gatework.errors import InputError
 from gatework.files.writing import write_atomically
+from gatework.labels.options import Level
 
 
 def predict(
@@ -26,7 +27,7 @@ def predict(
     """
     from gatework.cli.progress import bar
     from gatework.labels.data.batches import Encoded
-    from gatework.labels.data.examples import Level, read_examples
+    from gatework.labels.data.examples import read_examples
     from gatework.labels.learning import judged, predictions
     from gatework.labels.run import Run
 

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from gatework.cli.arguments import Device, RunFolder
-from gatework.cli.values import is_jsonl
 from gatework.errors import InputError
 from gatework.files.reading import STDIN
+from gatework.text.options import is_jsonl
 
 LONG = 20_000  # tokens that are scored as one stream; above, side by side
 STREAMS = 32

@@ -3,45 +3,60 @@
 import io
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from rich.console import Console
 
-from gatework.cells import Cell
-from gatework.cli.begun import RESUMABLE, begun_with, refuse_other, tuned
+from gatework.cli.options import CellChoice, Chosen
 from gatework.cli.progress import TrainingProgress, say_next
 from gatework.cli.text_lines import introduction, score_line
+from gatework.cli.values import shown
 from gatework.errors import InputError
 from gatework.files.reading import changed
 from gatework.runs.weights import weights_of
 from gatework.text.data.batches import LanguageBatches
 from gatework.text.data.corpus import Corpus
-from gatework.text.data.vocabulary import UNITS, Level
+from gatework.text.data.vocabulary import UNITS
 from gatework.text.fine_tuning import fine_tune_text
-from gatework.text.model import LanguageModel, Shape
-from gatework.text.run import Batching, Run, Text
+from gatework.text.model import LanguageModel
+from gatework.text.options import Batching, Level, Shape, Text
+from gatework.text.run import Run
 from gatework.text.train import Outcome, resume_text, train_text
 from gatework.text.unknown import unknown_line
 from gatework.training.metrics import bits
 from gatework.training.settings import Settings
 from gatework.training.torchrun import first_process
 
+# What may be said anew when a run goes on: how long, and how often it looks and saves.
+RESUMABLE = ("steps", "epochs", "minutes", "evaluate_every", "patience", "save_every")
+# What a run that begins from another one may have otherwise: all that its weights are not made for.
+TUNABLE_TEXT = ("suffixes", "exclude", "splits")
+TUNABLE_SHAPE = ("dropout", "variational", "recurrent_dropout", "zoneout", "engine")
 
-def begin(
-    text: Text,
-    out: Path,
-    cell: Cell,
-    settings: Settings,
-    *,
-    shape: Shape,
-    batching: Batching,
-    device: str,
-    overwrite: bool,
-) -> None:
+
+class Arguments(NamedTuple):
+    """What a command line says of a training."""
+
+    paths: tuple[str, ...]
+    from_run: Path | None
+    text: Chosen[Text]
+    cell: Chosen[CellChoice]
+    shape: Chosen[Shape]
+    batching: Chosen[Batching]
+    settings: Chosen[Settings]
+
+
+def begin(out: Path, arguments: Arguments, device: str, overwrite: bool) -> None:
     """Trains a new model."""
+    if not arguments.paths:
+        raise InputError("no text was given: name files, directories, or - for standard input")
+    ends = arguments.settings.values()
+    once = {} if any(ends[name] is not None for name in ("steps", "epochs", "minutes")) else {"epochs": 1}
+    shape, cell = arguments.shape.made(), arguments.cell.made().cell
+    text = arguments.text.made(paths=arguments.paths)
     with progress_on(text.level) as progress:
 
-        def told(corpus: Corpus, batches: LanguageBatches, model: LanguageModel) -> None:
+        def introduce(corpus: Corpus, batches: LanguageBatches, model: LanguageModel) -> None:
             for line in introduction(corpus, batches, model):
                 progress.say(line)
 
@@ -49,54 +64,59 @@ def begin(
             text,
             out,
             cell,
-            settings,
+            arguments.settings.made(**once),
             shape=shape,
-            batching=batching,
+            batching=arguments.batching.made(),
             overwrite=overwrite,
             device=device,
             report=progress,
-            told=told,
+            told=introduce,
             reading=progress.reading,
         )
     conclude(outcome, out)
 
 
-def go_on(out: Path, given: dict[str, Any], device: str, overwrite: bool) -> None:
+def go_on(out: Path, arguments: Arguments, device: str) -> None:
     """Resumes a run; what else was given must be what the run was started with."""
-    if overwrite:
-        raise InputError("--resume goes on with a run, --overwrite replaces it: give one of them")
     run = Run.open(out)
-    begun = begun_with(run)
-    if "constant" in given:  # those of the cell that are not named stay as they are
-        given["constant"] = begun["constant"] | given["constant"]
-    refuse_other(
-        given,
-        begun,
-        lambda option, was: (
+
+    def why(option: str, was: str) -> str:
+        return (
             f"the run in {out} was started with {was}, and goes on with that; leave out {option}, or start a new run "
             "in another folder"
-        ),
-    )
-    if "paths" in given and (other := changed(run.files)):
+        )
+
+    origin = None if run.origin is None else Path(run.origin["run"])
+    if arguments.paths and arguments.paths != run.text.paths:
+        raise InputError(f"the text {shown(arguments.paths)}: {why('the text', shown(run.text.paths))}")
+    if arguments.from_run is not None and arguments.from_run != origin:
+        raise InputError(f"--from {arguments.from_run}: {why('--from', shown(origin))}")
+    arguments.text.refuse_other(run.text, why)
+    arguments.cell.refuse_other(CellChoice(run.cell), why)
+    arguments.shape.refuse_other(run.shape, why)
+    arguments.batching.refuse_other(run.batching, why)
+    arguments.settings.refuse_other(run.settings, why, free=RESUMABLE)
+    if arguments.paths and (other := changed(run.files)):
         raise InputError(
             f"{other[0]} is not what it was when the run in {out} began: leave the text out to go on with what the run "
             "read then, or start anew (--overwrite, or another folder)"
         )
-    changes = {name: given[name] for name in RESUMABLE if name in given}
+    changes = {name: value for name, value in arguments.settings.changes().items() if name in RESUMABLE}
     with progress_on(run.text.level) as progress:
         outcome = resume_text(out, changes, device=device, report=progress)
     conclude(outcome, out)
 
 
-def tune(start: Path, out: Path, given: dict[str, Any], device: str, overwrite: bool) -> None:
-    """Trains from the weights of a run on, with what was given in the place of what that run was told."""
+def tune(start: Path, out: Path, arguments: Arguments, device: str, overwrite: bool) -> None:
+    """Trains from the weights of a run on, with what was given in the place of what that run was begun with."""
     origin = Run.open(start)
-    changes = tuned(origin, given)
+    refuse_unlike(origin, arguments)
+    changes = {"text": arguments.text.changes(), "shape": arguments.shape.changes()}
     with progress_on(origin.text.level) as progress:
 
-        def told(corpus: Corpus, batches: LanguageBatches, model: LanguageModel) -> None:
-            weights = weights_of(origin.path)
+        def introduce(corpus: Corpus, batches: LanguageBatches, model: LanguageModel) -> None:
             new = unknown_line(corpus)
+            weights = weights_of(origin.path)
             progress.say(f"begins with {weights}: its vocabulary, cell and sizes, and all that was not said anew")
             for line in [*introduction(corpus, batches, model), *([] if new is None else [f"note: {new}"])]:
                 progress.say(line)
@@ -104,15 +124,28 @@ def tune(start: Path, out: Path, given: dict[str, Any], device: str, overwrite: 
         outcome = fine_tune_text(
             origin,
             out,
-            given.get("paths", ()),
+            arguments.paths,
+            settings=arguments.settings.changes(),
+            batching=arguments.batching.changes(),
             overwrite=overwrite,
             device=device,
             report=progress,
-            told=told,
+            told=introduce,
             reading=progress.reading,
             **changes,
         )
     conclude(outcome, out)
+
+
+def refuse_unlike(origin: Run, arguments: Arguments) -> None:
+    """Raises InputError for what cannot be otherwise than in the run that a training begins from."""
+
+    def why(option: str, was: str) -> str:
+        return f"the model of {origin.path} has {was}, and keeps it; leave out {option}, or train anew without --from"
+
+    arguments.text.refuse_other(origin.text, why, free=TUNABLE_TEXT)
+    arguments.cell.refuse_other(CellChoice(origin.cell), why)
+    arguments.shape.refuse_other(origin.shape, why, free=TUNABLE_SHAPE)
 
 
 def conclude(outcome: Outcome, out: Path) -> None:

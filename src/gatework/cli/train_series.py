@@ -3,21 +3,22 @@
 import shlex
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gatework.cli.arguments import SeriesTable
-from gatework.cli.forecaster_options import with_choices
+from gatework.cli.options import Chosen, with_options
 from gatework.cli.values import numbers
+from gatework.forecast.options import Options
 
 LEVELS = "80,95"  # percent
 
 
-@with_choices
+@with_options
 def train_series(
     file: SeriesTable,
-    chosen: dict[str, Any],
+    options: Chosen[Options],
     out: Annotated[Path, typer.Option(help="The run folder to make.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
     levels: Annotated[str, typer.Option(help="Bands to learn, in percent.")] = LEVELS,
@@ -35,7 +36,7 @@ def train_series(
     from gatework.training.torchrun import one_process
 
     one_process("models of series are trained")
-    forecaster = Forecaster(**chosen, levels=numbers("--levels", levels))
+    forecaster = Forecaster(**options.values(), levels=numbers("--levels", levels))
     with new_run(out, overwrite=overwrite, resumable=False) as new:
         panel = read_panel(file, forecaster.columns, reading=forecaster.reading)
         say(panel.describe(), *panel.notes)

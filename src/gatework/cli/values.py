@@ -1,26 +1,20 @@
-"""What the options of a command mean: cells, numbers by name, and those that a run was started with."""
+"""What the words of a command line mean, and how values are written there."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
-
-import typer
+from typing import Any, NamedTuple
 
 from gatework.cells import Cell, find_cell
 from gatework.errors import InputError
 from gatework.files.reading import whole
+from gatework.forecast.options import Columns, Season
 from gatework.notation import EquationError
-from gatework.runs.parts import check_splits
+from gatework.runs.parts import Splits, check_splits
 
 MOST_EQUATIONS = 1 << 20  # bytes
-
-
-def is_jsonl(path: str) -> bool:
-    """Whether a file is taken to be documents, a line of JSON each."""
-    return path.lower().endswith(".jsonl")
 
 
 def chosen_cell(name: str, equations: Path | None, constant: Iterable[str] | None) -> Cell:
@@ -32,14 +26,14 @@ def chosen_cell(name: str, equations: Path | None, constant: Iterable[str] | Non
     return replace(cell, constants={**cell.constants, **constants}) if constants else cell
 
 
-def starts(given: list[str] | None) -> str | dict[str, str] | None:
+def rules(option: str, given: list[str] | None) -> str | dict[str, str] | None:
     """How weights start: one rule for all, or rules by name or pattern, as in ["g_*=1"]."""
     if not given:
         return None
     if len(given) == 1 and "=" not in given[0]:
         return given[0]
     if missing := [item for item in given if "=" not in item]:
-        raise InputError(f"--init {missing[0]}: expected one rule, or name=rule each time, such as g_*=1")
+        raise InputError(f"{option} {missing[0]}: expected one rule, or name=rule each time, such as g_*=1")
     return {name.strip(): rule.strip() for name, _, rule in (item.partition("=") for item in given)}
 
 
@@ -75,36 +69,61 @@ def numbers(option: str, given: str) -> list[float]:
         raise InputError(f"{option} {given}: expected percents such as 80,95") from None
 
 
+def season(option: str, given: str) -> Season:
+    """ "auto", or a number of steps."""
+    if given == "auto":
+        return "auto"
+    try:
+        return int(given)
+    except ValueError:
+        raise InputError(f"{option} {given}: expected its length in steps, 1 for none, or auto") from None
+
+
 def split(given: Iterable[str] | None) -> list[str]:
     """["a,b", "c"] as ["a", "b", "c"]."""
     return [name.strip() for item in given or () for name in item.split(",")]
 
 
-def shares(given: str) -> tuple[float, float, float]:
+def shares(option: str, given: str) -> Splits:
     """ "0.9,0.05,0.05" as numbers."""
     try:
         return check_splits([float(share) for share in given.split(",")])
     except ValueError:
         raise InputError(
-            f"--splits {given}: expected three shares, for training, validation and test, that add up to 1, the first "
+            f"{option} {given}: expected three shares, for training, validation and test, that add up to 1, the first "
             "above 0, such as 0.9,0.05,0.05"
         ) from None
 
 
-def named(context: typer.Context) -> dict[str, Any]:
-    """The options that were given, not defaulted, as values to compare."""
-    given: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in context.params.items()
-        if (source := context.get_parameter_source(name)) is not None and source.name == "COMMANDLINE"
-    }
-    for name in ("recurrent_dropout", "zoneout", "constant"):
-        if name in given:
-            given[name] = by_name(f"--{name.replace('_', '-')}", given[name])
-    if "equations" in given:
-        given["equations"] = own_cell(Path(given["equations"]), given.get("constant", {}))  # text in older Typer
-    if "init" in given:
-        given["init"] = starts(given["init"])
-    if "splits" in given:
-        given["splits"] = shares(given["splits"])
-    return given
+def shown(value: object) -> str:
+    """The value of an option as the command line has it."""
+    match value:
+        case Cell():
+            return repr(value.equations)
+        case tuple():
+            return " ".join(map(str, value)) or "none"
+        case dict():
+            return " ".join(f"{name}={number}" for name, number in value.items()) or "none"
+    return "none" if value is None else str(value)
+
+
+class Spelling(NamedTuple):
+    """How the command line has values of a type: the type there, how it is read, and how a default is written."""
+
+    kind: Any
+    read: Callable[[str, Any], Any]  # from the option's name and what was given for it
+    write: Callable[[Any], Any]
+
+
+def _nothing(_: Any) -> None:
+    """What a list of options is by default."""
+
+
+SPELLINGS: dict[Any, Spelling] = {
+    tuple[str, ...]: Spelling(list[str] | None, lambda _, given: tuple(given or ()), _nothing),
+    dict[str, float]: Spelling(list[str] | None, by_name, _nothing),
+    str | dict[str, str] | None: Spelling(list[str] | None, rules, _nothing),
+    Columns: Spelling(list[str] | None, lambda _, given: tuple(split(given)), _nothing),
+    Season: Spelling(str, season, str),
+    Splits: Spelling(str, shares, lambda splits: ",".join(f"{share:g}" for share in splits)),
+}

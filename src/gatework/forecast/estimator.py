@@ -5,7 +5,7 @@ from typing import Literal, Protocol, Self, TypeVar
 
 from gatework.forecast.data.panel import Columns, Panel
 from gatework.forecast.data.reading import Reading
-from gatework.forecast.training import Options
+from gatework.forecast.training import Training
 from gatework.forecast.use import Forecast, Model
 from gatework.runs.progress import Told
 
@@ -18,13 +18,14 @@ class Estimator(Protocol):
 
     horizon: int
     season: int | Literal["auto"]
-    levels: tuple[float, ...]
     strict: bool
     columns: Columns
     reading: Reading
-    options: Options
+    options: Training
     model: Model | None
 
+    @property
+    def bands(self) -> tuple[float, ...]: ...
     @property
     def probabilities(self) -> tuple[float, ...]: ...
     @property

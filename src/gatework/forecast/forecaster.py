@@ -1,15 +1,15 @@
 """Forecasting: from a table of one series or thousands to what comes next, as quantiles."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self, cast
 
 import numpy as np
 
-from gatework.cells import Cell, find_cell
+from gatework.cells import find_cell
 from gatework.errors import InputError
 from gatework.forecast import checks
 from gatework.forecast.backtest import DECILES, backtest, mase_ahead
@@ -18,11 +18,12 @@ from gatework.forecast.data.reading import Reading
 from gatework.forecast.data.series import read_panel
 from gatework.forecast.inputs import LAGS, Beside, prepare
 from gatework.forecast.naive import apart, naive, usual_season
+from gatework.forecast.options import Options
 from gatework.forecast.plan import PLACES, Plan, plans
 from gatework.forecast.plot import draw
 from gatework.forecast.run import load, save
 from gatework.forecast.table import frame, going_on, installed_kind, kind_of, merged, table
-from gatework.forecast.training import Options, fit
+from gatework.forecast.training import Training, fit
 from gatework.forecast.use import Forecast, Model, final_states, forecasts
 from gatework.layers import check
 from gatework.runs.arguments import above_zero, names, one_name, share, whole
@@ -38,7 +39,8 @@ def no_report(step: int, steps: int, loss: float) -> None:
     """Reports nothing."""
 
 
-class Forecaster(Parameters):
+@dataclass(kw_only=True, eq=False, repr=False)
+class Forecaster(Parameters, Options):
     """Forecasts series: a small recurrent network corrects the simple forecast that suits each of them best.
 
     At every step t of a series, for k = 1 ... h: y_(t+k) = base_k + scale_k (linear_k + network_k). The base is a
@@ -87,59 +89,33 @@ class Forecaster(Parameters):
         Romano, Patterson & Candes 2019 (arXiv:1905.03222). Averages of forecasts: Bates & Granger 1969.
     """
 
-    def __init__(
-        self,
-        horizon: int,
-        cell: str | Cell = "lstm",
-        *,
-        season: int | Literal["auto"] = "auto",
-        levels: float | Sequence[float] = (80,),
-        target: str = "y",
-        time: str | None = "ds",
-        id: str | None = "unique_id",
-        known: str | Sequence[str] = (),
-        past: str | Sequence[str] = (),
-        static: str | Sequence[str] = (),
-        freq: str | None = None,
-        zone: str | None = None,
-        decimal: Literal[".", ","] | None = None,
-        encoding: str | None = None,
-        sheet: str | None = None,
-        strict: bool = False,
-        members: int = 3,
-        hidden: int = 16,
-        dropout: float = 0.3,
-        steps: int = 120,
-        learning_rate: float = 0.01,
-        seed: int = 0,
-        engine: str = "auto",
-        report: Report = no_report,
-    ) -> None:
-        self.given = {name: value for name, value in locals().items() if name != "self"}
-        self.horizon = whole("horizon", horizon, least=1)
-        self.season, self.levels = checks.season(season), checks.levels(levels)
-        check.flag("strict", strict)
-        self.strict = strict
+    report: Report = no_report
+
+    def __post_init__(self) -> None:
+        positional_first = sorted(fields(self), key=lambda field: bool(field.kw_only))
+        self.given = {field.name: getattr(self, field.name) for field in positional_first}
+        self.horizon = whole("horizon", self.horizon, least=1)
+        self.season, self.levels = checks.season(self.season), checks.levels(self.levels)
+        check.flag("strict", self.strict)
         self.columns = Columns(
-            one_name("target", target, optional=False) or "",
-            one_name("time", time),
-            one_name("id", id),
-            names("known", known),
-            names("past", past),
-            names("static", static),
+            one_name("target", self.target, optional=False) or "",
+            one_name("time", self.time),
+            one_name("id", self.id),
+            names("known", self.known),
+            names("past", self.past),
+            names("static", self.static),
         )
-        self.reading = Reading(encoding, decimal, sheet, freq, zone)
-        self.options = Options(
-            find_cell(cell),
-            whole("hidden", hidden, least=1),
-            whole("members", members, least=1),
-            share("dropout", dropout),
-            whole("steps", steps, least=1),
-            above_zero("learning_rate", learning_rate),
-            seed=whole("seed", seed, least=0),
-            engine=engine,
+        self.reading = Reading(self.encoding, self.decimal, self.sheet, self.freq, self.zone)
+        self.options = Training(
+            find_cell(self.cell),
+            whole("hidden", self.hidden, least=1),
+            whole("members", self.members, least=1),
+            share("dropout", self.dropout),
+            whole("steps", self.steps, least=1),
+            above_zero("learning_rate", self.learning_rate),
+            seed=whole("seed", self.seed, least=0),
+            engine=self.engine,
         )
-        self.report = report
         self.model: Model | None = None
         self._notes: tuple[str, ...] | None = None
 
@@ -150,9 +126,14 @@ class Forecaster(Parameters):
         return made
 
     @property
+    def bands(self) -> tuple[float, ...]:
+        """The levels, in percent, each once, from the least."""
+        return cast(tuple[float, ...], self.levels)
+
+    @property
     def probabilities(self) -> tuple[float, ...]:
         """The quantiles that are learned: the deciles and the borders of the bands."""
-        borders = {round(0.5 + sign * level / 200, 6) for level in self.levels for sign in (-1, 1)}
+        borders = {round(0.5 + sign * level / 200, 6) for level in self.bands for sign in (-1, 1)}
         return tuple(sorted(borders | set(DECILES)))
 
     def fit(self, df: Any, y: None = None) -> Self:
@@ -230,7 +211,7 @@ class Forecaster(Parameters):
             InputError: before `fit`, for unknown series, and where known columns lack a step of the horizon.
         """
         kind = (None if df is None else kind_of(df)) or self.fitted.kind
-        return table(self.forecasts(df), self.fitted.panel, self.levels, kind)
+        return table(self.forecasts(df), self.fitted.panel, self.bands, kind)
 
     def plot(self, df: Any = None) -> Any:
         """Draws the end of each history, the median forecast and its bands.
@@ -245,7 +226,7 @@ class Forecaster(Parameters):
             InputError: as `predict`, and where matplotlib is not installed.
         """
         panel = self.gone_on(df)
-        return draw(panel.series, self.forecasts_of(panel), self.levels, panel.spacing)
+        return draw(panel.series, self.forecasts_of(panel), self.bands, panel.spacing)
 
     def gone_on(self, df: Any = None) -> Panel:
         """The series of `fit` with the rows of a table that come after them."""

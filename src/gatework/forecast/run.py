@@ -19,7 +19,7 @@ from gatework.forecast.linear import Linear
 from gatework.forecast.naive import Naive
 from gatework.forecast.plan import Plan
 from gatework.forecast.tensors import check_history, check_learned, check_sizes, states
-from gatework.forecast.training import Fitted, Options, untrained
+from gatework.forecast.training import Fitted, Training, untrained
 from gatework.forecast.use import Model
 from gatework.notation import EquationError
 from gatework.runs.folder import DESCRIPTION, cell_from_json, cell_to_json, describe, description
@@ -48,7 +48,7 @@ def write(forecaster: Estimator, new: NewRun) -> None:
         TASK,
         horizon=forecaster.horizon,
         season=forecaster.season,
-        levels=list(forecaster.levels),
+        levels=list(forecaster.bands),
         options={**asdict(forecaster.options), "cell": cell_to_json(forecaster.options.cell)},
         columns=model.panel.columns.to_json(),
         spacing=asdict(model.panel.spacing),
@@ -109,7 +109,7 @@ def load(path: Path, make: Make[E]) -> E:
         shared = {name: options[name] for name in TRAINED} | {"cell": named}
         roles = {name: getattr(columns, name) for name in ROLES} | values.get("reading", {})
         forecaster = make(values["horizon"], season=values["season"], levels=tuple(values["levels"]), **roles, **shared)
-        forecaster.options, forecaster.columns = Options(**options), columns
+        forecaster.options, forecaster.columns = Training(**options), columns
         forecaster.model = model(values, checkpoint, forecaster)
     except KeyError as error:
         raise InputError(f"{path / DESCRIPTION} is damaged: {error} is missing") from error

@@ -6,7 +6,7 @@ from torch import Tensor
 from gatework.forecast.data.panel import Columns
 from gatework.forecast.model import Ensemble
 from gatework.forecast.plan import PLACES
-from gatework.forecast.training import HOLDOUT_MEMBERS, Options
+from gatework.forecast.training import HOLDOUT_MEMBERS, Training
 from gatework.training.checkpoint import Checkpoint, check_tensors
 
 
@@ -27,7 +27,7 @@ def check_history(checkpoint: Checkpoint, series: int, columns: Columns) -> None
     check_tensors(checkpoint.path, there, wanted)
 
 
-def check_sizes(checkpoint: Checkpoint, options: Options, inputs: int, known: int) -> None:
+def check_sizes(checkpoint: Checkpoint, options: Training, inputs: int, known: int) -> None:
     """The sizes of the networks, before networks of these sizes take time and memory. Raises ValueError."""
     held = checkpoint.part("model")
     networks, units = held["weight"].shape[:2]

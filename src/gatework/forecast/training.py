@@ -17,6 +17,7 @@ from gatework.forecast.batches import batch, batch_size, known_of, padded, parts
 from gatework.forecast.inputs import LARGEST, Inputs
 from gatework.forecast.linear import CUTS, Linear, cut, fit_linear
 from gatework.forecast.model import Ensemble, one_cycle, pinball
+from gatework.forecast.options import Options
 from gatework.runs.progress import Told, counted, nobody
 from gatework.training.events import TrainingError
 
@@ -34,18 +35,18 @@ Progress = Callable[[int, int, float], None]
 
 
 @dataclass(frozen=True)
-class Options:
+class Training:
     """How the networks are trained; `gatework.forecast.forecaster.Forecaster` says what each is."""
 
     cell: Cell
-    hidden: int = 16
-    members: int = 3
-    dropout: float = 0.3
-    steps: int = 120
-    learning_rate: float = 0.01
+    hidden: int = Options.hidden
+    members: int = Options.members
+    dropout: float = Options.dropout
+    steps: int = Options.steps
+    learning_rate: float = Options.learning_rate
     weight_decay: float = 0.01
-    seed: int = 0
-    engine: str = "auto"
+    seed: int = Options.seed
+    engine: str = Options.engine
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def fit(
     lags: int,
     places: int,
     probabilities: Sequence[float],
-    options: Options,
+    options: Training,
     progress: Progress,
     told: Told = nobody,
 ) -> Fitted:
@@ -104,7 +105,7 @@ def fit(
     )
 
 
-def untrained(options: Options, offsets: Numbers, inputs: int, known: int) -> Ensemble:
+def untrained(options: Training, offsets: Numbers, inputs: int, known: int) -> Ensemble:
     """The networks before training: the judges, and those that forecast."""
     with torch.random.fork_rng(devices=[]):
         return Ensemble(
@@ -143,7 +144,7 @@ def learn(
     ends: Sequence[Sequence[int]],
     places: int,
     probabilities: Sequence[float],
-    options: Options,
+    options: Training,
     progress: Progress,
 ) -> None:
     """Trains the networks by AdamW with one cycle of the rate; every origin of every series is learned from at once."""

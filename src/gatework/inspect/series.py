@@ -163,7 +163,7 @@ def series_json(forecaster: Forecaster, panel: Panel, subject: Followed, number:
         "season": subject.plan.season,
         "horizon": forecaster.horizon,
         "probabilities": list(forecaster.probabilities),
-        "levels": list(forecaster.levels),
+        "levels": list(forecaster.bands),
         "forecast": numbers(made.quantiles),
         "members": subject.network.members,
         "judges": len(HOLDOUT_MEMBERS),

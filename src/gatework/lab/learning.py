@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -79,7 +79,7 @@ class Plan:
     sequences: int = 100_000
     optimizer: str = "adam"
     learning_rate: float = 1e-2
-    decay: str = "cosine"
+    decay: Literal["cosine", "none"] = "cosine"
     final: float = 0.01
     warmup: int = 0
     clip: float = 1.0

@@ -18,10 +18,10 @@ from gatework.cells import Cell
 from gatework.errors import InputError
 from gatework.labels.data.batches import Encoded
 from gatework.labels.data.encoding import Amounts, Classes
-from gatework.labels.data.examples import Examples, Kind, Level, given_examples
+from gatework.labels.data.examples import Examples, given_examples
 from gatework.labels.learning import learn, no_report, scores
 from gatework.labels.model import SequenceModel, check_model
-from gatework.labels.options import Options, plain
+from gatework.labels.options import Kind, Options, plain
 from gatework.labels.parts import prepared
 from gatework.labels.run import TASK, Job, Run
 from gatework.layers.check import flag
@@ -89,7 +89,7 @@ class SequenceEstimator:
         check_model(options, self.kind)
         if y is None:
             raise InputError("y is None; expected a label for each sequence")
-        examples = given_examples(X, y, lengths=lengths, level=cast(Level, options.level), kind=self.kind)
+        examples = given_examples(X, y, lengths=lengths, level=options.level, kind=self.kind)
         job, parts = prepared(examples, options)
         world = launch(device=self.device)
         with tempfile.TemporaryDirectory(prefix="gatework-", ignore_cleanup_errors=True) as folder:

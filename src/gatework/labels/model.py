@@ -8,8 +8,7 @@ from torch.nn import functional as F
 
 from gatework.errors import InputError
 from gatework.labels.data.batches import Input
-from gatework.labels.data.examples import Kind
-from gatework.labels.options import Options
+from gatework.labels.options import Kind, Options
 from gatework.layers import Recurrent
 from gatework.runs.parts import IGNORED
 

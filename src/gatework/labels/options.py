@@ -4,18 +4,18 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Self
-
-import numpy as np
+from typing import Any, Literal, Self
 
 from gatework.cells import Cell, cells, find_cell
 from gatework.errors import InputError
-from gatework.layers.check import choice, flag, probability
-from gatework.runs.arguments import MOST_LAYERS, check_whole, real
+from gatework.options import Switch, check, option
+from gatework.runs.arguments import MOST_LAYERS, real
 from gatework.runs.folder import cell_from_json, cell_to_json
 from gatework.training.settings import Settings
 
-SUMMARIES = ("last", "mean", "attention")
+Level = Literal["char", "word"]
+Kind = Literal["class", "number", "tag"]
+
 UPDATES = 1500  # about as many updates of the weights as are made where nothing else is said,
 EPOCHS = (5, 100)  # in at least and at most so many passes
 RISING = 0.3  # share of the updates in which the rate rises (one cycle, Smith & Topin 2018)
@@ -42,45 +42,41 @@ class Options:
     random_state: seed of weights, dropout, order and validation part.
     """
 
+    level: Level = option("char", "What a token of a text is.")
+    vocabulary: int | None = option(None, "Tokens to know at most.  [default: 10000]", least=2)
     cell: str | Cell = "lstm"
-    hidden: int = 64
-    layers: int = 1
-    bidirectional: bool = True
-    summary: str = "last"
-    embedding: int = 32
-    level: str = "char"
-    vocabulary: int | None = None
-    dropout: float = 0.2
+    hidden: int = option(64, "Units of each recurrent layer, H.", least=1)
+    layers: int = option(1, "Recurrent layers, L.", least=1, most=MOST_LAYERS)
+    bidirectional: bool = option(
+        True, switches=(Switch("one-way", False, "Read from the start only, not from both ends."),)
+    )
+    summary: Literal["last", "mean", "attention"] = option("last", "What one label is predicted from.")
+    embedding: int = option(32, "Units that stand for a token of a text.", least=1)
+    dropout: float = option(0.2, "Dropout of embeddings, between layers and before the output.", most=1)
     recurrent: Mapping[str, Any] | None = None
-    epochs: int | None = None
-    steps: int | None = None
-    minutes: float | None = None
-    batch_size: int = 32
-    learning_rate: float = 5e-3
-    weight_decay: float = 0.01
+    engine: str = option("auto", "What executes the cell.")
+    epochs: int | None = option(None, "Passes over the sequences.  [default: about 1500 updates, 5 to 100 passes]")
+    steps: int | None = option(None, "Updates of the weights in all.")
+    minutes: float | None = option(None, "Time to train, with --resume from now on.")
+    batch_size: int = option(32, "Sequences of an update.", least=1, name="batch")
+    learning_rate: float = option(5e-3, "The highest; it rises, then falls to 0.")
+    weight_decay: float = option(0.01, "Of matrices; biases never decay.")
     validation: float = 0.0
-    patience: int | None = None
-    class_weight: str | Mapping[Any, float] | None = None
-    random_state: int = 0
-    engine: str = "auto"
+    patience: int | None = option(None, "Stop after so many of 20 validations without a better one.")
+    class_weight: str | Mapping[Any, float] | None = option(
+        None, switches=(Switch("balanced", "balanced", "In the loss each label counts alike, however rare."),)
+    )
+    random_state: int = option(0, "Of weights, dropout, order and parts.", name="seed")
 
     def __post_init__(self) -> None:
         find_cell(self.cell)
-        check_whole("layers", self.layers, 1, MOST_LAYERS)
-        for name in ("hidden", "embedding", "batch_size"):
-            check_whole(name, getattr(self, name), least=1)
-        if self.vocabulary is not None:
-            check_whole("vocabulary", self.vocabulary, least=2)
-        flag("bidirectional", self.bidirectional)
-        choice("summary", self.summary, SUMMARIES)
-        choice("level", self.level, ("char", "word"))
-        probability("dropout", self.dropout)
         validation = real(self.validation)
         if validation is None or not 0 <= validation < 1:
             raise InputError(f"validation is {self.validation!r}; expected a share of the sequences, 0 to below 1")
         self._check_recurrent()
         self._check_class_weight()
         self.settings(1)
+        check(self)
 
     def _check_recurrent(self) -> None:
         try:
@@ -133,5 +129,4 @@ class Options:
 
 def plain(value: Any) -> Any:
     """One of numpy's values, alone or in an array without axes, as Python's own; anything else as it is."""
-    alone = isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0)
-    return value.item() if alone else value
+    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value

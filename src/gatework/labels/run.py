@@ -17,9 +17,8 @@ from gatework.labels.data.encoding import (
     inputs_from_json,
     targets_from_json,
 )
-from gatework.labels.data.examples import Kind
 from gatework.labels.model import SequenceModel
-from gatework.labels.options import Options
+from gatework.labels.options import Kind, Options
 from gatework.runs.folder import DESCRIPTION, description
 from gatework.runs.weights import trained
 

@@ -3,17 +3,17 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 
 from gatework.engines import choose
 from gatework.files.reading import marks_of
 from gatework.files.writing import write_json
-from gatework.labels.data.examples import Examples, Kind, Level, read_examples
+from gatework.labels.data.examples import Examples, read_examples
 from gatework.labels.learning import judged, learn, no_report
 from gatework.labels.model import check_model
-from gatework.labels.options import Options
+from gatework.labels.options import Kind, Options
 from gatework.labels.parts import Parts, counts, load_parts, prepared, save_parts
 from gatework.labels.report import ClassReport, NumberReport
 from gatework.labels.run import DATA, TASK, Job, Run
@@ -57,7 +57,7 @@ def train_labels(
     one_process("models of labels are trained")
     check_free(out, overwrite)
     check_model(options, kind or "class")
-    examples = read_examples(file, level=cast(Level, options.level), kind=kind)
+    examples = read_examples(file, level=options.level, kind=kind)
     files = marks_of(file)
     job, parts = prepared(examples, options, test)
     world = launch(device=device)

@@ -9,8 +9,6 @@ from collections.abc import Iterable
 from numbers import Real
 from typing import Any, SupportsIndex, cast
 
-import numpy as np
-
 from gatework.errors import InputError
 
 MOST_LAYERS = 1000  # each is built before a size can be refused
@@ -19,7 +17,7 @@ MOST_LAYERS = 1000  # each is built before a size can be refused
 def whole(name: str, given: object, least: int, expected: str = "") -> int:
     """A whole number of at least `least`, of any type that is one; True and False are none."""
     try:
-        number = None if isinstance(given, bool | np.bool_) else operator.index(cast(SupportsIndex, given))
+        number = None if isinstance(given, bool) else operator.index(cast(SupportsIndex, given))
     except TypeError:
         number = None
     if number is None or number < least:
@@ -35,7 +33,7 @@ def check_whole(name: str, value: object, least: int, most: int | None = None) -
 
 def real(given: object) -> float | None:
     """A finite number as Python's; None for anything else."""
-    if isinstance(given, bool | np.bool_) or not isinstance(given, Real) or not math.isfinite(given):
+    if isinstance(given, bool) or not isinstance(given, Real) or not math.isfinite(given):
         return None
     return float(given)
 

@@ -10,7 +10,8 @@ from gatework.text.data.batches import ScoringBatches, share
 from gatework.text.data.corpus import Corpus
 from gatework.text.data.vocabulary import Ids
 from gatework.text.model import LanguageModel
-from gatework.text.run import Batching, Run
+from gatework.text.options import Batching
+from gatework.text.run import Run
 from gatework.text.scoring import SCORING_STEPS, Score, mean_loss, score
 from gatework.training.events import Evaluating, Event, Report, Step, Validation
 from gatework.training.settings import Settings

@@ -1,6 +1,6 @@
 """The network of a language model: its sizes, its layers, its loss."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -10,38 +10,8 @@ from torch.nn import functional as F
 from gatework.cells import Cell
 from gatework.errors import InputError
 from gatework.layers import Recurrent, check
-from gatework.runs.arguments import MOST_LAYERS, check_whole
 from gatework.text.conditions import Starts, run_documents
-
-
-@dataclass(frozen=True)
-class Shape:
-    """The sizes and options of a language model; every field is a JSON value.
-
-    hidden, layers, projection: H, L and R of the recurrent layers. embedding: units that stand for a token;
-    None for one-hot input of V units. tied: the output weights are the embedding's. The rest is as in gw.Recurrent.
-    """
-
-    hidden: int = 256
-    layers: int = 1
-    projection: int = 0
-    embedding: int | None = 64
-    tied: bool = False
-    dropout: float = 0.0
-    variational: bool = False
-    recurrent_dropout: dict[str, float] = field(default_factory=dict)
-    zoneout: dict[str, float] = field(default_factory=dict)
-    residual: bool = False
-    initial: str = "zero"
-    init: str | dict[str, str] | None = None
-    engine: str = "auto"
-
-    def __post_init__(self) -> None:
-        check_whole("layers", self.layers, 1, MOST_LAYERS)
-        for name, least in (("hidden", 1), ("projection", 0), ("embedding", 1)):
-            value = getattr(self, name)
-            if not (name == "embedding" and value is None):
-                check_whole(name, value, least)
+from gatework.text.options import Shape
 
 
 class LanguageModel(nn.Module):

@@ -10,61 +10,16 @@ import torch
 from gatework.cells import Cell
 from gatework.errors import InputError
 from gatework.files.reading import Mark, check_marks
-from gatework.runs.arguments import check_whole
 from gatework.runs.folder import DESCRIPTION, cell_from_json, cell_to_json, description
-from gatework.runs.parts import check_splits
 from gatework.runs.weights import trained
-from gatework.text.data.corpus import SPLITS, Corpus, Counts
-from gatework.text.data.vocabulary import Level, Vocabulary, check_level, check_size
-from gatework.text.model import LanguageModel, Shape, check_model
+from gatework.text.data.corpus import Corpus, Counts
+from gatework.text.data.vocabulary import Vocabulary
+from gatework.text.model import LanguageModel, check_model
+from gatework.text.options import Batching, Shape, Text
 from gatework.training.settings import Settings
 
 TASK = "language"
 TOKENS = "tokens.bin"
-
-
-@dataclass(frozen=True)
-class Batching:
-    """Streams N read side by side, and steps M of each between two updates (truncated backpropagation).
-
-    validate_on: at most so many tokens of the validation part are used while training, in pieces spread over it.
-    """
-
-    streams: int = 32
-    steps: int = 64
-    validate_on: int = 100_000
-
-    def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            check_whole(name, value, least=1)
-
-
-@dataclass(frozen=True)
-class Text:
-    """What to read and how, documents with conditions or plain text: see `gatework.data.prepare`."""
-
-    paths: tuple[str, ...]
-    level: Level = "char"
-    suffixes: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    size: int | None = None
-    splits: tuple[float, float, float] = SPLITS
-    documents: bool = False
-
-    def __post_init__(self) -> None:
-        check_level(self.level)
-        check_size(self.level, self.size)
-        check_splits(self.splits)
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields; `documents` only where it is true, so that plain text is described as it ever was."""
-        return {name: value for name, value in asdict(self).items() if name != "documents" or value}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Text":
-        """What `to_json` gave, its tuples now lists."""
-        fields: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in values.items()}
-        return cls(**fields)
 
 
 def check_origin(values: Any) -> Mapping[str, Any] | None:

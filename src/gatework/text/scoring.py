@@ -16,7 +16,8 @@ from gatework.files.reading import BLOCK
 from gatework.runs.overflow import check_answer
 from gatework.runs.parts import IGNORED
 from gatework.text.data.batches import ScoringBatches
-from gatework.text.data.vocabulary import Level, Vocabulary
+from gatework.text.data.vocabulary import Vocabulary
+from gatework.text.options import Level
 
 SCORING_STEPS = 64  # between two hand-overs of the state; changes the memory needed and nothing else
 Progress = Callable[[int, int], None]  # told tokens done, and tokens in all

@@ -25,8 +25,9 @@ from gatework.text.data.batches import LanguageBatches, share
 from gatework.text.data.corpus import Corpus
 from gatework.text.data.prepare import prepare
 from gatework.text.evaluation import Telling, affordable, enough, evaluation, held_out, silent, validated
-from gatework.text.model import LanguageModel, Shape, check_model
-from gatework.text.run import TASK, TOKENS, Batching, Run, Text, language_model
+from gatework.text.model import LanguageModel, check_model
+from gatework.text.options import Batching, Shape, Text
+from gatework.text.run import TASK, TOKENS, Run, language_model
 from gatework.text.scoring import Score
 from gatework.training.checkpoint import load_weights
 from gatework.training.events import Event, Notice, Report, Result, Resumed, Saved
@@ -122,8 +123,8 @@ def write_run(
         exclude=text.exclude,
         size=text.size,
         splits=text.splits,
-        documents=text.documents,
-        rearranged=text.documents,
+        documents=bool(text.documents),
+        rearranged=bool(text.documents),
         vocabulary=None if origin is None else origin.vocabulary,
         progress=reading,
     )

@@ -3,34 +3,18 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from gatework.errors import InputError
+from gatework.options import check, option
 
 #: Steps at full rate (warm-up included) before the decay may begin: what planning needs to measure the speed.
 MEASURED = 10
 
+LARGEST = 2**63 - 1  # of whole numbers
+
 #: The part of the time left that a plan spends; the rest is for the noise of the machine.
 CAUTION = 0.95
-
-_CHOICES = {
-    "optimizer": ("adam", "adamw"),
-    "decay": ("cosine", "none"),
-    "precision": ("float32", "bfloat16"),
-}
-# Whole numbers with their least value, and real numbers with their range; None is "off" where the type allows it.
-_COUNTS = {
-    "steps": 1,
-    "epochs": 1,
-    "warmup": 0,
-    "accumulate": 1,
-    "evaluate_every": 1,
-    "patience": 1,
-    "seed": 0,
-}
-_POSITIVE = ("minutes", "learning_rate", "clip")
-_NOT_NEGATIVE = ("weight_decay", "final", "save_every")
-_MAY_BE_NONE = ("steps", "epochs", "minutes", "clip", "evaluate_every", "patience")
 
 
 @dataclass(frozen=True)
@@ -57,26 +41,29 @@ class Settings:
     Errors: InputError naming the field, the value and what is expected.
     """
 
-    steps: int | None = None
-    epochs: int | None = None
-    minutes: float | None = None
-    learning_rate: float = 2e-3
-    optimizer: str = "adam"
-    weight_decay: float = 0.0
-    warmup: int = 100
-    decay: str = "cosine"
-    final: float = 0.1
-    clip: float | None = 1.0
-    accumulate: int = 1
-    evaluate_every: int | None = None
-    patience: int | None = None
-    seed: int = 0
-    precision: str = "float32"
-    save_every: float = 30.0
+    steps: int | None = option(None, "Updates of the weights in all.", least=1, most=LARGEST)
+    epochs: int | None = option(None, "Passes over the text.", least=1, most=LARGEST)
+    minutes: float | None = option(
+        None, "Time to train, with --resume from now on; alone, the schedule is planned to fit.", above=0
+    )
+    learning_rate: float = option(4e-3, "The rate after warm-up.", above=0)
+    optimizer: Literal["adam", "adamw"] = option("adamw", "adamw decouples the weight decay.")
+    weight_decay: float = option(0.01, "Of matrices; biases never decay.")
+    warmup: int = option(100, "Updates of linear warm-up.", most=LARGEST)
+    decay: Literal["cosine", "none"] = option("cosine", "How the rate falls after warm-up.")
+    final: float = option(0.1)
+    clip: float | None = option(1.0, "Largest global norm of the gradient; 0 for no clipping.", above=0, off=0.0)
+    accumulate: int = option(1, "Batches per update.", least=1, most=LARGEST)
+    evaluate_every: int | None = option(
+        None, "Updates between validations.  [default: an epoch, at most 500]", least=1, most=LARGEST
+    )
+    patience: int | None = option(None, "Stop after so many validations without a better one.", least=1, most=LARGEST)
+    save_every: float = option(30.0, "Seconds between checkpoints.")
+    seed: int = option(0, "Of weights and dropout.", most=LARGEST)
+    precision: Literal["float32", "bfloat16"] = option("float32", "bfloat16 runs products in half.")
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            _check(field.name, getattr(self, field.name))
+        check(self, _message)
         if self.steps is self.epochs is self.minutes is None:
             raise InputError("no end is set for the training: give steps, epochs or minutes")
         if self.final > 1:
@@ -112,24 +99,8 @@ class Settings:
         return min(ends, default=None)
 
 
-def _check(name: str, value: Any) -> None:
-    """Refuse a value that its field cannot have."""
-    if value is None and name in _MAY_BE_NONE:
-        return
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if name in _CHOICES:
-        good, expected = value in _CHOICES[name], " or ".join(map(repr, _CHOICES[name]))
-    elif name in _COUNTS:
-        good = number and isinstance(value, int) and _COUNTS[name] <= value < 2**63
-        expected = f"a whole number of {_COUNTS[name]} or more (and below 2^63)"
-    elif name in _POSITIVE:
-        good, expected = number and value > 0, "a number above 0"
-    elif name in _NOT_NEGATIVE:
-        good, expected = number and value >= 0, "a number of 0 or more"
-    else:
-        raise AssertionError(f"the setting {name} has no check")
-    if not good:
-        raise InputError(f"{name} = {value!r}: {expected} is expected")
+def _message(name: str, value: object, expected: str) -> str:
+    return f"{name} = {value!r}: {expected} is expected"
 
 
 def learning_rate(settings: Settings, step: int, total: int | None) -> float:

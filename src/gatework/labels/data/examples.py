@@ -18,9 +18,8 @@ import numpy.typing as npt
 from gatework.errors import InputError
 from gatework.files.reading import blamed, sources
 from gatework.labels.data.check import as_numbers, check_labels, resolved, shown
+from gatework.labels.options import Kind, Level
 
-Level = Literal["char", "word"]
-Kind = Literal["class", "number", "tag"]
 Form = Literal["numbers", "char", "word", "list"]  # of a sequence: numbers; a text by its characters or words; words
 
 WORD = re.compile(r"\w+|[^\w\s]")

@@ -16,8 +16,6 @@ from gatework.files.reading import BLOCK, Mark, blamed
 from gatework.runs.parts import Splits, check_splits
 from gatework.text.data.vocabulary import Ids, Vocabulary
 
-SPLITS: Splits = (0.9, 0.05, 0.05)
-
 
 @dataclass(frozen=True)
 class Counts:

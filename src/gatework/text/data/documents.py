@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from gatework.errors import InputError
 from gatework.files.reading import BLOCK, Advance, Source
-from gatework.text.data.vocabulary import Ids, Level, Vocabulary, pieces, unlisted
+from gatework.text.data.vocabulary import Ids, Vocabulary, pieces, unlisted
+from gatework.text.options import Level
 
 EXPECTED = '{"text": "...", "condition": "..."}; --plain reads the file as it stands'
 

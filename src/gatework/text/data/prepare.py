@@ -15,9 +15,10 @@ from gatework.errors import InputError
 from gatework.files.encoding import is_text
 from gatework.files.reading import BLOCK, Advance, Source, blamed, marks, sources
 from gatework.runs.parts import check_splits
-from gatework.text.data.corpus import SPLITS, Corpus, Counts, mapped
+from gatework.text.data.corpus import Corpus, Counts, mapped
 from gatework.text.data.documents import counted, encoded, in_any_order
-from gatework.text.data.vocabulary import Ids, Level, Vocabulary, check_level, check_size, count, pieces, unlisted
+from gatework.text.data.vocabulary import Ids, Vocabulary, count, pieces, unlisted
+from gatework.text.options import SPLITS, Level, check_level, check_size
 
 
 def prepare(

@@ -9,20 +9,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from gatework.errors import InputError
 from gatework.runs.parts import UNKNOWN
+from gatework.text.options import Level, check_level, check_size
 
-Level = Literal["byte", "char", "word"]
 Ids = npt.NDArray[np.unsignedinteger[Any]]
 
 END = "<end>"  # nor so: how the end of a document is shown
 LISTED = 20  # conditions that an error names at most
-SIZES: dict[Level, int] = {"byte": 256, "char": 1024, "word": 10_000}
 UNITS: dict[Level, str] = {"byte": "bytes", "char": "characters", "word": "word tokens"}
 BYTES = tuple(map(chr, range(256)))
 
@@ -224,24 +223,6 @@ def unlisted(vocabulary: Vocabulary, part: Sequence[str], ids: Ids) -> Counter[s
     if vocabulary.unknown is None:
         return Counter()
     return Counter(part[place] for place in np.flatnonzero(ids == vocabulary.unknown).tolist())
-
-
-def check_level(level: str) -> None:
-    """Raise InputError unless the level is one of byte, char and word."""
-    if level not in get_args(Level):
-        raise InputError(f"unknown level {level!r}: choose byte, char or word")
-
-
-def check_size(level: Level, size: int | None) -> int:
-    """Give the vocabulary size asked for, or the level's default; InputError if it makes no sense."""
-    check_level(level)
-    if size is None:
-        return SIZES[level]
-    if level == "byte" and size != SIZES["byte"]:
-        raise InputError(f"a vocabulary of {size} bytes was asked for: there are always 256, give no size")
-    if size < 2:
-        raise InputError(f"a vocabulary of {size} was asked for: it takes at least 2, one and {UNKNOWN}")
-    return size
 
 
 def _problem(level: Level, tokens: tuple[str, ...]) -> str | None:

@@ -1,0 +1,236 @@
+"""Commands whose options are fields of dataclasses: what typer reads of a field, and what was given for it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, Field, dataclass
+from functools import wraps
+from inspect import Parameter, signature
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
+
+import typer
+
+from gatework.cells import Cell
+from gatework.cli.arguments import CELL, Constants, Equations
+from gatework.cli.values import SPELLINGS, Spelling, by_name, chosen_cell, rules, shown
+from gatework.errors import InputError
+from gatework.options import Option, Switch, alternatives, option, options_of
+
+T = TypeVar("T")
+Given = Mapping[str, Any]  # what the command line has, by the name of the parameter
+
+
+@dataclass(frozen=True)
+class CellChoice:
+    """The cell of a command that asks for one."""
+
+    cell: Cell = option(None)
+
+
+def _as_given(_: str, given: Any) -> Any:
+    return given
+
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An option of the command line that says something of a field.
+
+    read: what was given for it, as a value to compare; view: the same of a value of the field.
+    """
+
+    parameter: Parameter
+    read: Callable[[Given], Any]
+    view: Callable[[Any], Any] = _as_is
+
+    @property
+    def name(self) -> str:
+        """As users write it."""
+        return "--" + self.parameter.name.replace("_", "-")
+
+
+@dataclass(frozen=True)
+class Form:
+    """How the command line asks for a field: its options, and the value that they make together."""
+
+    asked: tuple[Asked, ...]
+    value: Callable[[Given, frozenset[str]], Any]  # from what is given, and the names of what is not by default
+
+
+class Chosen(Generic[T]):
+    """The options of a dataclass as a command line gave them."""
+
+    def __init__(self, kind: type[T], given: Given, named: Iterable[str]) -> None:
+        self.kind, self.given, self.named, self.forms = kind, given, frozenset(named), forms(kind)
+
+    def values(self) -> dict[str, Any]:
+        """The fields' values."""
+        return {field: form.value(self.given, self.named) for field, form in self.forms.items()}
+
+    def made(self, **others: Any) -> T:
+        """The dataclass; others: fields that the command line does not have as options."""
+        return self.kind(**(self.values() | others))
+
+    def changes(self) -> dict[str, Any]:
+        """The values of those fields of which something was said."""
+        return {
+            field: form.value(self.given, self.named)
+            for field, form in self.forms.items()
+            if any(asked.parameter.name in self.named for asked in form.asked)
+        }
+
+    def refuse_other(self, begun: T, why: Callable[[str, str], str], free: Iterable[str] = ()) -> None:
+        """Raises InputError for the first option that says something else than a run was begun with.
+
+        why: what the error says, from the option and what was begun with. free: fields that may be otherwise.
+        """
+        for field, form in self.forms.items():
+            for asked in form.asked if field not in free else ():
+                if asked.parameter.name in self.named:
+                    was, now = asked.view(getattr(begun, field)), asked.read(self.given)
+                    if isinstance(was, dict) and isinstance(now, dict) and asked.parameter.name == "constant":
+                        now = was | now  # those of the cell that are not named stay as they are
+                    if now != was:
+                        raise InputError(f"{asked.name} {shown(now)}: {why(asked.name, shown(was))}")
+
+
+# -- what a command asks for
+
+
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that has, in the place of each argument Chosen[K], the options of the dataclass K."""
+    kept = signature(command).parameters
+    kinds = {name: get_args(each.annotation)[0] for name, each in kept.items() if get_origin(each.annotation) is Chosen}
+
+    @wraps(command)
+    def asked(context: typer.Context, **given: Any) -> None:
+        named = named_in(context)
+        chosen = {}
+        for name, kind in kinds.items():
+            own = {each.name: given.pop(each.name) for each in _parameters(kind)}
+            chosen[name] = Chosen(kind, own, named & own.keys())
+        if "context" in kept:
+            given["context"] = context
+        command(**given, **chosen)
+
+    parameters = [Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context)]
+    for name, each in kept.items():
+        if name == "context":
+            continue
+        parameters += _parameters(kinds[name]) if name in kinds else [each.replace(kind=Parameter.KEYWORD_ONLY)]
+    asked.__signature__ = signature(command).replace(parameters=parameters)  # type: ignore[attr-defined]
+    asked.__annotations__ = {each.name: each.annotation for each in parameters}
+    return asked
+
+
+def named_in(context: typer.Context) -> set[str]:
+    """The names of the arguments that were given, not defaulted."""
+    return {
+        name
+        for name in context.params
+        if (source := context.get_parameter_source(name)) is not None and source.name == "COMMANDLINE"
+    }
+
+
+def _parameters(kind: type) -> list[Parameter]:
+    return [asked.parameter for form in forms(kind).values() for asked in form.asked]
+
+
+def forms(kind: type) -> dict[str, Form]:
+    """How the command line asks for each field of an options' dataclass that it has."""
+    found = {field.name: _form(field, hint, known) for field, hint, known in options_of(kind)}
+    return {name: form for name, form in found.items() if form.asked}
+
+
+def _form(field: Field[Any], hint: Any, known: Option) -> Form:
+    """The options of one field: one that has its value, if it has a help, and its switches."""
+    if Cell in alternatives(hint):
+        return Form(_CELL, _cell)
+    if hint == Mapping[str, Any] | None:
+        return Form(_RECURRENT, _recurrent)
+    if hint is bool and known.help:
+        known = Option(switches=(Switch(known.name or field.name, not field.default, known.help),))
+    switches = {each.name.replace("-", "_"): each for each in known.switches}
+    main, meant = _main(field, hint, known) if known.help else (None, lambda _: _default(field))
+
+    def value(given: Given, named: frozenset[str]) -> Any:
+        for name, switch in switches.items():
+            if given[name]:
+                if main is not None and main.parameter.name in named:
+                    raise InputError(f"--{switch.name} and {main.name} {shown(main.read(given))}: give one of them")
+                return switch.value
+        return meant(given)
+
+    asked = [_switch(name, each) for name, each in switches.items()]
+    return Form((*([] if main is None else [main]), *asked), value)
+
+
+def _default(field: Field[Any]) -> Any:
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return Parameter.empty if field.default is MISSING else field.default
+
+
+def _switch(name: str, switch: Switch) -> Asked:
+    annotation = Annotated[bool, typer.Option(f"--{switch.name}", help=switch.help)]
+    return Asked(_parameter(name, annotation, False), lambda given: given[name], lambda value: value == switch.value)
+
+
+def _main(field: Field[Any], hint: Any, known: Option) -> tuple[Asked, Callable[[Given], Any]]:
+    """The option that has a field's value, and what is meant by what is given for it."""
+    name, *other = (known.name or field.name).split("/")  # "documents/plain" is --documents/--plain
+    default, off = _default(field), known.off
+    spelling = SPELLINGS.get(hint, Spelling(hint, _as_given, _as_is))
+    kind = spelling.kind if off is None else alternatives(hint)[0]
+    about = typer.Option(*([f"--{name}/--{other[0]}"] if other else []), help=known.help, metavar=known.metavar)
+    about.show_default = not other
+    written = default if default is Parameter.empty else spelling.write(default)
+    option_name = "--" + name.replace("_", "-")
+
+    def meant(given: Given) -> Any:
+        return None if off is not None and given[name] == off else spelling.read(option_name, given[name])
+
+    def view(value: Any) -> Any:
+        return off if value is None and off is not None else value
+
+    return Asked(_parameter(name, Annotated[kind, about], written), lambda given: view(meant(given)), view), meant
+
+
+def _parameter(name: str, annotation: Any, default: Any = None) -> Parameter:
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _cell(given: Given, named: frozenset[str]) -> Cell:
+    if "cell" in named and given["equations"] is not None:
+        raise InputError(f"--cell {given['cell']} and --equations {given['equations']}: give one of them")
+    return chosen_cell(given["cell"], given["equations"], given["constant"])
+
+
+_CELL = (
+    Asked(_parameter("cell", Annotated[str, CELL], "lstm"), lambda given: given["cell"], lambda cell: cell.name),
+    Asked(_parameter("equations", Equations), lambda given: _cell(given, frozenset())),
+    Asked(
+        _parameter("constant", Constants),
+        lambda given: by_name("--constant", given["constant"]),
+        lambda cell: dict(cell.constants),
+    ),
+)
+
+
+def _recurrent(given: Given, _: frozenset[str]) -> dict[str, Any] | None:
+    values = {each.parameter.name: each.read(given) for each in _RECURRENT}
+    return {name: value for name, value in values.items() if value} or None
+
+
+def _listed(name: str, read: Callable[[str, Any], Any], help: str) -> Asked:
+    annotation = Annotated[list[str] | None, typer.Option(help=help)]
+    option_name = "--" + name.replace("_", "-")
+    return Asked(_parameter(name, annotation), lambda given: read(option_name, given[name]))
+
+
+_RECURRENT = (
+    _listed("recurrent_dropout", by_name, "Inside the cell, by value: g=0.1"),
+    _listed("zoneout", by_name, "States that stand still at random: h=0.05"),
+    _listed("init", rules, "How weights start: torch, chrono(100), ..., or by name: 'b_f=1'."),
+)
