@@ -90,7 +90,9 @@ def alike(weights: Mapping[str, Tensor], place: str) -> None:
 
 def states(given: Sequence[Tensor] | None, names: Sequence[str], anchor: Tensor) -> None:
     """Each state has the layer's device and dtype."""
-    for name, value in zip(names, () if given is None else given, strict=given is not None):
+    if given is None:
+        return
+    for name, value in zip(names, given, strict=True):
         like(value, f"state {name}", anchor)
 
 
@@ -114,7 +116,7 @@ def lengths(given: Tensor | Sequence[int] | None, T: int, B: int, device: torch.
 
 def _lengths_tensor(given: Tensor | Sequence[int], T: int, device: torch.device) -> Tensor:
     """As a tensor; a list also where torch.compile reads, without being a constant there."""
-    if isinstance(given, list | tuple):
+    if isinstance(given, (list, tuple)):  # torch.compile of older versions does not read list | tuple
         compiled = torch.compiler.is_compiling() and not torch.compiler.is_exporting()
         if compiled:
             from gatework.layers import listed  # noqa: PLC0415, torch.compile takes long to import

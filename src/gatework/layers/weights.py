@@ -68,4 +68,6 @@ class Weights(nn.Module):
 
 def first(tensors: Mapping[str, Tensor], other: Tensor) -> Tensor:
     """The first of a layer's tensors, which tells its device and dtype; of a cell without parameters the other."""
-    return next(iter(tensors.values()), other)
+    for tensor in tensors.values():  # torch.compile of older versions does not read next(..., other)
+        return tensor
+    return other
