@@ -10,7 +10,7 @@ from gatework.labels import run as classify_run
 from gatework.labels.estimators import ESTIMATORS, SequenceClassifier, SequenceRegressor, Tagger
 from gatework.runs.folder import read_description
 from gatework.text import run as language_run
-from gatework.text.use import TextModel
+from gatework.text.trained import TextModel
 
 Trained = TextModel | Forecaster | SequenceClassifier | SequenceRegressor | Tagger
 

@@ -11,16 +11,16 @@ from forecast_toys import panel, quick, seasonal, table
 import gatework as gw
 from gatework.forecast.backtest import BAND, DECILES, backtest, score
 from gatework.forecast.base import Base, filled, smoothings
+from gatework.forecast.calibration import WIDEST, independent_errors, trusted, widths
 from gatework.forecast.data.series import read_panel
 from gatework.forecast.inputs import LARGEST, Beside, known_ahead, standard
 from gatework.forecast.linear import lag_penalty
 from gatework.forecast.metrics import coverage
 from gatework.forecast.plan import plan, swings_grow
+from gatework.forecast.prediction import residuals
 from gatework.forecast.rivals import seasonal_naive
 from gatework.forecast.scale import errors_behind, place_factors, recent, scales
 from gatework.forecast.seasons import found_seasons, seasonality
-from gatework.forecast.training import WIDEST, independent_errors, trusted, widths
-from gatework.forecast.use import residuals
 
 
 @pytest.fixture(scope="module")

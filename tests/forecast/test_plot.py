@@ -9,7 +9,7 @@ from gatework import InputError
 from gatework.forecast import plot as forecast_plot
 from gatework.forecast.data.series import Series, Spacing
 from gatework.forecast.plot import MOST, check_picture, draw
-from gatework.forecast.use import Forecast
+from gatework.forecast.prediction import Forecast
 
 LEVELS = (80, 95)
 PROBABILITIES = (0.025, 0.1, 0.5, 0.9, 0.975)

@@ -8,12 +8,12 @@ import torch
 from forecast_toys import quick, seasonal, table
 
 import gatework as gw
+from gatework.forecast.calibration import caution, independent_errors, trusted, widths
 from gatework.forecast.data.series import read_panel
 from gatework.forecast.inputs import Beside, Inputs, prepare
 from gatework.forecast.linear import fit_linear
 from gatework.forecast.model import Ensemble, one_cycle, pinball
 from gatework.forecast.plan import plan
-from gatework.forecast.training import caution, independent_errors, trusted, widths
 from gatework.training.events import TrainingError
 
 NORMAL = np.random.default_rng(0)

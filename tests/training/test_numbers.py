@@ -13,11 +13,11 @@ from training_toys import H, Learned, Slow, Streams, Time, Told, Toy, run_toy, s
 from gatework.errors import InputError
 from gatework.training.checkpoint import load_checkpoint, save_checkpoint
 from gatework.training.events import Saved, Step, Stopped, Validation
-from gatework.training.learner import Learner
 from gatework.training.processes import World, launch
 from gatework.training.session import _tokens
 from gatework.training.settings import Settings, plan_steps
 from gatework.training.torchrun import first_process, under_torchrun
+from gatework.training.update import Learner
 
 
 def test_a_step_tells_its_time_its_speed_and_what_is_left(tmp_path: Path) -> None:

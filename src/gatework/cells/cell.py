@@ -1,9 +1,9 @@
 """A cell: a name, its equations, and where they matter what its states and parameters start at."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, partial
 from textwrap import dedent
 from typing import Any, TypeVar
 
@@ -88,3 +88,28 @@ class Cell:
 
     def __repr__(self) -> str:
         return f"Cell({self.name!r}, {len(self.program.lines)} lines, output {self.output!r})"
+
+
+class Registry(Mapping[str, Cell]):
+    """Cells by name, in the order of `entries`, calls of Cell; each is read when it is first asked for."""
+
+    def __init__(self, entries: Iterable[partial[Cell]]) -> None:
+        self._entries = {entry.args[0]: entry for entry in entries}
+        self._cells: dict[str, Cell] = {}
+
+    def __getitem__(self, name: str) -> Cell:
+        if name not in self._cells:
+            self._cells[name] = self._entries[name]()
+        return self._cells[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __repr__(self) -> str:
+        return f"cells: {', '.join(self)}"

@@ -15,31 +15,34 @@ import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
-from gatework.cells.cell import NOTHING, Cell, FrozenMap, Rule
+from gatework.cells.cell import NOTHING, Cell, FrozenMap, Registry, Rule
 from gatework.errors import InputError
 
 # A forget gate that starts open lets the gradient through from the first step (Gers et al. 2000; Jozefowicz
 # et al. 2015). Where the gate is the share that is new, -1 says the same.
 REMEMBER: Mapping[str, Rule] = FrozenMap({"b_f": 1.0})
 
+_entry = partial(partial, Cell)  # what makes a cell, once it is asked for
+
 VANILLA = (
     # The output fed back, nothing kept apart from it.
-    Cell(
+    _entry(
         "rnn",
         "h = tanh(W_h @ x + U_h @ h + b_h)",
         source="Elman 1990",
     ),
     # Starts as a copy of its last output, rectified.
-    Cell(
+    _entry(
         "rnn_relu",
         "h = relu(W_h @ x + U_h @ h + b_h)",
         init={"U_h": "identity"},
         source="Le, Jaitly & Hinton 2015 (IRNN): the recurrent matrix starts as the identity",
     ),
     # The LSTM that the word means today.
-    Cell(
+    _entry(
         "lstm",
         """\
         i = sigmoid(W_i @ x + U_i @ h + b_i)
@@ -54,7 +57,7 @@ VANILLA = (
         "as in cuDNN, torch and Keras",
     ),
     # The constant error carousel: nothing is ever forgotten.
-    Cell(
+    _entry(
         "lstm_no_forget",
         """\
         i = sigmoid(W_i @ x + U_i @ h + b_i)
@@ -67,7 +70,7 @@ VANILLA = (
         "only; for the network of the paper see lstm_1997",
     ),
     # The network of the 1997 experiments: gates are hidden units too, and read by all.
-    Cell(
+    _entry(
         "lstm_1997",
         """\
         i = sigmoid(W_i @ x + U_i @ h + R_ii @ prev(i) + R_oi @ prev(o) + b_i)
@@ -81,7 +84,7 @@ VANILLA = (
         "b_g, as in their experiments 3 to 6; experiment 1 (Reber) has none",
     ),
     # The gates see the memory itself, also while the output gate is shut.
-    Cell(
+    _entry(
         "peephole_lstm",
         """\
         i = sigmoid(W_i @ x + U_i @ h + p_i * c + b_i)
@@ -95,7 +98,7 @@ VANILLA = (
         source="Gers, Schraudolph & Schmidhuber 2002; i and f look at the old memory, o at the new one",
     ),
     # Peepholes from every unit to every unit.
-    Cell(
+    _entry(
         "full_peephole_lstm",
         """\
         i = sigmoid(W_i @ x + U_i @ h + C_i @ c + b_i)
@@ -109,7 +112,7 @@ VANILLA = (
         source="Graves 2013 with matrices where he took diagonals: each gate a one-layer network over h, x and c",
     ),
     # One gate decides both: what is forgotten makes room for what is added.
-    Cell(
+    _entry(
         "coupled_lstm",
         """\
         f = sigmoid(W_f @ x + U_f @ h + b_f)
@@ -123,7 +126,7 @@ VANILLA = (
         source="Greff et al. 2017 without their peepholes (with them: cifg, which learns i where this learns f)",
     ),
     # Memory and output are one; reset before the product, so two stages.
-    Cell(
+    _entry(
         "gru",
         """\
         r = sigmoid(W_r @ x + U_r @ h + b_r)
@@ -134,7 +137,7 @@ VANILLA = (
         source="Cho et al. 2014, where z is the share that is kept; Chung et al. 2014 swap z and 1 - z",
     ),
     # Reset after the product: one stage, and the form that the fast libraries run.
-    Cell(
+    _entry(
         "gru_reset_after",
         """\
         r = sigmoid(W_r @ x + U_r @ h + b_r)
@@ -149,7 +152,7 @@ VANILLA = (
 # The eight of "A Search Space Odyssey": peephole_lstm with one thing changed.
 ODYSSEY = (
     # No input gate, i = 1.
-    Cell(
+    _entry(
         "nig",
         """\
         f = sigmoid(W_f @ x + U_f @ h + p_f * c + b_f)
@@ -162,7 +165,7 @@ ODYSSEY = (
         source="Greff et al. 2017, no input gate",
     ),
     # No forget gate, f = 1.
-    Cell(
+    _entry(
         "nfg",
         """\
         i = sigmoid(W_i @ x + U_i @ h + p_i * c + b_i)
@@ -174,7 +177,7 @@ ODYSSEY = (
         source="Greff et al. 2017, no forget gate",
     ),
     # No output gate, o = 1.
-    Cell(
+    _entry(
         "nog",
         """\
         i = sigmoid(W_i @ x + U_i @ h + p_i * c + b_i)
@@ -187,7 +190,7 @@ ODYSSEY = (
         source="Greff et al. 2017, no output gate",
     ),
     # No input activation function: the candidate is linear.
-    Cell(
+    _entry(
         "niaf",
         """\
         i = sigmoid(W_i @ x + U_i @ h + p_i * c + b_i)
@@ -201,7 +204,7 @@ ODYSSEY = (
         source="Greff et al. 2017, no input activation function",
     ),
     # No output activation function: the memory leaves as it is.
-    Cell(
+    _entry(
         "noaf",
         """\
         i = sigmoid(W_i @ x + U_i @ h + p_i * c + b_i)
@@ -215,7 +218,7 @@ ODYSSEY = (
         source="Greff et al. 2017, no output activation function",
     ),
     # No peepholes: the lstm again, under the name it has in this comparison.
-    Cell(
+    _entry(
         "np",
         """\
         i = sigmoid(W_i @ x + U_i @ h + b_i)
@@ -229,7 +232,7 @@ ODYSSEY = (
         source="Greff et al. 2017, no peepholes: the same function as lstm",
     ),
     # Coupled input and forget gate: f = 1 - i.
-    Cell(
+    _entry(
         "cifg",
         """\
         i = sigmoid(W_i @ x + U_i @ h + p_i * c + b_i)
@@ -243,7 +246,7 @@ ODYSSEY = (
         source="Greff et al. 2017, coupled input and forget gate: f = 1 - i, with peepholes",
     ),
     # Full gate recurrence: nine more matrices, R_of from the old o to the new f.
-    Cell(
+    _entry(
         "fgr",
         """\
         i = sigmoid(W_i @ x + U_i @ h + R_ii @ prev(i) + R_fi @ prev(f) + R_oi @ prev(o) + p_i * c + b_i)
@@ -260,7 +263,7 @@ ODYSSEY = (
 
 MORE_MACHINERY = (
     # A short output of size R from a large memory of size H.
-    Cell(
+    _entry(
         "projected_lstm",
         """\
         i = sigmoid(W_i @ x + U_i @ h + b_i)
@@ -274,7 +277,7 @@ MORE_MACHINERY = (
         source="Sak, Senior & Beaufays 2014, without their peepholes: torch's proj_size",
     ),
     # Every product is brought to mean 0 and variance 1, then scaled by gains s (of x), t (of h).
-    Cell(
+    _entry(
         "layer_norm_lstm",
         """\
         i = sigmoid(s_i * norm(W_i @ x) + t_i * norm(U_i @ h) + b_i)
@@ -289,7 +292,7 @@ MORE_MACHINERY = (
         "vector, and with one bias for the two products",
     ),
     # The input chooses the recurrent matrix: m takes the place of h.
-    Cell(
+    _entry(
         "multiplicative_lstm",
         """\
         m = (W_m @ x) * (U_m @ h)
@@ -304,7 +307,7 @@ MORE_MACHINERY = (
         source="Krause et al. 2016",
     ),
     # The memory is the output of a second LSTM (i2 to c2), whose input is i * g and whose last output is f * c.
-    Cell(
+    _entry(
         "nested_lstm",
         """\
         i = sigmoid(W_i @ x + U_i @ h + b_i)
@@ -325,7 +328,7 @@ MORE_MACHINERY = (
         source="Moniz & Krueger 2018, depth 2",
     ),
     # Units have an order: master gates F and I rise and fall along it, and cut the memory in nested spans.
-    Cell(
+    _entry(
         "on_lstm",
         """\
         i = sigmoid(W_i @ x + U_i @ h + b_i)
@@ -342,7 +345,7 @@ MORE_MACHINERY = (
         source="Shen et al. 2019, a master gate per unit (in the paper several units may share one)",
     ),
     # The input gate is an exponential; m keeps all exponents at or below 0, n makes h a weighted mean.
-    Cell(
+    _entry(
         "slstm",
         """\
         a = W_i @ x + U_i @ h + b_i
@@ -363,7 +366,7 @@ MORE_MACHINERY = (
         "not block-diagonal",
     ),
     # A step is three: the state passes a highway layer three times, and x enters the first.
-    Cell(
+    _entry(
         "rhn_3",
         """\
         n1 = tanh(W_n1 @ x + U_n1 @ h + b_n1)
@@ -380,7 +383,7 @@ MORE_MACHINERY = (
         source="Zilly et al. 2017, recurrence depth 3, carry gate coupled as 1 - t",
     ),
     # The three best of a search over ten thousand units. In all of them z is the share that is new.
-    Cell(
+    _entry(
         "mut1",
         """\
         r = sigmoid(W_r @ x + U_r @ h + b_r)
@@ -390,7 +393,7 @@ MORE_MACHINERY = (
         """,
         source="Jozefowicz, Zaremba & Sutskever 2015; x enters n as it is, so input and hidden size are equal",
     ),
-    Cell(
+    _entry(
         "mut2",
         """\
         r = sigmoid(x + U_r @ h + b_r)
@@ -400,7 +403,7 @@ MORE_MACHINERY = (
         """,
         source="Jozefowicz, Zaremba & Sutskever 2015; x enters r as it is, so input and hidden size are equal",
     ),
-    Cell(
+    _entry(
         "mut3",
         """\
         r = sigmoid(W_r @ x + U_r @ h + b_r)
@@ -414,7 +417,7 @@ MORE_MACHINERY = (
 
 LESS = (
     # A GRU with one gate for both tasks. f is the share that is new.
-    Cell(
+    _entry(
         "mgu",
         """\
         f = sigmoid(W_f @ x + U_f @ h + b_f)
@@ -425,7 +428,7 @@ LESS = (
         source="Zhou et al. 2016; what they call the forget gate is the share that is new",
     ),
     # Only the forget gate is left; beta makes it add a little more than it forgets.
-    Cell(
+    _entry(
         "janet",
         """\
         s = W_s @ x + U_s @ h + b_s
@@ -439,7 +442,7 @@ LESS = (
         source='van der Westhuizen & Lasenby 2018, who start it by "chrono(T)"',
     ),
     # One gate, reset nowhere. g is the gate here, n the candidate.
-    Cell(
+    _entry(
         "ugrnn",
         """\
         g = sigmoid(W_g @ x + U_g @ h + b_g)
@@ -450,7 +453,7 @@ LESS = (
         source="Collins, Sohl-Dickstein & Sussillo 2017 (update gate RNN)",
     ),
     # Without input the state falls to 0, so the dynamics hold no chaos.
-    Cell(
+    _entry(
         "cfn",
         """\
         f = sigmoid(W_f @ x + U_f @ h + b_f)
@@ -461,7 +464,7 @@ LESS = (
         source="Laurent & von Brecht 2017 (chaos-free network); their theta is f, their eta i",
     ),
     # The memory is a weighted sum of the inputs, and only that.
-    Cell(
+    _entry(
         "ran",
         """\
         i = sigmoid(W_i @ x + U_i @ h + b_i)
@@ -473,7 +476,7 @@ LESS = (
         source="Lee, Levy & Zettlemoyer 2017 (recurrent additive network), tanh at the output",
     ),
     # Twin gates of two products, by their sum and their difference.
-    Cell(
+    _entry(
         "atr",
         """\
         p = W_p @ x
@@ -485,7 +488,7 @@ LESS = (
         source="Zhang et al. 2018 (addition-subtraction twin-gated)",
     ),
     # Each unit hears itself alone.
-    Cell(
+    _entry(
         "indrnn",
         "h = relu(W_h @ x + u_h * h + b_h)",
         # Spread over memories from none to all; above 1 a rectified unit would grow without bound.
@@ -493,7 +496,7 @@ LESS = (
         source="Li et al. 2018; their bound on u_h is kept at the start, not enforced in training",
     ),
     # No matrix reads a state, so all products of a sequence can run at once.
-    Cell(
+    _entry(
         "sru",
         """\
         f = sigmoid(W_f @ x + v_f * c + b_f)
@@ -505,7 +508,7 @@ LESS = (
         source="Lei et al. 2018, without their scaling of the highway's x; input and hidden size are equal",
     ),
     # Gates from x alone: h is a weighted mean of all candidates, and may be computed by a scan.
-    Cell(
+    _entry(
         "mingru",
         """\
         z = sigmoid(W_z @ x + b_z)
@@ -515,7 +518,7 @@ LESS = (
         init={"b_z": -1.0},
         source="Feng et al. 2024, the form with a linear candidate; z is the share that is new",
     ),
-    Cell(
+    _entry(
         "minlstm",
         """\
         f = sigmoid(W_f @ x + b_f)
@@ -527,7 +530,7 @@ LESS = (
         source="Feng et al. 2024, the form with a linear candidate and gates that add up to 1",
     ),
     # Gate and candidate share their matrices. The scalars zeta and nu of the paper are a number per unit here.
-    Cell(
+    _entry(
         "fastgrnn",
         """\
         p = W_p @ x + U_p @ h
@@ -542,7 +545,7 @@ LESS = (
 
 OSCILLATORS = (
     # Two time steps, learned and gated: s moves the slow z, t the output y.
-    Cell(
+    _entry(
         "lem",
         """\
         s = dt * sigmoid(W_s @ x + U_s @ y + b_s)
@@ -556,7 +559,7 @@ OSCILLATORS = (
         source="Rusch et al. 2022 (long expressive memory), which starts as torch's layers do",
     ),
     # Driven, damped oscillators, coupled by U and V: y is where they are, z how fast they move.
-    Cell(
+    _entry(
         "cornn",
         """\
         z = z + dt * (tanh(W_z @ x + U_z @ y + V_z @ z + b_z) - gamma * y - epsilon * z)
@@ -568,9 +571,7 @@ OSCILLATORS = (
     ),
 )
 
-cells: Mapping[str, Cell] = MappingProxyType(
-    {cell.name: cell for cell in (*VANILLA, *ODYSSEY, *MORE_MACHINERY, *LESS, *OSCILLATORS)}
-)
+cells: Mapping[str, Cell] = Registry((*VANILLA, *ODYSSEY, *MORE_MACHINERY, *LESS, *OSCILLATORS))
 
 
 def find_cell(given: str | Cell) -> Cell:

@@ -20,7 +20,7 @@ from gatework.forecast.data.spacing import Spacing
 from gatework.forecast.data.units import CLOCK, moment
 from gatework.forecast.data.zones import offset_of
 from gatework.forecast.plot import check_picture, draw
-from gatework.forecast.use import Forecast
+from gatework.forecast.prediction import Forecast
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # how texts begin that spreadsheets run
 MOST_LINES = 48  # of a forecast that are printed

@@ -35,7 +35,7 @@ def train_labels(
 
     Ctrl-C saves and stops; --resume goes on.
     """
-    from gatework.cli.label_training import begin, go_on
+    from gatework.cli.label_runs import begin, go_on
 
     if resume and overwrite:
         raise InputError("--resume goes on with a run, --overwrite replaces it: give one of them")

@@ -44,7 +44,7 @@ def train_text(
 
     Without --steps, --epochs or --minutes it trains for one epoch. Ctrl-C saves and stops; --resume goes on.
     """
-    from gatework.cli.text_training import Arguments, begin, go_on, tune
+    from gatework.cli.text_runs import Arguments, begin, go_on, tune
 
     arguments = Arguments(tuple(paths or ()), from_run, text, cell, shape, batching, settings)
     if resume and overwrite:

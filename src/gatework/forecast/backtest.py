@@ -14,8 +14,8 @@ from gatework.forecast.data.panel import Panel, Series
 from gatework.forecast.estimator import Estimator
 from gatework.forecast.metrics import coverage, mase, rmse, scaled_quantile_loss, smape
 from gatework.forecast.naive import counted
+from gatework.forecast.prediction import Model
 from gatework.forecast.rivals import Rival, rivals
-from gatework.forecast.use import Model
 from gatework.runs.arguments import whole
 from gatework.runs.progress import Told, nobody
 

@@ -5,8 +5,8 @@ from typing import Literal, Protocol, Self, TypeVar
 
 from gatework.forecast.data.panel import Columns, Panel
 from gatework.forecast.data.reading import Reading
+from gatework.forecast.prediction import Forecast, Model
 from gatework.forecast.training import Training
-from gatework.forecast.use import Forecast, Model
 from gatework.runs.progress import Told
 
 

@@ -21,10 +21,10 @@ from gatework.forecast.naive import apart, naive, usual_season
 from gatework.forecast.options import Options
 from gatework.forecast.plan import PLACES, Plan, plans
 from gatework.forecast.plot import draw
+from gatework.forecast.prediction import Forecast, Model, final_states, forecasts
 from gatework.forecast.run import load, save
 from gatework.forecast.table import frame, going_on, installed_kind, kind_of, merged, table
 from gatework.forecast.training import Training, fit
-from gatework.forecast.use import Forecast, Model, final_states, forecasts
 from gatework.layers import check
 from gatework.runs.arguments import above_zero, names, one_name, share, whole
 from gatework.runs.parameters import Parameters, tags

@@ -8,12 +8,12 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from gatework.forecast.base import Base, Numbers, filled
+from gatework.forecast.calibration import caution
 from gatework.forecast.checks import constant, enough
 from gatework.forecast.data.panel import Panel, Series
 from gatework.forecast.data.remarks import NAMED
 from gatework.forecast.plan import Plan, base_from_json, never_negative
 from gatework.forecast.rivals import normal
-from gatework.forecast.training import caution
 
 FEW = 3  # errors of its own that the width of a series' bands rests on, at least
 

@@ -12,7 +12,7 @@ import numpy as np
 from gatework.errors import InputError, field
 from gatework.forecast.data.panel import Series
 from gatework.forecast.data.spacing import Spacing
-from gatework.forecast.use import Forecast
+from gatework.forecast.prediction import Forecast
 
 MOST = 6  # series in one picture
 LEAST_HISTORY = 60  # steps that are shown, or

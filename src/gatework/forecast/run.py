@@ -18,9 +18,9 @@ from gatework.forecast.inputs import Beside
 from gatework.forecast.linear import Linear
 from gatework.forecast.naive import Naive
 from gatework.forecast.plan import Plan
+from gatework.forecast.prediction import Model
 from gatework.forecast.tensors import check_history, check_learned, check_sizes, states
 from gatework.forecast.training import Fitted, Training, untrained
-from gatework.forecast.use import Model
 from gatework.notation import EquationError
 from gatework.runs.folder import DESCRIPTION, cell_from_json, cell_to_json, describe, description
 from gatework.runs.new_run import NewRun, new_run

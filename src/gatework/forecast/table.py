@@ -15,7 +15,7 @@ from gatework.forecast.data.panel import Panel, Series
 from gatework.forecast.data.reading import AS_IT_IS, Reading
 from gatework.forecast.data.series import read_panel, trimmed
 from gatework.forecast.data.table import Stamp
-from gatework.forecast.use import Forecast
+from gatework.forecast.prediction import Forecast
 
 KINDS = ("pandas", "polars", "pyarrow")  # in the order of preference where no frame was given
 

@@ -1,10 +1,9 @@
-"""Fitting: the linear part, the networks, how far they are to be trusted, and how wide the bands must be."""
+"""Fitting: the linear part and the networks, which are judged on later stretches than they learned from."""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from statistics import NormalDist
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor
 from gatework.cells import Cell
 from gatework.forecast.base import Numbers
 from gatework.forecast.batches import batch, batch_size, known_of, padded, parts
+from gatework.forecast.calibration import independent_errors, trusted, widths
 from gatework.forecast.inputs import LARGEST, Inputs
 from gatework.forecast.linear import CUTS, Linear, cut, fit_linear
 from gatework.forecast.model import Ensemble, one_cycle, pinball
@@ -22,10 +22,6 @@ from gatework.runs.progress import Told, counted, nobody
 from gatework.training.events import TrainingError
 
 HOLDOUT_MEMBERS = (0.7,)  # networks that learn from such a share of each series, and are judged on what follows
-TRUST = (0.0, 0.25, 0.5, 0.75, 1.0)  # shares of what the network says that are tried
-WORTH = 0.995  # a larger share must bring the error down to this
-LEAST_INDEPENDENT = 3.0  # errors that a width is taken to rest on
-WIDEST = 3.0  # factor of a band's width
 ORIGINS = 384  # about, that each step learns from, drawn from all of a batch, and
 LEAST_ORIGINS = 48  # at least of each series
 PASSES = 12  # over all series, where the number of steps does not give as many
@@ -221,62 +217,3 @@ def outputs_of(network: Ensemble, inputs: Inputs, places: int) -> tuple[Tensor, 
         outputs, _ = network.states(padded([inputs.x]))
     known = known_of(inputs, places)
     return outputs[:, 0], torch.from_numpy(known.astype(np.float32)) if known.shape[2] else None
-
-
-def trusted(median: Numbers, true: Numbers) -> tuple[float, float]:
-    """The share of the network's median that leaves the least error, and how much of it that leaves."""
-    true = np.clip(true, -LARGEST, LARGEST)
-    losses = [float(np.abs(true - share * median).mean()) for share in TRUST]
-    best = 0
-    for choice in range(1, len(TRUST)):
-        if losses[choice] < WORTH * losses[best]:
-            best = choice
-    return TRUST[best], losses[best] / losses[0] if losses[0] else 1.0
-
-
-def independent_errors(errors: Numbers) -> float:
-    """How many independent errors those of overlapping forecasts [T,h] are worth.
-
-    n (1 - r) / (1 + r) for the n values that were forecast, r being the correlation of the mean error of one with that
-    of the next (Bayley & Hammersley 1946).
-    """
-    T, h = errors.shape
-    by_target = np.full((T + h, h), np.nan)
-    for k in range(h):
-        by_target[k + 1 : k + 1 + T, k] = errors[:, k]
-    count = (~np.isnan(by_target)).sum(1)
-    e = np.nansum(by_target, 1)[count > 0] / count[count > 0]
-    if len(e) < 3 or not e.any():
-        return float(len(e))
-    r = float(np.clip((e[1:] @ e[:-1]) / (e @ e), 0, 0.95))
-    return len(e) * (1 - r) / (1 + r)
-
-
-def widths(quantiles: Numbers, true: Numbers, probabilities: Sequence[float], independent: float) -> Numbers:
-    """Factors [P] of the distance between each quantile and the median under which bands hold the right share.
-
-    Conformal prediction on the judges' stretches (Romano, Patterson & Candes 2019), with one factor for both borders of
-    a band at all steps. Bands are never narrower than what was left while learning, and wider as few independent errors
-    are known: by the quantiles of Student's t over those of the normal.
-    """
-    middle = len(probabilities) // 2
-    factors = np.ones(len(probabilities))
-    median = quantiles[:, middle]
-    for low in range(middle):
-        high = len(probabilities) - 1 - low
-        border = np.where(true < median, median - quantiles[:, low], quantiles[:, high] - median)
-        ratio = np.abs(true - median) / np.maximum(border, 1e-6)
-        found = max(1.0, float(np.quantile(ratio, probabilities[high] - probabilities[low])))
-        found *= caution(probabilities[high], max(independent, LEAST_INDEPENDENT))
-        factors[[low, high]] = min(found, WIDEST)
-    return factors
-
-
-def caution(p: float, n: float) -> float:
-    """How much farther the quantile p of the next value lies where the deviation was measured on n values.
-
-    sqrt(1 + 1/n) t / z, t being Student's of v = n - 1 degrees of freedom and z the normal quantile, with
-    t = z + (z^3 + z) / (4 v) + (5 z^5 + 16 z^3 + 3 z) / (96 v^2) (Cornish & Fisher 1938).
-    """
-    z, v = NormalDist().inv_cdf(p), n - 1
-    return math.sqrt(1 + 1 / n) * (1 + (z**2 + 1) / (4 * v) + (5 * z**4 + 16 * z**2 + 3) / (96 * v**2))

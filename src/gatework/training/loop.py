@@ -13,12 +13,12 @@ from gatework.training.checkpoint import load_checkpoint
 from gatework.training.clock import Clock
 from gatework.training.events import Event, Notice, Report, Result
 from gatework.training.interruption import interruption
-from gatework.training.learner import Learner
 from gatework.training.metrics import Metrics
 from gatework.training.processes import World, launch
 from gatework.training.progress import LAST, Progress
 from gatework.training.session import Batches, Evaluate, Session
 from gatework.training.settings import Settings
+from gatework.training.update import Learner
 
 
 def _silent(event: Event) -> None:

@@ -25,12 +25,12 @@ from gatework.training.events import (
     Validation,
     Why,
 )
-from gatework.training.learner import Learner
 from gatework.training.metrics import Metrics
 from gatework.training.processes import circumstances
 from gatework.training.progress import BEST, LAST, Progress
 from gatework.training.remedies import RECENT, for_overflow, no_better
 from gatework.training.settings import learning_rate
+from gatework.training.update import Learner
 
 #: Steps that a device may run ahead before the host reads their losses: 1 on a CPU, which has nothing to wait for.
 _AHEAD = {"cpu": 1}
