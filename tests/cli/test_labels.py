@@ -154,6 +154,25 @@ def test_arrays_and_standard_input(gatework: Command, place: Path) -> None:
     assert rows(Path("new")) == rows(Path("run")), "the same sequences, the same losses"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "cp1252"])
+def test_lines_in_another_encoding(gatework: Command, place: Path, encoding: str) -> None:
+    words = [{"text": ("öl", "süß")[k % 2], "label": ("flüssig", "weiß")[k % 2]} for k in range(40)]
+    data = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in words).encode(encoding)
+    Path("words.jsonl").write_bytes(data)
+    done = gatework(*shlex.split(f"train labels words.jsonl --encoding {encoding} --out file {SMALL}"))
+    assert (done.status, done.err) == (0, "")
+    assert "labels: 2 classes (flüssig, weiß)" in done.out
+    assert json.loads(Path("file/run.json").read_text())["encoding"] == encoding
+    done = gatework(*shlex.split(f"train labels - --encoding {encoding} --out piped {SMALL}"), stdin=data)
+    assert (done.status, rows(Path("piped"))) == (0, rows(Path("file")))
+    assert gatework("train", "labels", "--resume", "--out", "file", "--steps", 40).status == 0
+    for file, given in (("words.jsonl", None), ("-", data)):
+        done = gatework("predict", "file", file, "--encoding", encoding, "--each", stdin=given)
+        assert done.lines[0].startswith('{"label": "flüssig"')
+    refused(gatework, place, "train labels words.jsonl --encoding ascii --out new", "words.jsonl is not ascii: bytes")
+    refused(gatework, place, "predict file words.jsonl --encoding ascii", "words.jsonl is not ascii: bytes")
+
+
 def test_a_cell_of_ones_own(gatework: Command, place: Path) -> None:
     assert gatework(*shlex.split(f"{NEW} --equations mine.txt")).status == 0
     Path("mine.txt").unlink()
@@ -270,6 +289,7 @@ OPTIONS = [
     ("--seed -1", ["seed = -1"]),
     ("--engine steam", ["engine='steam' is not here"]),
     ("--device nonsense", ["device 'nonsense' cannot be used"]),
+    ("--encoding klingon", ["encoding is 'klingon': expected one such as utf-8"]),
     ("--out run", ["run exists: --resume goes on with it, --overwrite starts anew"]),
     ("--out foreign --overwrite", ["foreign exists and is no run"]),
     ("--out run --overwrite --cell sru", ["make them equal"]),
@@ -287,6 +307,7 @@ USING = [
     ("train labels --resume --out missing", ["missing does not exist"]),
     ("train labels --resume --out run --hidden 7", ["--hidden: a run goes on with what it was started with"]),
     ("train labels waves.jsonl --resume --out run", ["FILE: a run goes on with what it was started with"]),
+    ("train labels --resume --out run --encoding latin-1", ["--encoding: a run goes on with what it was started with"]),
     ("train labels --resume --overwrite --out run", ["give one of them"]),
     ("train text --resume --out run", ["run is a run of task 'labels'; expected 'language'"]),
     ("predict run", ["Missing argument", "FILE"]),

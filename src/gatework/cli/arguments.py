@@ -40,6 +40,10 @@ LabelledFile = typer.Argument(
     metavar="FILE",
     show_default=False,
 )
+LabelledEncoding = Annotated[
+    str | None,
+    typer.Option("--encoding", help="Of lines of JSON: latin-1, cp1252, ...  [default: UTF-8, or what its mark says]"),
+]
 SeriesTable = Annotated[
     str,
     typer.Argument(

@@ -19,7 +19,15 @@ CHANGEABLE = ("epochs", "steps", "minutes", "patience")  # with --resume
 
 
 def begin(
-    file: str, out: Path, options: Options, *, kind: Kind | None, splits: Splits, device: str, overwrite: bool
+    file: str,
+    out: Path,
+    options: Options,
+    *,
+    kind: Kind | None,
+    splits: Splits,
+    encoding: str | None,
+    device: str,
+    overwrite: bool,
 ) -> None:
     """Trains a new model."""
     with progress_on() as progress:
@@ -34,6 +42,7 @@ def begin(
             options,
             kind=kind,
             splits=splits,
+            encoding=encoding,
             overwrite=overwrite,
             device=device,
             report=progress,

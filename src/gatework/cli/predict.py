@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gatework.cli.arguments import Device, LabelledFile, RunFolder
+from gatework.cli.arguments import Device, LabelledEncoding, LabelledFile, RunFolder
 from gatework.cli.terminal import json_line
 from gatework.errors import InputError
 from gatework.files.writing import write_atomically
@@ -18,6 +18,7 @@ def predict(
     file: Annotated[str, LabelledFile],
     each: Annotated[bool, typer.Option("--each", help="Print the predictions, also where FILE has labels.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the predictions to a file, as lines of JSON.")] = None,
+    encoding: LabelledEncoding = None,
     device: Device = "cpu",
 ) -> None:
     """Predicts the labels of sequences with a trained model.
@@ -36,7 +37,7 @@ def predict(
     if out is not None and not out.parent.is_dir():
         raise InputError(f"cannot write {out}: {out.parent} is no directory")
     level: Level = "word" if job.inputs.form == "word" else "char"
-    examples = read_examples(file, level=level, kind=job.kind)
+    examples = read_examples(file, level=level, kind=job.kind, encoding=encoding)
     model = opened.model(device=device)
     labelled = examples.labels is not None
     encoded = Encoded.of(examples, job.inputs, job.targets if labelled else None, job.kind == "tag")

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from gatework.cli.arguments import LabelledFile, OutFolder, Overwrite, Resume, TrainingDevice
+from gatework.cli.arguments import LabelledEncoding, LabelledFile, OutFolder, Overwrite, Resume, TrainingDevice
 from gatework.cli.options import Chosen, named_in, with_options
 from gatework.cli.values import shares
 from gatework.errors import InputError
@@ -27,6 +27,7 @@ def train_labels(
     splits: Annotated[
         str, typer.Option(help="Shares of the sequences for training, validation and test.", metavar="A,B,C")
     ] = "0.8,0.1,0.1",
+    encoding: LabelledEncoding = None,
     *,
     options: Chosen[Options],
     device: TrainingDevice = "auto",
@@ -44,5 +45,13 @@ def train_labels(
     elif file is None:
         raise InputError("no file was given: name one with labelled sequences, or - for standard input")
     else:
-        parts = shares("--splits", splits)
-        begin(file, out, options.made(), kind=KINDS[labels], splits=parts, device=device, overwrite=overwrite)
+        begin(
+            file,
+            out,
+            options.made(),
+            kind=KINDS[labels],
+            splits=shares("--splits", splits),
+            encoding=encoding,
+            device=device,
+            overwrite=overwrite,
+        )

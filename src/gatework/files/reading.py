@@ -95,31 +95,41 @@ class Source:
             yield from self.blocks(size, advance, begin=mark if marked else 0)
 
     def lines(self, size: int = BLOCK, advance: Advance | None = None, remedy: str = RECODE_OR_LEAVE) -> Iterator[str]:
-        """Yield the lines without their ends; a line cut by a block's end comes whole."""
-        held: list[str] = []
-        for text in self.text(size, advance, remedy):
-            first, *others = text.split("\n")
-            held.append(first)
-            if others:
-                yield "".join(held)
-                yield from others[:-1]
-                held = others[-1:]
-            if sum(map(len, held)) > LINE:
-                raise InputError(f"{self.name} has a line of more than {LINE:,} characters: expected shorter ones")
-        if last := "".join(held):
-            yield last
+        """The lines without their ends."""
+        return _lines(self.text(size, advance, remedy), self.name)
 
     def records(
         self, expected: str, size: int = BLOCK, advance: Advance | None = None
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield the JSON objects of a file that has one a line (JSONL), each with its place, for errors.
+        """The JSON objects of a file that has one a line (JSONL): see `records_of`."""
+        return records_of(self.text(size, advance, RECODE), self.name, expected)
 
-        expected: how an error says what a line should be. Raises InputError for one that is no object.
-        """
-        for number, line in enumerate(self.lines(size, advance, RECODE), 1):
-            if line.strip():
-                place = f"{self.name}, line {number:,}"
-                yield place, _record(line, place, expected)
+
+def records_of(texts: Iterable[str], name: str, expected: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the JSON objects of a text that has one a line and comes in pieces, each with its place, for errors.
+
+    expected: how an error says what a line should be. Raises InputError for one that is no object.
+    """
+    for number, line in enumerate(_lines(texts, name), 1):
+        if line.strip():
+            place = f"{name}, line {number:,}"
+            yield place, _record(line, place, expected)
+
+
+def _lines(texts: Iterable[str], name: str) -> Iterator[str]:
+    """Yield the lines without their ends; a line cut by a piece's end comes whole."""
+    held: list[str] = []
+    for text in texts:
+        first, *others = text.split("\n")
+        held.append(first)
+        if others:
+            yield "".join(held)
+            yield from others[:-1]
+            held = others[-1:]
+        if sum(map(len, held)) > LINE:
+            raise InputError(f"{name} has a line of more than {LINE:,} characters: expected shorter ones")
+    if last := "".join(held):
+        yield last
 
 
 Mark = dict[str, Any]  # of a file as it was read: its "path", "size" in bytes, "mtime" in nanoseconds, "digest"

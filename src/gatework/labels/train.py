@@ -42,6 +42,7 @@ def train_labels(
     *,
     kind: Kind | None = None,
     splits: tuple[float, float, float] = (0.8, 0.1, 0.1),
+    encoding: str | None = None,
     overwrite: bool = False,
     device: str = "auto",
     report: Report = no_report,
@@ -49,15 +50,16 @@ def train_labels(
 ) -> Outcome:
     """Learns from a file of labelled sequences in the new folder `out`, and judges the best on held-out ones.
 
-    splits: shares for training, validation (which replaces the options') and test. told: called once with what will
-    be learnt from what. If anything fails before the first checkpoint, nothing on the disk has changed.
+    splits: shares for training, validation (which replaces the options') and test. encoding: of lines of JSON.
+    told: called once with what will be learnt from what. If anything fails before the first checkpoint, nothing on the
+    disk has changed.
     """
     _, validation, test = check_splits(splits)
     options = replace(options, validation=validation)
     one_process("models of labels are trained")
     check_free(out, overwrite)
     check_model(options, kind or "class")
-    examples = read_examples(file, level=options.level, kind=kind)
+    examples = read_examples(file, level=options.level, kind=kind, encoding=encoding)
     files = marks_of(file)
     job, parts = prepared(examples, options, test)
     world = launch(device=device)
@@ -65,7 +67,8 @@ def train_labels(
     job.untrained()
     with new_run(out, overwrite=overwrite) as new:
         save_parts(new.folder / DATA, parts)
-        describe(new.folder, TASK, source=file, files=files, splits=list(splits), counts=counts(parts), **job.to_json())
+        data = {"source": file, "encoding": encoding, "files": files, "splits": list(splits), "counts": counts(parts)}
+        describe(new.folder, TASK, **data, **job.to_json())
         new.place()
         if told is not None:
             told(examples, job, parts)

@@ -70,6 +70,25 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (len(found), found.at(0)) == (1, "standard input, line 1")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "latin-1", "cp1252"])
+def test_lines_in_another_encoding(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes('{"text": "Größe", "label": "süß"}\n'.encode(encoding))
+    found = read_examples(path, encoding=encoding)
+    assert (found.sequences, found.labels) == (["Größe"], ["süß"])
+    with pytest.raises(InputError, match=r"rows\.jsonl is not UTF-8.*name its encoding, such as .*--encoding"):
+        read_examples(path)
+    with pytest.raises(InputError, match=r"rows\.jsonl is not ascii: bytes \w\w at offset \d+; name its encoding"):
+        read_examples(path, encoding="ascii")
+
+
+@pytest.mark.parametrize("mark", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_byte_order_mark_says_the_encoding(tmp_path: Path, mark: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes('{"text": "Größe", "label": "süß"}\n'.encode(mark))
+    assert read_examples(path).labels == read_examples(path, encoding=mark).labels == ["süß"]
+
+
 def test_arrays_of_an_npz(tmp_path: Path) -> None:
     X = np.arange(12.0).reshape(2, 3, 2)
     np.savez(tmp_path / "a.npz", X=X, y=np.array([1, 0]), lengths=np.array([3, 2]))
@@ -176,7 +195,9 @@ def test_a_row_that_cannot_be_used_is_named(tmp_path: Path, rows: list[Any], sai
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_bytes(b'{"text": "a", "label": "x"}\n{"text": "Gru\xdf", "label": "x"}\n')
-    with pytest.raises(InputError, match=r"rows\.jsonl is not UTF-8: bytes df at offset 41; convert it to UTF-8$"):
+    with pytest.raises(
+        InputError, match=r"rows\.jsonl is not UTF-8: bytes df at offset 41; name its encoding, .*--encoding"
+    ):
         read_examples(path)
 
 

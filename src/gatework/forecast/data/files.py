@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import gzip
 import io
 import zipfile
@@ -10,19 +9,17 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import IO, cast
 
 from gatework.errors import InputError
-from gatework.files.encoding import encoding_of
+from gatework.files.encoding import decoded
 from gatework.files.reading import BLOCK, blamed
 
 GZIP, PARQUET, SPREADSHEET = b"\x1f\x8b", b"PAR1", b"\xd0\xcf\x11\xe0"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the latter where it is empty
 LONGEST = 1 << 24  # characters of a line
 UNPACKED, RATIO = 1 << 30, 100  # bytes that may come of any packed file, and of each of its bytes, where there are more
-LATIN, UTF_16 = "latin-1 or cp1252 (--encoding latin-1)", "utf-16-le (--encoding utf-16-le)"
 BOOKS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")  # inside a spreadsheet that is a zip archive
 
 
@@ -111,55 +108,6 @@ def only_member(file: IO[bytes], name: str, stack: ExitStack) -> IO[bytes]:
             few = ", ".join(repr(each.filename[:80]) for each in members[:3]) + (", ..." if len(members) > 3 else "")
             raise InputError(f"{name} holds {len(members):,} files{f', {few}' if members else ''}: expected one table")
         return archive.open(members[0])
-
-
-def check_encoding(encoding: str) -> str:
-    """An encoding of texts that Python knows; InputError for others."""
-    try:
-        known = codecs.lookup(encoding)._is_text_encoding
-        "".encode(encoding)
-    except (LookupError, ValueError, TypeError):
-        known = False
-    if not known:
-        raise InputError(f"encoding is {encoding!r}: expected one such as utf-8, utf-16, latin-1 or cp1252")
-    return encoding
-
-
-def decoded(blocks: Iterable[bytes], name: str, encoding: str | None = None) -> Iterator[str]:
-    """The characters of blocks of bytes, without a byte order mark."""
-    blocks = iter(blocks)
-    start = next(blocks, b"")
-    encoding = chosen_encoding(start, name, encoding)
-    decoder = codecs.getincrementaldecoder(encoding)()
-    done, begun = 0, False
-    for block in chain([start], blocks, [b""]):
-        try:
-            text = decoder.decode(block, final=not block)
-        except UnicodeError as error:
-            raise InputError(wrong_encoding(name, encoding, error, done + len(block))) from None
-        done += len(block)
-        yield text if begun else text.removeprefix("\ufeff")
-        begun = begun or bool(text)
-
-
-def chosen_encoding(start: bytes, name: str, given: str | None) -> str:
-    """The encoding of a text that begins with some bytes: the one given, or what its mark says, or UTF-8."""
-    if given is not None:
-        return check_encoding(given)
-    marked, mark = encoding_of(start)
-    if not mark and b"\0" in start[:4096]:
-        raise InputError(f"{name} is not UTF-8, for it holds zero bytes: name its encoding, such as {UTF_16}")
-    return marked
-
-
-def wrong_encoding(name: str, encoding: str, error: UnicodeError, end: int) -> str:
-    """What is wrong with bytes that are not of an encoding; end: the offset of the end of those looked at."""
-    here = ""
-    if isinstance(error, UnicodeDecodeError):
-        shown = error.object[error.start : error.end].hex(" ")
-        here = f": bytes {shown} at offset {end - len(error.object) + error.start}"
-    called = "UTF-8" if encoding.startswith("utf-8") else encoding
-    return f"{name} is not {called}{here}; name its encoding, such as {LATIN}"
 
 
 def lines_of(texts: Iterable[str], name: str) -> Iterator[str]:

@@ -11,10 +11,11 @@ from typing import Any, Literal
 import narwhals as nw
 
 from gatework.errors import InputError
+from gatework.files.encoding import check_encoding
 from gatework.files.reading import sources
 from gatework.forecast.data.delimited import csv_table
 from gatework.forecast.data.excel import sheet_table
-from gatework.forecast.data.files import Stored, check_encoding
+from gatework.forecast.data.files import Stored
 from gatework.forecast.data.frames import frame_table
 from gatework.forecast.data.frequency import spacing_of
 from gatework.forecast.data.numerals import Mark

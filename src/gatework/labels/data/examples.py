@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gatework.errors import InputError
-from gatework.files.reading import blamed, sources
+from gatework.files.encoding import decoded
+from gatework.files.reading import blamed, records_of, sources
 from gatework.labels.data.check import as_numbers, check_labels, resolved, shown
 from gatework.labels.options import Kind, Level
 
@@ -60,13 +61,16 @@ class Examples:
         )
 
 
-def read_examples(file: str | Path, *, level: Level = "char", kind: Kind | None = None) -> Examples:
+def read_examples(
+    file: str | Path, *, level: Level = "char", kind: Kind | None = None, encoding: str | None = None
+) -> Examples:
     """Reads labelled sequences from a file.
 
     file: lines of JSON, "-" for standard input, each with "text" (or a list of words) or "sequence" (numbers, or
         vectors of numbers), and "label"; or an .npz with X [N,T,I] or [N,T], y, and where they vary, lengths [N].
     level: what a text is made of. kind: what the labels are; None to take texts (in an .npz also whole numbers) as
         classes, numbers as numbers, lists as tags.
+    encoding: of the lines, such as latin-1; by default what a byte order mark says, or UTF-8.
 
     Raises InputError, in one line that names the row, for whatever cannot be used.
     """
@@ -75,7 +79,11 @@ def read_examples(file: str | Path, *, level: Level = "char", kind: Kind | None 
     if Path(file).is_dir():
         raise InputError(f"{file} is a directory: name one file, or - for standard input")
     with sources(file) as found:
-        placed = [record for source in found for record in source.records(EXPECTED)]
+        placed = [
+            record
+            for source in found
+            for record in records_of(decoded(source.blocks(), source.name, encoding), source.name, EXPECTED)
+        ]
         if not placed:
             raise InputError(f"{found[0].name} is empty: expected lines such as {EXPECTED}")
     rows = [row for _, row in placed]
