@@ -45,7 +45,7 @@ def test_no_gradient_passes_through_a_sum_that_stops_it():
     """Sums are put in another order before they run, terms that need no state first: not across such an edge."""
     program = parse("h = tanh(W @ x + stop_gradient(U @ h + V @ x) + p * stop_gradient(h))")
     params = {p.name: torch.randn([2] * len(p.shape), requires_grad=True) for p in program.parameters}
-    output, _, _ = reference.run(program, params, torch.randn(3, 1, 2), (torch.randn(1, 2),))
+    output, _, _ = reference.run(Arguments(program, params, torch.randn(3, 1, 2), (torch.randn(1, 2),)))
     found = torch.autograd.grad(output.sum(), list(params.values()), allow_unused=True, materialize_grads=True)
     reached = {name for name, gradient in zip(params, found, strict=True) if gradient.any()}
     assert reached == {"W", "p"}

@@ -15,6 +15,7 @@ import gatework
 from gatework.core import _native
 from gatework.diagram.elements import elements
 from gatework.engines import reference
+from gatework.engines.arguments import Arguments
 from gatework.engines.evaluate import in_torch
 from gatework.inspect.operations import filled
 from gatework.notation import EquationError, parse
@@ -42,7 +43,7 @@ def test_a_made_up_row_of_the_table_works_everywhere(monkeypatch: pytest.MonkeyP
     kind: Any = {"dtype": torch.float64}
     params = {p.name: torch.randn(2, 2, requires_grad=True, **kind) for p in program.parameters}
     x, state = torch.randn(3, 2, 2, requires_grad=True, **kind), (torch.randn(2, 2, **kind),)
-    output, _, _ = reference.run(program, params, x, state)
+    output, _, _ = reference.run(Arguments(program, params, x, state))
     h = state[0]
     for step in x:
         z = (step @ params["W"].T + h @ params["U"].T).sigmoid() ** 3
