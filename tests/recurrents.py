@@ -1,7 +1,7 @@
 """Recurrent layers for tests: of every cell, with weights that are nowhere 0, and what they should compute."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import gatework as gw
 from gatework.cells import Cell, cells
@@ -42,3 +42,8 @@ def by_hand(layer: gw.Recurrent, x: Tensor, state: tuple[Tensor, ...] | None = N
         y = torch.cat(outputs, -1)
         x = y + x if layer.residual and number else y
     return x, *(torch.stack(values) for values in zip(*final, strict=True))
+
+
+def outputs(layer: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
+    output, state = layer(x)
+    return (output, state) if isinstance(state, Tensor) else (output, *state)

@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 import gatework as gw
 from numerics import all_same, gradients, random, randomise, same, weighed
-from recurrents import flat, made
+from recurrents import flat, made, outputs
 
 EVERY_KIND = pytest.mark.parametrize(
     "layer",
@@ -27,11 +27,6 @@ EVERY_KIND = pytest.mark.parametrize(
     ],
     ids=["peephole", "slstm", "LSTM", "GRU", "RNN"],
 )
-
-
-def outputs(layer: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
-    output, state = layer(x)
-    return (output, state) if isinstance(state, Tensor) else (output, *state)
 
 
 # -- copies and files
