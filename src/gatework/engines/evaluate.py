@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
 from typing import Any
 
 import torch
@@ -10,12 +9,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gatework.notation import Node
-from gatework.notation.ops import NORM_EPSILON, OPS, Op
+from gatework.notation.ops import NORM_EPSILON, OPS, TABLE, Op
 
 
-@cache
 def in_torch(op: Op) -> Callable[..., Tensor]:
     """An operation of the table as a function of tensors, or of tensors and plain numbers."""
+    if op.name not in _FUNCTIONS:
+        _FUNCTIONS[op.name] = _function(op)
+    return _FUNCTIONS[op.name]
+
+
+def _function(op: Op) -> Callable[..., Tensor]:
     names = {"torch": torch, "F": F, "EPSILON": NORM_EPSILON}
     function: Callable[..., Tensor] = eval(f"lambda {'a' if op.arity == 1 else 'a, b'}: {op.torch}", names)
     if op.infix or op.arity == 1:
@@ -28,6 +32,9 @@ def _tensors(*values: Any) -> list[Tensor]:
     like = next(value for value in values if isinstance(value, Tensor))
     return [v if isinstance(v, Tensor) else torch.as_tensor(v, dtype=like.dtype, device=like.device) for v in values]
 
+
+# Made when this is imported: torch.compile reads what it finds here, and could not make it.
+_FUNCTIONS = {op.name: _function(op) for op in TABLE}
 
 Step = tuple[Callable[..., Any], tuple[int, ...], tuple[int, ...]]  # function, arguments, results
 

@@ -22,7 +22,8 @@ def test_the_peak_counts_what_a_step_takes_even_if_it_gives_it_back():
 @linux
 def test_an_earlier_peak_does_not_hide_that_of_the_step():
     torch.ones(32 * MIB)
-    assert 12 * MIB < memory.peak_of(lambda: torch.ones(4 * MIB)) < 24 * MIB
+    step = 12 * MIB  # 48 MiB: from 32 on malloc takes them from the system, whatever was given back before
+    assert 44 * MIB < memory.peak_of(lambda: torch.ones(step)) < 64 * MIB
 
 
 @linux
