@@ -11,7 +11,7 @@ from gatework.cells import cells
 
 def complete_cells(incomplete: str) -> list[tuple[str, str]]:
     """The cells whose names begin so, with what each is."""
-    return [(name, cell.source) for name, cell in cells.items() if name.startswith(incomplete)]
+    return [(name, cells[name].source) for name in cells if name.startswith(incomplete)]
 
 
 def complete_runs(incomplete: str) -> list[str]:
