@@ -18,10 +18,10 @@ from gatework.labels.parts import Parts, counts, load_parts, prepared, save_part
 from gatework.labels.report import ClassReport, NumberReport
 from gatework.labels.run import DATA, TASK, Job, Run
 from gatework.runs.folder import RESULTS, amend, describe, say_changed
-from gatework.runs.new_run import NewRun, check_free, new_run, open_to_write, recover
+from gatework.runs.new_run import check_free, new_run, open_to_write, recover
 from gatework.runs.parts import check_splits
 from gatework.runs.weights import check_built
-from gatework.training.events import Event, Notice, Report, Result, Resumed, Saved
+from gatework.training.events import Event, Notice, Report, Result, Resumed
 from gatework.training.processes import World, launch
 from gatework.training.progress import LAST
 from gatework.training.torchrun import one_process
@@ -72,18 +72,7 @@ def train_labels(
         new.place()
         if told is not None:
             told(examples, job, parts)
-        return _go(Run.open(out), parts, world, keeping(new, report))
-
-
-def keeping(new: NewRun, report: Report) -> Report:
-    """Makes a new run final with its first checkpoint."""
-
-    def heard(event: Event) -> None:
-        if isinstance(event, Saved):
-            new.keep()
-        report(event)
-
-    return heard
+        return _go(Run(out, job, file, tuple(files)), parts, world, new.keeping(report))
 
 
 def resume_labels(

@@ -25,12 +25,6 @@ def whole(name: str, given: object, least: int, expected: str = "") -> int:
     return number
 
 
-def check_whole(name: str, value: object, least: int, most: int | None = None) -> None:
-    if type(value) is not int or not least <= value < 1 << 31 or value > (most or value):
-        above = "and below 2^31" if most is None else f"and at most {most:,}"
-        raise InputError(f"{name} is {value!r}; expected a whole number of at least {least} ({above})")
-
-
 def real(given: object) -> float | None:
     """A finite number as Python's; None for anything else."""
     if isinstance(given, bool) or not isinstance(given, Real) or not math.isfinite(given):

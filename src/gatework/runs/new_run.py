@@ -10,6 +10,7 @@ from gatework.errors import InputError
 from gatework.files.lock import Lock, refuse_locked
 from gatework.files.reading import blamed
 from gatework.runs.folder import is_run
+from gatework.training.events import Event, Report, Saved
 from gatework.training.interruption import interruption, termination
 from gatework.training.progress import BEST, LAST
 
@@ -38,6 +39,16 @@ class NewRun:
 
     def keep(self) -> None:
         settle(self.out, self.aside)
+
+    def keeping(self, report: Report) -> Report:
+        """The report, which also makes the run final at its first checkpoint."""
+
+        def kept(event: Event) -> None:
+            if isinstance(event, Saved):
+                self.keep()
+            report(event)
+
+        return kept
 
     def close(self) -> None:
         """Keeps the run if it has a checkpoint; else all is as it was before."""

@@ -30,7 +30,7 @@ from gatework.text.options import Batching, Shape, Text
 from gatework.text.run import TASK, TOKENS, Run, language_model
 from gatework.text.scoring import Score
 from gatework.training.checkpoint import load_weights
-from gatework.training.events import Event, Notice, Report, Result, Resumed, Saved
+from gatework.training.events import Event, Notice, Report, Result, Resumed
 from gatework.training.loop import train
 from gatework.training.processes import World, first_alone, launch
 from gatework.training.progress import LAST
@@ -90,13 +90,8 @@ def train_text(
                 prepared = write_run(new, text, cell, settings, shape, batching, told, reading, origin)
                 new.place()
         run, corpus = prepared or opened(Run.open(out))
-
-        def heard(event: Event) -> None:
-            if new is not None and isinstance(event, Saved):
-                new.keep()
-            report(event)
-
-        return _go(replace(run, path=out), corpus, world, heard, origin=origin)
+        report = report if new is None else new.keeping(report)
+        return _go(replace(run, path=out), corpus, world, report, origin=origin)
 
 
 def opened(run: Run) -> tuple[Run, Corpus]:
