@@ -17,7 +17,7 @@ from gatework.forecast.naive import counted
 from gatework.forecast.prediction import Model
 from gatework.forecast.rivals import Rival, rivals
 from gatework.runs.arguments import whole
-from gatework.runs.progress import Told, nobody
+from gatework.runs.progress import PartProgress, no_progress
 
 DECILES = tuple(round(p / 10, 1) for p in range(1, 10))
 BAND = (DECILES.index(0.1), DECILES.index(0.9))  # of 80 %
@@ -89,7 +89,7 @@ def backtest(
     beside: Mapping[str, Rival] | None = None,
     scaled_by: int | Mapping[str, int] | None = None,
     report: Report = no_report,
-    told: Told = nobody,
+    told: PartProgress = no_progress,
 ) -> Backtest:
     """Fits and forecasts as many times, the last window ending at each series' last value, the windows side by side.
 

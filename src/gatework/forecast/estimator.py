@@ -7,7 +7,7 @@ from gatework.forecast.data.panel import Columns, Panel
 from gatework.forecast.data.reading import Reading
 from gatework.forecast.prediction import Forecast, Model
 from gatework.forecast.training import Training
-from gatework.runs.progress import Told
+from gatework.runs.progress import PartProgress
 
 
 class Estimator(Protocol):
@@ -33,7 +33,7 @@ class Estimator(Protocol):
     @property
     def notes(self) -> tuple[str, ...]: ...
     def anew(self) -> Self: ...
-    def fit_panel(self, panel: Panel, kind: str | None = None, told: Told = ...) -> Self: ...
+    def fit_panel(self, panel: Panel, kind: str | None = None, told: PartProgress = ...) -> Self: ...
     def forecasts_of(self, panel: Panel) -> list[Forecast]: ...
 
 

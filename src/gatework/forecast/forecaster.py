@@ -28,7 +28,7 @@ from gatework.forecast.training import Training, fit
 from gatework.layers import check
 from gatework.runs.arguments import above_zero, names, one_name, share, whole
 from gatework.runs.parameters import Parameters, tags
-from gatework.runs.progress import Told, counted, nobody
+from gatework.runs.progress import PartProgress, counted, no_progress
 
 Report = Callable[[int, int, float], None]
 
@@ -158,7 +158,7 @@ class Forecaster(Parameters, Options):
             raise InputError(f"fit was given y; expected the target as the column {self.columns.target!r} of the table")
         return self.fit_panel(read_panel(df, self.columns, reading=self.reading), kind_of(df))
 
-    def fit_panel(self, panel: Panel, kind: str | None = None, told: Told = nobody) -> Self:
+    def fit_panel(self, panel: Panel, kind: str | None = None, told: PartProgress = no_progress) -> Self:
         """Learns from series that were read; kind: of the frames to return; told: of what is done before and after."""
         checks.sizes(panel)
         (checks.strict if self.strict else checks.learnable)(panel, self.horizon, self.season)

@@ -9,7 +9,7 @@ import numpy as np
 
 from gatework.forecast.base import Numbers
 from gatework.forecast.inputs import LARGEST, Inputs
-from gatework.runs.progress import Told, counted, nobody
+from gatework.runs.progress import PartProgress, counted, no_progress
 
 CUTS = (0.4, 0.55, 0.7, 1.0)  # shares of a series: trained on what lies before one, judged on what lies up to the next
 PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
@@ -35,7 +35,7 @@ def cut(inputs: Inputs, share: float) -> int:
     return inputs.warm + round(share * (len(inputs) - inputs.warm))
 
 
-def fit_linear(series: Sequence[Inputs], lags: int, told: Told = nobody) -> tuple[list[Linear], float]:
+def fit_linear(series: Sequence[Inputs], lags: int, told: PartProgress = no_progress) -> tuple[list[Linear], float]:
     """Fitted to what lies before each of CUTS, with the penalty that errs least on what follows it.
 
     Returns them, the last one fitted to everything, and the share of the base's absolute error that they leave there.

@@ -28,7 +28,7 @@ from gatework.forecast.naive import (
 from gatework.forecast.plan import PLACES, Plan
 from gatework.forecast.training import HOLDOUT_MEMBERS, Fitted
 from gatework.runs.overflow import check_answer
-from gatework.runs.progress import Told, counted, nobody
+from gatework.runs.progress import PartProgress, counted, no_progress
 
 States = tuple[Tensor, ...]  # of the networks after the last step of each series, [1,B,M*H] each
 
@@ -136,7 +136,7 @@ def trusted(fitted: Fitted) -> list[str]:
     return [f"on later stretches than they learned from, {linear}, {network}"]
 
 
-def final_states(fitted: Fitted, inputs: Sequence[Inputs], told: Told = nobody) -> States:
+def final_states(fitted: Fitted, inputs: Sequence[Inputs], told: PartProgress = no_progress) -> States:
     """The state of the networks after the last step of each series."""
     with torch.no_grad():
         along = counted(inputs, len(inputs), partial(told, "running along the series"))

@@ -18,7 +18,7 @@ from gatework.forecast.inputs import LARGEST, Inputs
 from gatework.forecast.linear import CUTS, Linear, cut, fit_linear
 from gatework.forecast.model import Ensemble, one_cycle, pinball
 from gatework.forecast.options import Options
-from gatework.runs.progress import Told, counted, nobody
+from gatework.runs.progress import PartProgress, counted, no_progress
 from gatework.training.events import TrainingError
 
 HOLDOUT_MEMBERS = (0.7,)  # networks that learn from such a share of each series, and are judged on what follows
@@ -70,7 +70,7 @@ def fit(
     probabilities: Sequence[float],
     options: Training,
     progress: Progress,
-    told: Told = nobody,
+    told: PartProgress = no_progress,
 ) -> Fitted:
     """Fits everything to prepared series. Of the networks, the first ones are the judges."""
     linears, linear_score = fit_linear(series, lags, told)
@@ -182,7 +182,7 @@ def judgements(
     expected: Sequence[Sequence[Numbers]],
     ends: Sequence[Sequence[int]],
     places: int,
-    told: Told = nobody,
+    told: PartProgress = no_progress,
 ) -> tuple[Numbers, Numbers, Whole, float]:
     """What each judge says of the stretch after what it learned from.
 

@@ -1,6 +1,6 @@
 """What a language model's units do on a text: the states of every step, and how surprised it was."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,14 +11,10 @@ from gatework.inspect.saturation import Saturation
 from gatework.layers import Recurrent
 from gatework.layers.record import Trace, record
 from gatework.runs.overflow import check_answer
+from gatework.runs.progress import PartProgress, no_progress
 from gatework.text.model import LanguageModel
 
 STEPS = 512  # between two hand-overs of the state
-Progress = Callable[[str, int, int], None]  # what is done, how much of how much
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """Reports to nobody."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,7 @@ def watched(
     gates: Sequence[str] = (),
     *,
     what: str = "reading",
-    progress: Progress = silent,
+    progress: PartProgress = no_progress,
 ) -> Activity:
     """Reads ids [T] as one stream; records the named values of every layer, and counts how often gates are open."""
     heard, log_p, state = Recorder(names, gates), [], None

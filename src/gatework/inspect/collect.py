@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gatework import __version__
 from gatework.errors import InputError
-from gatework.inspect.activity import Activity, Progress, silent, watched
+from gatework.inspect.activity import Activity, watched
 from gatework.inspect.clamping import Clamp, costs
 from gatework.inspect.figures import hypotheses_json, units_json
 from gatework.inspect.findings import findings
@@ -24,6 +24,7 @@ from gatework.inspect.reading import Reading, read
 from gatework.inspect.units import Units, check_unit, looked_at
 from gatework.notation.gates import gates
 from gatework.notation.retention import called, retained
+from gatework.runs.progress import PartProgress, no_progress
 from gatework.text.model import LanguageModel
 from gatework.text.run import Run
 from gatework.training.metrics import bits
@@ -43,7 +44,9 @@ class Read:
     activity: Activity
 
     @classmethod
-    def of(cls, path: Path, file: str, progress: Progress, limit: int = MEASURED, unit: str | None = None) -> "Read":
+    def of(
+        cls, path: Path, file: str, progress: PartProgress, limit: int = MEASURED, unit: str | None = None
+    ) -> "Read":
         """Opens the run, and reads the file's first tokens with its model as one stream."""
         run = Run.open(path)
         model = as_stored(run.model())
@@ -72,7 +75,7 @@ class Read:
 
 
 def collect(
-    path: Path, file: str, *, beside: Path | None = None, unit: str | None = None, progress: Progress = silent
+    path: Path, file: str, *, beside: Path | None = None, unit: str | None = None, progress: PartProgress = no_progress
 ) -> tuple[Payload, Weights]:
     """Reads a text with a run's model, and measures what its units do.
 

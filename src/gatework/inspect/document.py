@@ -10,7 +10,6 @@ from gatework.files.reading import blamed
 from gatework.files.writing import write_atomically
 from gatework.forecast.forecaster import Forecaster
 from gatework.forecast.run import TASK as SERIES
-from gatework.inspect.activity import Progress, silent
 from gatework.inspect.collect import collect, name_of
 from gatework.inspect.html import assemble
 from gatework.inspect.model import Weights, packed
@@ -18,6 +17,7 @@ from gatework.inspect.series import collect_series
 from gatework.inspect.units import check_unit
 from gatework.labels.run import TASK as LABELS
 from gatework.runs.folder import read_description
+from gatework.runs.progress import PartProgress, no_progress
 
 WARN, LIMIT = 10_000_000, 25_000_000  # bytes
 MARK = b"gatework inspect"  # in the head of every page
@@ -73,7 +73,7 @@ def inspect(
     series: str | None = None,
     text: bool = True,
     weights: bool = True,
-    progress: Progress = silent,
+    progress: PartProgress = no_progress,
 ) -> Page:
     """A page that runs a trained model and shows what its units do; a notebook shows it inline.
 
@@ -123,7 +123,7 @@ def of_series(
     file: str | Path | None,
     series: str | None,
     unit: str | None,
-    progress: Progress,
+    progress: PartProgress,
 ) -> tuple[dict[str, Any], Weights]:
     """What a page shows of a forecaster."""
     check_unit(model.fitted.fitted.network.recurrent, unit)

@@ -23,7 +23,7 @@ from gatework.forecast.inputs import Inputs, prepare
 from gatework.forecast.model import Ensemble
 from gatework.forecast.plan import Plan
 from gatework.forecast.training import HOLDOUT_MEMBERS, untrained
-from gatework.inspect.activity import Activity, Progress, Recorder
+from gatework.inspect.activity import Activity, Recorder
 from gatework.inspect.clamping import Clamp, clamped
 from gatework.inspect.figures import hypotheses_json, rounded, units_json
 from gatework.inspect.findings import series_findings
@@ -37,6 +37,7 @@ from gatework.inspect.units import Units, looked_at
 from gatework.layers.record import record
 from gatework.notation.gates import gates
 from gatework.notation.retention import called, retained
+from gatework.runs.progress import PartProgress
 
 CHECKS = 5  # places at which the page is compared with Python
 
@@ -61,7 +62,7 @@ class Followed:
 
 
 def collect_series(
-    forecaster: Forecaster, title: str, name: str | None, panel: Panel, progress: Progress
+    forecaster: Forecaster, title: str, name: str | None, panel: Panel, progress: PartProgress
 ) -> tuple[Payload, Weights]:
     """Runs a forecaster's network along one series of a panel, and measures what its units do."""
     model = forecaster.fitted

@@ -19,7 +19,7 @@ from gatework.errors import InputError
 from gatework.labels.data.batches import Encoded
 from gatework.labels.data.encoding import Amounts, Classes
 from gatework.labels.data.examples import Examples, given_examples
-from gatework.labels.learning import learn, no_report, scores
+from gatework.labels.learning import learn, scores
 from gatework.labels.model import SequenceModel, check_model
 from gatework.labels.options import Kind, Options, plain
 from gatework.labels.parts import prepared
@@ -29,7 +29,7 @@ from gatework.runs.folder import describe
 from gatework.runs.new_run import check_free, new_run
 from gatework.runs.parameters import check_known, tags
 from gatework.training.checkpoint import save_checkpoint
-from gatework.training.events import Event, Notice, Stopped, TrainingError, Validation
+from gatework.training.events import Event, Notice, Stopped, TrainingError, Validation, no_report
 from gatework.training.processes import launch
 from gatework.training.progress import BEST, Progress
 

@@ -20,15 +20,11 @@ from gatework.labels.run import Job
 from gatework.runs.overflow import check_answer
 from gatework.runs.parts import IGNORED
 from gatework.training.checkpoint import load_weights
-from gatework.training.events import Event, Report, Result
+from gatework.training.events import Report, Result, no_report
 from gatework.training.loop import train
 from gatework.training.processes import World
 
 AT_ONCE = 256  # sequences of a batch where nothing is learnt
-
-
-def no_report(event: Event) -> None:
-    """Reports nothing."""
 
 
 @contextmanager

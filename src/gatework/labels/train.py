@@ -11,7 +11,7 @@ from gatework.engines import choose
 from gatework.files.reading import marks_of
 from gatework.files.writing import write_json
 from gatework.labels.data.examples import Examples, read_examples
-from gatework.labels.learning import judged, learn, no_report
+from gatework.labels.learning import judged, learn
 from gatework.labels.model import check_model
 from gatework.labels.options import Kind, Options
 from gatework.labels.parts import Parts, counts, load_parts, prepared, save_parts
@@ -21,7 +21,7 @@ from gatework.runs.folder import RESULTS, amend, describe, say_changed
 from gatework.runs.new_run import check_free, new_run, open_to_write, recover
 from gatework.runs.parts import check_splits
 from gatework.runs.weights import check_built
-from gatework.training.events import Event, Notice, Report, Result, Resumed
+from gatework.training.events import Event, Notice, Report, Result, Resumed, no_report
 from gatework.training.processes import World, launch
 from gatework.training.progress import LAST
 from gatework.training.torchrun import one_process

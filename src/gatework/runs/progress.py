@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
-Told = Callable[[str, int, int], None]
+PartProgress = Callable[[str, int, int], None]
 
 
-def nobody(what: str, done: int, total: int) -> None:
-    """Tells nobody."""
+def no_progress(what: str, done: int, total: int) -> None:
+    """Shows nothing."""
 
 
 def counted(items: Iterable[Item], total: int, progress: Callable[[int, int], None]) -> Iterator[Item]:

@@ -13,7 +13,7 @@ from gatework.text.model import LanguageModel
 from gatework.text.options import Batching
 from gatework.text.run import Run
 from gatework.text.scoring import SCORING_STEPS, Score, mean_loss, score
-from gatework.training.events import Evaluating, Event, Report, Step, Validation
+from gatework.training.events import Evaluating, Event, Report, Step, Validation, no_report
 from gatework.training.settings import Settings
 
 PIECE = 1000  # tokens at least of a piece of the validation part, if there are several for each stream
@@ -24,10 +24,6 @@ PROBE = 4096  # tokens, or one for each stream, that the speed is measured on
 TEST_STREAMS = 128  # at most, that a part is cut into at the end
 TEST_LENGTH = 500  # tokens at least of each of them, if there are several
 LEARNING = 3  # times as long as scoring a token takes learning from it, about
-
-
-def silent(event: Event) -> None:
-    """Reports to nobody."""
 
 
 def enough(batching: Batching, settings: Settings) -> Batching:
@@ -61,7 +57,7 @@ class Evaluation:
     pieces: int
     length: int | None
     unit: str
-    report: Report = silent
+    report: Report = no_report
 
     def __call__(self, model: nn.Module) -> float:
         return mean_loss(cast(LanguageModel, model), self.batches, self._told)
@@ -75,7 +71,9 @@ class Evaluation:
         return "" if self.length is None else f"on {self.pieces:,} pieces of {self.length:,} {self.unit}"
 
 
-def evaluation(corpus: Corpus, batching: Batching, rank: int, world: int, report: Report = silent) -> Evaluation | None:
+def evaluation(
+    corpus: Corpus, batching: Batching, rank: int, world: int, report: Report = no_report
+) -> Evaluation | None:
     """How the validation part is judged while training; None where it has not a token for each stream.
 
     The whole part, or pieces that begin evenly spread over it. All get equally many tokens, or as the documents come:
@@ -122,12 +120,12 @@ class Telling:
         self.report(event)
 
 
-def validated(run: Run, corpus: Corpus, device: str = "cpu", report: Report = silent) -> Score | None:
+def validated(run: Run, corpus: Corpus, device: str = "cpu", report: Report = no_report) -> Score | None:
     """What the best weights score on the whole validation part; None where there is no such part."""
     return _whole(run, corpus.validation, "validation text", device, report)
 
 
-def held_out(run: Run, corpus: Corpus, device: str = "cpu", report: Report = silent) -> Score | None:
+def held_out(run: Run, corpus: Corpus, device: str = "cpu", report: Report = no_report) -> Score | None:
     """What the best weights score on the test part; None where there is no such part."""
     return _whole(run, corpus.test, "held-out text", device, report)
 

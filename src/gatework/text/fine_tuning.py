@@ -8,11 +8,10 @@ from typing import Any
 from gatework.errors import InputError
 from gatework.text.data.batches import LanguageBatches
 from gatework.text.data.corpus import Corpus
-from gatework.text.evaluation import silent
 from gatework.text.model import LanguageModel
 from gatework.text.run import Run
 from gatework.text.train import Outcome, train_text
-from gatework.training.events import Report
+from gatework.training.events import Report, no_report
 
 ENDS: dict[str, Any] = {"steps": None, "epochs": None, "minutes": None, "evaluate_every": None}
 
@@ -28,7 +27,7 @@ def fine_tune_text(
     batching: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     device: str = "auto",
-    report: Report = silent,
+    report: Report = no_report,
     told: Callable[[Corpus, LanguageBatches, LanguageModel], None] | None = None,
     reading: Callable[[int, int], None] | None = None,
 ) -> Outcome:

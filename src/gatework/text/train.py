@@ -24,13 +24,13 @@ from gatework.runs.weights import check_built, weights_of
 from gatework.text.data.batches import LanguageBatches, share
 from gatework.text.data.corpus import Corpus
 from gatework.text.data.prepare import prepare
-from gatework.text.evaluation import Telling, affordable, enough, evaluation, held_out, silent, validated
+from gatework.text.evaluation import Telling, affordable, enough, evaluation, held_out, validated
 from gatework.text.model import LanguageModel, check_model
 from gatework.text.options import Batching, Shape, Text
 from gatework.text.run import TASK, TOKENS, Run, language_model
 from gatework.text.scoring import Score
 from gatework.training.checkpoint import load_weights
-from gatework.training.events import Event, Notice, Report, Result, Resumed
+from gatework.training.events import Event, Notice, Report, Result, Resumed, no_report
 from gatework.training.loop import train
 from gatework.training.processes import World, first_alone, launch
 from gatework.training.progress import LAST
@@ -61,7 +61,7 @@ def train_text(
     batching: Batching = Batching(),
     overwrite: bool = False,
     device: str = "auto",
-    report: Report = silent,
+    report: Report = no_report,
     told: Callable[[Corpus, LanguageBatches, LanguageModel], None] | None = None,
     reading: Callable[[int, int], None] | None = None,
     origin: Run | None = None,
@@ -161,7 +161,7 @@ def resume_text(
     changes: Mapping[str, Any],
     *,
     device: str = "auto",
-    report: Report = silent,
+    report: Report = no_report,
 ) -> Outcome:
     """Goes on with a run to the same losses as if it had never been stopped.
 

@@ -119,6 +119,10 @@ Event = Step | Validation | Evaluating | Plan | Saved | Resumed | Notice | Stopp
 Report = Callable[[Event], None]
 
 
+def no_report(event: Event) -> None:
+    """Reports nothing."""
+
+
 @dataclass(frozen=True)
 class Result:
     """How a run, or this part of it, ended.

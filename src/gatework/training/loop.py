@@ -11,7 +11,7 @@ from gatework.errors import InputError
 from gatework.files.writing import make_folder
 from gatework.training.checkpoint import load_checkpoint
 from gatework.training.clock import Clock
-from gatework.training.events import Event, Notice, Report, Result
+from gatework.training.events import Notice, Report, Result, no_report
 from gatework.training.interruption import interruption
 from gatework.training.metrics import Metrics
 from gatework.training.processes import World, launch
@@ -21,10 +21,6 @@ from gatework.training.settings import Settings
 from gatework.training.update import Learner
 
 
-def _silent(event: Event) -> None:
-    """Report to nobody."""
-
-
 def train(
     model: nn.Module,
     batches: Batches,
@@ -32,7 +28,7 @@ def train(
     run: Path,
     *,
     evaluate: Evaluate | None = None,
-    report: Report = _silent,
+    report: Report = no_report,
     resume: bool = False,
     further_minutes: float | None = None,
     world: World | None = None,
@@ -80,7 +76,7 @@ def train(
     if resume:
         progress = _take_up(learner, progress, run)
     make_folder(run)
-    told = report if world.is_first else _silent
+    told = report if world.is_first else no_report
     with interruption() as interrupted, _metrics(world, run, progress, tensorboard, told) as metrics:
         timer = Clock(settings, progress, clock, further_minutes)
         session = Session(learner, batches, evaluate, run, told, metrics, interrupted, progress, timer)
