@@ -44,9 +44,11 @@ coverage: $(READY)
 mutants: $(READY)
 	@$(BIN)/python tests/mutants.py $(ROOM) --count $(COUNT) --seed $(SEED)
 
+NATIVE := $(wildcard native/*.h native/*.cpp native/tests/*.cpp)
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/clang-format --dry-run --Werror $(NATIVE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -132,6 +134,7 @@ endef
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(NATIVE)
 
 # The package, its native core compiled; once more where a source of it changed, or a Python module moved.
 $(READY): $(TOOLS) $(MODULES) $(wildcard native/*.*)

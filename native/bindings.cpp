@@ -49,12 +49,12 @@ std::map<std::string, std::map<std::string, int>> codes() {
 }
 
 Grid grid_of(int rows, int columns) {
-    if (rows < 1 || columns < 1 || rows > 1024 || columns > 1024 || rows * columns > 1024)
-        throw std::invalid_argument("native plan: no such grid of threads");
+    if (rows < 1 || columns < 1 || rows > 1024 || columns > 1024 || rows * columns > 1024) throw std::invalid_argument("native plan: no such grid of threads");
     return {rows, columns};
 }
 
-void run(const Plan& plan, std::vector<int64_t> sizes, int64_t T, int64_t B, Table table, std::vector<int32_t> starts, uintptr_t lengths, uintptr_t resets, int rows, int columns) {
+void run(const Plan& plan, std::vector<int64_t> sizes, int64_t T, int64_t B, Table table, std::vector<int32_t> starts, uintptr_t lengths, uintptr_t resets,
+         int rows, int columns) {
     Job job = job_of(plan, std::move(sizes), T, B, table, std::move(starts));
     job.lengths = reinterpret_cast<const int64_t*>(lengths);
     job.resets = reinterpret_cast<const uint8_t*>(resets);
@@ -77,7 +77,8 @@ struct Given {
 
 Given given_of(const Described& one) {
     const auto [address, rows, columns, row, column, element] = one;
-    if (rows < 0 || columns < 0 || rows > MOST_STEPS || columns > MOST_STEPS) throw std::invalid_argument("native product: a matrix of negative or absurd size");
+    if (rows < 0 || columns < 0 || rows > MOST_STEPS || columns > MOST_STEPS)
+        throw std::invalid_argument("native product: a matrix of negative or absurd size");
     if (element != 0 && element != 1) throw std::invalid_argument("native product: expected float32 or bfloat16");
     const Element kind = element ? Element::bfloat16 : Element::float32;
     Given given{rows, columns, 1, 1, kind, reinterpret_cast<void*>(address)};
@@ -85,7 +86,8 @@ Given given_of(const Described& one) {
     if (!address || address % (element ? 2 : 4)) throw std::invalid_argument("native product: a matrix out of alignment");
     if (rows > 1) given.row = row;  // strides mean something only where there is a second row or column
     if (columns > 1) given.column = column;
-    if ((given.row != 1 && given.column != 1) || given.row < 0 || given.column < 0) throw std::invalid_argument("native product: expected rows or columns without gaps");
+    if ((given.row != 1 && given.column != 1) || given.row < 0 || given.column < 0)
+        throw std::invalid_argument("native product: expected rows or columns without gaps");
     return given;
 }
 
@@ -93,7 +95,10 @@ Matrix matrix_of(const Given& given) { return {given.data, given.row, given.colu
 
 void multiply(const Described& left, const std::vector<Described>& right, const std::vector<Described>& results, bool add, int rows, int columns) {
     const Given a = given_of(left);
-    struct Work { Product product; Grid grid; } work{{a.rows, a.columns, matrix_of(a), {}, add}, grid_of(rows, columns)};
+    struct Work {
+        Product product;
+        Grid grid;
+    } work{{a.rows, a.columns, matrix_of(a), {}, add}, grid_of(rows, columns)};
     if (right.size() != results.size()) throw std::invalid_argument("native product: expected as many results as matrices");
     for (size_t i = 0; i < right.size(); ++i) {
         const Given b = given_of(right[i]), to = given_of(results[i]);
@@ -105,7 +110,13 @@ void multiply(const Described& left, const std::vector<Described>& right, const 
         work.product.right.push_back({to.columns, matrix_of(b), static_cast<float*>(to.data), to.row});
     }
     nb::gil_scoped_release released;
-    parallel(rows * columns, [](int thread, void* context) { auto* own = static_cast<Work*>(context); chosen().multiply(own->product, own->grid, thread); }, &work);
+    parallel(
+        rows * columns,
+        [](int thread, void* context) {
+            auto* own = static_cast<Work*>(context);
+            chosen().multiply(own->product, own->grid, thread);
+        },
+        &work);
 }
 
 // A forward plan, one step at a time, its weights packed once.
@@ -148,9 +159,18 @@ NB_MODULE(_native, module) {
         .def("step", &Stream::step);
     module.def("ceiling", [](double seconds, int threads) {
         if (!(seconds > 0 && seconds < 60) || threads < 1 || threads > 1024) throw std::invalid_argument("expected 0 to 60 seconds and 1 to 1024 threads");
-        struct Work { double seconds; std::vector<double> found; } work{seconds, std::vector<double>(threads)};
+        struct Work {
+            double seconds;
+            std::vector<double> found;
+        } work{seconds, std::vector<double>(threads)};
         nb::gil_scoped_release released;
-        parallel(threads, [](int thread, void* context) { auto* own = static_cast<Work*>(context); own->found[thread] = chosen().ceiling(own->seconds); }, &work);
+        parallel(
+            threads,
+            [](int thread, void* context) {
+                auto* own = static_cast<Work*>(context);
+                own->found[thread] = chosen().ceiling(own->seconds);
+            },
+            &work);
         double sum = 0;
         for (double each : work.found) sum += each;
         return sum / 1e9;
@@ -167,7 +187,8 @@ NB_MODULE(_native, module) {
         for (const Isa& isa : available()) names.push_back(isa.name);
         return names;
     });
-    module.def("map", [](const std::string& isa, int op, nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu> from, nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu> to) {
+    module.def("map", [](const std::string& isa, int op, nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu> from,
+                         nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu> to) {
         if (from.shape(0) != to.shape(0) || from.shape(0) % 16) throw std::invalid_argument("expected two arrays of one length, a multiple of 16");
         for (const Isa& each : available())
             if (each.name == isa) return each.map(op, from.data(), to.data(), static_cast<int64_t>(from.shape(0)));

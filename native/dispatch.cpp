@@ -6,12 +6,12 @@
 
 namespace gatework {
 
-#define GW_DECLARE(isa)                                            \
-    namespace isa {                                                \
-    std::unique_ptr<Scan> prepare(const Job& job, Grid grid);       \
-    void multiply(const Product& product, Grid grid, int thread);  \
-    void map(int op, const float* from, float* to, int64_t many);  \
-    double ceiling(double seconds);                                \
+#define GW_DECLARE(isa)                                           \
+    namespace isa {                                               \
+    std::unique_ptr<Scan> prepare(const Job& job, Grid grid);     \
+    void multiply(const Product& product, Grid grid, int thread); \
+    void map(int op, const float* from, float* to, int64_t many); \
+    double ceiling(double seconds);                               \
     }
 #define GW_ISA_ENTRY(isa) {#isa, isa::prepare, isa::multiply, isa::map, isa::ceiling}
 
@@ -27,7 +27,8 @@ const std::vector<Isa>& available() {
         std::vector<Isa> isas;
 #ifdef GW_X86
         __builtin_cpu_init();
-        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw")) {
+        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+            __builtin_cpu_supports("avx512bw")) {
             if (__builtin_cpu_supports("avx512bf16")) isas.push_back(GW_ISA_ENTRY(avx512bf16));
             isas.push_back(GW_ISA_ENTRY(avx512));
         }

@@ -116,7 +116,9 @@ constexpr Kernel<E> KERNELS[4][ROWS] = {GW_ROW(1), GW_ROW(2), GW_ROW(3), GW_ROW(
 
 // 32-bit words of weights over K steps: each holds a number, or a pair of them.
 template <class E>
-int64_t words(int64_t K) { return std::is_same_v<E, Half> ? ceiling(K, 2) : K; }
+int64_t words(int64_t K) {
+    return std::is_same_v<E, Half> ? ceiling(K, 2) : K;
+}
 
 // -- packing
 
@@ -141,7 +143,8 @@ void pack_column(const E* matrix, int64_t row, bool transposed, int64_t from, in
         for (int64_t k = 0; k < K; ++k) {
             const E* source = matrix + (k0 + k) * row + from;
             if (units == VL) put(out + k * stride, get(source));
-            else for (int64_t u = 0; u < VL; ++u) out[k * stride + u] = u < units ? number(source[u]) : 0.0f;
+            else
+                for (int64_t u = 0; u < VL; ++u) out[k * stride + u] = u < units ? number(source[u]) : 0.0f;
         }
         return;
     }

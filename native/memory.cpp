@@ -31,8 +31,8 @@ void* fresh(size_t bytes) {
 
 struct Store {
     std::mutex door;
-    std::multimap<size_t, void*> kept;            // by size
-    std::unordered_map<void*, size_t> sizes;      // of all, kept and in use
+    std::multimap<size_t, void*> kept;        // by size
+    std::unordered_map<void*, size_t> sizes;  // of all, kept and in use
 
     void* take(size_t bytes) {
         const size_t unit = bytes >= 2 * HUGE ? HUGE : LINE;

@@ -24,7 +24,10 @@ struct Reader {
         if (many < 0 || static_cast<size_t>(many) > stream.size() - place) refuse(std::string(what) + " that go beyond its end");
         return many;
     }
-    template <class T> T kind(const char* what) { return static_cast<T>(below(static_cast<int32_t>(T::count), what)); }
+    template <class T>
+    T kind(const char* what) {
+        return static_cast<T>(below(static_cast<int32_t>(T::count), what));
+    }
 };
 
 bool is_memory(Op op) { return op <= Op::total; }
@@ -45,7 +48,12 @@ Instruction instruction(Reader& read, const Plan& plan, const Block& block, std:
     const int32_t buffers = static_cast<int32_t>(plan.buffers.size());
     one.op = read.kind<Op>("operation");
     one.target = read.below(block.slots, "slot");
-    const int32_t bits = [&] { int32_t a = read.number(), b = read.number(); one.a = a; one.b = b; return read.number(); }();
+    const int32_t bits = [&] {
+        int32_t a = read.number(), b = read.number();
+        one.a = a;
+        one.b = b;
+        return read.number();
+    }();
     one.mode = read.kind<Mode>("mode");
     static_assert(sizeof(float) == sizeof(int32_t));
     __builtin_memcpy(&one.number, &bits, sizeof bits);

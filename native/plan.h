@@ -38,12 +38,12 @@ struct Group {  // all terms that read one operand: one run of K
 };
 
 struct Block {
-    bool waits;         // for all threads to have done what came before
-    int32_t row = -1;   // a row operation, or -1 for products and pointwise work
-    int32_t size;       // which size: the units it computes
+    bool waits;        // for all threads to have done what came before
+    int32_t row = -1;  // a row operation, or -1 for products and pointwise work
+    int32_t size;      // which size: the units it computes
     int32_t lanes, slots;
     int32_t source = 0, target = 0;  // of a row operation: buffers
-    std::vector<int32_t> initial;  // lane -> the vector or series it starts from, or -1 for 0
+    std::vector<int32_t> initial;    // lane -> the vector or series it starts from, or -1 for 0
     std::vector<Group> groups;
     std::vector<Instruction> code;
 };
@@ -69,9 +69,9 @@ struct Plan {
 
 struct Buffer {
     void* data;
-    int64_t step, row;     // numbers from one step, one row to the next
-    int64_t period;        // steps before it is used again
-    int64_t numbers;       // what `data` holds
+    int64_t step, row;  // numbers from one step, one row to the next
+    int64_t period;     // steps before it is used again
+    int64_t numbers;    // what `data` holds
 };
 
 struct Job {
@@ -79,9 +79,9 @@ struct Job {
     std::vector<int64_t> sizes;
     int64_t T, B;
     std::vector<Buffer> buffers;
-    const int64_t* lengths;      // [B] or null
-    const uint8_t* resets;       // [T,B] or null
-    std::vector<int32_t> starts; // buffer -> the buffer [B,size] its rows start from (state) or give to (flow), or -1
+    const int64_t* lengths;       // [B] or null
+    const uint8_t* resets;        // [T,B] or null
+    std::vector<int32_t> starts;  // buffer -> the buffer [B,size] its rows start from (state) or give to (flow), or -1
 };
 
 constexpr int64_t MOST_STEPS = 1LL << 40;

@@ -6,9 +6,9 @@
 namespace gatework::GW_ISA {
 namespace {
 
-constexpr int64_t TALL = 8 * ROWS;      // rows of a that are packed at once
+constexpr int64_t TALL = 8 * ROWS;            // rows of a that are packed at once
 constexpr int64_t SHALLOW = 128, DEEP = 256;  // steps of K that are packed at once, at least and at most
-constexpr int64_t NEAR = 64 * 1024;    // numbers of b that stay in the second cache
+constexpr int64_t NEAR = 64 * 1024;           // numbers of b that stay in the second cache
 
 // One thread's columns n0..n1 of one of the products, and where they are packed.
 struct Columns {

@@ -62,10 +62,10 @@ struct Layout {
 
 // Part of a block that is computed at once: `height` rows from `row` on, `width` units from `from` on.
 struct Tile {
-    int64_t W, slot;            // numbers from row to row and from slot to slot
+    int64_t W, slot;  // numbers from row to row and from slot to slot
     int64_t row, height;
     int64_t from, width;
-    const float *end, *after;   // where its weights end, and those of the next tile begin
+    const float *end, *after;  // where its weights end, and those of the next tile begin
 
     int64_t area() const { return height * W; }
 };
@@ -144,8 +144,11 @@ void pack_tile(const Job& job, const Block& block, const Layout& layout, int64_t
                     const Term& term = group.terms[(first + i) / each];
                     const int64_t from = tile * layout.W + (first + i) % each * VL;
                     const Buffer& matrix = job.buffers[term.matrix];
-                    const auto pack = [&](auto* data) { pack_column(data, matrix.row, term.transposed, from, layout.N - from, k0, many, out + i * VL, wide * VL); };
-                    if (pairs) pack_pairs(static_cast<Half*>(matrix.data), matrix.row, term.transposed, from, layout.N - from, k0, many, out + i * VL, wide * VL);
+                    const auto pack = [&](auto* data) {
+                        pack_column(data, matrix.row, term.transposed, from, layout.N - from, k0, many, out + i * VL, wide * VL);
+                    };
+                    if (pairs)
+                        pack_pairs(static_cast<Half*>(matrix.data), matrix.row, term.transposed, from, layout.N - from, k0, many, out + i * VL, wide * VL);
                     else as_numbers(*job.plan, term.matrix, matrix.data, pack);
                 }
                 out += (pairs ? words<Half>(many) : words<float>(many)) * wide * VL;
@@ -159,7 +162,8 @@ void pack_tile(const Job& job, const Block& block, const Layout& layout, int64_t
 // to = op(from), if it is one of these.
 bool curve(Op op, const float* from, float* to, int64_t many) {
     switch (op) {
-#define GW_CURVE(name, how, value) case Op::name: how(from, to, many, [](auto x) GW_ALWAYS { return value; }); return true;
+#define GW_CURVE(name, how, value)                                                           \
+    case Op::name: how(from, to, many, [](auto x) GW_ALWAYS { return value; }); return true;
         GW_CURVES(GW_CURVE)
 #undef GW_CURVE
         default: return false;
@@ -170,7 +174,7 @@ bool curve(Op op, const float* from, float* to, int64_t many) {
 
 // A thread's part of the units, in columns, and of the rows, in bands of a height or one less.
 struct Areas {
-    int64_t N, W, first, last;  // columns of W units, the last of N as many as are left
+    int64_t N, W, first, last;    // columns of W units, the last of N as many as are left
     int64_t bands, height, tall;  // `tall` bands have one row more than `height`
 };
 
@@ -181,13 +185,12 @@ struct Worker {
     int band, column, thread;
     int64_t row0, row1;
     Aligned scratch;
-    Aligned widened;  // bfloat16 operands of products and of row functions, as float32
+    Aligned widened;            // bfloat16 operands of products and of row functions, as float32
     std::vector<Areas> shares;  // of each block
     Areas both{};               // of the first and the last block, where they are fused
     int64_t t = 0;
 
-    Worker(Shared& s, int index)
-        : shared(s), job(s.job), plan(*s.job.plan), band(index / s.grid.columns), column(index % s.grid.columns), thread(index) {
+    Worker(Shared& s, int index) : shared(s), job(s.job), plan(*s.job.plan), band(index / s.grid.columns), column(index % s.grid.columns), thread(index) {
         row0 = job.B * band / shared.grid.rows;
         row1 = job.B * (band + 1) / shared.grid.rows;
         int64_t most = 0, wide = 0;
@@ -201,8 +204,7 @@ struct Worker {
         }
         scratch.make(most);
         widened.make(wide);
-        for (size_t b = 0; b < plan.blocks.size(); ++b)
-            shares.push_back(share(shared.layouts[b].N, shared_width(plan.blocks[b]), shared.layouts[b].height));
+        for (size_t b = 0; b < plan.blocks.size(); ++b) shares.push_back(share(shared.layouts[b].N, shared_width(plan.blocks[b]), shared.layouts[b].height));
         if (plan.fused) {
             const size_t last = plan.blocks.size() - 1;
             both = share(shared.layouts[0].N, shared_width(plan.blocks[0]), std::max(shared.layouts[0].height, shared.layouts[last].height));
@@ -227,7 +229,9 @@ struct Worker {
         as_numbers(plan, buffer, job.buffers[buffer].data, [&](auto* data) { f(data + first); });
     }
     bool ended(int64_t row) const { return job.lengths && t >= job.lengths[row]; }
-    void wait() { if (shared.grid.columns > 1) shared.barriers[band]->wait(); }
+    void wait() {
+        if (shared.grid.columns > 1) shared.barriers[band]->wait();
+    }
 
     void run() {
         if (!shared.packed) {
@@ -303,8 +307,7 @@ struct Worker {
     void area(size_t b, int64_t from, int64_t to, int64_t row, int64_t end) {
         const Layout& layout = shared.layouts[b];
         for (int64_t tile = from >> layout.shift; tile * layout.W < to; ++tile)
-            for (int64_t first = row; first < end; first += layout.height)
-                one(plan.blocks[b], layout, tile, first, std::min(layout.height, end - first));
+            for (int64_t first = row; first < end; first += layout.height) one(plan.blocks[b], layout, tile, first, std::min(layout.height, end - first));
     }
 
     void one(const Block& block, const Layout& layout, int64_t number, int64_t row, int64_t height) {
@@ -355,12 +358,12 @@ struct Worker {
             const float* next = strip + words<E>(many) * wide * VL;
             const float* soon = next == tile.end ? tile.after : next;
             float* lanes[MOST];
-            for (int64_t n = 0; n < wide; ++n)
-                lanes[n] = scratch.data + group.terms[(first + n) >> shift].lane * tile.slot + ((first + n) & (each - 1)) * VL;
+            for (int64_t n = 0; n < wide; ++n) lanes[n] = scratch.data + group.terms[(first + n) >> shift].lane * tile.slot + ((first + n) & (each - 1)) * VL;
             const E* from = a;
             for (uint32_t i = 0; i < blocks; ++i) {
                 const uint32_t tall = rows + (i < more);
-                KERNELS<E>[wide - 1][tall - 1](from, stride, many, strip, lanes, tile.W, soon + (i % wide) * words<E>(many) * LINE, LINE);
+                const float* ahead = soon + (i % wide) * words<E>(many) * LINE;
+                KERNELS<E>[wide - 1][tall - 1](from, stride, many, strip, lanes, tile.W, ahead, LINE);
                 from += tall * stride;
                 for (int64_t n = 0; n < wide; ++n) lanes[n] += tall * tile.W;
             }
@@ -385,8 +388,10 @@ struct Worker {
         const float* b = scratch.data + step.b * tile.slot;
         const int64_t area = tile.area();
         switch (step.op) {
-#define GW_ONE(name, value) case Op::name: return each(to, a, area, [](V x) { return value; });
-#define GW_TWO(name, value) case Op::name: return each(to, a, b, area, [](V x, V y) { return value; });
+#define GW_ONE(name, value)                                             \
+    case Op::name: return each(to, a, area, [](V x) { return value; });
+#define GW_TWO(name, value)                                                     \
+    case Op::name: return each(to, a, b, area, [](V x, V y) { return value; });
             GW_UNARY(GW_ONE)
             GW_BINARY(GW_TWO)
 #undef GW_ONE

@@ -50,17 +50,26 @@ struct OpenMp {
     }
 
     template <class F>
-    static void find(void* library, const char* name, F& function) { function = reinterpret_cast<F>(dlsym(library, name)); }
+    static void find(void* library, const char* name, F& function) {
+        function = reinterpret_cast<F>(dlsym(library, name));
+    }
 
     // Whether it had as many threads for the call; if not, nothing was done.
     bool run(int many, Call& call) const {
         if (!parallel || !threads || !number) return false;
-        struct Team { const OpenMp& openmp; Call& call; int many; std::atomic<bool> whole{true}; } team{*this, call, many};
-        parallel([](void* context) {
-            Team& of = *static_cast<Team*>(context);
-            if (of.openmp.threads() == of.many) of.call.attempt(of.openmp.number());
-            else of.whole = false;
-        }, &team, static_cast<unsigned>(many), 0);
+        struct Team {
+            const OpenMp& openmp;
+            Call& call;
+            int many;
+            std::atomic<bool> whole{true};
+        } team{*this, call, many};
+        parallel(
+            [](void* context) {
+                Team& of = *static_cast<Team*>(context);
+                if (of.openmp.threads() == of.many) of.call.attempt(of.openmp.number());
+                else of.whole = false;
+            },
+            &team, static_cast<unsigned>(many), 0);
         return team.whole;
     }
 };

@@ -88,8 +88,8 @@ struct Four {
     V v[MANY];
 };
 
-#define GW_EACH(expression)                                         \
-    Four out;                                                        \
+#define GW_EACH(expression)                                                             \
+    Four out;                                                                           \
     _Pragma("GCC unroll 4") for (int i = 0; i < Four::MANY; ++i) out.v[i] = expression; \
     return out
 GW_INLINE Four operator+(Four a, Four b) { GW_EACH(a.v[i] + b.v[i]); }
@@ -102,7 +102,7 @@ GW_INLINE Four operator*(Four a, float b) { GW_EACH(a.v[i] * b); }
 GW_INLINE Four operator-(Four a) { GW_EACH(-a.v[i]); }
 GW_INLINE Four clamp(Four a, float low, float high) { GW_EACH(_mm512_min_ps(all(high), _mm512_max_ps(all(low), a.v[i]))); }  // NaN stays
 GW_INLINE Four times_power(Four a, Four n) { GW_EACH(_mm512_scalef_ps(a.v[i], n.v[i])); }                                    // 2^n a
-GW_INLINE Four reciprocal(Four a) { GW_EACH(_mm512_rcp14_ps(a.v[i])); }                                                     // to 14 bits
+GW_INLINE Four reciprocal(Four a) { GW_EACH(_mm512_rcp14_ps(a.v[i])); }                                                      // to 14 bits
 GW_INLINE Four ones() { GW_EACH(all(1.0f)); }
 #undef GW_EACH
 
@@ -144,9 +144,15 @@ template <class F>
 GW_INLINE V first_of(V a, F f) {
     return f(Four{{a, a, a, a}}).v[0];
 }
-GW_INLINE V exp(V a) { return first_of(a, [](Four x) GW_ALWAYS { return exp(x); }); }
-GW_INLINE V sigmoid(V a) { return first_of(a, [](Four x) GW_ALWAYS { return sigmoid(x); }); }
-GW_INLINE V tanh(V a) { return first_of(a, [](Four x) GW_ALWAYS { return tanh(x); }); }
+GW_INLINE V exp(V a) {
+    return first_of(a, [](Four x) GW_ALWAYS { return exp(x); });
+}
+GW_INLINE V sigmoid(V a) {
+    return first_of(a, [](Four x) GW_ALWAYS { return sigmoid(x); });
+}
+GW_INLINE V tanh(V a) {
+    return first_of(a, [](Four x) GW_ALWAYS { return tanh(x); });
+}
 
 #else
 

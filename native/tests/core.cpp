@@ -75,8 +75,7 @@ struct Task {
     std::unique_ptr<uint8_t[]> resets;
     Job job;
 
-    explicit Task(const Call& call)
-        : plan(narrowed<int32_t>(call.stream)), lengths(copied<int64_t>(call.lengths)), resets(copied<uint8_t>(call.resets)) {
+    explicit Task(const Call& call) : plan(narrowed<int32_t>(call.stream)), lengths(copied<int64_t>(call.lengths)), resets(copied<uint8_t>(call.resets)) {
         static float somewhere;
         job = {&plan, call.sizes, call.steps_and_rows[0], call.steps_and_rows[1], {}, nullptr, nullptr, narrowed<int32_t>(call.starts)};
         if (!call.lengths.empty()) job.lengths = lengths.get();
@@ -314,7 +313,8 @@ void products() {
     int many = 0;
     for (const Isa& isa : available()) {
         for (int i = 0; i < 200; ++i, ++many) {
-            const int64_t M = random() % 70, K = i % 10 ? random() % 40 : 300 + random() % 300, sizes[] = {static_cast<int64_t>(random() % 70), static_cast<int64_t>(random() % 200)};
+            const int64_t M = random() % 70, K = i % 10 ? random() % 40 : 300 + random() % 300,
+                          sizes[] = {static_cast<int64_t>(random() % 70), static_cast<int64_t>(random() % 200)};
             const auto element = [&] { return random() % 2 ? Element::bfloat16 : Element::float32; };
             const Numbered a(M, K, element(), random() % 2, random);
             const std::vector<Numbered> right = [&] {
@@ -323,13 +323,23 @@ void products() {
                 return made;
             }();
             std::unique_ptr<float[]> results[2];
-            struct Work { Product product; Grid grid; const Isa& isa; } work{{M, K, a.matrix, {}, i % 3 == 0}, {1 + static_cast<int>(random() % 3), 1 + static_cast<int>(random() % 3)}, isa};
+            struct Work {
+                Product product;
+                Grid grid;
+                const Isa& isa;
+            } work{{M, K, a.matrix, {}, i % 3 == 0}, {1 + static_cast<int>(random() % 3), 1 + static_cast<int>(random() % 3)}, isa};
             for (int n = 0; n < 2; ++n) {
                 results[n] = std::make_unique<float[]>(M * sizes[n]);
                 std::fill_n(results[n].get(), M * sizes[n], 1.0f);
                 work.product.right.push_back({sizes[n], right[n].matrix, results[n].get(), sizes[n]});
             }
-            parallel(work.grid.rows * work.grid.columns, [](int thread, void* context) { auto* own = static_cast<Work*>(context); own->isa.multiply(own->product, own->grid, thread); }, &work);
+            parallel(
+                work.grid.rows * work.grid.columns,
+                [](int thread, void* context) {
+                    auto* own = static_cast<Work*>(context);
+                    own->isa.multiply(own->product, own->grid, thread);
+                },
+                &work);
             for (int n = 0; n < 2; ++n)
                 for (int64_t m = 0; m < M; ++m)
                     for (int64_t u = 0; u < sizes[n]; ++u) {
