@@ -28,7 +28,7 @@ REMEMBER: Mapping[str, Rule] = FrozenMap({"b_f": 1.0})
 _entry = partial(partial, Cell)  # what makes a cell, once it is asked for
 
 VANILLA = (
-    # The output fed back, nothing kept apart from it.
+    # The output fed back, no memory beside it.
     _entry(
         "rnn",
         "h = tanh(W_h @ x + U_h @ h + b_h)",
@@ -360,7 +360,7 @@ MORE_MACHINERY = (
         h = o * c / n
         """,
         init=REMEMBER,
-        # Before the first step nothing has been kept: f is 0 and i is 1 there, whatever the gates say.
+        # Before the first step the memory is empty: f is 0 and i is 1 there, whatever the gates say.
         start={"m": -math.inf},
         source="Beck et al. 2024 (the sLSTM of xLSTM): sigmoid forget gate, stabilised, one head, so that U is "
         "not block-diagonal",
@@ -574,19 +574,19 @@ OSCILLATORS = (
 cells: Mapping[str, Cell] = Registry((*VANILLA, *ODYSSEY, *MORE_MACHINERY, *LESS, *OSCILLATORS))
 
 
-def find_cell(given: str | Cell) -> Cell:
+def find_cell(cell: str | Cell) -> Cell:
     """A cell of the registry by name, a Cell, or equations as text."""
-    if isinstance(given, Cell):
-        return given
-    if not isinstance(given, str):
-        raise InputError(f"cell is {given!r}; expected a name of gw.cells, a gw.Cell, or equations as text")
-    if "=" in given or "\n" in given or not given.strip():
-        return Cell("custom", given)
-    if given not in cells:
-        near = difflib.get_close_matches(given.lower(), list(cells), n=3, cutoff=0.5)
+    if isinstance(cell, Cell):
+        return cell
+    if not isinstance(cell, str):
+        raise InputError(f"cell is {cell!r}; expected a name of gw.cells, a gw.Cell, or equations as text")
+    if "=" in cell or "\n" in cell or not cell.strip():
+        return Cell("custom", cell)
+    if cell not in cells:
+        near = difflib.get_close_matches(cell.lower(), list(cells), n=3, cutoff=0.5)
         closest = f"closest are {', '.join(near)}" if near else f"there are {', '.join(cells)}"
-        raise InputError(f"unknown cell {given!r}; {closest}")
-    return cells[given]
+        raise InputError(f"unknown cell {cell!r}; {closest}")
+    return cells[cell]
 
 
 @dataclass(frozen=True)

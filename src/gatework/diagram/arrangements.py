@@ -25,9 +25,9 @@ class Stem:
 class Plan:
     """The rows, heights and tracks of a drawing, and what they cost."""
 
-    def __init__(self, found: Sequence[Element], columns: Columns) -> None:
-        memory = memory_nets(found)
-        self.rows, self.y = heights(columns, memory, buses(found))
+    def __init__(self, elements: Sequence[Element], columns: Columns) -> None:
+        memory = memory_nets(elements)
+        self.rows, self.y = heights(columns, memory, buses(elements))
         self.styles = wire_styles(self.rows, memory)
         self.routes = [
             routes(self.rows[c], self.rows[c + 1], self.y, c, self.styles[c + 1], memory)

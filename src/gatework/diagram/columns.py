@@ -96,18 +96,18 @@ class Ranks:
 def _columns(elements: Sequence[Element], *, early: bool) -> Columns:
     """The units of each column, in the order of the equations."""
     ranks = Ranks(elements, early=early)
-    found: Columns = [[] for _ in range(ranks.last + 1)]
+    columns: Columns = [[] for _ in range(ranks.last + 1)]
     reach: dict[int, int] = {}
     for element in elements:
         place = ranks.end(element)
         feet = [i.source for i in element.inputs if i.port == "side"]
-        found[place].append(Unit(element.node, element, above=feet[1:], below=feet[:1]))
+        columns[place].append(Unit(element.node, element, above=feet[1:], below=feet[:1]))
         for entering in element.inputs:
             reach[entering.source] = max(reach.get(entering.source, 0), place)
     for net, end in reach.items():
         for place in range(ranks.rank[net] + 1, end):
-            found[place].append(Unit(net))
-    return found
+            columns[place].append(Unit(net))
+    return columns
 
 
 # -- which order
@@ -116,35 +116,35 @@ def _columns(elements: Sequence[Element], *, early: bool) -> Columns:
 def slots(column: Sequence[Unit]) -> list[Slot]:
     """The rows of a column; a line that passes beside its own foot is one with it."""
     rows = [slot for unit in column for slot in unit.slots()]
-    kept = rows[:1]
+    joined = rows[:1]
     for before, slot in pairwise(rows):
         if before.net == slot.net and before.kind != "element" and slot.kind != "element":
-            kept[-1] = Slot("wire" if "wire" in {kept[-1].kind, slot.kind} else "foot", slot.net)
+            joined[-1] = Slot("wire" if "wire" in {joined[-1].kind, slot.kind} else "foot", slot.net)
         else:
-            kept.append(slot)
-    return kept
+            joined.append(slot)
+    return joined
 
 
 def starts(rows: Sequence[Slot]) -> dict[int, int]:
     """Net -> the row of a column that it leaves to the right."""
-    found: dict[int, int] = {}
+    rows_by_net: dict[int, int] = {}
     for place, slot in enumerate(rows):
         if slot.kind == "wire" or (slot.element and slot.element.kind != "new"):
-            found[slot.net] = place
-    return found
+            rows_by_net[slot.net] = place
+    return rows_by_net
 
 
 def ends(rows: Sequence[Slot]) -> dict[int, list[int]]:
     """Net -> the rows of a column that it reaches from the left."""
-    found: dict[int, list[int]] = {}
+    rows_by_net: dict[int, list[int]] = {}
     for place, slot in enumerate(rows):
         if slot.element is None:
-            found.setdefault(slot.net, []).append(place)
+            rows_by_net.setdefault(slot.net, []).append(place)
         else:
             for entering in slot.element.inputs:
                 if entering.port != "side":
-                    found.setdefault(entering.source, []).append(place)
-    return found
+                    rows_by_net.setdefault(entering.source, []).append(place)
+    return rows_by_net
 
 
 def _crossings(begin: Mapping[int, int], end: Mapping[int, list[int]], memory: Collection[int]) -> float:
@@ -181,8 +181,8 @@ class Ordering:
             if lower.net in self.memory and upper.net not in self.memory:
                 cost += ABOVE_MEMORY
             if upper.net in self.buses:
-                given = upper.element is not None and upper.element.kind == "input"
-                cost += BELOW_BUS * (given if lower.net in self.buses else 1.0)
+                is_input = upper.element is not None and upper.element.kind == "input"
+                cost += BELOW_BUS * (is_input if lower.net in self.buses else 1.0)
         return cost
 
     def settle(self) -> float:
@@ -211,19 +211,19 @@ class Ordering:
 
         best = cost(math.inf)
         for unit in list(column):
-            home, feet, found = column.index(unit), (unit.above, unit.below), None
+            home, feet, better = column.index(unit), (unit.above, unit.below), None
             for unit.above, unit.below in (feet, feet[::-1]) if feet[0] or feet[1] else (feet,):
                 column.remove(unit)
                 for target in range(len(column) + 1):
                     column.insert(target, unit)
                     if (paid := cost(best)) < best - 1e-9:
-                        best, found = paid, (target, unit.above, unit.below)
+                        best, better = paid, (target, unit.above, unit.below)
                     column.pop(target)
                 column.insert(home, unit)
             unit.above, unit.below = feet
-            if found is not None:
+            if better is not None:
                 column.remove(unit)
-                target, unit.above, unit.below = found
+                target, unit.above, unit.below = better
                 column.insert(target, unit)
                 improved = True
         return improved
@@ -258,15 +258,15 @@ def buses(elements: Sequence[Element]) -> frozenset[int]:
     for element in elements:
         for entering in element.inputs:
             ports.setdefault(entering.source, set()).add(entering.port)
-    given = {element.node for element in elements if element.kind in {"old", "input"}}
-    return frozenset(net for net, its in ports.items() if net in given and its <= {"matrix", "vector"})
+    sources = {element.node for element in elements if element.kind in {"old", "input"}}
+    return frozenset(net for net, its in ports.items() if net in sources and its <= {"matrix", "vector"})
 
 
 def orders(elements: Sequence[Element], *, early: bool) -> list[tuple[float, Columns]]:
-    """The columns in the orders found from several starts, the same for the same cell, and about what each costs."""
+    """The columns in the orders reached from several starts, the same for the same cell, and about what each costs."""
     thin, ways = buses(elements), memory_ways(elements)
     drawn = _columns(elements, early=early)
-    found: list[tuple[float, Columns]] = []
+    ordered: list[tuple[float, Columns]] = []
     for memories in islice(permutations(ways), MOST_WAYS):
         memory = list(dict.fromkeys(net for nets in memories for net in nets))
         rank = {net: place - len(memory) for place, net in enumerate(memory)} | dict.fromkeys(thin, 1)
@@ -278,5 +278,5 @@ def orders(elements: Sequence[Element], *, early: bool) -> list[tuple[float, Col
                 column.sort(key=lambda unit: rank.get(unit.net, 0))
             for turn in range(start // 2 * 3):
                 ordering.sweep(rank, forward=turn % 2 == 0)
-            found.append((ordering.settle(), ordering.columns))
-    return sorted(found, key=lambda pair: pair[0])
+            ordered.append((ordering.settle(), ordering.columns))
+    return sorted(ordered, key=lambda pair: pair[0])

@@ -54,7 +54,7 @@ class Elements:
         self.program, origin = as_written(program)
         self.nodes, open_by = self.program.nodes, gate_nodes(program)
         self.gates = {index for index, run in enumerate(origin) if run in open_by}
-        self.found: dict[int, Element] = {}
+        self.by_node: dict[int, Element] = {}
         self.names: dict[int, str] = {}
         for name, node in self.program.named:
             self.names.setdefault(node, name)
@@ -75,15 +75,15 @@ class Elements:
         for node in self.carried.values():
             self.visit(node)
         ends = [Element("new", node, name, inputs=(Input(node),)) for name, node in self.carried.items()]
-        return (*self.found.values(), *ends)
+        return (*self.by_node.values(), *ends)
 
     def visit(self, index: int) -> int:
         """Finds the element of a node, and first all that flows into it."""
-        if index not in self.found:
+        if index not in self.by_node:
             element = self.element(index)
             for entering in element.inputs:
                 self.visit(entering.source)
-            self.found[index] = element
+            self.by_node[index] = element
         return index
 
     def element(self, index: int) -> Element:
@@ -119,7 +119,7 @@ class Elements:
     def certainty(self, gate: int) -> int:
         """0 for a function such as sigmoid, or 1 - it; 1 for what is made of gates, or of a whole row."""
         node = self.nodes[self.nodes[gate].args[1] if self.is_inverted(gate) else gate]
-        return int(node.op not in OPS or not OPS[node.op].kept or OPS[node.op].row)
+        return int(node.op not in OPS or not OPS[node.op].saved or OPS[node.op].row)
 
     def is_inverted(self, index: int) -> bool:
         """Whether it is 1 - something."""
@@ -222,19 +222,19 @@ class Elements:
 
     @cached_property
     def constants(self) -> frozenset[int]:
-        found: set[int] = set()
+        constant: set[int] = set()
         for index, node in enumerate(self.nodes):
-            pointwise = node.op in OPS and node.args and found.issuperset(node.args)
+            pointwise = node.op in OPS and node.args and constant.issuperset(node.args)
             if node.op in {"vector", "number"} or pointwise:
-                found.add(index)
-        return frozenset(found)
+                constant.add(index)
+        return frozenset(constant)
 
 
 def elements(program: Program) -> tuple[Element, ...]:
     """What the diagram of a cell shows, each element after those that flow into it, the new states last."""
-    found = Elements(program).elements()
-    memory = memory_nets(found)
-    return tuple(_straightened(element, memory) for element in found)
+    shown = Elements(program).elements()
+    memory = memory_nets(shown)
+    return tuple(_straightened(element, memory) for element in shown)
 
 
 def _straightened(element: Element, memory: Sequence[int]) -> Element:
@@ -247,16 +247,16 @@ def _straightened(element: Element, memory: Sequence[int]) -> Element:
     return replace(element, inputs=(replace(carried[0], port="main"), *inputs))
 
 
-def memory_nets(found: Sequence[Element]) -> list[int]:
+def memory_nets(elements: Sequence[Element]) -> list[int]:
     """The nodes of all memories: what flows along the top."""
-    return list(dict.fromkeys(net for nets in memory_ways(found) for net in nets))
+    return list(dict.fromkeys(net for nets in memory_ways(elements) for net in nets))
 
 
-def memory_ways(found: Sequence[Element]) -> list[list[int]]:
+def memory_ways(elements: Sequence[Element]) -> list[list[int]]:
     """For each state that is a memory the nodes on the way of its old value to its new one, unit by unit."""
-    by_node = {element.node: element for element in found if element.kind != "new"}
-    new = {element.name: element.node for element in found if element.kind == "new"}
-    ways = [_way(by_node, new[old.name], old.node) for old in found if old.kind == "old" and old.name in new]
+    by_node = {element.node: element for element in elements if element.kind != "new"}
+    new = {element.name: element.node for element in elements if element.kind == "new"}
+    ways = [_way(by_node, new[old.name], old.node) for old in elements if old.kind == "old" and old.name in new]
     return [nets for nets in ways if nets]
 
 
@@ -268,5 +268,5 @@ def _way(by_node: dict[int, Element], node: int, goal: int) -> list[int]:
     if element.kind == "gate":
         return []
     entering = [i.source for i in element.inputs if element.kind != "valve" or i.port == "main"]
-    ways = [[*found, node] for source in entering if (found := _way(by_node, source, goal))]
+    ways = [[*way, node] for source in entering if (way := _way(by_node, source, goal))]
     return min(ways, key=len, default=[])

@@ -59,13 +59,13 @@ class Heights:
                 self.y[lower] = self.y[upper] + apart
         self.levels: dict[float, list[frozenset[int]]] = {}
         self.refused: set[tuple[frozenset[int], float]] = set()  # moves of groups that do not pay as things stand
-        self.held: list[list[Tie]] = [[] for _ in self.y]
+        self.ties: list[list[Tie]] = [[] for _ in self.y]
         for c in range(len(rows) - 1):
             self.tie_lines(c, memory, buses)
 
     def tie(self, tie: Tie) -> None:
-        self.held[tie.a].append(tie)
-        self.held[tie.b].append(tie)
+        self.ties[tie.a].append(tie)
+        self.ties[tie.b].append(tie)
 
     def tie_lines(self, c: int, memory: Collection[int], buses: Collection[int]) -> None:
         begin = starts(self.rows[c])
@@ -110,7 +110,7 @@ class Heights:
             moves = {
                 round(self.gap(tie, member, exactly=True), 3)
                 for member in group
-                for tie in self.held[member]
+                for tie in self.ties[member]
                 if not (tie.a in group and tie.b in group)
             }
             for move in sorted(moves, key=abs):
@@ -134,20 +134,20 @@ class Heights:
     def level(self, least: float) -> list[frozenset[int]]:
         """For each row all that is content with it by ties of this weight at least."""
         if least not in self.levels:
-            found: list[frozenset[int] | None] = [None] * len(self.y)
+            groups: list[frozenset[int] | None] = [None] * len(self.y)
             for number in range(len(self.y)):
-                if found[number] is None:
+                if groups[number] is None:
                     group = self.level_with(number, least)
                     for member in group:
-                        found[member] = group
-            self.levels[least] = [group for group in found if group is not None]
+                        groups[member] = group
+            self.levels[least] = [group for group in groups if group is not None]
         return self.levels[least]
 
     def level_with(self, number: int, least: float) -> frozenset[int]:
         group, waiting = {number}, [number]
         while waiting:
             member = waiting.pop()
-            for tie in self.held[member]:
+            for tie in self.ties[member]:
                 other = tie.b if tie.a == member else tie.a
                 level = not tie.at_least and abs(self.gap(tie, member)) < 1e-6
                 if level and tie.weight >= least and other not in group:
@@ -159,7 +159,7 @@ class Heights:
         """Moves the group, pushing what is in its way, if that pays."""
         for least in (ALONE, MAIN):
             shift = self.pushed(group, move, least)
-            touched = {tie for member in shift for tie in self.held[member]}
+            touched = {tie for member in shift for tie in self.ties[member]}
             drawn = [tie for tie in touched if shift.get(tie.a, 0.0) != shift.get(tie.b, 0.0)]
             gain = sum(self.cost(tie, NOWHERE) - self.cost(tie, shift) for tie in drawn)
             if gain > 1e-6:
@@ -248,9 +248,9 @@ def _is_free(column: Sequence[Slot], y: dict[Row, float], c: int, r: int, target
 def _reach(column: Sequence[Slot], y: dict[Row, float], c: int, r: int) -> tuple[float, float]:
     """From where to where a row takes room: an element with the lines that enter it from above and below."""
     slot = column[r]
-    found = [y[c, r] - height(slot) / 2, y[c, r] + height(slot) / 2]
+    edges = [y[c, r] - height(slot) / 2, y[c, r] + height(slot) / 2]
     if slot.element:
         sides = {entering.source for entering in slot.element.inputs if entering.port == "side"}
         beside = [at for at in (r - 1, r + 1) if 0 <= at < len(column) and column[at].net in sides]
-        found += [y[c, at] for at in beside]
-    return min(found), max(found)
+        edges += [y[c, at] for at in beside]
+    return min(edges), max(edges)

@@ -75,11 +75,11 @@ class Drawing:
 @lru_cache(maxsize=128)
 def drawing(program: Program) -> Drawing:
     """Lays out the diagram of a cell; the same Program gives the same drawing."""
-    found = elements(program)
-    ranked = sorted((pair for early in (True, False) for pair in orders(found, early=early)), key=lambda pair: pair[0])
+    shown = elements(program)
+    ranked = sorted((pair for early in (True, False) for pair in orders(shown, early=early)), key=lambda pair: pair[0])
     good = [columns for cost, columns in ranked if cost <= ranked[0][0] + CLOSE]
     distinct = {tuple(tuple(slots(column)) for column in columns): columns for columns in reversed(good)}
-    plans = [Plan(found, columns) for columns in list(distinct.values())[-TRIED:]]
+    plans = [Plan(shown, columns) for columns in list(distinct.values())[-TRIED:]]
     return Draughtsman(min(reversed(plans), key=lambda plan: plan.cost)).drawing()
 
 

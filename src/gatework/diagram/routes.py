@@ -6,7 +6,7 @@ from itertools import permutations
 
 from gatework.diagram.columns import Slot, ends, starts
 
-NEAR = 3.0  # heights closer than this cannot be told apart
+NEAR = 3.0  # heights closer than this count as equal
 TOUCH = 20.0  # what two lines that seem to be one cost, in crossings
 MOST_PERMUTED = 5
 
@@ -63,16 +63,16 @@ def strongest(styles: Iterable[str]) -> str:
 
 def wire_styles(rows: Sequence[Sequence[Slot]], memory: Collection[int]) -> list[dict[int, str]]:
     """For each column how its passing lines are drawn: by the strongest of what they lead to."""
-    found: list[dict[int, str]] = [{} for _ in rows]
+    passing: list[dict[int, str]] = [{} for _ in rows]
     for c in range(len(rows) - 2, -1, -1):
-        after = found[c + 1]
+        after = passing[c + 1]
         for net, places in ends(rows[c + 1]).items():
             styles = [_style_of(rows[c + 1][place], net, after.get(net, "peep"), memory) for place in places]
-            found[c][net] = strongest(styles)
+            passing[c][net] = strongest(styles)
         for slot in rows[c]:
             sides = [i.source for i in slot.element.inputs if i.port == "side"] if slot.element else []
-            found[c] |= {net: strongest(["pipe", found[c].get(net, "pipe")]) for net in sides}
-    return found
+            passing[c] |= {net: strongest(["pipe", passing[c].get(net, "pipe")]) for net in sides}
+    return passing
 
 
 def routes(
@@ -85,27 +85,27 @@ def routes(
 ) -> list[Route]:
     """The lines from column c to the next, their tracks chosen; `styles` are those of the lines that go on."""
     begin = starts(left)
-    found = []
+    result = []
     for net, places in ends(right).items():
         its = []
         for place in places:
             slot = right[place]
             tap = slot.element is not None and slot.element.kind == "gate"
             its.append(End(place, y[c + 1, place], _style_of(slot, net, styles.get(net, "bus"), memory), tap))
-        found.append(Route(net, y[c, begin[net]], tuple(its)))
-    return _tracked(found)
+        result.append(Route(net, y[c, begin[net]], tuple(its)))
+    return _tracked(result)
 
 
-def _tracked(found: Sequence[Route]) -> list[Route]:
+def _tracked(unordered: Sequence[Route]) -> list[Route]:
     """Gives each route that is not straight a track: the order with the fewest crossings, then close together."""
-    bent = sorted((route for route in found if not route.is_straight), key=lambda route: (route.span, route.net))
-    straight = [route for route in found if route.is_straight]
+    bent = sorted((route for route in unordered if not route.is_straight), key=lambda route: (route.span, route.net))
+    straight = [route for route in unordered if route.is_straight]
     order = _best_order(bent, straight)
     tracks: dict[int, int] = {}
     for place, route in enumerate(order):
         earlier = [tracks[other.net] for other in order[:place] if _overlap(route, other)]
         tracks[route.net] = 1 + max(earlier, default=-1)
-    return [Route(route.net, route.y, route.ends, tracks.get(route.net, -1)) for route in found]
+    return [Route(route.net, route.y, route.ends, tracks.get(route.net, -1)) for route in unordered]
 
 
 def _overlap(a: Route, b: Route) -> bool:

@@ -95,19 +95,19 @@ def _lines(drawn: Drawing, run: Sequence[int]) -> list[str]:
 def _path(line: Line, dots: Collection[tuple[float, float]]) -> str:
     """A line, its corners rounded but where it branches."""
     (x, y), *rest = line.points
-    found = [f"M{x:g} {y:g}"]
+    path = [f"M{x:g} {y:g}"]
     for (x1, y1), after in zip(rest, [*rest[1:], None], strict=True):
         if after is None:
-            found.append(f"L{x1:g} {y1:g}")
+            path.append(f"L{x1:g} {y1:g}")
             break
         x2, y2 = after
         before, length = abs(x1 - x) + abs(y1 - y), abs(x2 - x1) + abs(y2 - y1)
         r = 0.0 if (x1, y1) in dots else min(CORNER, before / 2, length / 2)
         sx, sy = _sign(x - x1), _sign(y - y1)
         ex, ey = _sign(x2 - x1), _sign(y2 - y1)
-        found.append(f"L{x1 + sx * r:g} {y1 + sy * r:g}Q{x1:g} {y1:g} {x1 + ex * r:g} {y1 + ey * r:g}")
+        path.append(f"L{x1 + sx * r:g} {y1 + sy * r:g}Q{x1:g} {y1:g} {x1 + ex * r:g} {y1 + ey * r:g}")
         x, y = x1, y1
-    return "".join(found)
+    return "".join(path)
 
 
 def _sign(a: float) -> int:
@@ -116,15 +116,15 @@ def _sign(a: float) -> int:
 
 def _heads(drawn: Drawing) -> list[str]:
     """An arrow head where a line enters something, but for valves."""
-    found = []
+    heads = []
     for line in drawn.lines:
         if line.ends_at is None or line.ends_at.kind == "valve":
             continue
         (x0, y0), (x, y) = line.points[-2:]
         dx, dy = _sign(x - x0), _sign(y - y0)
         a, b = (x - 8 * dx - 3.5 * dy, y - 8 * dy - 3.5 * dx), (x - 8 * dx + 3.5 * dy, y - 8 * dy + 3.5 * dx)
-        found.append(f'<path class="head {line.style}" d="M{x:g} {y:g}L{a[0]:g} {a[1]:g}L{b[0]:g} {b[1]:g}Z"/>')
-    return list(dict.fromkeys(found))
+        heads.append(f'<path class="head {line.style}" d="M{x:g} {y:g}L{a[0]:g} {a[1]:g}L{b[0]:g} {b[1]:g}Z"/>')
+    return list(dict.fromkeys(heads))
 
 
 def _box(placed: Box, run: Sequence[int]) -> str:

@@ -14,25 +14,25 @@ from gatework.layers.autocast import autocast_dtype
 from gatework.notation import State
 
 
-def size(name: str, given: int, least: int) -> None:
-    if isinstance(given, bool) or not isinstance(given, int) or given < least:
-        raise InputError(f"{name} is {given!r}; expected a whole number of at least {least}")
+def size(name: str, value: int, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InputError(f"{name} is {value!r}; expected a whole number of at least {least}")
 
 
-def flag(name: str, given: bool) -> None:
-    if not isinstance(given, bool):
-        raise InputError(f"{name} is {given!r}; expected True or False")
+def flag(name: str, value: bool) -> None:
+    if not isinstance(value, bool):
+        raise InputError(f"{name} is {value!r}; expected True or False")
 
 
-def choice(name: str, given: str, known: Sequence[str]) -> None:
-    if given not in known:
-        raise InputError(f"{name} is {given!r}; expected {' or '.join(map(repr, known))}")
+def choice(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise InputError(f"{name} is {value!r}; expected {' or '.join(map(repr, known))}")
 
 
-def probability(name: str, given: float) -> float:
-    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= 1:
-        raise InputError(f"{name} is {given!r}; expected a probability between 0 and 1")
-    return float(given)
+def probability(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise InputError(f"{name} is {value!r}; expected a probability between 0 and 1")
+    return float(value)
 
 
 def probabilities(name: str, given: Mapping[str, float] | None) -> dict[str, float]:
@@ -70,12 +70,12 @@ def sequence(x: Tensor, input_size: int, batch_first: bool) -> None:
         )
 
 
-def like(given: Tensor, name: str, anchor: Tensor) -> None:
+def like(tensor: Tensor, name: str, anchor: Tensor) -> None:
     """The tensor has the layer's device and, outside autocast, its dtype."""
-    if given.device != anchor.device:
-        raise InputError(f"{name} is on {given.device}, the layer on {anchor.device}; move one with .to(...)")
-    if given.dtype != anchor.dtype and not (given.dtype.is_floating_point and autocast_dtype(anchor)):
-        raise InputError(f"{name} is {given.dtype}, the layer {anchor.dtype}; convert one with .to(...)")
+    if tensor.device != anchor.device:
+        raise InputError(f"{name} is on {tensor.device}, the layer on {anchor.device}; move one with .to(...)")
+    if tensor.dtype != anchor.dtype and not (tensor.dtype.is_floating_point and autocast_dtype(anchor)):
+        raise InputError(f"{name} is {tensor.dtype}, the layer {anchor.dtype}; convert one with .to(...)")
 
 
 def alike(weights: Mapping[str, Tensor], place: str) -> None:
@@ -132,16 +132,16 @@ def _lengths_tensor(given: Tensor | Sequence[int], T: int, device: torch.device)
     return torch.as_tensor(given, device=device)
 
 
-def resets(given: Tensor | None, x: Tensor) -> Tensor | None:
+def resets(value: Tensor | None, x: Tensor) -> Tensor | None:
     """Bool, one value for each step of x, in the order of x."""
-    if given is None:
+    if value is None:
         return None
-    if not isinstance(given, Tensor) or given.shape != x.shape[:-1] or given.dtype != torch.bool:
-        what = f"{list(given.shape)} {given.dtype}" if isinstance(given, Tensor) else type(given).__name__
+    if not isinstance(value, Tensor) or value.shape != x.shape[:-1] or value.dtype != torch.bool:
+        what = f"{list(value.shape)} {value.dtype}" if isinstance(value, Tensor) else type(value).__name__
         raise InputError(f"resets is {what}; expected a bool tensor {list(x.shape[:-1])}, one value for each step of x")
-    if given.device != x.device:
-        raise InputError(f"resets is on {given.device}, x on {x.device}; move one with .to(...)")
-    return given
+    if value.device != x.device:
+        raise InputError(f"resets is on {value.device}, x on {x.device}; move one with .to(...)")
+    return value
 
 
 def state(

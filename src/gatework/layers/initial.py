@@ -117,37 +117,37 @@ class Rule:
         return fills == "all" or parameter.kind == "matrix"
 
 
-def read(given: object, key: str) -> Rule:
+def read(rule: object, key: str) -> Rule:
     """Reads a rule as it was written for `key`; raises InputError where it is none."""
     where = "init" if key == "*" else f"init {key}"
-    if (value := to_number(given)) is not None:
-        return Rule("number", (value,), key)
-    parts = re.fullmatch(r"\s*(\w+)\s*(?:\((.*)\))?\s*", given) if isinstance(given, str) else None
+    if (number := to_number(rule)) is not None:
+        return Rule("number", (number,), key)
+    parts = re.fullmatch(r"\s*(\w+)\s*(?:\((.*)\))?\s*", rule) if isinstance(rule, str) else None
     if not parts or parts[1] not in KINDS:
-        near = get_close_matches(parts[1] if parts else str(given), KINDS, n=1)
+        near = get_close_matches(parts[1] if parts else str(rule), KINDS, n=1)
         hint = f"; did you mean {KINDS[near[0]].spelling!r}?" if near else ""
-        raise InputError(f"{where}: unknown rule {given!r}{hint}; there are {SPELLINGS}, or a finite number")
+        raise InputError(f"{where}: unknown rule {rule!r}{hint}; there are {SPELLINGS}, or a finite number")
     kind = KINDS[parts[1]]
     texts = parts[2].split(",") if parts[2] else []
     numbers = tuple(value for text in texts if (value := to_number(text)) is not None)
     if not len(numbers) == len(texts) == kind.takes:
-        raise InputError(f"{where}: {given!r}: expected {kind.spelling}" + ", finite numbers" * bool(kind.takes))
+        raise InputError(f"{where}: {rule!r}: expected {kind.spelling}" + ", finite numbers" * bool(kind.takes))
     if parts[1] == "uniform" and numbers[0] > numbers[1]:
-        raise InputError(f"{where}: {given!r}: the lower bound comes first")
+        raise InputError(f"{where}: {rule!r}: the lower bound comes first")
     if parts[1] == "chrono" and numbers[0] <= 2:
-        raise InputError(f"{where}: {given!r}: T_max, the longest memory in steps, must be more than 2")
+        raise InputError(f"{where}: {rule!r}: T_max, the longest memory in steps, must be more than 2")
     return Rule(parts[1], numbers, key)
 
 
-def to_number(given: object) -> float | None:
+def to_number(value: object) -> float | None:
     """The finite number that is given, as itself or as text; None for anything else."""
-    if isinstance(given, bool) or not isinstance(given, int | float | str):
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        value = float(given)
+        number = float(value)
     except (ValueError, OverflowError):
         return None
-    return value if math.isfinite(value) else None
+    return number if math.isfinite(number) else None
 
 
 def draw(rule: Rule, shape: Shape, hidden_size: int, dtype: torch.dtype = torch.float32) -> Tensor:

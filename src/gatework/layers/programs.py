@@ -33,7 +33,7 @@ class Programs:
         return self._programs[key]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """What engines read of a Program is worked out anew where a layer is unpickled."""
+        """What engines read of a Program is computed again when a layer is unpickled."""
         vars(self).update(state)
         for program in self._programs.values():
             prepare(program)

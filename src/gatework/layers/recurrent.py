@@ -182,7 +182,7 @@ class Recurrent(nn.Module):
         return cast(nn.Module, self._modules[f"l{layer}{direction}"])
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew, by the cell's `init` and the layer's."""
+        """Draws all parameters again, by the cell's `init` and the layer's."""
 
         def fill(tensors: Mapping[str, Tensor]) -> None:
             initialise(self.program, tensors, self.hidden_size, cell_init=self.cell.init, layer_init=self.init)

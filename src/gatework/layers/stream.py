@@ -92,7 +92,7 @@ class Stream:
         return self.layer.named(self._steps.state())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy is made anew of a copy of the layer, from the state."""
+        """A copy is built from a copy of the layer and from the state."""
         return Stream, (self.layer, self.batch_size, self.state)
 
     def reset(self, state: Sequence[Tensor] | Tensor | None = None) -> None:

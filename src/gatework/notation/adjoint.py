@@ -1,4 +1,4 @@
-"""Program to backward Program: reverse mode over one step, and which values the forward pass keeps for it."""
+"""Program to backward Program: reverse mode over one step, and which values the forward pass saves for it."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -12,7 +12,7 @@ from gatework.notation.program import LEAVES, Node, Program, Stage, stages
 class Adjoint:
     """The backward pass of one step, in the same nodes as the Program it was derived from.
 
-    Leaves are the step's inputs, old states and vectors, "kept" values of the forward pass, and "gradient":
+    Leaves are the step's inputs, old states and vectors, "saved" values of the forward pass, and "gradient":
     dL/d(new state), or dL/d(output) where the output is no state. Results, as (name, node) pairs: gradients
     by the old states, by the inputs and by the vectors (these to be summed over batch and time); `matrices`
     holds (name, ((gradient, operand), ...)): the matrix's gradient is the sum of gradient x operand over
@@ -21,7 +21,7 @@ class Adjoint:
 
     program: Program
     nodes: tuple[Node, ...]
-    kept: tuple[int, ...]
+    saved: tuple[int, ...]
     states: tuple[tuple[str, int], ...]
     inputs: tuple[tuple[str, int], ...]
     vectors: tuple[tuple[str, int], ...]
@@ -45,9 +45,9 @@ class ReverseMode:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.graph = Graph()
-        self.values: dict[int, int] = {}  # forward node -> the backward node that holds its value
+        self.values: dict[int, int] = {}  # forward node -> the backward node with its value
         self.gradients: dict[int, int] = {}
-        self.kept: set[int] = set()
+        self.saved: set[int] = set()
         self.matrices: dict[str, list[tuple[int, int]]] = {}
 
     def adjoint(self) -> Adjoint:
@@ -63,7 +63,7 @@ class ReverseMode:
         return Adjoint(
             program=program,
             nodes=_with_sizes(self.graph.nodes),
-            kept=tuple(sorted(self.kept)),
+            saved=tuple(sorted(self.saved)),
             states=self.leaves("state"),
             inputs=self.leaves("input"),
             vectors=self.leaves("vector"),
@@ -105,7 +105,7 @@ class ReverseMode:
         return self.graph.add(Node("product_t", (gradient,), name, size=size))
 
     def value(self, index: int) -> int:
-        """The value of a forward node: a leaf, kept, or redone from its arguments where that is cheap."""
+        """The value of a forward node: a leaf, saved, or redone from its arguments where that is cheap."""
         waiting = [index]
         while waiting:  # no recursion: what is redone may reach back over all lines of a text
             node = self.program.nodes[waiting[-1]]
@@ -114,22 +114,22 @@ class ReverseMode:
                 waiting += missing
             else:
                 last = waiting.pop()
-                self.values[last] = self.held(last)
+                self.values[last] = self.backward_value(last)
         return self.values[index]
 
-    def held(self, index: int) -> int:
+    def backward_value(self, index: int) -> int:
         node = self.program.nodes[index]
         if node.op in LEAVES:
             return self.graph.add(node)
         if _redone(node):
             return self.graph.apply(node.op, *(self.values[arg] for arg in node.args), line=node.line)
-        self.kept.add(index)
-        return self.graph.add(Node("kept", source=index, size=node.size, line=node.line))
+        self.saved.add(index)
+        return self.graph.add(Node("saved", source=index, size=node.size, line=node.line))
 
 
 def _redone(node: Node) -> bool:
-    """Whether a backward pass computes the value again instead of keeping it."""
-    return node.op not in LEAVES and node.op != "product" and not OPS[node.op].kept
+    """Whether a backward pass computes the value again instead of saving it."""
+    return node.op not in LEAVES and node.op != "product" and not OPS[node.op].saved
 
 
 class Operands(dict[str, int]):

@@ -13,7 +13,7 @@ DERIVED = frozenset(op.name for op in OPS.values() if op.meaning)
 
 def targets(lines: Iterable[Statement], constants: Container[str]) -> dict[str, Statement]:
     """Each line by the name it assigns; raises EquationError where that name is taken."""
-    found: dict[str, Statement] = {}
+    assigned: dict[str, Statement] = {}
     for line in lines:
         name = line.name
         if name == "x":
@@ -22,13 +22,13 @@ def targets(lines: Iterable[Statement], constants: Container[str]) -> dict[str, 
             raise line.error(line.target, f"{name} is given as a constant; choose another name")
         if complaint := unusable(name):
             raise line.error(line.target, f"{complaint}; choose another name")
-        if name in found:
+        if name in assigned:
             raise line.error(
                 line.target,
-                f"{name} is assigned in line {found[name].number} already; give each value a name of its own",
+                f"{name} is assigned in line {assigned[name].number} already; give each value a name of its own",
             )
-        found[name] = line
-    return found
+        assigned[name] = line
+    return assigned
 
 
 def unusable(name: str) -> str:
@@ -86,15 +86,15 @@ def doubt(program: Program) -> str:
 
 def _before(program: Program, last: int) -> set[int]:
     """The nodes that a node depends on, over any number of steps, itself included."""
-    found: set[int] = set()
+    earlier: set[int] = set()
     waiting = [last]
     while waiting:
         index = waiting.pop()
-        if index not in found:
-            found.add(index)
+        if index not in earlier:
+            earlier.add(index)
             node = program.nodes[index]
             waiting.extend((program.names[node.name],) if node.op == "state" else node.args)
-    return found
+    return earlier
 
 
 def _quoted(line: Statement) -> str:

@@ -208,12 +208,12 @@ class Writer:
 
     def addends(self, index: int) -> list[int]:
         """What a sum without names adds up: no recursion, since a gradient may have hundreds of terms."""
-        found: list[int] = []
+        last_first: list[int] = []
         while True:
             index, last = self.nodes[index].args
-            found.append(last)
+            last_first.append(last)
             if self.nodes[index].op != "add" or index in self.called:
-                return [index, *reversed(found)]
+                return [index, *reversed(last_first)]
 
     def arriving(self, name: str) -> Expr:
         """What reaches a new value from outside the step: by way of the output, and of the next step."""
@@ -240,7 +240,7 @@ def _merged(adjoint: Adjoint) -> tuple[list[Node], list[int]]:
     known = {replace(node, size="", line=0, stopped=()): index for index, node in enumerate(nodes)}
     place: list[int] = []
     for node in adjoint.nodes:
-        if node.op == "kept":
+        if node.op == "saved":
             place.append(node.source)
             continue
         here = replace(node, args=tuple(place[arg] for arg in node.args), size="", line=0)
@@ -253,7 +253,7 @@ def _merged(adjoint: Adjoint) -> tuple[list[Node], list[int]]:
 
 def _worth_a_line(nodes: Sequence[Node], values: set[int], labelled: set[int], ends: Counter[int]) -> set[int]:
     """The nodes without a name that are long and needed more than once, or deep; `ends` counts uses by last lines."""
-    found: set[int] = set()
+    worthy: set[int] = set()
     length: list[int] = []  # in operations; a name has none
     depth: list[int] = []
     backward: list[bool] = []  # whether a gradient is part of it
@@ -264,7 +264,7 @@ def _worth_a_line(nodes: Sequence[Node], values: set[int], labelled: set[int], e
         depth.append(0 if named else max(depth[arg] + 1 - (flat and not nth) for nth, arg in enumerate(node.args)))
         backward.append(node.op == "gradient" or any(backward[arg] for arg in node.args))
         if depth[index] > DEEPEST:
-            found.add(index)
+            worthy.add(index)
             length[index] = depth[index] = 0
 
     uses = Counter(ends)
@@ -273,8 +273,8 @@ def _worth_a_line(nodes: Sequence[Node], values: set[int], labelled: set[int], e
         if times > 1 and length[index] and index not in values and index not in labelled and node.op != "neg":
             much = length[index] * (times - 1)
             if (backward[index] and (much > 1 or is_wide(node))) or length[index] > 2:
-                found.add(index)
+                worthy.add(index)
         if index not in values:
             for arg in node.args:
-                uses[arg] += 1 if index in found or index in labelled else times
-    return found
+                uses[arg] += 1 if index in worthy or index in labelled else times
+    return worthy

@@ -57,22 +57,22 @@ def equations(program: Program) -> list[Line]:
 
 def _assigned(program: Program, names: Names) -> list[tuple[str, int]]:
     """The assigned names and their nodes; a state c with zoneout has its value before the mask besides, as c_new."""
-    found = []
+    assigned = []
     for name, index in program.named:
         for node in program.nodes:  # c = prev(c) + zoneout(c) * (c_new - prev(c))
             if node.op == "mul" and program.nodes[node.args[0]].name == f"zoneout {name}":
-                found.append((names.fresh(f"{name}_new"), program.nodes[node.args[1]].args[0]))
-        found.append((name, index))
-    return found
+                assigned.append((names.fresh(f"{name}_new"), program.nodes[node.args[1]].args[0]))
+        assigned.append((name, index))
+    return assigned
 
 
 def value_names(program: Program, names: Names) -> dict[int, Expr]:
     """Every computed node that has a name, with its first one."""
-    found: dict[int, Expr] = {}
+    names_of: dict[int, Expr] = {}
     for name, index in _assigned(program, names):
         if program.nodes[index].op not in LEAVES:
-            found.setdefault(index, value(name))
-    return found
+            names_of.setdefault(index, value(name))
+    return names_of
 
 
 def spelled(program: Program, index: int, names: Mapping[int, Expr], bare: Collection[str] = ()) -> Expr:

@@ -67,7 +67,7 @@ class Term:
 
 def _terms(expr: Expr) -> list[Term]:
     """The expression as a sum of products."""
-    found: list[Term] = []
+    terms: list[Term] = []
     waiting = [(expr, False)]
     while waiting:  # no recursion: a gradient may have hundreds of terms
         part, negative = waiting.pop()
@@ -79,17 +79,19 @@ def _terms(expr: Expr) -> list[Term]:
             case Expr(op="neg", args=(a,)):
                 waiting.append((a, not negative))
             case _:
-                found.append(-_term(part) if negative else _term(part))
-    return _collected(found)
+                terms.append(-_term(part) if negative else _term(part))
+    return _collected(terms)
 
 
 def _collected(parts: list[Term]) -> list[Term]:
     """Like terms as one, a + a as 2 * a; but a - a stays, since 0 would not say how many units it has."""
-    found: dict[tuple[tuple[Expr, ...], tuple[Expr, ...]], float] = {}
+    coefficients: dict[tuple[tuple[Expr, ...], tuple[Expr, ...]], float] = {}
     for part in parts:
         key = part.over, part.under
-        found[key] = found.get(key, 0.0) + part.coefficient
-    return [Term(coefficient, *key) for key, coefficient in found.items()] if all(found.values()) else parts
+        coefficients[key] = coefficients.get(key, 0.0) + part.coefficient
+    return (
+        [Term(coefficient, *key) for key, coefficient in coefficients.items()] if all(coefficients.values()) else parts
+    )
 
 
 def _term(expr: Expr) -> Term:

@@ -19,8 +19,8 @@ MOST_ATOMS, MOST_TERMS = 6, 32  # of a polynomial whose range is worked out
 
 def gates(program: Program) -> list[str]:
     """The named values that are gates, in the order of the text."""
-    found = gate_nodes(program)
-    return [name for name, node in program.named if node in found]
+    nodes = gate_nodes(program)
+    return [name for name, node in program.named if node in nodes]
 
 
 @lru_cache(maxsize=256)
@@ -28,33 +28,33 @@ def gate_nodes(program: Program) -> frozenset[int]:
     """The nodes that are gates, or copies of gates."""
     nodes, changing = program.nodes, _changing(program)
     inside = {i for i, reach in enumerate(ranges(program)) if i in changing and reach.lies_within(0, 1)}
-    found: set[int] = set()
+    gates: set[int] = set()
     for index in reversed(range(len(nodes))):  # what reads a node comes before it
         node = nodes[index]
         factors = changing & set(node.args) if node.op == "mul" else set()
-        if len(factors) == 2 or (index in found and _is_arithmetic(node)):
-            found |= inside & set(node.args)
-    return frozenset(found | {index for index in range(len(nodes)) if copied(program, index) in found})
+        if len(factors) == 2 or (index in gates and _is_arithmetic(node)):
+            gates |= inside & set(node.args)
+    return frozenset(gates | {index for index in range(len(nodes)) if copied(program, index) in gates})
 
 
 def kinds(program: Program) -> list[str]:
     """Of each node "gate", "signed" where it lies between -1 and 1, or "free"."""
-    found, reach = gate_nodes(program), ranges(program)
+    gates, reach = gate_nodes(program), ranges(program)
     return [
-        "gate" if index in found else "signed" if reach[index].lies_within(-1, 1) else "free"
+        "gate" if index in gates else "signed" if reach[index].lies_within(-1, 1) else "free"
         for index in range(len(reach))
     ]
 
 
 @lru_cache(maxsize=256)
 def ranges(program: Program) -> tuple[Range, ...]:
-    """Between which numbers each node lies; a state within -1 and 1 where it starts and is kept there."""
+    """Between which numbers each node lies; a state within -1 and 1 where it starts and stays there."""
     bounded = {state.name for state in program.states if abs(state.start) <= 1}
     while True:
-        found = _Ranges(program.nodes, bounded).found
-        broken = {s.name for s in program.states if s.name in bounded and not found[s.node].lies_within(-1, 1)}
+        reach = _Ranges(program.nodes, bounded).reach
+        broken = {s.name for s in program.states if s.name in bounded and not reach[s.node].lies_within(-1, 1)}
         if not broken:
-            return tuple(found)
+            return tuple(reach)
         bounded -= broken
 
 
@@ -66,11 +66,11 @@ class _Ranges:
 
     def __init__(self, nodes: Sequence[Node], bounded: set[str]) -> None:
         self.nodes = nodes
-        self.found: list[Range] = []
+        self.reach: list[Range] = []
         self.polynomials: list[Polynomial] = []
         for index, node in enumerate(nodes):
             self.polynomials.append(self.polynomial(index))
-            self.found.append(self.leaf(node, bounded) if node.op not in OPS else self.narrowed(index))
+            self.reach.append(self.leaf(node, bounded) if node.op not in OPS else self.narrowed(index))
 
     def leaf(self, node: Node, bounded: set[str]) -> Range:
         if node.op == "number":
@@ -79,7 +79,7 @@ class _Ranges:
 
     def narrowed(self, index: int) -> Range:
         node = self.nodes[index]
-        plain = OPS[node.op].range(*(self.found[arg] for arg in node.args))
+        plain = OPS[node.op].range(*(self.reach[arg] for arg in node.args))
         known = [plain, self.corners(index), self.share(node), self.distance(node)]
         return Range(max(its.low for its in known), min(its.high for its in known), plain.total)
 
@@ -87,10 +87,10 @@ class _Ranges:
         """The range of a polynomial that has no power of an atom: it is least and greatest where all atoms are."""
         terms = self.polynomials[index]
         atoms = sorted({atom for term in terms for atom in term})
-        if atoms == [index] or any(math.isinf(end) for atom in atoms for end in self.found[atom][:2]):
+        if atoms == [index] or any(math.isinf(end) for atom in atoms for end in self.reach[atom][:2]):
             return ANY
         values = []
-        for corner in product(*(self.found[atom][:2] for atom in atoms)):
+        for corner in product(*(self.reach[atom][:2] for atom in atoms)):
             at = dict(zip(atoms, corner, strict=True))
             values.append(sum(factor * math.prod(at[atom] for atom in term) for term, factor in terms.items()))
         return span(*values)
@@ -121,7 +121,7 @@ class _Ranges:
         """a / (a + b) of values that are not negative lies between 0 and 1."""
         if node.op == "div" and self.nodes[node.args[1]].op == "add":
             terms = self.nodes[node.args[1]].args
-            if node.args[0] in terms and all(self.found[term].low >= 0 for term in terms):
+            if node.args[0] in terms and all(self.reach[term].low >= 0 for term in terms):
                 return Range(0, 1)
         return ANY
 
@@ -137,22 +137,22 @@ class _Ranges:
 
 
 def _summed(plus: Sequence[Polynomial], minus: Sequence[Polynomial]) -> Polynomial:
-    found: Polynomial = {}
+    coefficients: Polynomial = {}
     for sign, polynomials in ((1, plus), (-1, minus)):
         for polynomial in polynomials:
             for term, factor in polynomial.items():
-                found[term] = found.get(term, 0.0) + sign * factor
-    return {term: factor for term, factor in found.items() if factor}
+                coefficients[term] = coefficients.get(term, 0.0) + sign * factor
+    return {term: factor for term, factor in coefficients.items() if factor}
 
 
 def _changing(program: Program) -> set[int]:
     """The nodes that are not made of parameters and numbers alone."""
-    found: set[int] = set()
+    changing: set[int] = set()
     for index, node in enumerate(program.nodes):
-        if node.op in {"input", "state"} or not found.isdisjoint(node.args):
-            found.add(index)
-    return found
+        if node.op in {"input", "state"} or not changing.isdisjoint(node.args):
+            changing.add(index)
+    return changing
 
 
 def _is_arithmetic(node: Node) -> bool:
-    return node.op in OPS and not OPS[node.op].kept
+    return node.op in OPS and not OPS[node.op].saved

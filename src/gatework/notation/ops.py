@@ -38,7 +38,7 @@ class Op:
     capital begins an operator of ONNX, with attributes by name, and a small letter another row of this table.
     In all three EPSILON is that of normalisation.
     range: from the ranges of the arguments to that of the result. latex, label: how people read it, in a formula and
-    in a diagram. kept: a backward pass keeps the result instead of computing it again. linear: f(-a) = -f(a).
+    in a diagram. saved: a backward pass reads the saved result instead of computing it again. linear: f(-a) = -f(a).
     """
 
     name: str
@@ -55,7 +55,7 @@ class Op:
     strength: int = 9  # of binding, for brackets: sums 1, matrix products 2, products 3, minus 4, names and calls 9
     row: bool = False
     linear: bool = False
-    kept: bool = False
+    saved: bool = False
     meaning: str = ""  # in words, of what only derivatives need and no text may say
 
     def in_latex(self, *args: str) -> str:
@@ -126,35 +126,35 @@ TABLE = (
     Op("min", 2, min, ("0.5 * g * (1 - sign(a - b))", "0.5 * g * (1 + sign(a - b))"),
        "torch.minimum(a, b)", "Math.min(a, b)", "Min(a, b)",
        range=lambda a, b: Range(min(a.low, b.low), min(a.high, b.high)), latex=r"\min({a}, {b})"),
-    # transcendental: the result is kept, and the derivative written by it where that is cheaper
+    # transcendental: the result is saved, and the derivative written by it where that is cheaper
     Op("sigmoid", 1, _sigmoid, ("g * y * (1 - y)",), "torch.sigmoid(a)", "1 / (1 + Math.exp(-a))", "Sigmoid(a)",
-       range=always(0, 1), latex=r"\sigma({a})", label="σ", kept=True),
+       range=always(0, 1), latex=r"\sigma({a})", label="σ", saved=True),
     Op("tanh", 1, math.tanh, ("g * (1 - y * y)",), "torch.tanh(a)", "Math.tanh(a)", "Tanh(a)",
-       range=always(-1, 1), latex=r"\tanh({a})", kept=True),
+       range=always(-1, 1), latex=r"\tanh({a})", saved=True),
     Op("exp", 1, math.exp, ("g * y",), "torch.exp(a)", "Math.exp(a)", "Exp(a)",
-       range=increasing(math.exp), latex=r"\exp({a})", kept=True),
+       range=increasing(math.exp), latex=r"\exp({a})", saved=True),
     Op("log", 1, math.log, ("g / a",), "torch.log(a)", "Math.log(a)", "Log(a)",
-       range=increasing(math.log), latex=r"\log({a})", kept=True),
+       range=increasing(math.log), latex=r"\log({a})", saved=True),
     Op("sqrt", 1, math.sqrt, ("0.5 * g / y",), "torch.sqrt(a)", "Math.sqrt(a)", "Sqrt(a)",
-       range=increasing(lambda a: math.sqrt(max(a, 0.0))), latex=r"\sqrt{{{a}}}", kept=True),
+       range=increasing(lambda a: math.sqrt(max(a, 0.0))), latex=r"\sqrt{{{a}}}", saved=True),
     Op("softplus", 1, _softplus, ("g * sigmoid(a)",),
        "-F.logsigmoid(-a)", "Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a)))", "Softplus(a)",
-       range=increasing(_softplus), kept=True),
+       range=increasing(_softplus), saved=True),
     Op("logsigmoid", 1, lambda a: -_softplus(-a), ("g * sigmoid(-a)",),
        "F.logsigmoid(a)", "Math.min(a, 0) - Math.log1p(Math.exp(-Math.abs(a)))", "Neg(Softplus(Neg(a)))",
-       range=increasing(lambda a: -_softplus(-a)), latex=r"\log\sigma({a})", label="log σ", kept=True),
+       range=increasing(lambda a: -_softplus(-a)), latex=r"\log\sigma({a})", label="log σ", saved=True),
     # over a whole row: all units of one sample
     Op("norm", 1, _norm, ("rstd(a) * (g - mean(g) - y * mean(g * y))",),
        "F.layer_norm(a, a.shape[-1:], eps=EPSILON)",
        "{ const centre = ROWS.mean(a), scale = ROWS.rstd(a); return a.map((v) => (v - centre) * scale); }",
-       "Mul(Sub(a, mean(a)), rstd(a))", row=True, kept=True),
+       "Mul(Sub(a, mean(a)), rstd(a))", row=True, saved=True),
     Op("softmax", 1, _softmax, ("y * (g - sum(g * y))",), "torch.softmax(a, -1)",
        "{ const most = Math.max(...a), powers = a.map((v) => Math.exp(v - most)), all = ROWS.sum(powers);"
        " return powers.map((v) => v / all); }",
-       "Softmax(a, axis=-1)", range=always(0, 1, total=1), row=True, kept=True),
+       "Softmax(a, axis=-1)", range=always(0, 1, total=1), row=True, saved=True),
     Op("cumsum", 1, lambda row: list(accumulate(row)), ("cumsum_back(g)",), "torch.cumsum(a, -1)",
        "{ let all = 0; return a.map((v) => (all += v)); }", "CumSum(a, -1)",
-       range=partial_sums, row=True, linear=True, kept=True),
+       range=partial_sums, row=True, linear=True, saved=True),
     # said of an argument: no gradient passes through it; no node of a Program, see `stops`
     Op("stop_gradient", 1, lambda a: a, ("",), "a.detach()", "a", "Identity(a)",
        range=lambda a: a, latex=r"\mathrm{{sg}}({a})", label="sg"),
@@ -172,7 +172,7 @@ TABLE = (
        "{ const centre = ROWS.mean(a), squares = a.map((v) => (v - centre) ** 2);"
        " return 1 / Math.sqrt(ROWS.mean(squares) + EPSILON); }",
        "Reciprocal(Sqrt(Add(mean(Mul(Sub(a, mean(a)), Sub(a, mean(a)))), EPSILON)))",
-       range=always(0, NORM_EPSILON**-0.5), row=True, kept=True,
+       range=always(0, NORM_EPSILON**-0.5), row=True, saved=True,
        meaning="1 / the standard deviation over all units, in every place"),
     Op("cumsum_back", 1, lambda row: list(accumulate(row[::-1]))[::-1], ("cumsum(g)",),
        "a.flip(-1).cumsum(-1).flip(-1)",

@@ -8,7 +8,7 @@ from functools import cached_property
 from gatework.notation.ops import OPS
 from gatework.notation.source import EquationError
 
-LEAVES = frozenset({"input", "state", "vector", "number", "kept", "gradient"})
+LEAVES = frozenset({"input", "state", "vector", "number", "saved", "gradient"})
 PRODUCTS = frozenset({"product", "product_t"})
 
 
@@ -18,7 +18,7 @@ class Node:
 
     `op` is an operation of the table, a product with the matrix `name` ("product", in backward Programs also
     "product_t", with its transpose), or a leaf: "input", "state" (the previous step's value), "vector" (a
-    parameter), "number"; in backward Programs also "kept" (the forward node `source`) and "gradient" (of the
+    parameter), "number"; in backward Programs also "saved" (the forward node `source`) and "gradient" (of the
     loss by the new value of `name`). `size` is I, H or R, and 1 for a number. Through the arguments in the places
     `stopped` no gradient passes.
     """

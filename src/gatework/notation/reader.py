@@ -34,7 +34,7 @@ class Reader:
             self.values[line.name] = self.assign(line)
         states = self.check_whole()
         new = {name: self.carry(name) for name in states}
-        kept = {called(name): self.retention(name, new[name]) for name in self.options.retention}
+        retentions = {called(name): self.retention(name, new[name]) for name in self.options.retention}
         program = Program(
             lines=lines,
             options=self.options,
@@ -42,7 +42,7 @@ class Reader:
             inputs=tuple(self.inputs),
             states=(),
             parameters=(),
-            named=tuple((self.values | new | kept).items()),
+            named=tuple((self.values | new | retentions).items()),
         )
         places = {name: (value, self.written[name], self.assigned[name].number) for name, value in new.items()}
         return sized(program, places, dict(self.options.start), self.kinds)

@@ -16,18 +16,18 @@ FIELDS = ("equations", *(field.name for field in fields(Options)))
 def read(recipe: str) -> Program:
     """The Program with this recipe; raises EquationError where the text is none. Runs no code."""
     try:
-        found = json.loads(recipe)
+        values = json.loads(recipe)
     except (ValueError, RecursionError) as error:
         raise EquationError(f"expected a Program as JSON, found {shortened(recipe)!r}: {error}") from None
-    if not isinstance(found, dict) or set(found) != set(FIELDS):
+    if not isinstance(values, dict) or set(values) != set(FIELDS):
         raise EquationError(f"expected a Program as JSON with {', '.join(FIELDS)}, found {shortened(recipe)!r}")
     options = Options(
-        _text("output", found["output"]),
-        _numbers("constants", found["constants"]),
-        _numbers("start", found["start"]),
-        *(_names(kind, found[kind]) for kind in ("dropout", "zoneout", "taps", "retention")),
+        _text("output", values["output"]),
+        _numbers("constants", values["constants"]),
+        _numbers("start", values["start"]),
+        *(_names(kind, values[kind]) for kind in ("dropout", "zoneout", "taps", "retention")),
     )
-    return compiled(_text("equations", found["equations"]), options)
+    return compiled(_text("equations", values["equations"]), options)
 
 
 def _text(what: str, value: Any) -> str:

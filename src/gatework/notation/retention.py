@@ -20,14 +20,14 @@ def retained(program: Program) -> tuple[str, ...]:
 
 def direct(nodes: Sequence[Node], old: int) -> set[int]:
     """The nodes that pointwise operations which pass gradients alone lead to from `old`."""
-    found = {old}
+    reached = {old}
     for index, node in enumerate(nodes):
         if node.op in LEAVES or is_wide(node):
             continue
         derivatives = enumerate(zip(node.args, OPS[node.op].derivative, strict=True))
-        if any(arg in found and derivative and place not in node.stopped for place, (arg, derivative) in derivatives):
-            found.add(index)
-    return found
+        if any(arg in reached and derivative and place not in node.stopped for place, (arg, derivative) in derivatives):
+            reached.add(index)
+    return reached
 
 
 def retention(graph: Graph, new: int, old: int) -> int:
@@ -46,7 +46,7 @@ def retention(graph: Graph, new: int, old: int) -> int:
                 if arg in paths:
                     term = graph.expression(derivative, names, node.line)
                     gradients[arg] = graph.apply("add", gradients[arg], term) if arg in gradients else term
-    found = gradients[old]
-    if graph.nodes[found].op == "number":  # a value per unit is wanted, whatever the old one is
-        return graph.expression("a + (sigmoid(b) - sigmoid(b))", {"a": found, "b": old})
-    return found
+    result = gradients[old]
+    if graph.nodes[result].op == "number":  # a value per unit is wanted, whatever the old one is
+        return graph.expression("a + (sigmoid(b) - sigmoid(b))", {"a": result, "b": old})
+    return result

@@ -70,13 +70,13 @@ def _legend(program: Program, derived: Derivation) -> str:
 
 
 def _operations(exprs: Iterable[Expr]) -> set[str]:
-    found: set[str] = set()
+    operations: set[str] = set()
     waiting = list(exprs)
     while waiting:
         expr = waiting.pop()
-        found.add(expr.op)
+        operations.add(expr.op)
         waiting += expr.args
-    return found
+    return operations
 
 
 # -- LaTeX
@@ -168,5 +168,5 @@ def _stage_row(program: Program, nodes: list[int]) -> str:
         f"{' '.join(matrices)} @ {spelling.enclosed(spelled(program, operand, names), spelling.WHOLE)}"
         for operand, matrices in products.items()
     ]
-    found = [spelling.text(names[index]) for index in sorted(nodes) if index in names]
-    return " ".join([", ".join([*wide, *rows]), *(["->", *found] if found else [])]).strip()
+    computed = [spelling.text(names[index]) for index in sorted(nodes) if index in names]
+    return " ".join([", ".join([*wide, *rows]), *(["->", *computed] if computed else [])]).strip()

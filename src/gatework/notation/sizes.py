@@ -102,15 +102,15 @@ def _join_node(classes: Classes, nodes: tuple[Node, ...], index: int, node: Node
 def _projected_class(classes: Classes, program: Program, written: list[int]) -> Place | None:
     """The class of the states that are a bare product of something of another size: R."""
     nodes = program.nodes
-    found: dict[Place, Node] = {}
+    projected: dict[Place, Node] = {}
     for value in written:
         node = nodes[value]
         if node.op == "product" and classes.find(value) != classes.find(node.args[0]):
-            found[classes.find(value)] = node
+            projected[classes.find(value)] = node
     for value in written:
         if nodes[value].op != "product":
-            found.pop(classes.find(value), None)
-    if len(found) > 1:
-        lines = " and ".join(f"line {node.line}: {program.lines[node.line - 1].strip()}" for node in found.values())
+            projected.pop(classes.find(value), None)
+    if len(projected) > 1:
+        lines = " and ".join(f"line {node.line}: {program.lines[node.line - 1].strip()}" for node in projected.values())
         raise EquationError(f"size clash: {lines}: each gives a state a size of its own; only one state may have one")
-    return next(iter(found), None)
+    return next(iter(projected), None)

@@ -57,14 +57,14 @@ def shortened(line: str) -> str:
 
 def statements(text: str) -> tuple[Statement, ...]:
     """Reads the text into its assignments; raises EquationError where a line is none, or there is no line."""
-    found = tuple(
+    lines = tuple(
         _statement(number, line.strip())
         for number, line in enumerate(text.splitlines(), start=1)
         if line.split("#")[0].strip()
     )
-    if not found:
+    if not lines:
         raise EquationError("the equations are empty: write one assignment a line, such as h = tanh(W @ x + U @ h + b)")
-    return found
+    return lines
 
 
 def _statement(number: int, line: str) -> Statement:
@@ -103,7 +103,7 @@ def _too_deep(number: int, line: str) -> EquationError:
 
 
 def _unreadable(number: int, line: str, error: SyntaxError | ValueError) -> EquationError:
-    """Python's own complaint, with the place it found marked in the user's line."""
+    """Python's own complaint, with its place marked in the user's line."""
     if not isinstance(error, SyntaxError):  # a NUL character, half a surrogate pair
         return EquationError(f"line {number}: {shortened(line)!r}: {error}")
     column = min(max((error.offset or 1) - 1, 0), len(line))

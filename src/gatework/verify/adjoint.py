@@ -1,6 +1,6 @@
 """The derived backward Program, executed by itself: backpropagation through time without autograd.
 
-It holds the derivation to account (its gradients must be autograd's), and shows a fused engine the shape of
+It tests the derivation, whose gradients must be those of autograd, and shows a fused engine the shape of
 its work: one backward sweep over the steps, then one product over T*B for each matrix.
 """
 
@@ -43,8 +43,8 @@ def gradients(
     `inputs`: what the Program reads beside x, [T,B,size] or [1,B,size] for all steps.
     """
     back = adjoint(program)
-    given = {"x": x, **(inputs or {})}
-    history = forward(back, params, {name: value.expand(len(x), -1, -1) for name, value in given.items()}, state)
+    sources = {"x": x, **(inputs or {})}
+    history = forward(back, params, {name: value.expand(len(x), -1, -1) for name, value in sources.items()}, state)
     steps = schedule(back.nodes, range(len(back.nodes)), params)
     flowing = {s.name: gradient for s, gradient in zip(program.states, state_gradient, strict=True)}
     old = dict(back.states)
@@ -55,13 +55,15 @@ def gradients(
         evaluate(steps, values)
         flowing = {s.name: whole(values, old.get(s.name), v) for s, v in zip(program.states, state, strict=True)}
         swept.append(values)
-    by_input = {name: dict(back.inputs).get(name) for name in given}
-    series = {n: torch.stack([whole(v, by_input[n], value[0]) for v in reversed(swept)]) for n, value in given.items()}
+    by_input = {name: dict(back.inputs).get(name) for name in sources}
+    series = {
+        n: torch.stack([whole(v, by_input[n], value[0]) for v in reversed(swept)]) for n, value in sources.items()
+    }
     return Gradients(
         x=series.pop("x"),
         state=tuple(flowing[s.name] for s in program.states),
         params={name: torch.zeros_like(value) for name, value in params.items()} | summed(back, params, swept, x[0]),
-        inputs={name: value.sum_to_size(given[name].shape) for name, value in series.items()},
+        inputs={name: value.sum_to_size(sources[name].shape) for name, value in series.items()},
     )
 
 
@@ -80,7 +82,7 @@ def forward(
         values = leaves(program.nodes, **sources)
         evaluate(steps, values)
         state = tuple(values[s.node].expand_as(sources["state"][s.name]) for s in program.states)
-        history.append({**sources, "kept": {index: values[index] for index in back.kept}})
+        history.append({**sources, "saved": {index: values[index] for index in back.saved}})
     return history
 
 

@@ -1,8 +1,8 @@
-"""Every cell on every engine of this machine, held to float64: what `gatework verify` shows.
+"""Every cell on every engine of this machine, compared with float64: what `gatework verify` shows.
 
 A cell is run on random sequences by the engine and, from the same numbers, by the reference engine in
 float64; output, final state and all gradients are compared. A further row executes the derived backward
-Program by itself, in float64, and holds it to autograd.
+Program by itself, in float64, and compares it with autograd.
 """
 
 import math
@@ -40,7 +40,7 @@ BOUNDS: Mapping[torch.dtype, Errors] = {
 # same numbers. Sound engines reach a fifth of it; a mistake in an equation moves answers by orders of magnitude more.
 ALLOWED = 2
 # Among millions of numbers some lie so near a kink of these functions that a rounding turns the derivative there: in
-# all sizes their cells are held to the root mean square alone.
+# all sizes their cells are compared by the root mean square alone.
 KINKED = frozenset({"relu", "abs", "max", "min"})
 # Some draws are ill conditioned: a row function of nearly equal numbers, a kink that a rounding crosses early in a long
 # sequence. A case in all sizes has so many draws to pass in; a mistake in an equation fails in each.
@@ -52,7 +52,7 @@ CANCELLED = 0.1
 
 @dataclass(frozen=True)
 class Target:
-    """One way to run cells here, to be held to account: an engine, a dtype, a device."""
+    """One way to run cells here: an engine, a dtype, a device."""
 
     engine: str
     dtype: torch.dtype
@@ -71,7 +71,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Result:
-    """One statement about a cell: `what` was compared, the largest errors found, and what is wrong, if anything."""
+    """One statement about a cell: `what` was compared, the largest errors, and what is wrong, if anything."""
 
     cell: str
     engine: str
@@ -109,7 +109,7 @@ def targets() -> tuple[Target, ...]:
 def verify(
     chosen: Iterable[Cell] = tuple(cells.values()), on: Iterable[Target] | None = None, thorough: bool = False
 ) -> Iterator[Result]:
-    """Holds cells to account on each target, and their derived backward pass; yields results as they come.
+    """Compares cells with float64 on each target, and their derived backward pass; yields results as they come.
 
     thorough: in all sizes of SIZES too, fused engines alone, which takes a minute a cell.
 
@@ -126,7 +126,7 @@ def verify(
 
 
 Solved = Callable[[Case, torch.dtype], tuple[Problem, Answers]]
-Compared = tuple[Answers, Answers, Callable[[], Mapping[str, Errors]]]  # found, expected, what roundings may do to it
+Compared = tuple[Answers, Answers, Callable[[], Mapping[str, Errors]]]  # actual, expected, what roundings may do to it
 
 
 def solved(cell: Cell, case: Case, dtype: torch.dtype) -> tuple[Problem, Answers]:
@@ -157,15 +157,15 @@ def moved(problem: Problem, right: Answers, case: Case, dtype: torch.dtype) -> M
     """What roundings move each answer by; infinite where the answer is beyond the dtype's numbers."""
     least = floors(right)
 
-    def errors(name: str, found: Tensor) -> Errors:
-        return held(found, right[name], name, INCOMPARABLE, least[name])
+    def errors(name: str, actual: Tensor) -> Errors:
+        return compared(actual, right[name], name, INCOMPARABLE, least[name])
 
     terms = max(case.I, case.H, case.R, case.T * case.B)
-    found = spread(partial(answer, reference.run, problem), errors, unit_of(dtype, terms))
+    errors_by_name = spread(partial(answer, reference.run, problem), errors, unit_of(dtype, terms))
     if dtype != torch.float64:
         rounded = answer(reference.run, problem.to(dtype, "cpu"))
-        found |= {name: INCOMPARABLE for name, value in rounded.items() if not value.isfinite().all()}
-    return found
+        errors_by_name |= {name: INCOMPARABLE for name, value in rounded.items() if not value.isfinite().all()}
+    return errors_by_name
 
 
 def sizes_results(cell: Cell, on: Iterable[Target]) -> Iterator[Result]:
@@ -224,18 +224,18 @@ def judged(
     seen, bounds = Errors(), BOUNDS[dtype] if bounds is None else bounds
     try:
         for case in cases:
-            found, expected, roundings = pair(case)
+            actual, expected, roundings = pair(case)
             magnified: Mapping[str, Errors] | None = None
             for name, least in floors(expected).items():
                 if wanted(name):
                     where = f"{name}, {case}"
                     finite(expected[name], where)
-                    check = partial(held, expected=expected[name], what=where, floor=least)
+                    check = partial(compared, expected=expected[name], what=where, floor=least)
                     try:
-                        seen |= check(found[name], bounds=bounds)
+                        seen |= check(actual[name], bounds=bounds)
                     except Mismatch:
                         magnified = roundings() if magnified is None else magnified
-                        seen |= within(check, found[name], bounds, allowed(magnified[name]))
+                        seen |= within(check, actual[name], bounds, allowed(magnified[name]))
     except Mismatch as mismatch:
         return Result(cell, engine, what, dtype, seen | mismatch.errors, str(mismatch))
     except Exception as error:  # whatever an engine raises is a finding about that engine
@@ -243,9 +243,9 @@ def judged(
     return Result(cell, engine, what, dtype, seen)
 
 
-def within(check: Callable[..., Errors], found: Tensor, bounds: Errors, more: Errors) -> Errors:
+def within(check: Callable[..., Errors], actual: Tensor, bounds: Errors, more: Errors) -> Errors:
     """The errors within the wider bounds; none where the answer has no digit that roundings leave."""
-    return Errors() if more == INCOMPARABLE and found.dtype != torch.float64 else check(found, bounds=bounds | more)
+    return Errors() if more == INCOMPARABLE and actual.dtype != torch.float64 else check(actual, bounds=bounds | more)
 
 
 def finite(expected: Tensor, what: str) -> None:
@@ -253,8 +253,8 @@ def finite(expected: Tensor, what: str) -> None:
         raise Mismatch(f"{what}: not finite in float64 either", INCOMPARABLE)
 
 
-def held(found: Tensor, expected: Tensor, what: str, bounds: Errors, floor: float) -> Errors:
-    return compare(found, expected, rms=bounds.rms, peak=bounds.peak, what=what, floor=floor)
+def compared(actual: Tensor, expected: Tensor, what: str, bounds: Errors, floor: float) -> Errors:
+    return compare(actual, expected, rms=bounds.rms, peak=bounds.peak, what=what, floor=floor)
 
 
 def allowed(usual: Errors) -> Errors:

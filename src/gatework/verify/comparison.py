@@ -52,15 +52,15 @@ def compare(
     shapes = f"{what}: {list(actual.shape)} {actual.dtype}"
     if actual.shape != expected.shape:
         raise Mismatch(f"{shapes} where {list(expected.shape)} was expected", INCOMPARABLE)
-    found, wanted = (value.detach().to("cpu", torch.float64) for value in (actual, expected))
-    same = (found == wanted) | (found.isnan() & wanted.isnan())
-    finite = found.isfinite() & wanted.isfinite()
+    actual64, expected64 = (value.detach().to("cpu", torch.float64) for value in (actual, expected))
+    same = (actual64 == expected64) | (actual64.isnan() & expected64.isnan())
+    finite = actual64.isfinite() & expected64.isfinite()
     if not bool((same | finite).all()):
-        raise Mismatch(f"{shapes}: {place(found, wanted, ~(same | finite))}", INCOMPARABLE)
-    error = torch.where(same, 0, found - wanted).abs()
-    errors = measure(error, torch.where(finite, wanted, 0), int(finite.sum()), floor)
+        raise Mismatch(f"{shapes}: {place(actual64, expected64, ~(same | finite))}", INCOMPARABLE)
+    error = torch.where(same, 0, actual64 - expected64).abs()
+    errors = measure(error, torch.where(finite, expected64, 0), int(finite.sum()), floor)
     if not errors.within(Errors(rms, peak)):
-        worst = place(found, wanted, error == error.max())
+        worst = place(actual64, expected64, error == error.max())
         raise Mismatch(f"{shapes}: {errors} (bounds {rms:.2e}, {peak:.2e}); worst {worst}", errors)
     return errors
 
@@ -81,7 +81,7 @@ def measure(error: Tensor, expected: Tensor, count: int, floor: float) -> Errors
     return Errors(root_mean_square(error) / scale, float((error / largest / units).max()))
 
 
-def place(found: Tensor, wanted: Tensor, bad: Tensor) -> str:
+def place(actual: Tensor, expected: Tensor, bad: Tensor) -> str:
     """The first bad place and what stands there."""
     index = tuple(bad.nonzero()[0].tolist())
-    return f"at {list(index)}: {found[index].item():.9g} where {wanted[index].item():.9g} was expected"
+    return f"at {list(index)}: {actual[index].item():.9g} where {expected[index].item():.9g} was expected"

@@ -168,7 +168,7 @@ def answer(run: Run, problem: Problem) -> Answers:
 
 def derived(problem: Problem) -> Answers:
     """The gradients of a problem without lengths and resets, by the derived backward Program alone."""
-    found = adjoint.gradients(
+    gradients = adjoint.gradients(
         problem.program,
         problem.params,
         problem.x,
@@ -177,6 +177,6 @@ def derived(problem: Problem) -> Answers:
         problem.state_weights,
         problem.inputs,
     )
-    states = {f"state {s.name}": value for s, value in zip(problem.program.states, found.state, strict=True)}
-    by_name = {"x": found.x, **states, **found.inputs, **found.params}
+    states = {f"state {s.name}": value for s, value in zip(problem.program.states, gradients.state, strict=True)}
+    by_name = {"x": gradients.x, **states, **gradients.inputs, **gradients.params}
     return {f"{GRADIENT}{name}": gradient for name, gradient in by_name.items()}

@@ -30,9 +30,9 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
         named = kwargs or {}
         if func.overloadpacket.__name__ in SUMS:
             args, named = tree_map(self.off, (args, named))
-        found = func(*args, **named)
+        result = func(*args, **named)
         shares = any(value.alias_info is not None for value in func._schema.returns)
-        return found if shares else tree_map(self.off, found)  # what shares memory is no new number
+        return result if shares else tree_map(self.off, result)  # what shares memory is no new number
 
     def off(self, value: Any) -> Any:
         if not isinstance(value, Tensor) or not value.is_floating_point():
@@ -59,8 +59,8 @@ def spread(
     largest: dict[str, Errors] = {}
     for seed in range(RUNS):
         with Rounding(unit, seed):
-            found = answer()
-        for name, value in found.items():
+            answers = answer()
+        for name, value in answers.items():
             largest[name] = largest.get(name, Errors()) | measured(errors, name, value)
     return largest
 

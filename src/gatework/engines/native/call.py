@@ -86,7 +86,7 @@ def tensor_spec(program: Program) -> TensorSpec:
         for side, size in enumerate(shape):
             if size in SIZES:
                 sides.setdefault(size, (which, side))
-    saved = tuple((Key(Role.SAVED, index), nodes[index].size) for index in adjoint(program).kept)
+    saved = tuple((Key(Role.SAVED, index), nodes[index].size) for index in adjoint(program).saved)
     return TensorSpec(shapes, sides, saved)
 
 

@@ -94,7 +94,7 @@ def forward_plan(
     element: of what is given, returned and saved; see `state_elements` for states.
     """
     nodes, names, elements = program.nodes, program.names, state_elements(program, element)
-    saved = adjoint(program).kept if train else ()
+    saved = adjoint(program).saved if train else ()
     layout = _Buffers(list(nodes), element)
     for state in program.states:
         layout.store(Key(Role.STATE, state.name), state.node, "state", 1, elements[state.name])
@@ -167,7 +167,7 @@ def _read_leaves(layout: _Buffers, program: Program, element: str) -> None:
                 layout.read(Key(Role.INPUT, node.name), index)
             case "state":
                 layout.read(Key(Role.STATE, node.name), index, elements[node.name])
-            case "kept":
+            case "saved":
                 layout.read(Key(Role.SAVED, node.source), index)
             case "gradient":
                 parts = [(Key(Role.STATE_GRADIENT, node.name), 1)] if node.name in elements else []
