@@ -14,7 +14,7 @@ from gatework.engines.native.lowering import lower
 from gatework.engines.native.plan import Buffer, NativePlan, Store
 from gatework.errors import InputError
 from gatework.notation import Node
-from gatework.verify.check import BOUNDS, floors, held
+from gatework.verify.check import BOUNDS, compared, floors
 from gatework.verify.problems import Case, answer, draw
 
 HALF = torch.bfloat16
@@ -93,7 +93,7 @@ def right(run, cell: Cell, case: Case) -> None:
     expected, found = answer(reference.run, problem), answer(run, problem.to(HALF))
     for what, least in floors(expected).items():
         assert found[what].dtype == HALF
-        held(found[what], expected[what], f"{what}, {case}", BOUNDS[HALF], least)
+        compared(found[what], expected[what], f"{what}, {case}", BOUNDS[HALF], least)
 
 
 # -- long-term memory
