@@ -1,12 +1,12 @@
 """gatework: recurrent cells written as equations."""
 
-import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gatework.cells import Cell, cells
 from gatework.errors import InputError
 from gatework.notation import EquationError
+from gatework.trusted import trust
 
 if TYPE_CHECKING:
     from gatework.forecast.forecaster import Forecaster
@@ -68,5 +68,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__, "__version__"})
 
 
-if "torch" in sys.modules:  # torch.load then reads states of layers by default
-    import_module("gatework.layers.states")
+trust()

@@ -82,11 +82,12 @@ def test_a_state_loads_as_torch_loads_by_default(cell):
         assert torch.equal(layer(x, loaded)[0], layer(x, state)[0])
 
 
-def test_a_state_loads_in_a_process_where_no_such_layer_was_made(tmp_path):
+@pytest.mark.parametrize("imports", ["torch, gatework", "gatework, torch", "gatework.layers, torch"])
+def test_a_state_loads_in_a_process_where_no_such_layer_was_made(tmp_path, imports):
     layer = gw.Recurrent("slstm", 4, 5)
     torch.save(layer(torch.randn(3, 2, 4))[1], tmp_path / "state.pt")
     code = f"""
-import torch, gatework
+import {imports}
 state = torch.load({str(tmp_path / "state.pt")!r})
 assert state._fields == {layer.state_names!r} and state.n.shape == (1, 2, 5)
 """
