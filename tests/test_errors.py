@@ -2,7 +2,7 @@ import pickle
 
 import pytest
 
-from gatework.errors import LONGEST, InputError, field, printable, shortened, told
+from gatework.errors import LONGEST, InputError, field, one_line, printable, shortened
 
 SHOWN = [
     ("\x1b]0;owned\x07", "\\x1b]0;owned\\x07"),
@@ -38,11 +38,11 @@ def test_long_texts_are_cut_in_the_middle() -> None:
 
 
 def test_a_message_is_one_line_that_keeps_its_beginning_and_its_remedy() -> None:
-    message = told(f"unknown cell {'x' * 10**6!r}\n\x1b[2J; closest\tis lstm")
+    message = one_line(f"unknown cell {'x' * 10**6!r}\n\x1b[2J; closest\tis lstm")
     assert message.startswith("unknown cell 'xxx")
     assert message.endswith("xxx' \\x1b[2J; closest is lstm")
     assert len(message) < 500
-    assert len(told("many words " * 10**5)) == LONGEST
+    assert len(one_line("many words " * 10**5)) == LONGEST
 
 
 def test_an_error_shows_what_was_given_so_that_it_can_be_read() -> None:

@@ -21,7 +21,7 @@ class InputError(ValueError):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(told(message))
+        super().__init__(one_line(message))
 
 
 def escaped(character: str) -> str:
@@ -33,7 +33,7 @@ def escaped(character: str) -> str:
 
 def printable(text: str, keep: str = "", escape: Callable[[str], str] = escaped) -> str:
     """A text with its control characters escaped, but for those in `keep`."""
-    return _UNSHOWN.sub(lambda found: found[0] if found[0] in keep else escape(found[0]), text)
+    return _UNSHOWN.sub(lambda match: match[0] if match[0] in keep else escape(match[0]), text)
 
 
 def shortened(text: str, most: int = LONGEST_FIELD) -> str:
@@ -44,7 +44,7 @@ def shortened(text: str, most: int = LONGEST_FIELD) -> str:
     return f"{text[: most - end - 3]}...{text[-end:]}"
 
 
-def told(message: str) -> str:
+def one_line(message: str) -> str:
     """A message as users see it: printable, in one line, neither it nor a word of it longer than can be read."""
     line = " ".join(printable(message, keep="\n\t\r").split())
     return shortened(re.sub(r"\S+", lambda word: shortened(word[0], LONGEST_WORD), line), LONGEST)

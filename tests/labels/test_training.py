@@ -170,7 +170,7 @@ def test_a_failure_before_the_first_checkpoint_changes_nothing(tmp_path: Path, t
         raise InputError("no")
 
     with pytest.raises(InputError, match="no"):
-        start(file, tmp_path / "run", overwrite=True, told=fails)
+        start(file, tmp_path / "run", overwrite=True, on_start=fails)
     with pytest.raises(gw.EquationError, match="hidden_size"):
         start(file, tmp_path / "run", Options(cell="sru", hidden=6, steps=3), overwrite=True)
     with pytest.raises(InputError, match="device 'nonsense'"):

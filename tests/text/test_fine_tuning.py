@@ -149,7 +149,7 @@ def test_a_run_of_documents_goes_on_with_documents(tmp_path: Path) -> None:
 def test_unknown_characters_are_counted_and_read_as_unknown(first: Path, tmp_path: Path) -> None:
     path, told = tmp_path / "new.txt", list[Corpus]()
     path.write_text("abcdef\n" * 100 + "é☃é")
-    tune(first, tmp_path / "run", path, told=lambda corpus, *_: told.append(corpus))
+    tune(first, tmp_path / "run", path, on_start=lambda corpus, *_: told.append(corpus))
     assert told[0].unknown == {"é": 2, "☃": 1}
     assert (told[0].tokens[-3:] == 0).all()
     line = "2 characters are new to the model, 3 in all: 'é' 2, '☃' 1; each is read as <unk>, and never written"

@@ -315,7 +315,7 @@ def test_bytes_that_spell_no_characters_are_counted_as_bytes(tmp_path: Path, enc
     path.write_bytes(("né" * 200 + "plain " * 100).encode(encoding))
     told: list[str] = []
     outcome = start(
-        tmp_path / "run", path, level="byte", steps=1, told=lambda corpus, *_: told.append(corpus.describe())
+        tmp_path / "run", path, level="byte", steps=1, on_start=lambda corpus, *_: told.append(corpus.describe())
     )
     assert outcome.validation is not None and outcome.test is not None
     spelled = encoding != "latin-1"
@@ -728,7 +728,7 @@ def test_what_is_read_and_made_is_told(tmp_path: Path, text: Path) -> None:
         text,
         report=report,
         reading=lambda done, total: read.append((done, total)),
-        told=lambda *what: told.append(what),
+        on_start=lambda *what: told.append(what),
     )
     assert read[-1] == (1800, 1800), "a text of characters is read twice"
     ((corpus, batches, model),) = told

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from gatework.cli.commands import fill
 from gatework.cli.status import INTERRUPTED, stopped
 from gatework.cli.terminal import border
-from gatework.errors import InputError, told
+from gatework.errors import InputError, one_line
 from gatework.notation import EquationError, EquationWarning
 from gatework.training.interruption import Interrupted, termination
 from gatework.training.torchrun import first_process
@@ -106,7 +106,7 @@ def fail_usage(error: typer.BadParameter) -> NoReturn:
 
 
 def fail(message: str, command: str = "gatework") -> NoReturn:
-    print(f"{command}: {told(message)}", file=sys.stderr)
+    print(f"{command}: {one_line(message)}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -126,6 +126,6 @@ def notes() -> Callable[..., None]:
             other(message, category, *place, **options)
         elif str(message) not in seen:
             seen.add(str(message))
-            print(f"note: {told(str(message))}", file=sys.stderr)
+            print(f"note: {one_line(str(message))}", file=sys.stderr)
 
     return show

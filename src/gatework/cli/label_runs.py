@@ -32,7 +32,7 @@ def begin(
     """Trains a new model."""
     with progress_on() as progress:
 
-        def told(examples: Examples, job: Job, parts: Parts) -> None:
+        def on_start(examples: Examples, job: Job, parts: Parts) -> None:
             for line in introduction(file, examples, job, parts):
                 progress.say(line)
 
@@ -46,7 +46,7 @@ def begin(
             overwrite=overwrite,
             device=device,
             report=progress,
-            told=told,
+            on_start=on_start,
         )
     conclude(outcome, out)
 

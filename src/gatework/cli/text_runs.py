@@ -70,7 +70,7 @@ def begin(out: Path, arguments: Arguments, device: str, overwrite: bool) -> None
             overwrite=overwrite,
             device=device,
             report=progress,
-            told=introduce,
+            on_start=introduce,
             reading=progress.reading,
         )
     conclude(outcome, out)
@@ -130,7 +130,7 @@ def tune(start: Path, out: Path, arguments: Arguments, device: str, overwrite: b
             overwrite=overwrite,
             device=device,
             report=progress,
-            told=introduce,
+            on_start=introduce,
             reading=progress.reading,
             **changes,
         )

@@ -68,7 +68,7 @@ def refuse_locked(folder: Path, doing: str) -> None:
 
 
 def _taken(path: Path, doing: str) -> int:
-    """The open file with the lock; one that was removed by who held it before is tried anew."""
+    """The open file with the lock; one that was removed by its former holder is tried again."""
     while True:
         file = os.open(path, _HOW | os.O_CREAT, 0o666)
         try:

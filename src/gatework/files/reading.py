@@ -23,7 +23,7 @@ from gatework.errors import InputError
 from gatework.files.encoding import LONGEST, encoding_of, is_text
 
 BLOCK = 1 << 20  # bytes read at a time
-LINE = 1 << 28  # characters of a line that is to be held as a whole
+LINE = 1 << 28  # characters of a line that is read as a whole
 SMALL = 1 << 26  # bytes that a pipe may hold whatever room the disk has
 RESERVE = 1 << 30  # bytes that the copy of a pipe leaves free on the disk
 STDIN = "-"
@@ -43,7 +43,7 @@ class Source:
     size: int
 
     def blocks(self, size: int = BLOCK, advance: Advance | None = None, begin: int = 0) -> Iterator[bytes]:
-        """Yield the bytes from `begin` on, at most `size` at a time; `advance` is told the length of each block."""
+        """Yield the bytes from `begin` on, at most `size` at a time; `advance` receives the length of each block."""
         with blamed("read", self.name):
             file = self.path.open("rb")
             file.seek(begin)
@@ -118,26 +118,26 @@ def records_of(texts: Iterable[str], name: str, expected: str) -> Iterator[tuple
 
 def _lines(texts: Iterable[str], name: str) -> Iterator[str]:
     """Yield the lines without their ends; a line cut by a piece's end comes whole."""
-    held: list[str] = []
+    pieces: list[str] = []
     for text in texts:
         first, *others = text.split("\n")
-        held.append(first)
+        pieces.append(first)
         if others:
-            yield "".join(held)
+            yield "".join(pieces)
             yield from others[:-1]
-            held = others[-1:]
-        if sum(map(len, held)) > LINE:
+            pieces = others[-1:]
+        if sum(map(len, pieces)) > LINE:
             raise InputError(f"{name} has a line of more than {LINE:,} characters: expected shorter ones")
-    if last := "".join(held):
+    if last := "".join(pieces):
         yield last
 
 
 Mark = dict[str, Any]  # of a file as it was read: its "path", "size" in bytes, "mtime" in nanoseconds, "digest"
 
 
-def marks(found: Iterable[Source]) -> list[Mark]:
+def marks(files: Iterable[Source]) -> list[Mark]:
     """What tells later whether the files are still what they were; pipes, which are gone then, have none."""
-    return [_mark(source.path) for source in found if source.name == str(source.path)]
+    return [_mark(source.path) for source in files if source.name == str(source.path)]
 
 
 def marks_of(path: str | Path) -> list[Mark]:
@@ -206,11 +206,11 @@ def sources(
         raise InputError('no text was given: name a file, a directory, or "-" for standard input')
     suffixes = tuple("." + suffix.lower().removeprefix(".") for suffix in suffixes)
     with ExitStack() as stack:
-        found: dict[Path, Source] = {}
+        by_path: dict[Path, Source] = {}
         for path in dict.fromkeys(given):  # standard input, too, is read once
             for source in _at(path, suffixes, exclude, stack):
-                found.setdefault(source.path.resolve(), source)
-        yield list(found.values())
+                by_path.setdefault(source.path.resolve(), source)
+        yield list(by_path.values())
 
 
 @contextmanager

@@ -46,13 +46,13 @@ def train_labels(
     overwrite: bool = False,
     device: str = "auto",
     report: Report = no_report,
-    told: Callable[[Examples, Job, Parts], None] | None = None,
+    on_start: Callable[[Examples, Job, Parts], None] | None = None,
 ) -> Outcome:
     """Learns from a file of labelled sequences in the new folder `out`, and judges the best on held-out ones.
 
     splits: shares for training, validation (which replaces the options') and test. encoding: of lines of JSON.
-    told: called once with what will be learnt from what. If anything fails before the first checkpoint, nothing on the
-    disk has changed.
+    on_start: called once, before the first step, with the examples, the job and the parts.
+    If anything fails before the first checkpoint, nothing on the disk has changed.
     """
     _, validation, test = check_splits(splits)
     options = replace(options, validation=validation)
@@ -70,8 +70,8 @@ def train_labels(
         data = {"source": file, "encoding": encoding, "files": files, "splits": list(splits), "counts": counts(parts)}
         describe(new.folder, TASK, **data, **job.to_json())
         new.place()
-        if told is not None:
-            told(examples, job, parts)
+        if on_start is not None:
+            on_start(examples, job, parts)
         return _go(Run(out, job, file, tuple(files)), parts, world, new.keeping(report))
 
 

@@ -51,10 +51,10 @@ def names(argument: str, given: str | Iterable[str] | None) -> tuple[str, ...]:
     """Names of columns: a single text is one name, None is none."""
     if given is None or isinstance(given, str):
         return () if given is None else (given,)
-    found: tuple[Any, ...] = tuple(given) if isinstance(given, Iterable) else (None,)
-    if not all(isinstance(each, str) for each in found):
+    result: tuple[Any, ...] = tuple(given) if isinstance(given, Iterable) else (None,)
+    if not all(isinstance(each, str) for each in result):
         raise InputError(f"{argument} is {given!r}; expected the name of a column, or several")
-    return found
+    return result
 
 
 def one_name(argument: str, given: str | None, *, optional: bool = True) -> str | None:

@@ -43,12 +43,12 @@ class NewRun:
     def keeping(self, report: Report) -> Report:
         """The report, which also makes the run final at its first checkpoint."""
 
-        def kept(event: Event) -> None:
+        def report_and_keep(event: Event) -> None:
             if isinstance(event, Saved):
                 self.keep()
             report(event)
 
-        return kept
+        return report_and_keep
 
     def close(self) -> None:
         """Keeps the run if it has a checkpoint; else all is as it was before."""

@@ -12,7 +12,7 @@ def no_progress(what: str, done: int, total: int) -> None:
 
 
 def counted(items: Iterable[Item], total: int, progress: Callable[[int, int], None]) -> Iterator[Item]:
-    """The items; progress is told that none is done, and of each that is."""
+    """The items; `progress` receives the number done and the total, at first 0."""
     progress(0, total)
     for done, item in enumerate(items, 1):
         yield item

@@ -28,7 +28,7 @@ def fine_tune_text(
     overwrite: bool = False,
     device: str = "auto",
     report: Report = no_report,
-    told: Callable[[Corpus, LanguageBatches, LanguageModel], None] | None = None,
+    on_start: Callable[[Corpus, LanguageBatches, LanguageModel], None] | None = None,
     reading: Callable[[int, int], None] | None = None,
 ) -> Outcome:
     """Trains in the new folder `out` from the weights of a run on; that run stays as it is.
@@ -54,7 +54,7 @@ def fine_tune_text(
         overwrite=overwrite,
         device=device,
         report=report,
-        told=told,
+        on_start=on_start,
         reading=reading,
         origin=origin,
     )

@@ -62,7 +62,7 @@ def train_text(
     overwrite: bool = False,
     device: str = "auto",
     report: Report = no_report,
-    told: Callable[[Corpus, LanguageBatches, LanguageModel], None] | None = None,
+    on_start: Callable[[Corpus, LanguageBatches, LanguageModel], None] | None = None,
     reading: Callable[[int, int], None] | None = None,
     origin: Run | None = None,
 ) -> Outcome:
@@ -71,7 +71,8 @@ def train_text(
     origin: begin with the weights of this run, whose vocabulary, level, cell and sizes must be those that are given
     (see gatework.text.fine_tuning). settings: without evaluate_every, validation comes once an epoch, and at least
     every 500 steps.
-    told: called once with what will be trained on what; reading: with bytes read and bytes in all.
+    on_start: called once, before the first step, with the corpus, the batches and the model. reading: receives the
+    bytes read and the bytes in all.
     If anything fails before the first checkpoint, nothing on the disk has changed. Raises InputError, EquationError.
     """
     check_free(out, overwrite)
@@ -87,7 +88,7 @@ def train_text(
         with first_alone(world):
             if world.is_first:
                 new = stack.enter_context(new_run(out, overwrite=overwrite))
-                prepared = write_run(new, text, cell, settings, shape, batching, told, reading, origin)
+                prepared = write_run(new, text, cell, settings, shape, batching, on_start, reading, origin)
                 new.place()
         run, corpus = prepared or opened(Run.open(out))
         report = report if new is None else new.keeping(report)
@@ -105,7 +106,7 @@ def write_run(
     settings: Settings,
     shape: Shape,
     batching: Batching,
-    told: Callable[[Corpus, LanguageBatches, LanguageModel], None] | None,
+    on_start: Callable[[Corpus, LanguageBatches, LanguageModel], None] | None,
     reading: Callable[[int, int], None] | None,
     origin: Run | None,
 ) -> tuple[Run, Corpus]:
@@ -145,8 +146,8 @@ def write_run(
         corpus.digest(),
     )
     describe(new.folder, TASK, **run.to_json())
-    if told is not None:
-        told(corpus, batches, model)
+    if on_start is not None:
+        on_start(corpus, batches, model)
     return run, replace(corpus, path=new.out / TOKENS)
 
 

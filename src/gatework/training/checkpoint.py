@@ -41,10 +41,10 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], progress: Progres
     Errors: InputError if the disk refuses; the old file is unchanged.
     """
     # Each tensor gets memory of its own: tied weights and views of one block are allowed in a model, not in a file.
-    held = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
     text = json.dumps(asdict(progress), allow_nan=False)
-    header = {"gatework": FORMAT, "progress": text, "digest": _digest(held, text)}
-    write_atomically(path, safetensors.torch.save(held, header))
+    header = {"gatework": FORMAT, "progress": text, "digest": _digest(copies, text)}
+    write_atomically(path, safetensors.torch.save(copies, header))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -110,14 +110,14 @@ def put_weights(checkpoint: Checkpoint, model: torch.nn.Module) -> None:
 
 
 def check_tensors(
-    path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], free: Container[str] = ()
+    path: Path, tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], free: Container[str] = ()
 ) -> None:
     """Refuse tensors that are not exactly those wanted, by name, shape and type, or that hold a nan or inf.
 
     free: names of those that may hold any value: a buffer may have its reasons for an inf.
     """
-    _check_names(path, found.keys(), wanted.keys())
-    for name, tensor in found.items():
+    _check_names(path, tensors.keys(), wanted.keys())
+    for name, tensor in tensors.items():
         _check_same(path, f"{name} has shape", list(tensor.shape), list(wanted[name].shape))
         _check_same(path, f"{name} is of type", _type(tensor), _type(wanted[name]))
         if name not in free and not bool((finite := torch.isfinite(tensor)).all()):
@@ -140,20 +140,20 @@ def check_shapes(path: Path, model: torch.nn.Module) -> None:
             shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError):
         return
-    found = {name.removeprefix("model."): shape for name, shape in shapes.items() if name.startswith("model.")}
+    saved = {name.removeprefix("model."): shape for name, shape in shapes.items() if name.startswith("model.")}
     wanted = model.state_dict()
-    _check_names(path, found.keys(), wanted.keys())
-    for name, shape in found.items():
+    _check_names(path, saved.keys(), wanted.keys())
+    for name, shape in saved.items():
         _check_same(path, f"{name} has shape", shape, list(wanted[name].shape))
 
 
-def _check_names(path: Path, found: Set[str], wanted: Set[str]) -> None:
-    if missing := wanted - found:
+def _check_names(path: Path, present: Set[str], wanted: Set[str]) -> None:
+    if missing := wanted - present:
         raise InputError(f"{path} does not fit this model: it lacks {few(missing)}")
-    if surplus := found - wanted:
+    if surplus := present - wanted:
         raise InputError(f"{path} does not fit this model: it holds {few(surplus)}, which the model has not")
 
 
-def _check_same(path: Path, what: str, given: object, needed: object) -> None:
-    if given != needed:
-        raise InputError(f"{path} does not fit this model: {what} {given}, and the model needs {needed}")
+def _check_same(path: Path, what: str, present: object, needed: object) -> None:
+    if present != needed:
+        raise InputError(f"{path} does not fit this model: {what} {present}, and the model needs {needed}")

@@ -30,13 +30,13 @@ class Clock:
         if settings.minutes is not None or further is not None:
             self.limit = progress.elapsed + 60 * (further or settings.minutes or 0.0)
             if settings.planned:
-                self._settle_budget(progress, anew=further is not None)
+                self._settle_budget(progress, renewed=further is not None)
         if settings.planned and progress.plan_at is None and progress.planned is None:
             progress.plan_at = max(settings.steady, progress.step + MEASURED)
 
-    def _settle_budget(self, progress: Progress, anew: bool) -> None:
+    def _settle_budget(self, progress: Progress, renewed: bool) -> None:
         """Keep to the run's budget, or write down the new one."""
-        if anew:
+        if renewed:
             progress.plan_at = progress.step + MEASURED
         elif progress.budget is not None and progress.budget > progress.elapsed:
             self.limit = progress.budget

@@ -1,4 +1,4 @@
-"""Ctrl-C and the signals that end a process, as a wish that the loop can see, or as an exception that undoes."""
+"""Ctrl-C and the signals that end a process, as a request that the loop can read, or as an exception that undoes."""
 
 import signal
 import threading
@@ -9,7 +9,7 @@ from typing import Any
 
 from gatework.training.torchrun import under_torchrun
 
-_ENDING = ("SIGTERM", "SIGHUP")  # a wish from outside, a terminal that is gone (which Windows knows nothing of)
+_ENDING = ("SIGTERM", "SIGHUP")  # a request from outside, a terminal that is gone (which Windows knows nothing of)
 
 
 class Interrupted(Exception):  # noqa: N818, it is no error
@@ -44,7 +44,7 @@ def interruption() -> Iterator[Callable[[], bool]]:
     Outside the main thread, where Python allows no handlers, the flag is never set.
     """
     asked = threading.Event()
-    # torchrun hands the terminal's Ctrl-C on to its workers, who have it already: no second wish can be told apart.
+    # torchrun hands the terminal's Ctrl-C on to its workers, who have it already: that is no second request.
     handed_on = under_torchrun()
 
     def ask(_number: int, _frame: FrameType | None) -> None:

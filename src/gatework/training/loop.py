@@ -54,12 +54,12 @@ def train(
     Written to `run`: last.safetensors (at the start, every `settings.save_every` seconds, and at the end),
     best.safetensors (at the least validation loss), metrics.csv, tensorboard/.
 
-    Minutes. Beside steps or epochs they limit each part of a run (the start, each resuming). Alone they are one
-    budget: after the warm-up the number of steps that fit is planned, told as a `Plan`, kept in the checkpoints, and
-    the rate decays towards it; a run with steps=<that number> has the same losses. Resumed, the run has what is left
-    of the budget, or all of it once more if the time was over before the plan was done. With `further_minutes` a new
-    plan is made for these, and the rate follows the longer decay. A run that is stopped by time is evaluated once
-    more, so that what it learned can become the best.
+    Minutes. Beside steps or epochs they limit each part of a run (the start, each resuming). Alone they are one budget:
+    after the warm-up the number of steps that fit is planned, reported as a `Plan` and saved in the checkpoints; the
+    rate decays towards it; a run with steps=<that number> has the same losses. Resumed, the run has what is left of the
+    budget, or all of it once more if the time was over before the plan was done. With `further_minutes` a new plan is
+    made for these, and the rate follows the longer decay. A run that is stopped by time is evaluated once more, so that
+    what it learned can become the best.
 
     Ctrl-C and SIGTERM end the step, save, and return with why="interrupted"; a second one aborts at once.
 
@@ -76,10 +76,10 @@ def train(
     if resume:
         progress = _take_up(learner, progress, run)
     make_folder(run)
-    told = report if world.is_first else no_report
-    with interruption() as interrupted, _metrics(world, run, progress, tensorboard, told) as metrics:
+    reporting = report if world.is_first else no_report
+    with interruption() as interrupted, _metrics(world, run, progress, tensorboard, reporting) as metrics:
         timer = Clock(settings, progress, clock, further_minutes)
-        session = Session(learner, batches, evaluate, run, told, metrics, interrupted, progress, timer)
+        session = Session(learner, batches, evaluate, run, reporting, metrics, interrupted, progress, timer)
         return session.go(resume)
 
 

@@ -51,14 +51,14 @@ class Metrics:
     """Writes one row per step to RUN/metrics.csv, with the validation loss where there was one.
 
     step: the step to go on from, or None for a new run. Rows after it, which a killed process may have left, are
-    removed first. TensorBoard gets the same numbers in RUN/tensorboard if it is installed and wished for;
-    `missing` says that it was wished for and is not installed.
+    removed first. TensorBoard gets the same numbers in RUN/tensorboard if it is installed and asked for;
+    `missing` says that it was asked for and is not installed.
     """
 
     def __init__(self, run: Path, step: int | None = None, *, tensorboard: bool = True) -> None:
         self._path = run / METRICS
-        kept = _rows_until(self._path, step)
-        write_atomically(self._path, _text([COLUMNS, *kept]).encode())
+        rows = _rows_until(self._path, step)
+        write_atomically(self._path, _text([COLUMNS, *rows]).encode())
         self.missing = tensorboard and importlib.util.find_spec("tensorboard") is None
         self._board = _board(run, step) if tensorboard and not self.missing else None
         self._former_hook = _hook_for_threads() if self._board is not None else threading.excepthook
@@ -98,7 +98,7 @@ class Metrics:
         """Close what is open."""
         self._file.close()
         if self._board is not None:
-            with suppress(OSError):  # a full disk costs the curves, and has been told already
+            with suppress(OSError):  # a full disk costs the curves, and is reported already
                 self._board.close()
         threading.excepthook = self._former_hook
 
@@ -110,9 +110,9 @@ def _board(run: Path, step: int | None) -> Any:
 
 
 def _hook_for_threads() -> Callable[[threading.ExceptHookArgs], object]:
-    """Let TensorBoard's thread end without a traceback where the disk is full: the next point tells it in one line.
+    """Let TensorBoard's thread end without a traceback where the disk is full: the next point reports it in one line.
 
-    Returns what was told of threads' errors before.
+    Returns the hook that was there before.
     """
     former = threading.excepthook
 
@@ -160,17 +160,17 @@ def _rows_until(path: Path, step: int | None) -> list[list[str]]:
         raise InputError(f"{path} is damaged ({error}): move it away to resume") from error
     if tuple(header) != COLUMNS:
         raise InputError(f"{path} is not the metrics of this run: its first line is {','.join(header)[:60]!r}")
-    kept: list[list[str]] = []
+    valid: list[list[str]] = []
     for row in rows:
         if len(row) != len(COLUMNS) or not STEP.fullmatch(row[0]):
-            raise InputError(f"{path} is damaged (line {len(kept) + 2}): move it away to resume")
-        if int(row[0]) > step or (kept and int(row[0]) <= int(kept[-1][0])):
+            raise InputError(f"{path} is damaged (line {len(valid) + 2}): move it away to resume")
+        if int(row[0]) > step or (valid and int(row[0]) <= int(valid[-1][0])):
             break
-        kept.append(row)
-    return kept
+        valid.append(row)
+    return valid
 
 
 def _text(rows: list[Any]) -> str:
-    held = io.StringIO(newline="")
-    csv.writer(held, lineterminator="\n").writerows(rows)
-    return held.getvalue()
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue()

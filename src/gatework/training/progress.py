@@ -17,8 +17,8 @@ class Progress:
     step: updates made; epoch, batch: the position in the data, the next batch to read; batches, accumulate: what
     that position was counted with. untrained: the validation loss before the first step; without validation, the loss
     of that step. best, best_step, waited: the least validation loss, its step, and the evaluations since. planned: the
-    steps that a budget in minutes was found to allow, plan_at: the step after which they are to be found. budget: that
-    budget's end, in seconds of the run. elapsed: seconds spent so far.
+    steps that a budget in minutes allows, plan_at: the step after which they are planned. budget: that budget's end,
+    in seconds of the run. elapsed: seconds spent so far.
     clipped: steps clipped so far. step_seconds, evaluation_seconds, save_seconds: what one took, for the plan.
     fields: names of the carried state's parts. written_by: versions, threads and processes, which decide the last
     bits of the losses.

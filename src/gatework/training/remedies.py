@@ -5,7 +5,7 @@ from collections.abc import Collection
 from gatework.training.progress import Progress
 from gatework.training.settings import Settings
 
-RECENT = 50  # steps whose mean loss is held against the first one's, where there is no validation
+RECENT = 50  # steps whose mean loss is compared with the first one's, where there is no validation
 
 
 def for_overflow(settings: Settings) -> str:

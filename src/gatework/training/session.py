@@ -61,7 +61,7 @@ class _Pending:
     step: int
     rate: float
     tokens: int
-    told: Tensor  # [loss, gradient norm, *wishes]
+    figures: Tensor  # [loss, gradient norm, *extra_scalars]
 
 
 class Session:
@@ -87,7 +87,7 @@ class Session:
         self.every = self.settings.evaluate_every or self.per_epoch
         self.ahead = _AHEAD.get(self.world.device.type, _AHEAD_ELSEWHERE)
         self.pending: list[_Pending] = []
-        self.agreed = [0.0, 0.0, 0.0]  # the wishes of all processes, see _wishes
+        self.agreed = [0.0, 0.0, 0.0]  # the requests of all processes, see _requests
         self.loss: float | None = None
         self.recent: deque[float] = deque(maxlen=RECENT)
         self.validation: Validation | None = None
@@ -127,14 +127,14 @@ class Session:
             return "interrupted"
         return "time" if over else None
 
-    def _wishes(self) -> list[float]:
-        """What this process wants, as 0 or 1: to stop for a signal, to stop for time, to save."""
+    def _requests(self) -> list[float]:
+        """What this process asks for, as 0 or 1: to stop for a signal, to stop for time, to save."""
         due = self.clock.elapsed - self.saved_at >= self.settings.save_every
         return [float(self.interrupted()), float(self.clock.over), float(due)]
 
     def _wanted(self) -> list[float]:
         """What is to be done: alone at once, else as soon as all processes have read it."""
-        return self._wishes() if self.world.size == 1 else self.agreed
+        return self._requests() if self.world.size == 1 else self.agreed
 
     def _step(self) -> None:
         """Update the weights once and, when it is time, look at the numbers."""
@@ -143,10 +143,10 @@ class Session:
         group = [self.batches[index] for index in range(now.batch, end)]
         total = self.settings.total(self.per_epoch)
         rate = learning_rate(self.settings, now.step, now.planned if total is None else total)
-        told = self.learner.update(group, now.step, rate, self._wishes() if self.world.size > 1 else ())
+        figures = self.learner.update(group, now.step, rate, self._requests() if self.world.size > 1 else ())
         now.step, now.batch = now.step + 1, end
         tokens = sum(_tokens(inputs) for inputs, _ in group) * self.world.size
-        self.pending.append(_Pending(now.step, rate, tokens, told))
+        self.pending.append(_Pending(now.step, rate, tokens, figures))
         if end == now.batches:
             now.epoch, now.batch = now.epoch + 1, 0
             self._open_epoch()
@@ -166,18 +166,18 @@ class Session:
         if not self.pending:
             return
         pending, self.pending = self.pending, []
-        values = torch.stack([each.told for each in pending]).tolist()  # the one wait for the device
+        values = torch.stack([each.figures for each in pending]).tolist()  # the one wait for the device
         self.clock.measure(len(pending), sum(each.tokens for each in pending))
         self.agreed = [max(row[2 + k] for row in values) for k in range(len(values[0]) - 2)] or self.agreed
         for each, (loss, norm, *_) in zip(pending, values, strict=True):
-            step = self._told(each, loss, norm)
+            step = self._checked(each, loss, norm)
             self.report(step)
             judged = self._judge(self.evaluate) if judge and self.evaluate and each is pending[-1] else None
             self._write(step, judged)
         if self.progress.plan_at is not None and self.progress.step >= self.progress.plan_at:
             self._plan()
 
-    def _told(self, step: _Pending, loss: float, norm: float) -> Step:
+    def _checked(self, step: _Pending, loss: float, norm: float) -> Step:
         """One step's numbers, which must be finite."""
         for name, value in (("loss", loss), ("gradient norm", norm)):
             if not math.isfinite(value):

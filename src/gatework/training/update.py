@@ -49,26 +49,28 @@ class Learner:
         if (kind := self.world.device.type) != "cpu":
             torch.get_device_module(kind).manual_seed(seed)
 
-    def update(self, group: Sequence[tuple[Any, Any]], step: int, rate: float, wishes: Sequence[float]) -> Tensor:
+    def update(
+        self, group: Sequence[tuple[Any, Any]], step: int, rate: float, extra_scalars: Sequence[float]
+    ) -> Tensor:
         """Make step number `step` from a group of batches at the given rate.
 
-        Returns [loss, gradient norm before clipping, *wishes], means over the processes, still on the device: to
-        read it is to wait for the step.
+        Returns [loss, gradient norm before clipping, *extra_scalars], means over the processes, still on the device:
+        to read it is to wait for the step.
         """
         self.model.train()
         self.seed(step)
         self.optimizer.zero_grad()
         losses = [self._learn(inputs, targets, len(group)) for inputs, targets in group]
         parameters = [p for _, p in self._named if p.grad is not None]
-        told = torch.stack([torch.stack(losses).sum(), *(losses[0].new_tensor(wish) for wish in wishes)])
-        told = self._average([p.grad for p in parameters if p.grad is not None], told)
+        figures = torch.stack([torch.stack(losses).sum(), *(losses[0].new_tensor(scalar) for scalar in extra_scalars)])
+        figures = self._average([p.grad for p in parameters if p.grad is not None], figures)
         norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
         if self.settings.clip is not None:
             torch.nn.utils.clip_grads_with_norm_(parameters, self.settings.clip, norm)
         for options in self.optimizer.param_groups:
             options["lr"] = rate
         self.optimizer.step()
-        return torch.cat([told[:1], norm.to(told).reshape(1), told[1:]])
+        return torch.cat([figures[:1], norm.to(figures).reshape(1), figures[1:]])
 
     def _learn(self, inputs: Any, targets: Any, parts: int) -> Tensor:
         """Add one batch's share to the gradients; returns its share of the loss."""
@@ -78,23 +80,23 @@ class Learner:
         self.state = _cut(state)
         share = loss / parts
         share.backward()
-        told: Tensor = share.detach()
-        return told.float() if told.dtype.itemsize < 4 else told
+        loss_share: Tensor = share.detach()
+        return loss_share.float() if loss_share.dtype.itemsize < 4 else loss_share
 
-    def _average(self, grads: list[Tensor], told: Tensor) -> Tensor:
-        """Replace gradients and `told` by their means over the processes.
+    def _average(self, grads: list[Tensor], figures: Tensor) -> Tensor:
+        """Replace gradients and `figures` by their means over the processes.
 
         One message for all of them, by hand: DistributedDataParallel would need to search each step's graph for
         parameters without a gradient (a learned first state has one only at an epoch's start), and adds in another
         order after its first step, so that a resumed run would differ in the last bits.
         """
         if self.world.size == 1:
-            return told
-        whole = self.world.mean(torch.cat([*(grad.reshape(-1) for grad in grads), told]))
-        *parts, told = torch.split(whole, [*(grad.numel() for grad in grads), len(told)])
+            return figures
+        whole = self.world.mean(torch.cat([*(grad.reshape(-1) for grad in grads), figures]))
+        *parts, figures = torch.split(whole, [*(grad.numel() for grad in grads), len(figures)])
         for grad, part in zip(grads, parts, strict=True):
             grad.copy_(part.view_as(grad))
-        return told
+        return figures
 
     @contextmanager
     def judging(self) -> Iterator[nn.Module]:
@@ -138,7 +140,7 @@ class Learner:
         self.state = self._restored_state(checkpoint)
 
     def _restored_state(self, checkpoint: Checkpoint) -> tuple[Tensor, ...] | None:
-        """The carried state, held against that of a model which can say what it carries."""
+        """The carried state, compared with that of a model which can say what it carries."""
         parts, fields = checkpoint.part("state"), checkpoint.progress.fields
         if not parts:
             return None
@@ -163,28 +165,28 @@ class Learner:
 
     def _restore_moments(self, checkpoint: Checkpoint) -> None:
         """Give the optimiser what it knew of each parameter."""
-        found = checkpoint.part("optimizer")
+        saved = checkpoint.part("optimizer")
         wanted: dict[str, Tensor] = {}
         for name, parameter in self._named:
-            if f"{name}.step" in found:  # one that never had a gradient has no moments
+            if f"{name}.step" in saved:  # one that never had a gradient has no moments
                 wanted |= {f"{name}.{moment}": parameter for moment in _MOMENTS[1:]}
                 wanted[f"{name}.step"] = torch.empty(())
-        check_tensors(checkpoint.path, found, wanted)
+        check_tensors(checkpoint.path, saved, wanted)
         for name, parameter in self._named:
-            if f"{name}.step" in found:
-                moments = {moment: found[f"{name}.{moment}"].to(parameter.device) for moment in _MOMENTS}
+            if f"{name}.step" in saved:
+                moments = {moment: saved[f"{name}.{moment}"].to(parameter.device) for moment in _MOMENTS}
                 self.optimizer.state[parameter] = moments
 
 
 def _optimizer(parameters: Iterable[nn.Parameter], settings: Settings) -> torch.optim.Optimizer:
-    held = list(parameters)
-    if not held:
+    trained = list(parameters)
+    if not trained:
         raise InputError("the model has no parameters to train")
     kind = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
     # Matrices decay; a bias (a forget gate's start at 1, say) is no measure of complexity.
     groups = [
-        {"params": [p for p in held if p.dim() > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in held if p.dim() < 2], "weight_decay": 0.0},
+        {"params": [p for p in trained if p.dim() > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in trained if p.dim() < 2], "weight_decay": 0.0},
     ]
     return kind([group for group in groups if group["params"]], lr=settings.learning_rate, fused=True)
 
