@@ -8,6 +8,8 @@ import typer
 
 from gatework.cells import cells
 
+ALL = "all"  # of what a command offers by name
+
 
 def complete_cells(incomplete: str) -> list[tuple[str, str]]:
     """The cells whose names begin so, with what each is."""

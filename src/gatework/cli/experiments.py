@@ -8,8 +8,8 @@ import torch
 import typer
 
 from gatework.cli import terminal
+from gatework.cli.arguments import ALL
 from gatework.cli.progress import TrainingProgress
-from gatework.cli.reproduce import ALL
 from gatework.cli.status import INTERRUPTED
 from gatework.errors import InputError
 from gatework.files.writing import write_atomically

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
+from gatework.cli.arguments import ALL
 from gatework.cli.values import split
 from gatework.errors import InputError
 from gatework.files.writing import make_folder
 
-ALL = "all"
 EXPERIMENT_HELP = f"One of those that are listed without it, or {ALL}."
 
 
