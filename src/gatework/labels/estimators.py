@@ -95,7 +95,7 @@ class SequenceEstimator:
         with tempfile.TemporaryDirectory(prefix="gatework-", ignore_cleanup_errors=True) as folder:
             try:
                 model, result = learn(
-                    job, parts, Path(folder) / "run", world=world, report=told if self.verbose else no_report
+                    job, parts, Path(folder) / "run", world=world, report=print_event if self.verbose else no_report
                 )
             except TrainingError as error:  # the checkpoint that it names goes with the folder
                 raise InputError(str(error).partition("; the last good checkpoint")[0]) from None
@@ -331,9 +331,9 @@ class SequenceRegressor(SequenceEstimator):
         Raises:
             InputError: before `fit`, and for sequences that cannot be used.
         """
-        found: npt.NDArray[np.float64] = self._scores(X, lengths)[:, 0]
+        scaled: npt.NDArray[np.float64] = self._scores(X, lengths)[:, 0]
         targets = cast(Amounts, self.job_.targets)
-        return found * targets.scale + targets.mean
+        return scaled * targets.scale + targets.mean
 
     def score(self, X: Any, y: Any, lengths: Any = None) -> float:
         """Measures R2, the share of the variance of y that is explained: 1 - sum (y - predicted)^2 / sum (y - mean)^2.
@@ -415,7 +415,7 @@ def softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return shares
 
 
-def told(event: Event) -> None:
+def print_event(event: Event) -> None:
     """Prints what matters of a training."""
     match event:
         case Validation():

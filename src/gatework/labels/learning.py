@@ -86,7 +86,7 @@ def scores(
     model: SequenceModel, encoded: Encoded, progress: Callable[[int, int], None] | None = None
 ) -> npt.NDArray[np.float64] | list[npt.NDArray[np.float64]]:
     """The scores of all sequences: [N,K], for tags a list of [T,K] each. progress: called with done and in all."""
-    device, found = next(model.parameters()).device, [np.empty(0)] * len(encoded)
+    device, result = next(model.parameters()).device, [np.empty(0)] * len(encoded)
     done = 0
     with torch.inference_mode():
         for rows in in_order_of_length(encoded, AT_ONCE):
@@ -95,22 +95,22 @@ def scores(
             check_answer(batch, model)
             for column, row in enumerate(rows.tolist()):
                 one = batch[: int(lengths[column]), column] if encoded.tagged else batch[column]
-                found[row] = one.numpy()
+                result[row] = one.numpy()
             done += len(rows)
             if progress is not None:
                 progress(done, len(encoded))
-    return found if encoded.tagged else np.stack(found)
+    return result if encoded.tagged else np.stack(result)
 
 
 def judged(job: Job, model: nn.Module, encoded: Encoded) -> ClassReport | NumberReport:
     """What a model makes of labelled sequences."""
     assert encoded.targets is not None
-    found = scores(cast(SequenceModel, model), encoded)
+    outputs = scores(cast(SequenceModel, model), encoded)
     if not isinstance(job.targets, Classes):
-        assert not isinstance(found, list)
+        assert not isinstance(outputs, list)
         true = encoded.targets.double().numpy() * job.targets.scale + job.targets.mean
-        return number_report(true, found[:, 0] * job.targets.scale + job.targets.mean)
-    predicted = np.concatenate([one.argmax(-1) for one in found]) if isinstance(found, list) else found.argmax(-1)
+        return number_report(true, outputs[:, 0] * job.targets.scale + job.targets.mean)
+    predicted = np.concatenate([one.argmax(-1) for one in outputs]) if isinstance(outputs, list) else outputs.argmax(-1)
     lengths = encoded.lengths.numpy() if encoded.tagged else None
     return class_report(job.targets.values, encoded.targets.numpy(), predicted, lengths)
 

@@ -36,8 +36,8 @@ class SequenceModel(nn.Module):
         self.dropout = nn.Dropout(options.dropout)
         self.output = nn.Linear(size, outputs)
 
-    def scores(self, given: Input) -> Tensor:
-        x, lengths = given
+    def scores(self, batch: Input) -> Tensor:
+        x, lengths = batch
         if self.embedding is not None:
             x = self.embedding(x)  # [T,B,E]
             x = self.dropout(x)
@@ -61,8 +61,8 @@ class SequenceModel(nn.Module):
         forwards, backwards = last.chunk(2, -1)[0], output[0].chunk(2, -1)[1]
         return torch.cat([forwards, backwards], -1)
 
-    def forward(self, given: Input, targets: Tensor, state: None = None) -> tuple[Tensor, None]:  # noqa: ARG002
-        scores = self.scores(given)
+    def forward(self, batch: Input, targets: Tensor, state: None = None) -> tuple[Tensor, None]:  # noqa: ARG002
+        scores = self.scores(batch)
         if self.kind == "number":
             return F.mse_loss(scores[:, 0], targets), None
         loss = F.cross_entropy(
@@ -72,16 +72,16 @@ class SequenceModel(nn.Module):
 
 
 def _recurrent(options: Options, width: int) -> Recurrent:
-    given = dict(options.recurrent or {})
-    if "batch_first" in given:
+    arguments = dict(options.recurrent or {})
+    if "batch_first" in arguments:
         raise InputError("recurrent has batch_first; leave it out: sequences are handed over as the layers want them")
     chosen = {"dropout": options.dropout if options.layers > 1 else 0.0, "bidirectional": options.bidirectional}
     try:
         return Recurrent(
-            options.cell, width, options.hidden, options.layers, **(chosen | {"engine": options.engine} | given)
+            options.cell, width, options.hidden, options.layers, **(chosen | {"engine": options.engine} | arguments)
         )
     except TypeError as error:
-        raise InputError(f"recurrent is {given}: {str(error).split('.')[-1]}") from None
+        raise InputError(f"recurrent is {arguments}: {str(error).split('.')[-1]}") from None
 
 
 class Attention(nn.Module):

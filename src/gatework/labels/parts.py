@@ -1,4 +1,4 @@
-"""Labelled sequences cut into parts, to learn from, to choose by, held out; and kept to go on with."""
+"""Labelled sequences cut into parts, to learn from, to choose by, held out; and saved to go on with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def prepared(examples: Examples, options: Options, test: float = 0.0) -> tuple[J
         raise InputError(f'{examples.at(0)} has no label: expected "label" in every row')
     targets = targets_of(examples, examples.kind)
     shares = (1 - options.validation - test, options.validation, test)
-    training, validation, held = split(examples, shares, options.random_state)
+    training, validation, test_rows = split(examples, shares, options.random_state)
     if len(validation) < LEAST_VALIDATED:
         training, validation = np.sort(np.concatenate([training, validation])), validation[:0]
     inputs = inputs_of(examples.take(training), options.vocabulary)
@@ -51,7 +51,7 @@ def prepared(examples: Examples, options: Options, test: float = 0.0) -> tuple[J
     def part(rows: Rows) -> Encoded | None:
         return whole.take(rows) if len(rows) else None
 
-    return job, Parts(whole.take(training), part(validation), part(held))
+    return job, Parts(whole.take(training), part(validation), part(test_rows))
 
 
 def save_parts(path: Path, parts: Parts) -> None:
@@ -66,20 +66,20 @@ def save_parts(path: Path, parts: Parts) -> None:
 
 def load_parts(path: Path, job: Job) -> Parts:
     """What `save_parts` wrote; InputError, naming the file, where it is not what a run of this job was given."""
-    held = load_checkpoint(path)
-    found = {name: held.part(name) for name in ("training", "validation", "test")}
-    if not found["training"]:
+    checkpoint = load_checkpoint(path)
+    tensors_of = {name: checkpoint.part(name) for name in ("training", "validation", "test")}
+    if not tensors_of["training"]:
         raise InputError(f"{path} holds no sequences to train on: train anew")
-    for name, tensors in found.items():
+    for name, tensors in tensors_of.items():
         if tensors:
             check_part(path, name, tensors, job)
     tagged = job.kind == "tag"
-    return Parts(**{name: Encoded(**tensors, tagged=tagged) if tensors else None for name, tensors in found.items()})  # type: ignore[arg-type]
+    return Parts(**{name: Encoded(**each, tagged=tagged) if each else None for name, each in tensors_of.items()})  # type: ignore[arg-type]
 
 
-def check_part(path: Path, part: str, found: Mapping[str, Tensor], job: Job) -> None:
+def check_part(path: Path, part: str, tensors: Mapping[str, Tensor], job: Job) -> None:
     """Raises InputError, naming the tensor, unless a part has the types, sizes and numbers of such a job."""
-    lengths = found.get("lengths", torch.empty(0))
+    lengths = tensors.get("lengths", torch.empty(0))
     N, steps = len(lengths), int(lengths.clamp(min=0).sum())
     classes = len(job.targets.values) if isinstance(job.targets, Classes) else None
     tokens = job.inputs.width if isinstance(job.inputs, Tokens) else None
@@ -93,9 +93,9 @@ def check_part(path: Path, part: str, found: Mapping[str, Tensor], job: Job) -> 
         f"{part}.{name}": torch.empty(shape, dtype=torch.float32 if below[name] is None else torch.int64, device="meta")
         for name, shape in shapes.items()
     }
-    check_tensors(path, {f"{part}.{name}": tensor for name, tensor in found.items()}, wanted)
+    check_tensors(path, {f"{part}.{name}": tensor for name, tensor in tensors.items()}, wanted)
     for name, end in below.items():
-        least, tensor = int(name == "lengths"), found[name]
+        least, tensor = int(name == "lengths"), tensors[name]
         if end is not None and bool(((tensor < least) | (tensor >= end)).any()):
             raise InputError(f"{path} is damaged: {part}.{name} holds numbers that are not from {least} to {end - 1}")
 

@@ -87,8 +87,8 @@ class ClassReport:
         wrong = self.confusion - np.diag(np.diag(self.confusion))
         order = np.argsort(-wrong, axis=None, kind="stable")[:COMMONEST]
         pairs = [divmod(int(place), len(names)) for place in order if wrong.flat[place]]
-        told = [f"{names[a]} for {names[b]} ({wrong[a, b]})".replace(" for ", " taken for ") for a, b in pairs]
-        return [*lines, "commonest: " + ", ".join(told)] if told else lines
+        commonest = [f"{names[a]} for {names[b]} ({wrong[a, b]})".replace(" for ", " taken for ") for a, b in pairs]
+        return [*lines, "commonest: " + ", ".join(commonest)] if commonest else lines
 
     def _f1_words(self) -> list[str]:
         return ["-" if math.isnan(value) else f"{value:.3f}" for value in self.f1]

@@ -32,13 +32,13 @@ class Starts(nn.Module):
         """
         begins = (condition >= 0)[:, None]  # [B,1]
         layers = [layer.start(index, "", len(condition)) for index in range(layer.num_layers)]
-        found = []
+        starts = []
         for index, name in enumerate(self.names):
             start = torch.stack([states[index] for states in layers])  # [L,B,H]
             table, old = getattr(self, name), start if carried is None else carried[index]
             new = start if table is None else start + table[condition.clamp(min=0)].transpose(0, 1)
-            found.append(torch.where(begins, new.to(old.dtype), old))
-        return tuple(found)
+            starts.append(torch.where(begins, new.to(old.dtype), old))
+        return tuple(starts)
 
 
 @dataclass(frozen=True)

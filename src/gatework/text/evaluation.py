@@ -136,10 +136,9 @@ def _whole(run: Run, tokens: Ids, what: str, device: str, report: Report) -> Sco
         return None
     streams = min(max(1, len(tokens) // TEST_LENGTH), TEST_STREAMS)
 
-    def told(done: int, total: int) -> None:
+    def on_progress(done: int, total: int) -> None:
         report(Evaluating(what, done, total))
 
-    found = score(run.model(device=device), run.vocabulary, tokens, streams, progress=told)
-    return (
-        found if run.counts.characters else replace(found, characters=0)
-    )  # a part may be UTF-8 where the whole is not
+    whole_score = score(run.model(device=device), run.vocabulary, tokens, streams, progress=on_progress)
+    # A part may be UTF-8 where the whole is not.
+    return whole_score if run.counts.characters else replace(whole_score, characters=0)

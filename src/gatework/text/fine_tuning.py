@@ -43,9 +43,9 @@ def fine_tune_text(
     origin = run if isinstance(run, Run) else Run.open(Path(run))
     if Path(out).exists() and Path(out).samefile(origin.path):
         raise InputError(f"{out} is the run to begin from: name another folder for the new one")
-    given: dict[str, Any] = {"paths": tuple(paths)} if paths else {}
+    new_paths: dict[str, Any] = {"paths": tuple(paths)} if paths else {}
     return train_text(
-        replace(origin.text, **given, **(text or {})),
+        replace(origin.text, **new_paths, **(text or {})),
         Path(out),
         origin.cell,
         replace(origin.settings, **ends(settings or {})),
@@ -60,7 +60,7 @@ def fine_tune_text(
     )
 
 
-def ends(settings: Mapping[str, Any]) -> dict[str, Any]:
+def ends(named: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that are given, with an end of their own."""
-    found = ENDS | dict(settings)
-    return found if any(found[name] is not None for name in ("steps", "epochs", "minutes")) else found | {"epochs": 1}
+    named = ENDS | dict(named)
+    return named if any(named[name] is not None for name in ("steps", "epochs", "minutes")) else named | {"epochs": 1}

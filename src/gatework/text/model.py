@@ -18,7 +18,7 @@ class LanguageModel(nn.Module):
     """Predicts the next token from all before it: embedding, recurrent layers, and a softmax over V tokens.
 
     conditions: where the text is made of documents, the K conditions they are written on. Then V has one class more,
-        the end of a document, and inputs V + k begin a document of condition k (from 1): the state starts anew, at
+        the end of a document, and inputs V + k begin a document of condition k (from 1): the state starts again, at
         what was learnt for k.
 
     forward(inputs [T,B], targets [T,B], state) -> (mean loss in nats, state); targets of -100 are left out.
@@ -46,10 +46,10 @@ class LanguageModel(nn.Module):
 
     def _tie(self, width: int) -> None:
         if self.embedding is None or width != self.output.in_features:
-            given = "one-hot input" if self.embedding is None else f"an embedding of {width}"
+            embedding = "one-hot input" if self.embedding is None else f"an embedding of {width}"
             raise InputError(
                 f"tied output weights need an embedding of {self.output.in_features} units, as wide as the "
-                f"recurrent output; given is {given}"
+                f"recurrent output; given is {embedding}"
             )
         nn.init.normal_(self.embedding.weight, std=width**-0.5)  # as an output matrix it must start small
         self.output.weight = self.embedding.weight

@@ -1,4 +1,4 @@
-"""A language run on disk: what it was told, its text, and a model of its shape."""
+"""A language run on disk: its settings, its text, and a model of its shape."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -37,7 +37,7 @@ def language_model(cell: Cell, vocabulary: Vocabulary, shape: Shape) -> Language
 
 @dataclass(frozen=True)
 class Run:
-    """A language run on disk, opened: what it was told, its text and a model of its shape.
+    """A language run on disk, opened: its settings, its text and a model of its shape.
 
     origin: of a run that began with the weights of another one, that one's folder, and the checkpoint and its step.
     files: those that the text was read from, as they were; digest: that of its tokens (None in older runs).

@@ -20,7 +20,7 @@ from gatework.text.data.vocabulary import Vocabulary
 from gatework.text.options import Level
 
 SCORING_STEPS = 64  # between two hand-overs of the state; changes the memory needed and nothing else
-Progress = Callable[[int, int], None]  # told tokens done, and tokens in all
+Progress = Callable[[int, int], None]  # receives the tokens done and the tokens in all
 LARGEST_LOG = math.log(sys.float_info.max)
 CODE_POINTS = 0x110000  # of Unicode: what an unknown character may be
 

@@ -236,8 +236,8 @@ def _go(
     except KeyboardInterrupt:
         report(Notice("the scoring at the end was interrupted: all that was learnt is kept; resuming scores again"))
         raise
-    if found := {name: part.to_json() for name, part in scores.items() if part is not None}:
-        write_json(run.path / RESULTS, {"why": result.why, "step": result.step, **found})
+    if results := {name: part.to_json() for name, part in scores.items() if part is not None}:
+        write_json(run.path / RESULTS, {"why": result.why, "step": result.step, **results})
     return Outcome(result, **scores)
 
 

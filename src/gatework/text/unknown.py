@@ -9,13 +9,13 @@ MANY = 0.1  # share of unknown tokens from which a remedy is named
 
 def new_to_the_model(corpus: Corpus) -> str | None:
     """The characters or words of a text that its vocabulary has not, how often each; None where it has everything."""
-    found = corpus.unknown.most_common()
-    if not found:
+    new = corpus.unknown.most_common()
+    if not new:
         return None
     kind = "character" if corpus.vocabulary.level == "char" else "word"
-    are = f"1 {kind} is" if len(found) == 1 else f"{len(found):,} {kind}s are"
-    named = ", ".join(f"{piece!r} {count:,}" for piece, count in found[:SHOWN])
-    more = f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
+    are = f"1 {kind} is" if len(new) == 1 else f"{len(new):,} {kind}s are"
+    named = ", ".join(f"{piece!r} {count:,}" for piece, count in new[:SHOWN])
+    more = f" and {len(new) - SHOWN:,} more" if len(new) > SHOWN else ""
     return f"{are} new to the model, {corpus.counts.unknown:,} in all: {named}{more}"
 
 

@@ -113,9 +113,9 @@ def resolved(labels: Sequence[Any], kind: str | None, at: At) -> str:
             raise InputError(
                 f"{at(k)}: the label {shown(label)} is {what}, and that of {at(0)} is {first}; expected one kind"
             )
-    found = {"a text": "class", "true or false": "class", "a number": "number"}.get(first, "tag")
-    if kind in (None, found) or (kind == "class" and found == "number"):
-        return kind or found
+    default = {"a text": "class", "true or false": "class", "a number": "number"}.get(first, "tag")
+    if kind in (None, default) or (kind == "class" and default == "number"):
+        return kind or default
     expected = {"class": "one label", "number": "one number", "tag": "a list of labels, one a step,"}[str(kind)]
     raise InputError(f"{at(0)}: the label {shown(labels[0])} is {first}; expected {expected} for each sequence")
 

@@ -78,14 +78,14 @@ def read_examples(
         return _read_npz(Path(file), kind)
     if Path(file).is_dir():
         raise InputError(f"{file} is a directory: name one file, or - for standard input")
-    with sources(file) as found:
+    with sources(file) as files:
         placed = [
             record
-            for source in found
+            for source in files
             for record in records_of(decoded(source.blocks(), source.name, encoding), source.name, EXPECTED)
         ]
         if not placed:
-            raise InputError(f"{found[0].name} is empty: expected lines such as {EXPECTED}")
+            raise InputError(f"{files[0].name} is empty: expected lines such as {EXPECTED}")
     rows = [row for _, row in placed]
 
     def at(k: int) -> str:
@@ -240,10 +240,10 @@ def _read_npz(path: Path, kind: Kind | None) -> Examples:
     if y is not None and kind is None:
         kind = "tag" if y.ndim > 1 else "number" if y.dtype.kind == "f" else "class"
     try:
-        found = given_examples(X, y, lengths=lengths, kind=kind)
+        examples = given_examples(X, y, lengths=lengths, kind=kind)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    return replace(found, at=lambda k: f"{path}: X[{k}]")
+    return replace(examples, at=lambda k: f"{path}: X[{k}]")
 
 
 # -- parts

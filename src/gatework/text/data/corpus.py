@@ -86,11 +86,11 @@ class Corpus:
         return corpus
 
     def digest(self) -> str:
-        """What tells whether tokens are the same."""
-        found = hashlib.blake2b(digest_size=16)
+        """A hash of the tokens."""
+        checksum = hashlib.blake2b(digest_size=16)
         for start in range(0, len(self.tokens), BLOCK):
-            found.update(self.tokens[start : start + BLOCK].tobytes())
-        return found.hexdigest()
+            checksum.update(self.tokens[start : start + BLOCK].tobytes())
+        return checksum.hexdigest()
 
     @property
     def train(self) -> Ids:

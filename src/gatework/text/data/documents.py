@@ -52,12 +52,12 @@ def _text(value: Any, name: str) -> str:
 
 
 def counted(
-    level: Level, found: list[Source], size: int = BLOCK, advance: Advance | None = None
+    level: Level, files: list[Source], size: int = BLOCK, advance: Advance | None = None
 ) -> tuple[Counter[str], set[str]]:
     """Count the characters or words of the documents in files, and name their conditions."""
     counts: Counter[str] = Counter()
     conditions: set[str] = set()
-    for source in found:
+    for source in files:
         for document in documents(source, size, advance):
             conditions.add(document.condition)
             if level != "byte":
@@ -91,8 +91,8 @@ def encoded(
 
 def beginnings(tokens: npt.NDArray[Any], end: int) -> npt.NDArray[np.int64]:
     """Find where documents begin among ids [n], block by block: at the ids above `end`."""
-    found = [np.flatnonzero(tokens[start : start + BLOCK] > end) + start for start in range(0, len(tokens), BLOCK)]
-    return np.concatenate([np.empty(0, np.int64), *found])
+    indices = [np.flatnonzero(tokens[start : start + BLOCK] > end) + start for start in range(0, len(tokens), BLOCK)]
+    return np.concatenate([np.empty(0, np.int64), *indices])
 
 
 def in_any_order(tokens: Ids, end: int) -> Iterator[Ids]:

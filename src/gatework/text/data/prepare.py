@@ -57,18 +57,18 @@ def prepare(
     checked = check_splits(splits)
     check_level(level)
     check_size(level, size)
-    with sources(paths, suffixes, exclude) as found:
-        if any(source.path.resolve() == out.resolve() for source in found):
+    with sources(paths, suffixes, exclude) as inputs:
+        if any(source.path.resolve() == out.resolve() for source in inputs):
             raise InputError(f"{out} is a text to read and the file to write: choose another place to write")
         passes = 1 if vocabulary is not None or (level == "byte" and not documents) else 2
-        advance = _meter(progress, passes * sum(source.size for source in found))
-        files = marks(found)
+        advance = _meter(progress, passes * sum(source.size for source in inputs))
+        files = marks(inputs)
         made = vocabulary is None
         if vocabulary is None:
-            vocabulary = _vocabulary(found, level, size, documents, block, advance)
+            vocabulary = _vocabulary(inputs, level, size, documents, block, advance)
         opening = [] if condition is None else [vocabulary.begin(condition)]
         unknown: Counter[str] | None = None if made else Counter()
-        counts = _encode(found, vocabulary, out, documents, opening, block, advance, unknown)
+        counts = _encode(inputs, vocabulary, out, documents, opening, block, advance, unknown)
         if documents and (made or rearranged):
             _rearrange(out, vocabulary, counts)
     ids = mapped(out, vocabulary, counts.tokens)
@@ -76,20 +76,20 @@ def prepare(
 
 
 def _vocabulary(
-    found: list[Source], level: Level, size: int | None, documents: bool, block: int, advance: Advance
+    files: list[Source], level: Level, size: int | None, documents: bool, block: int, advance: Advance
 ) -> Vocabulary:
     if documents:
-        counts, conditions = counted(level, found, block, advance)
+        counts, conditions = counted(level, files, block, advance)
         return Vocabulary.of(level, counts, size, conditions)
     counts = Counter()
     if level != "byte":
-        for source in found:  # one by one: no word goes from one file into the next
+        for source in files:  # one by one: no word goes from one file into the next
             counts.update(count(level, source.text(block, advance)))
     return Vocabulary.of(level, counts, size)
 
 
 def _encode(
-    found: list[Source],
+    files: list[Source],
     vocabulary: Vocabulary,
     out: Path,
     documents: bool,
@@ -100,7 +100,7 @@ def _encode(
 ) -> Counts:
     """Write the ids to `out`: those of the opening, of the files one after the other, and the end of documents."""
     closing = [len(vocabulary)] if documents else []
-    counts = Counts(len(found), 0, 0, len(opening) + len(closing), 0)
+    counts = Counts(len(files), 0, 0, len(opening) + len(closing), 0)
 
     def read(length: int) -> None:
         nonlocal counts
@@ -109,7 +109,7 @@ def _encode(
 
     with _written_aside(out) as write:
         write(np.array(opening, vocabulary.dtype).tobytes())
-        for source in found:
+        for source in files:
             for ids, characters in (encoded if documents else _encoded)(source, vocabulary, block, read, unknown):
                 write(ids.tobytes())
                 counts = replace(
@@ -120,10 +120,10 @@ def _encode(
                     documents=counts.documents + documents,
                 )
         if counts.tokens == len(opening) + len(closing):
-            names = ", ".join(source.name for source in found[:3]) + (", ..." if len(found) > 3 else "")
+            names = ", ".join(source.name for source in files[:3]) + (", ..." if len(files) > 3 else "")
             raise InputError(f"the text is empty: {names} holds no character; give one with text in it")
         write(np.array(closing, vocabulary.dtype).tobytes())
-    spelled = vocabulary.level != "byte" or documents or all(is_text(source.utf8(block)) for source in found)
+    spelled = vocabulary.level != "byte" or documents or all(is_text(source.utf8(block)) for source in files)
     return counts if spelled else replace(counts, characters=0)
 
 

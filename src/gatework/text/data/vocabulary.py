@@ -210,12 +210,12 @@ def pieces(level: Level, texts: Iterable[str]) -> Iterator[Sequence[str]]:
     if level != "word":
         yield from texts
         return
-    held = ""
+    rest = ""
     for text in texts:
-        found = PIECE.findall(held + text)
-        held = found.pop() if found else ""
-        yield found
-    yield PIECE.findall(held)
+        words = PIECE.findall(rest + text)
+        rest = words.pop() if words else ""
+        yield words
+    yield PIECE.findall(rest)
 
 
 def unlisted(vocabulary: Vocabulary, part: Sequence[str], ids: Ids) -> Counter[str]:
