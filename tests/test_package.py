@@ -1,7 +1,13 @@
 """What `import gatework as gw` offers: these names, and no others by accident."""
 
+import inspect
+import re
 import subprocess
 import sys
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
 
 import gatework
 import gatework.layers
@@ -34,6 +40,35 @@ def test_the_public_names_are_these():
 def test_every_public_name_is_there_and_says_what_it_is():
     for name in PUBLIC:
         assert getattr(gatework, name).__doc__ or name == "cells"
+
+
+def public(name: str) -> Callable:
+    """What `gatework.name` calls: the room `gatework.inspect` is called by its function."""
+    value = getattr(gatework, name)
+    return getattr(value, name) if isinstance(value, ModuleType) else value
+
+
+def explained(value: Callable) -> list[str]:
+    """The arguments that a docstring's section Args names: one by one, or as those of another."""
+    section = re.search(r"^Args:\n((?:    .*\n)+)", f"{inspect.getdoc(value)}\n", re.MULTILINE)
+    assert section, f"{value.__name__} has no section Args"
+    if other := re.fullmatch(r"    Those of (\w+), but (\w+)\.\n", section[1]):
+        return [name for name in explained(public(other[1])) if name != other[2]]
+    heads = re.findall(r"^    (\S[^:]*):", section[1], re.MULTILINE)
+    return [name for head in heads for name in head.split(", ")]
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if name not in ("cells", "EquationError")])
+def test_a_docstring_explains_every_argument_and_no_other(name: str) -> None:
+    marks = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    arguments = inspect.signature(public(name)).parameters.values()
+    assert sorted(explained(public(name))) == sorted(marks.get(each.kind, "") + each.name for each in arguments)
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if name != "cells"])
+def test_a_docstring_begins_with_one_sentence(name: str) -> None:
+    first, *_ = (inspect.getdoc(public(name)) or "").partition("\n\n")
+    assert first.endswith(".") and "\n" not in first
 
 
 def test_the_layers_offer_the_same_things():

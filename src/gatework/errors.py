@@ -18,6 +18,9 @@ class InputError(ValueError):
     control characters escaped, and cut where it is long. The command line prints it and ends with status 2; nothing
     is half-written when it is raised. (What is wrong in a cell's text is a `gatework.EquationError`, of the
     notation's own; both are ValueErrors.)
+
+    Args:
+        message: of any length and any characters, from which the line is made.
     """
 
     def __init__(self, message: str) -> None:

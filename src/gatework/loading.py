@@ -18,12 +18,17 @@ Trained = TextModel | Forecaster | SequenceClassifier | SequenceRegressor | Tagg
 def load(run: str | Path, *, device: str = "cpu") -> Trained:
     """What was trained into a run folder, ready to use; nothing in the folder is executed.
 
-    Of `gatework train text` a TextModel, which has sample, score, surprises and log_probabilities; of `train series`
-    or Forecaster.save a Forecaster, which has predict and plot; of `train labels` or an estimator's save the
-    SequenceClassifier, SequenceRegressor or Tagger, which has predict and score.
+    Args:
+        run: the folder.
+        device: where it computes; series are forecast on the CPU.
 
-    device: where it computes; series are forecast on the CPU. Raises InputError, naming folder or file, for a folder
-    that is no run, and for a run that is damaged.
+    Returns:
+        Of `gatework train text` a TextModel, which has sample, score, surprises and log_probabilities; of `train
+        series` or Forecaster.save a Forecaster, which has predict and plot; of `train labels` or an estimator's save
+        the SequenceClassifier, SequenceRegressor or Tagger, which has predict and score.
+
+    Raises:
+        InputError: naming folder or file, for a folder that is no run, and for a run that is damaged.
     """
     if not isinstance(run, str | os.PathLike):
         raise InputError(f"run is {run!r}; expected the path of a run folder")

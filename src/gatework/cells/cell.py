@@ -48,11 +48,25 @@ NOTHING: FrozenMap[Any] = FrozenMap()
 class Cell:
     """A recurrent cell: a name and its equations.
 
-    `output` is the value that leaves the cell, `start` says where a state starts if not at 0, `constants`
-    names numbers, `source` says who described the cell. `init` says how parameters start, by name or by
-    pattern such as "U_*" (a name goes before a pattern, an earlier pattern before a later one), with the rules
-    of `gatework.layers.initial`. None stands for an empty mapping. Raises EquationError where the text cannot be
-    read, InputError where the name or `init` cannot be used.
+    One step: new states and the output from x, the states before it and the parameters, such as
+    h = tanh(W_h @ x + U_h @ h + b_h). None stands for an empty mapping.
+
+    Args:
+        name: letters, digits and _.
+        equations: a line `name = expression` each (docs/notation.md).
+        output: the value that leaves the cell.
+        init: how parameters start, by name or by pattern such as "U_*" (a name goes before a pattern, an earlier
+            pattern before a later one), by the rules of `gatework.layers.initial`.
+        start: where a state starts if not at 0, by name.
+        constants: names in the equations that are numbers.
+        source: who described the cell.
+
+    Shapes:
+        x [I]; states and output [H]; W_* [H,I], U_* [H,H], b_* [H], unless the equations say otherwise.
+
+    Raises:
+        EquationError: equations that cannot be read.
+        InputError: a name or `init` that cannot be used.
     """
 
     name: str

@@ -81,16 +81,23 @@ def inspect(
     >>> gw.inspect("runs/mine", "chapter.txt", beside="runs/rnn").write("page.html")
     >>> gw.inspect(gw.Forecaster(horizon=12).fit(table))
 
-    model: the folder of a run of `gatework train text` or `gatework train series`, or a fitted `gw.Forecaster`.
-    file: for a text model the text to read, "-" for standard input: its first 60,000 tokens are measured, the last
-        4,000 of them shown. For a series model, if at all, a table of rows that came since.
-    beside: a second run, read on the same text, to compare gradient flow and surprise.
-    unit: the unit that is looked at first, "l0.c.17"; default the best found.
-    series: of several series the id of the one to look at; default the first.
-    text, weights: False leaves them out of the page. Without weights it cannot run the model and shows figures alone.
+    Args:
+        model: the folder of a run of `gatework train text` or `gatework train series`, or a fitted `gw.Forecaster`.
+        file: for a text model the text to read, "-" for standard input: its first 60,000 tokens are measured, the last
+            4,000 of them shown. For a series model, if at all, a table of rows that came since.
+        beside: a second run, read on the same text, to compare gradient flow and surprise.
+        unit: the unit that is looked at first, "l0.c.17"; default the best found.
+        series: of several series the id of the one to look at; default the first.
+        text, weights: False leaves them out of the page. Without weights it cannot run the model and shows figures
+            alone.
+        progress: called with a part's name, how much of it is done, and of how much.
 
-    Raises InputError for what is no such run, for a text that is empty or has nothing that the model knows, and for a
-    unit or series that is not there.
+    Returns:
+        A Page: html, findings, write(path).
+
+    Raises:
+        InputError: for what is no such run, for a text that is empty or has nothing that the model knows, and for a
+            unit or series that is not there.
     """
     if isinstance(model, Forecaster):
         payload, tensors = of_series(model, "forecast", file, series, unit, progress)

@@ -314,6 +314,12 @@ class SequenceRegressor(SequenceEstimator):
 
     Args:
         Those of SequenceClassifier, but class_weight.
+
+    Shapes:
+        Sequences as of SequenceClassifier; N numbers.
+
+    Raises:
+        InputError: from `fit`, for an argument that cannot be used.
     """
 
     summary: str = Options.summary
@@ -358,6 +364,12 @@ class Tagger(SequenceEstimator):
 
     Args:
         Those of SequenceClassifier, but summary.
+
+    Shapes:
+        Sequences as of SequenceClassifier; T labels for each.
+
+    Raises:
+        InputError: from `fit`, for an argument that cannot be used.
     """
 
     class_weight: str | Mapping[Any, float] | None = Options.class_weight

@@ -17,10 +17,19 @@ def convert(module: nn.Module, **options: Any) -> nn.Module:
     """Replaces every torch.nn.LSTM, GRU and RNN inside a module, with their weights and hooks, and returns the module.
 
     Convert before an optimizer is made: it must be given the new parameters. Each layer's `to_torch()` leads back.
-    A recurrent layer given itself is returned converted; one used in two places stays shared. Subclasses of
-    torch's layers and single-step cells such as nn.LSTMCell are left as they are. `options` go to each new
-    layer, such as engine="reference". Where a layer cannot be converted (it is pruned, normalised, parametrised, or
-    shares weights with another), InputError names it and the remedy, and the model is as it was.
+    One used in two places stays shared. Subclasses of torch's layers and single-step cells such as nn.LSTMCell are
+    left as they are.
+
+    Args:
+        module: what holds the layers, or such a layer itself.
+        **options: of each new layer, as of gw.Recurrent: engine="reference".
+
+    Returns:
+        The module itself; of a layer the one in its place.
+
+    Raises:
+        InputError: a layer that cannot be converted (it is pruned, normalised, parametrised, or shares weights with
+            another), with its name and the remedy; the model is then as it was.
     """
     layers = {path: old for path, old in module.named_modules(remove_duplicate=False) if kind(old)}
     made: dict[nn.Module, DropIn[Any]] = {}

@@ -82,14 +82,26 @@ def gradient_flow(model: nn.Module, batch: Any, *, loss: Loss | None = None, at:
     >>> flow = gw.gradient_flow(model, x)
     >>> flow.norms["rnn.l0.c"], flow.direct["rnn.l0.c"]  # each [K,B]
 
-    batch: what the model is called with, a tensor or a tuple of arguments; the model keeps its mode.
-    loss: from what the model returns to a number, such as a sum over sequences of -log p; unless given, the
-        output at step `at`, weighed at random (the same at every call).
-    at: the step t that lags are counted from, by default the last.
+    In the reverse direction lags are counted forwards in time. The model keeps its mode, parameters their gradients.
 
-    In the reverse direction lags are counted forwards in time. Parameters keep their gradients. Raises InputError
-    where the module holds no gatework layer, no gradient reaches a state, or `at` is no step.
-    Source: Hochreiter & Schmidhuber 1997, on how such norms shrink or grow.
+    Args:
+        model: a module that holds gatework layers.
+        batch: what it is called with, a tensor or a tuple of arguments.
+        loss: from what the model returns to a number, such as a sum over sequences of -log p; unless given, the
+            output at step `at`, weighed at random (the same at every call).
+        at: the step t that lags are counted from, by default the last.
+
+    Shapes:
+        norms [K,B] for the lags 0 to K - 1 of B sequences.
+
+    Returns:
+        A GradientFlow: norms, direct and retention by name, relative(), reach() and plot().
+
+    Raises:
+        InputError: where the module holds no gatework layer, no gradient reaches a state, or `at` is no step.
+
+    Source:
+        Hochreiter & Schmidhuber 1997, on how such norms shrink or grow.
     """
     layers = [layer for layer in model.modules() if isinstance(layer, Recordable)]
     with record(model, *wanted(layer.program for layer in layers), gradients=True) as trace, torch.enable_grad():

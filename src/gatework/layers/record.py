@@ -107,11 +107,23 @@ def record(module: nn.Module, *names: str, gradients: bool = False) -> Iterator[
     ...     model(x).sum().backward()
     >>> trace["rnn.l0.f"], trace.gradients["rnn.l0.f"]  # each [T,B,H]
 
-    names: any name that the cell's equations assign; "x", what the layer reads; "retention(c)", what a state
-    keeps of itself: d(new c) / d(old c) by the equations, along pointwise paths (of an LSTM f; it has no gradients,
-    and h of an LSTM none of it). A layer whose cell lacks a name is passed over for it.
-    A state under zoneout is recorded as it is carried. Raises InputError where no layer has the name, or
-    there is no recurrent layer, or one is being recorded already.
+    A layer whose cell lacks a name is passed over for it. A state under zoneout is recorded as it is carried.
+
+    Args:
+        module: what holds the layers, or such a layer itself.
+        *names: any name that the cell's equations assign; "x", what the layer reads; "retention(c)", what a state
+            keeps of itself: d(new c) / d(old c) by the equations, along pointwise paths (of an LSTM f; it has no
+            gradients, and h of an LSTM none of it).
+        gradients: record dL/d(value) too.
+
+    Shapes:
+        Each value and gradient: [T,B,H], x [T,B,I].
+
+    Returns:
+        For a `with` block its Trace: a mapping of the values, and of their gradients in `gradients`.
+
+    Raises:
+        InputError: where no layer has the name, there is no recurrent layer, or one is being recorded already.
     """
     layers = {path: layer for path, layer in module.named_modules() if isinstance(layer, Recordable)}
     check(layers, names)

@@ -65,6 +65,7 @@ class Recurrent(nn.Module):
         recompute: training saves the states alone, and the backward pass computes the rest again: less memory, more
             work.
         engine: "auto", or the name of one, which then runs or raises.
+        device, dtype: of the parameters.
 
     Shapes:
         x: [T,B,I], with batch_first [B,T,I], or [T,I] without a batch.

@@ -163,10 +163,32 @@ class LSTM(DropIn[LSTMState]):
     i, f, o = sigmoid(W x_t + U h_{t-1} + b), g = tanh(W_g x_t + U_g h_{t-1} + b_g),
     c_t = f c_{t-1} + i g, h_t = o tanh(c_t); with proj_size R, h_t = P_h (o tanh(c_t)).
 
-    Positional arguments and defaults are torch's; further keywords are gw.Recurrent's (engine, variational,
-    recurrent_dropout, zoneout, residual, initial, init). forward(input, (h_0, c_0)) -> (output, (h_n, c_n)),
-    PackedSequence included. A state_dict of torch.nn.LSTM loads. (Hochreiter & Schmidhuber 1997; Gers et al.
-    2000; Sak et al. 2014)
+    forward(input, hx=None, *, lengths=None, resets=None) -> (output, state). A state_dict of torch.nn.LSTM loads.
+
+    Args:
+        input_size, hidden_size, num_layers: I, H and L.
+        bias: False for equations without b.
+        batch_first: input, output and resets are [B,T,...].
+        dropout: on the output of each layer but the last.
+        bidirectional: D = 2 directions, else 1.
+        proj_size: R; 0 for none.
+        device, dtype: of the parameters.
+        **more: those of gw.Recurrent that torch lacks: engine, init, initial, variational, zoneout, ...
+
+    Shapes:
+        input: [T,B,I], with batch_first [B,T,I], [T,I] without a batch, or a PackedSequence.
+        hx: (h, c), [L*D,B,H] each, h [L*D,B,R] with a projection (without a batch [L*D,H]).
+        lengths, resets: as in gw.Recurrent.
+
+    Returns:
+        output [T,B,D*H], R in place of H with a projection, packed where input was; and the state (h, c) after the
+        last step.
+
+    Raises:
+        InputError: arguments, shapes, dtypes or devices that do not fit.
+
+    Source:
+        Hochreiter & Schmidhuber 1997, Gers et al. 2000 (f), Sak et al. 2014 (`proj_size`).
     """
 
     counterpart = nn.LSTM
@@ -197,9 +219,28 @@ class GRU(DropIn[Tensor]):
     """Gated recurrent unit with torch.nn.GRU's arguments, inputs and returns; cell "gru_reset_after".
 
     r, z = sigmoid(W x_t + U h_{t-1} + b), n = tanh(W_n x_t + b_n + r (U_n h_{t-1} + b_hn)),
-    h_t = (1 - z) n + z h_{t-1}. (Cho et al. 2014, reset after the product as in cuDNN)
+    h_t = (1 - z) n + z h_{t-1}.
 
-    Keywords beyond torch's are gw.Recurrent's. The form as published is gw.Recurrent("gru", ...).
+    The form as published is gw.Recurrent("gru", ...).
+    forward(input, hx=None, *, lengths=None, resets=None) -> (output, h). A state_dict of torch.nn.GRU loads.
+
+    Args:
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype: as of gw.LSTM.
+        **more: those of gw.Recurrent that torch lacks.
+
+    Shapes:
+        input: [T,B,I], with batch_first [B,T,I], [T,I] without a batch, or a PackedSequence.
+        hx: [L*D,B,H] (without a batch [L*D,H]).
+        lengths, resets: as in gw.Recurrent.
+
+    Returns:
+        output [T,B,D*H], packed where input was, and h [L*D,B,H] after the last step.
+
+    Raises:
+        InputError: arguments, shapes, dtypes or devices that do not fit.
+
+    Source:
+        Cho et al. 2014; r after the product as in cuDNN.
     """
 
     counterpart = nn.GRU
@@ -225,9 +266,28 @@ class GRU(DropIn[Tensor]):
 class RNN(DropIn[Tensor]):
     """The plain recurrent network with torch.nn.RNN's arguments, inputs and returns; cells "rnn", "rnn_relu".
 
-    h_t = tanh(W_h x_t + U_h h_{t-1} + b_h), or relu in place of tanh. (Elman 1990)
+    h_t = tanh(W_h x_t + U_h h_{t-1} + b_h), or relu in place of tanh.
 
-    Keywords beyond torch's are gw.Recurrent's.
+    forward(input, hx=None, *, lengths=None, resets=None) -> (output, h). A state_dict of torch.nn.RNN loads.
+
+    Args:
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype: as of gw.LSTM.
+        nonlinearity: "tanh" or "relu".
+        **more: those of gw.Recurrent that torch lacks.
+
+    Shapes:
+        input: [T,B,I], with batch_first [B,T,I], [T,I] without a batch, or a PackedSequence.
+        hx: [L*D,B,H] (without a batch [L*D,H]).
+        lengths, resets: as in gw.Recurrent.
+
+    Returns:
+        output [T,B,D*H], packed where input was, and h [L*D,B,H] after the last step.
+
+    Raises:
+        InputError: arguments, shapes, dtypes or devices that do not fit.
+
+    Source:
+        Elman 1990.
     """
 
     counterpart = nn.RNN
