@@ -20,7 +20,7 @@ from gatework.forecast.plan import plan, swings_grow
 from gatework.forecast.prediction import residuals
 from gatework.forecast.rivals import seasonal_naive
 from gatework.forecast.scale import errors_behind, place_factors, recent, scales
-from gatework.forecast.seasons import found_seasons, seasonality
+from gatework.forecast.seasons import detected_seasons, seasonality
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def fitted() -> gw.Forecaster:
 
 def with_changes(fitted: gw.Forecaster, **changes: object) -> gw.Forecaster:
     """The same, some of what it learned being another."""
-    made = fitted.anew()
+    made = fitted.unfitted()
     made.model = replace(fitted.fitted, fitted=replace(fitted.fitted.fitted, **changes))
     return made
 
@@ -173,13 +173,13 @@ def test_factors_of_places_have_mean_1_and_are_those_of_the_place_that_is_foreca
 def test_a_season_that_a_shorter_one_explains_is_the_shorter_one() -> None:
     random = np.random.default_rng(0)
     y = np.tile([4.0, -1.0, 0.0, -3.0], 60) + 0.3 * random.normal(size=240)
-    assert found_seasons(y)[1][0] == 4
+    assert detected_seasons(y)[1][0] == 4
 
 
 def test_a_divisor_that_correlates_little_is_no_season_beside_the_longer_one() -> None:
     random = np.random.default_rng(0)
     pattern = 3 * random.normal(size=12)
-    assert found_seasons(pattern[np.arange(240) % 12] + 0.3 * random.normal(size=240))[1] == (12,)
+    assert detected_seasons(pattern[np.arange(240) % 12] + 0.3 * random.normal(size=240))[1] == (12,)
 
 
 def test_an_outlier_hides_no_season() -> None:
@@ -195,7 +195,7 @@ def test_a_cycle_that_correlates_little_is_none() -> None:
     for t in range(2, 400):
         x[t] += 2 * 0.9 * np.cos(2 * np.pi / 11) * x[t - 1] - 0.9**2 * x[t - 2]
     assert 0.2 < max(seasonality(x[None], m)[0] for m in (10, 11, 12)) < 0.5
-    assert found_seasons(x)[1] == ()
+    assert detected_seasons(x)[1] == ()
 
 
 def test_windows_are_forecast_from_what_lies_before_them_alone() -> None:

@@ -78,7 +78,7 @@ def test_planning_is_told_from_none_to_all():
 def test_a_fit_tells_what_it_is_at():
     told: dict[str, list[int]] = {}
     read = read_panel(panel(a=seasonal(), b=seasonal(seed=1), c=seasonal(60)))
-    quick().fit_panel(read, told=lambda what, *done: told.setdefault(what, []).append(done[0]))
+    quick().fit_panel(read, on_progress=lambda what, *done: told.setdefault(what, []).append(done[0]))
     assert list(told) == [
         "planning",
         "preparing",

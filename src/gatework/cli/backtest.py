@@ -38,6 +38,6 @@ def backtest(
     say(panel.describe(), *panel.notes)
     with bars() as shown:
         told, beside = with_cost(shown), {NAIVE: seasonal_naive} if naive_only else None
-        found = rolled(forecaster, panel, windows, beside=beside, report=partial(told, "windows"), told=told)
-    say(*found.told()[len(panel.notes) :])
+        found = rolled(forecaster, panel, windows, beside=beside, report=partial(told, "windows"), on_progress=told)
+    say(*found.lines()[len(panel.notes) :])
     say(*score_lines(found, windows, forecaster.horizon))

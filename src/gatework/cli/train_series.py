@@ -43,7 +43,7 @@ def train_series(
         with bars() as shown:
             told = with_cost(shown)
             forecaster.report = partial(told, "training")
-            forecaster.fit_panel(panel, told=told)
+            forecaster.fit_panel(panel, on_progress=told)
         say(*forecaster.notes[len(panel.notes) :])
         write(forecaster, new)
     print(f"next: gatework forecast {shlex.quote(str(out))}")

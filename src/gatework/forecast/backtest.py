@@ -55,7 +55,7 @@ class Backtest:
     notes: tuple[tuple[str, ...], ...]
     read: tuple[str, ...] = ()
 
-    def told(self) -> tuple[str, ...]:
+    def lines(self) -> tuple[str, ...]:
         """What was mended and left out, and what the last window chose, a line each."""
         last = (note for note in self.notes[-1] if note not in self.read)
         return (*self.read, *(f"last window: {note}" for note in last))
@@ -89,12 +89,12 @@ def backtest(
     beside: Mapping[str, Rival] | None = None,
     scaled_by: int | Mapping[str, int] | None = None,
     report: Report = no_report,
-    told: PartProgress = no_progress,
+    on_progress: PartProgress = no_progress,
 ) -> Backtest:
     """Fits and forecasts as many times, the last window ending at each series' last value, the windows side by side.
 
     beside: models to compare with, by default all of `rivals`. scaled_by: the season of the errors that MASE divides
-        by, and of the models beside, for all series or for each; by default the one found before the first window.
+        by, and of the models beside, for all series or for each; by default the one detected before the first window.
     The forecaster given is not changed. Series whose history before the first window is too short are left out; raises
     InputError where all are, or one is and the forecaster is strict.
     """
@@ -110,7 +110,7 @@ def backtest(
         report(window, windows, f"window {window + 1} of {windows}")
         before = until(panel, (windows - window) * h, h)
         began = time.perf_counter()
-        fitted = forecaster.anew().fit_panel(before, told=told)
+        fitted = forecaster.unfitted().fit_panel(before, on_progress=on_progress)
         made = fitted.forecasts_of(before)
         seconds = (time.perf_counter() - began) / len(panel)
         seasons = seasons or seasons_of(fitted.fitted)
@@ -187,8 +187,8 @@ def long_enough(panel: Panel, windows: int, horizon: int, season: Any, *, strict
     which = counted([each.id for each in short], len(panel))
     note = f"{which} left out, with fewer than the {least:,} rows that {windows} windows of {horizon} steps need"
     gone = {each.id for each in short}
-    kept = tuple(each for each in panel.series if each.id not in gone)
-    return replace(panel, series=kept, notes=(*panel.notes, note))
+    remaining = tuple(each for each in panel.series if each.id not in gone)
+    return replace(panel, series=remaining, notes=(*panel.notes, note))
 
 
 def mase_ahead(forecaster: Estimator, panel: Panel) -> float:
@@ -201,7 +201,7 @@ def mase_ahead(forecaster: Estimator, panel: Panel) -> float:
     for series, past, made in zip(known, before.series, forecaster.forecasts_of(before), strict=True):
         truth = series.y[len(past) : len(past) + h]
         scores.append(mase(truth, made.median[: len(truth)], past.y, seasons[series.id]))
-    found = mean(scores)
-    if np.isnan(found):
+    score = mean(scores)
+    if np.isnan(score):
         raise InputError(f"there is no value to score by after those of fit: give rows with {panel.columns.target}")
-    return found
+    return score

@@ -99,10 +99,10 @@ def smoothings(z: Numbers, h: int, m: int, weights: Sequence[tuple[float, ...]])
     """
     shape = (z.shape[-1], *z.shape[:-1], len(weights))  # [T,...,G]
     if z.size == len(z) and len(weights) == 1:
-        found = smoothed(z.tolist(), weights[0], m)  # Python's numbers are faster than arrays of one
+        parts = smoothed(z.tolist(), weights[0], m)  # Python's numbers are faster than arrays of one
     else:
-        found = smoothed(list(np.broadcast_to(np.moveaxis(z, -1, 0)[..., None], shape)), np.array(weights).T, m)
-    levels, slopes, seasons = (np.moveaxis(np.reshape(part, shape), 0, -2) for part in found)
+        parts = smoothed(list(np.broadcast_to(np.moveaxis(z, -1, 0)[..., None], shape)), np.array(weights).T, m)
+    levels, slopes, seasons = (np.moveaxis(np.reshape(part, shape), 0, -2) for part in parts)
     levels[..., : max(m, 4) - 1, :] = np.nan
     return Smoothings(levels, slopes, seasons, m, h)
 
@@ -193,11 +193,11 @@ def mean_size(e: Numbers) -> Numbers:
 
 def candidates(T: int, seasons: Sequence[int]) -> list[Base]:
     """The simple forecasts that a series of T values allows; exponential smoothing without its weights yet."""
-    found = [Base("last value"), Base("mean"), Base("drift"), Base("smoothing")]
+    bases = [Base("last value"), Base("mean"), Base("drift"), Base("smoothing")]
     for m in seasons:
         if first_origin(Base("seasonal naive", m)) + 4 <= T:
-            found += [Base("seasonal naive", m), Base("seasonal naive with drift", m), Base("smoothing", m)]
-    return found
+            bases += [Base("seasonal naive", m), Base("seasonal naive with drift", m), Base("smoothing", m)]
+    return bases
 
 
 @dataclass(frozen=True)
@@ -209,14 +209,14 @@ class Scored:
     forecast: Callable[[], Numbers]
 
 
-def rolling_check(y: Numbers, z: Numbers, h: int, found: Sequence[Base]) -> list[list[Scored]]:
+def rolling_check(y: Numbers, z: Numbers, h: int, bases: Sequence[Base]) -> list[list[Scored]]:
     """Judges simple forecasts over the same origins of each series y [B,T], the best first; z [B,T] has no gaps.
 
     Exponential smoothing gets the weights that err least.
     """
-    begin = first_scored(found, z.shape[1])
+    begin = first_scored(bases, z.shape[1])
     truth = true_values(y[:, begin:], h)
-    columns = [scored(base, y, z, truth, begin) for base in found]
+    columns = [scored(base, y, z, truth, begin) for base in bases]
     ranked = [[each for each in row if math.isfinite(each.score)] for row in zip(*columns, strict=True)]
     return [sorted(row, key=lambda each: each.score) for row in ranked]
 
@@ -237,9 +237,9 @@ def scored(base: Base, y: Numbers, z: Numbers, truth: Numbers, begin: int) -> li
     ]
 
 
-def first_scored(found: Sequence[Base], T: int) -> int:
+def first_scored(bases: Sequence[Base], T: int) -> int:
     """The first origin that all simple forecasts of T values are judged at."""
-    begin = max(map(first_origin, found))
+    begin = max(map(first_origin, bases))
     return min(max(begin, T - CHECKED), T - 2)
 
 

@@ -37,17 +37,17 @@ class Batch:
 
 def parts(series: Sequence[Inputs]) -> list[Part]:
     """All series, the long ones in parts of about equal length."""
-    found = []
+    result = []
     for number, inputs in enumerate(series):
         pieces = -(-len(inputs) // STEPS)
         borders = np.linspace(0, len(inputs), pieces + 1).astype(int).tolist()
-        found += [Part(number, begin, end) for begin, end in pairwise(borders)]
-    return found
+        result += [Part(number, begin, end) for begin, end in pairwise(borders)]
+    return result
 
 
-def batch_size(found: Sequence[Part]) -> int:
+def batch_size(parts: Sequence[Part]) -> int:
     """How many parts go into one batch."""
-    return max(1, min(len(found), POSITIONS // max(part.end - part.begin for part in found)))
+    return max(1, min(len(parts), POSITIONS // max(part.end - part.begin for part in parts)))
 
 
 def padded(arrays: Sequence[Numbers]) -> Tensor:

@@ -58,9 +58,9 @@ def widths(quantiles: Numbers, true: Numbers, probabilities: Sequence[float], in
         high = len(probabilities) - 1 - low
         border = np.where(true < median, median - quantiles[:, low], quantiles[:, high] - median)
         ratio = np.abs(true - median) / np.maximum(border, 1e-6)
-        found = max(1.0, float(np.quantile(ratio, probabilities[high] - probabilities[low])))
-        found *= caution(probabilities[high], max(independent, LEAST_INDEPENDENT))
-        factors[[low, high]] = min(found, WIDEST)
+        factor = max(1.0, float(np.quantile(ratio, probabilities[high] - probabilities[low])))
+        factor *= caution(probabilities[high], max(independent, LEAST_INDEPENDENT))
+        factors[[low, high]] = min(factor, WIDEST)
     return factors
 
 

@@ -119,7 +119,7 @@ class Forecaster(Parameters, Options):
         self.model: Model | None = None
         self._notes: tuple[str, ...] | None = None
 
-    def anew(self) -> Self:
+    def unfitted(self) -> Self:
         """The same choices, with nothing learned."""
         made = copy(self)
         made.model = made._notes = None
@@ -158,23 +158,24 @@ class Forecaster(Parameters, Options):
             raise InputError(f"fit was given y; expected the target as the column {self.columns.target!r} of the table")
         return self.fit_panel(read_panel(df, self.columns, reading=self.reading), kind_of(df))
 
-    def fit_panel(self, panel: Panel, kind: str | None = None, told: PartProgress = no_progress) -> Self:
-        """Learns from series that were read; kind: of the frames to return; told: of what is done before and after."""
+    def fit_panel(self, panel: Panel, kind: str | None = None, on_progress: PartProgress = no_progress) -> Self:
+        """Learns from series that were read; kind: of the frames to return; on_progress: receives what is done before
+        and after the training."""
         checks.sizes(panel)
         (checks.strict if self.strict else checks.learnable)(panel, self.horizon, self.season)
         h, usual = self.horizon, panel.spacing.seasons()
         learned, others = apart(panel, h, self.season)
-        made = plans([each.y for each in learned], h, self.season, usual, partial(told, "planning"))
+        made = plans([each.y for each in learned], h, self.season, usual, partial(on_progress, "planning"))
         by_id = {each.id: plan for each, plan in zip(learned, made, strict=True)}
         lags = max(1, min(LAGS, max(map(len, learned)) // 20))
         beside = Beside.of(replace(panel, series=tuple(learned)))
         inputs = [
             prepare(each, plan, h, lags, beside, panel.spacing)
-            for each, plan in counted(zip(learned, made, strict=True), len(made), partial(told, "preparing"))
+            for each, plan in counted(zip(learned, made, strict=True), len(made), partial(on_progress, "preparing"))
         ]
-        fitted = fit(inputs, lags, PLACES, self.probabilities, self.options, self.report, told)
+        fitted = fit(inputs, lags, PLACES, self.probabilities, self.options, self.report, on_progress)
         answered = {each.id: naive(each, usual_season(made), h, self.season) for each in others}
-        states = final_states(fitted, inputs, told)
+        states = final_states(fitted, inputs, on_progress)
         self.model = Model(panel, by_id, answered, beside, lags, fitted, states, kind)
         self._notes = None
         return self
@@ -192,7 +193,7 @@ class Forecaster(Parameters, Options):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was mended, found and chosen by the last fit, predict or backtest, a line each."""
+        """What was mended, detected and chosen by the last fit, predict or backtest, a line each."""
         return self.fitted.notes(self.fitted.panel) if self._notes is None else self._notes
 
     def predict(self, df: Any = None) -> Any:
@@ -262,8 +263,8 @@ class Forecaster(Parameters, Options):
             InputError: for a table that cannot be used, where all series are too short, and with `strict` where one is.
         """
         done = backtest(self, read_panel(df, self.columns, reading=self.reading), windows)
-        self._notes, found = done.told(), done.means()
-        columns = {name: np.array([row[name] for row in found]) for name in found[0]}
+        self._notes, rows = done.lines(), done.means()
+        columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
         return frame(columns, kind_of(df) or installed_kind())
 
     def score(self, df: Any, y: None = None) -> float:  # noqa: ARG002, scikit-learn's tools give it

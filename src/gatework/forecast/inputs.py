@@ -181,6 +181,6 @@ def known_ahead(known: Numbers, T: int, h: int, season: int) -> list[Numbers]:
     if known.shape[1] == 0:
         return []
     step = np.arange(T)[:, None] + np.arange(1, h + 1)  # [T,h]
-    held = np.concatenate([known, np.zeros((max(0, T + h - len(known)), known.shape[1]))])
+    padded = np.concatenate([known, np.zeros((max(0, T + h - len(known)), known.shape[1]))])
     before = np.maximum(step - season * -(-np.arange(1, h + 1) // season), 0)
-    return [held[step], np.repeat(known[:T, None], h, axis=1), held[before]]
+    return [padded[step], np.repeat(known[:T, None], h, axis=1), padded[before]]

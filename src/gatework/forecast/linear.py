@@ -35,13 +35,15 @@ def cut(inputs: Inputs, share: float) -> int:
     return inputs.warm + round(share * (len(inputs) - inputs.warm))
 
 
-def fit_linear(series: Sequence[Inputs], lags: int, told: PartProgress = no_progress) -> tuple[list[Linear], float]:
+def fit_linear(
+    series: Sequence[Inputs], lags: int, on_progress: PartProgress = no_progress
+) -> tuple[list[Linear], float]:
     """Fitted to what lies before each of CUTS, with the penalty that errs least on what follows it.
 
     Returns them, the last one fitted to everything, and the share of the base's absolute error that they leave there.
     """
     penalty = lag_penalty(series[0], lags)
-    squares, products, counts = moments(counted(series, len(series), partial(told, "fitting the linear part")))
+    squares, products, counts = moments(counted(series, len(series), partial(on_progress, "fitting the linear part")))
     fits = [
         [
             solve(squares[: s + 1].sum(0), products[: s + 1].sum(0), counts[: s + 1].sum(0), size * penalty)
@@ -51,7 +53,7 @@ def fit_linear(series: Sequence[Inputs], lags: int, told: PartProgress = no_prog
     ]
     none = np.zeros_like(fits[0][0])
     choices = np.stack([np.stack([*fit, none], 2) for fit in fits])  # [S,h,F,P + 1]
-    left = judged(counted(series, len(series), partial(told, "judging the linear part")), choices)
+    left = judged(counted(series, len(series), partial(on_progress, "judging the linear part")), choices)
     without = left[:, -1]
     best, chosen = without, [none] * len(CUTS)
     for choice in reversed(range(len(PENALTIES))):
@@ -80,10 +82,10 @@ def designs(inputs: Inputs) -> Iterator[tuple[int, Numbers, Numbers, Numbers]]:
     for begin in range(0, h, most):
         k = np.arange(begin, min(begin + most, h))[:, None]
         origin = target - k - 1  # [K,T]
-        held = np.maximum(origin, 0)
-        r = inputs.residual[held, k]
+        index = np.maximum(origin, 0)
+        r = inputs.residual[index, k]
         there = (origin >= inputs.warm) & ~np.isnan(r)
-        x = np.concatenate([inputs.common[held], inputs.ahead[held, k]], 2) * there[:, :, None]
+        x = np.concatenate([inputs.common[index], inputs.ahead[index, k]], 2) * there[:, :, None]
         yield begin, x, np.where(there, np.clip(r, -LARGEST, LARGEST), 0.0), there.astype(float)
 
 

@@ -56,15 +56,15 @@ class Ensemble(nn.Module):
     def quantiles(self, outputs: Tensor, known: Tensor | None = None, which: slice = slice(None)) -> Tensor:
         """Quantiles [...,M,h,P] from outputs [...,M,H] and known [...,h,K], of the members in `which`."""
         weight, offset = self.weight[which], self.offset[which]
-        found: Tensor = torch.einsum("...mh,mhq->...mq", outputs[..., which, :], weight)
-        found = found.reshape(*found.shape[:-1], *offset.shape[1:]) + offset
+        result: Tensor = torch.einsum("...mh,mhq->...mq", outputs[..., which, :], weight)
+        result = result.reshape(*result.shape[:-1], *offset.shape[1:]) + offset
         if self.known is None or self.mixed is None or known is None:
-            return found
+            return result
         by_state, by_known = self.known[which, : self.hidden], self.known[which, self.hidden :]
         units = torch.einsum("...mh,mhu->...mu", outputs[..., which, :], by_state)[..., None, :]
         units = torch.tanh(units + torch.einsum("...kc,mcu->...mku", known, by_known))
         added: Tensor = torch.einsum("...mku,muq->...mkq", units, self.mixed[which])
-        return found + added
+        return result + added
 
     def forward(
         self,
@@ -91,8 +91,8 @@ def side_by_side(cell: str | Cell, inputs: int, hidden: int, members: int, seed:
             values = [part[name] for part in parts]
             if len(shapes[name]) == 2 and "I" not in shapes[name]:
                 tensor.copy_(blocks(values))
-                kept = blocks([torch.ones_like(value) for value in values])
-                tensor.register_hook(lambda gradient, kept=kept: gradient * kept)  # type: ignore[no-untyped-call]
+                mask = blocks([torch.ones_like(value) for value in values])
+                tensor.register_hook(lambda gradient, mask=mask: gradient * mask)  # type: ignore[no-untyped-call]
             else:
                 tensor.copy_(torch.cat([value.expand(hidden, *value.shape[1:]) for value in values]))
     return whole

@@ -47,15 +47,15 @@ class Naive:
         spread = [
             caution(p, max(len(errors), FEW)) * n for p, n in zip(probabilities, normal(probabilities), strict=True)
         ]
-        found = self.base.forecasts(z, h)[-1][:, None] + deviation * growth[:, None] * np.array(spread)
-        return np.asarray(np.maximum(found, 0.0) if never_negative(y) else found)
+        values = self.base.forecasts(z, h)[-1][:, None] + deviation * growth[:, None] * np.array(spread)
+        return np.asarray(np.maximum(values, 0.0) if never_negative(y) else values)
 
 
 def apart(panel: Panel, horizon: int, season: int | Literal["auto"]) -> tuple[list[Series], list[Series]]:
     """The series that can be learned from, and the others."""
     learned = [each for each in panel.series if enough(each, horizon, season) and not constant(each)]
-    kept = {each.id for each in learned}
-    return learned, [each for each in panel.series if each.id not in kept]
+    ids = {each.id for each in learned}
+    return learned, [each for each in panel.series if each.id not in ids]
 
 
 def naive(series: Series, season: int, horizon: int, given: int | Literal["auto"]) -> Naive:
@@ -89,11 +89,11 @@ def unsteadiness(learned: Iterable[Series]) -> float:
     return float(np.median(shares))
 
 
-def naive_notes(found: Mapping[str, Naive], total: int) -> list[str]:
+def naive_notes(by_id: Mapping[str, Naive], total: int) -> list[str]:
     """What to say about the series that a naive forecast answers."""
     notes = []
     for why, words in WHY.items():
-        some = {name: each.base for name, each in found.items() if each.why == why}
+        some = {name: each.base for name, each in by_id.items() if each.why == why}
         if some:
             by = ", ".join(
                 f"{base} ({count:,})" if len(set(some.values())) > 1 else str(base)

@@ -28,8 +28,8 @@ class Plan:
     """The choices for one series; every field is a JSON value but the bases.
 
     log: its logarithm is forecast. floor: no forecast lies below, None for none. season, second: seasons that features
-    look back by, 1 for none. base: the simple forecasts whose average the network corrects. others: those it is told
-    of, by place. scores: the mean absolute error of each in the rolling check, that of the seasonal naive of `season`
+    look back by, 1 for none. base: the simple forecasts whose average the network corrects. others: those it reads
+    too, by place. scores: the mean absolute error of each in the rolling check, that of the seasonal naive of `season`
     (the last value where there is none) being 1.
     """
 
@@ -70,7 +70,7 @@ def no_progress(done: int, total: int) -> None:
 def plan(y: Numbers, h: int, season: int | Literal["auto"], usual: Sequence[int] = ()) -> Plan:
     """Decides for a series y [T], NaN where missing.
 
-    season: its length in steps (1 for none), or "auto" to try those found in the series and the `usual` ones.
+    season: its length in steps (1 for none), or "auto" to try those detected in the series and the `usual` ones.
     """
     (made,) = plans([y], h, season, usual)
     return made
@@ -83,7 +83,7 @@ def plans(
     usual: Sequence[int] = (),
     progress: Callable[[int, int], None] = no_progress,
 ) -> list[Plan]:
-    """`plan` of many series, those of one length together; progress is told how many are done, of all."""
+    """`plan` of many series, those of one length together; progress receives how many are done, and of how many."""
     made: dict[int, Plan] = {}
     progress(0, len(values))
     for rows in of_one_length(values, h):
@@ -110,11 +110,11 @@ def of_one_length(values: Sequence[Numbers], h: int) -> Iterator[list[int]]:
         yield from (rows[begin : begin + most] for begin in range(0, len(rows), most))
 
 
-def decided(y: Numbers, v: Numbers, log: bool, judged: Sequence[Scored], found: Sequence[int]) -> Plan:
-    """The plan of a series y [T], of which v is forecast, from the simple forecasts in order and the seasons found."""
+def decided(y: Numbers, v: Numbers, log: bool, judged: Sequence[Scored], seasons: Sequence[int]) -> Plan:
+    """The plan of a series y [T], of which v is forecast, from the simple forecasts in order and the detected seasons."""
     ranked = [(each.score, each.base) for each in judged]
     base = chosen_base(ranked)
-    used = {*found, *(each.season for each in base)}
+    used = {*seasons, *(each.season for each in base)}
     seasonal = list(dict.fromkeys(each.season for _, each in ranked if each.season > 1 and each.season in used))
     first, second = [*seasonal, 1, 1][:2]
     naive = next(
@@ -154,8 +154,8 @@ def places(ranked: Sequence[tuple[float, Base]], first: int, second: int) -> tup
     good: dict[tuple[str, int], Base] = {
         (each.kind, each.season): each for score, each in ranked if score <= WORSE * ranked[0][0]
     }
-    found = [good.get(key) for key in wanted]
-    return (*found, *[None] * (PLACES - len(found)))
+    bases = [good.get(key) for key in wanted]
+    return (*bases, *[None] * (PLACES - len(bases)))
 
 
 PLACES = 9  # of `places`

@@ -61,8 +61,8 @@ def draw(
 
 def draw_one(axis: Any, series: Series, forecast: Forecast, levels: Sequence[float], spacing: Spacing) -> None:
     """One series: the median and the bands go on from the last value."""
-    kept = max(LEAST_HISTORY, HORIZONS * len(forecast.times))
-    past, y = spacing.local(series.times[-kept:]), series.y[-kept:]
+    shown = max(LEAST_HISTORY, HORIZONS * len(forecast.times))
+    past, y = spacing.local(series.times[-shown:]), series.y[-shown:]
     times = np.concatenate([past[-1:], spacing.local(forecast.times)])
 
     def joined(values: Any) -> Any:

@@ -60,7 +60,7 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Model:
-    """All that a fit found: the series, the plan of each that was learned from, what was learned from all of them.
+    """The result of a fit: the series, the plan of each that was learned from, what was learned from all of them.
 
     answered: what a naive forecast answers the others by. states: of the series with a plan, in the order of `plans`.
     kind: of the frames that were given.
@@ -136,10 +136,10 @@ def trusted(fitted: Fitted) -> list[str]:
     return [f"on later stretches than they learned from, {linear}, {network}"]
 
 
-def final_states(fitted: Fitted, inputs: Sequence[Inputs], told: PartProgress = no_progress) -> States:
+def final_states(fitted: Fitted, inputs: Sequence[Inputs], on_progress: PartProgress = no_progress) -> States:
     """The state of the networks after the last step of each series."""
     with torch.no_grad():
-        along = counted(inputs, len(inputs), partial(told, "running along the series"))
+        along = counted(inputs, len(inputs), partial(on_progress, "running along the series"))
         each = [fitted.network.states(padded([one.x]))[1] for one in along]
     return tuple(torch.cat(parts, 1) for parts in zip(*each, strict=True))
 
@@ -155,7 +155,7 @@ def forecasts(
     begun = {each.id: len(each) for each in model.panel.series}
     answers, season = model.answers(panel), usual_season(model.plans.values())
     unsteady = cache(lambda: unsteadiness(model.learned(model.panel)))
-    found = []
+    made = []
     for series in panel.series:
         if series.id in number and series.id not in lacking:
             state = tuple(part[:, number[series.id], None] for part in model.states)
@@ -170,8 +170,8 @@ def forecasts(
             by = answers.get(series.id) or Naive(fitting(series.y, season), "short")
             values = by.quantiles(series.y, horizon, probabilities, unsteady())
         times = panel.spacing.after(series.times[-1], horizon)
-        found.append(Forecast(series.id, times, np.sort(values, 1), probabilities))
-    return found
+        made.append(Forecast(series.id, times, np.sort(values, 1), probabilities))
+    return made
 
 
 def learned_quantiles(

@@ -30,10 +30,10 @@ def normal(probabilities: Sequence[float]) -> Numbers:
 
 def rivals() -> Mapping[str, Rival]:
     """Those that are installed, by name."""
-    found: dict[str, Rival] = {"seasonal naive": seasonal_naive}
+    models: dict[str, Rival] = {"seasonal naive": seasonal_naive}
     if find_spec("statsforecast"):
-        found |= {name: of_statsforecast(name) for name in ("AutoETS", "AutoARIMA")}
-    return found
+        models |= {name: of_statsforecast(name) for name in ("AutoETS", "AutoARIMA")}
+    return models
 
 
 def of_statsforecast(name: str) -> Rival:

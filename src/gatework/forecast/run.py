@@ -81,11 +81,11 @@ def series_json(model: Model, name: str) -> dict[str, Any]:
 
 def histories(panel: Panel) -> dict[str, Tensor]:
     """The rows of all series, one after another; static ones one for each; times as whole numbers."""
-    held = {name: np.concatenate([getattr(each, name) for each in panel.series]) for name in ARRAYS[:-1]}
-    held["static"] = np.stack([each.static for each in panel.series])
-    held["times"] = np.concatenate([each.times.astype(np.int64) for each in panel.series])
-    held["lengths"] = np.array([[len(each), len(each.known)] for each in panel.series], np.int64)
-    return {f"history.{name}": torch.from_numpy(np.ascontiguousarray(values)) for name, values in held.items()}
+    arrays = {name: np.concatenate([getattr(each, name) for each in panel.series]) for name in ARRAYS[:-1]}
+    arrays["static"] = np.stack([each.static for each in panel.series])
+    arrays["times"] = np.concatenate([each.times.astype(np.int64) for each in panel.series])
+    arrays["lengths"] = np.array([[len(each), len(each.known)] for each in panel.series], np.int64)
+    return {f"history.{name}": torch.from_numpy(np.ascontiguousarray(values)) for name, values in arrays.items()}
 
 
 def resolution(panel: Panel) -> str:
@@ -150,9 +150,9 @@ def model(values: dict[str, Any], checkpoint: Checkpoint, forecaster: Estimator)
     return Model(panel, plans, answered, beside, values["lags"], fitted, state, values["kind"])
 
 
-def series(names: Sequence[str], held: Mapping[str, Tensor], resolution: str) -> Iterator[Series]:
+def series(names: Sequence[str], tensors: Mapping[str, Tensor], resolution: str) -> Iterator[Series]:
     """The histories that `histories` laid one after another."""
-    arrays = {name: tensor.numpy() for name, tensor in held.items()}
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     times = arrays["times"] if resolution == "step" else arrays["times"].astype(f"datetime64[{resolution}]")
     end, end_known = 0, 0
     for name, (T, known), static in zip(names, arrays["lengths"].tolist(), arrays["static"], strict=True):

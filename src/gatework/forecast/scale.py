@@ -75,10 +75,10 @@ def shrunk(mean: Numbers, count: Numbers) -> Numbers:
     overall = (mean * count).sum(1) / np.maximum(count.sum(1), 1)
     logs = np.log(np.maximum(np.where(there, mean, 1.0), np.where(overall > 0, LEAST * overall, 1.0)[:, None]))
     logs = np.where(there, logs - (logs * there).sum(1, keepdims=True) / places[:, None], 0.0)
-    found = (logs**2).sum(1) / np.maximum(places - 1, 1)
+    variance = (logs**2).sum(1) / np.maximum(places - 1, 1)
     chance = np.where(there, log_variance(np.maximum(count, 1)), 0.0).sum(1) / places
-    share = np.maximum(0.0, 1 - DOUBT * chance / np.where(found > 0, found, np.inf))
-    share = np.where((found > 0) & (overall > 0) & (there.sum(1) >= 2), share, 0.0)
+    share = np.maximum(0.0, 1 - DOUBT * chance / np.where(variance > 0, variance, np.inf))
+    share = np.where((variance > 0) & (overall > 0) & (there.sum(1) >= 2), share, 0.0)
     factors = np.exp(logs * share[:, None])
     return np.asarray(factors / factors.mean(1, keepdims=True))
 

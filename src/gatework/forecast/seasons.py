@@ -1,4 +1,4 @@
-"""Seasons: the lengths after which a series repeats itself, held against chance."""
+"""Seasons: the lengths after which a series repeats itself, tested against chance."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,26 +20,26 @@ LEAST_CYCLE = 4  # steps at least
 DIVIDES = 0.5  # a divisor of a season is tried too where the series correlates so much of that again after it
 
 
-def found_seasons(y: Numbers, usual: Sequence[int] = ()) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Seasons that a series y [T] may have, NaN where missing: the usual ones that it holds, and those found in it.
+def detected_seasons(y: Numbers, usual: Sequence[int] = ()) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Seasons that a series y [T] may have, NaN where missing: the usual ones that it holds, and those detected in it.
 
-    Returns all, and those found.
+    Returns all, and those detected.
     """
-    (found,) = seasons_of(y[None], usual)
-    return found
+    (seasons,) = seasons_of(y[None], usual)
+    return seasons
 
 
 def seasons_of(values: Numbers, usual: Sequence[int] = ()) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """`found_seasons` of several series [B,T] at once."""
-    held = [m for m in usual if 2 * m + 2 <= values.shape[1]]
-    found = own_seasons(np.stack([filled(y) for y in values]))
-    return [(tuple(dict.fromkeys(held + own)), tuple(own)) for own in found]
+    """`detected_seasons` of several series [B,T] at once."""
+    usual_ones = [m for m in usual if 2 * m + 2 <= values.shape[1]]
+    own = own_seasons(np.stack([filled(y) for y in values]))
+    return [(tuple(dict.fromkeys(usual_ones + seasons)), tuple(seasons)) for seasons in own]
 
 
 def own_seasons(z: Numbers) -> list[list[int]]:
     """Of each series [B,T] the season that chance explains least, with a multiple and a divisor of it that say more.
 
-    A cycle of varying length, or nothing, where no season is found.
+    A cycle of varying length, or nothing, where no season is detected.
     """
     lengths = range(2, min(LONGEST, z.shape[1] // 3) + 1)
     chance = CHANCE / max(1, len(lengths))
@@ -48,7 +48,7 @@ def own_seasons(z: Numbers) -> list[list[int]]:
     peaks[2:-1] = (r[2:-1] > 0) & (r[2:-1] > r[1:-2]) & (r[2:-1] > r[3:])
     differ = where(peaks, lambda rows, m: places_differ(z[rows], m, chance))
     strongest = np.where(differ.any(0), np.where(differ, r, -1.0).argmax(0), 0)
-    found: list[list[int]] = [[] for _ in z]
+    by_row: list[list[int]] = [[] for _ in z]
     for m in np.unique(strongest):
         rows = np.flatnonzero(strongest == m)
         if m == 0:
@@ -56,17 +56,17 @@ def own_seasons(z: Numbers) -> list[list[int]]:
         else:
             each = family(z[rows], int(m), r[:, rows], peaks[:, rows], chance)
         for row, seasons in zip(rows, each, strict=True):
-            found[row] = seasons
-    return found
+            by_row[row] = seasons
+    return by_row
 
 
 def where(asked: Flags, test: Callable[[Rows, int], Flags]) -> Flags:
     """The cells [M,B] in which a test holds, asked of those alone; the test gets the rows of a length m and m."""
-    held = np.zeros_like(asked)
+    passed = np.zeros_like(asked)
     for m in np.flatnonzero(asked.any(1)):
         rows = np.flatnonzero(asked[m])
-        held[m, rows] = test(rows, int(m))
-    return held
+        passed[m, rows] = test(rows, int(m))
+    return passed
 
 
 def family(z: Numbers, strongest: int, r: Numbers, peaks: Flags, chance: float) -> list[list[int]]:
@@ -93,10 +93,10 @@ def best(among: Flags, r: Numbers) -> list[int]:
 
 def says_more_each(z: Numbers, longer: int, seasons: Rows, chance: float) -> Flags:
     """`says_more` than a season of its own for each series."""
-    held = np.zeros(len(z), bool)
+    more = np.zeros(len(z), bool)
     for m in np.unique(seasons):
-        held[seasons == m] = says_more(z[seasons == m], longer, int(m), chance)
-    return held
+        more[seasons == m] = says_more(z[seasons == m], longer, int(m), chance)
+    return more
 
 
 def says_more(z: Numbers, longer: int, m: int, chance: float) -> Flags:

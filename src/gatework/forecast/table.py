@@ -28,10 +28,10 @@ def kind_of(df: Any) -> str | None:
 
 def installed_kind() -> str:
     """The library whose frames are returned where none was given."""
-    found = [kind for kind in KINDS if find_spec(kind)]
-    if not found:
+    installed = [kind for kind in KINDS if find_spec(kind)]
+    if not installed:
         raise InputError(f"a table needs one of {', '.join(KINDS)}: pip install pandas, or take forecasts() instead")
-    return found[0]
+    return installed[0]
 
 
 def table(forecasts: Sequence[Forecast], panel: Panel, levels: Sequence[float], kind: str | None) -> Any:
@@ -40,24 +40,24 @@ def table(forecasts: Sequence[Forecast], panel: Panel, levels: Sequence[float], 
     Dates are as in the frame that the panel came from, of the same unit and time zone.
     """
     columns, stamp = panel.columns, Stamp(panel.unit, panel.spacing.zone)
-    held: dict[str, Any] = {
+    data: dict[str, Any] = {
         columns.id or "unique_id": np.repeat([each.id for each in forecasts], len(forecasts[0].times)),
         columns.time or "ds": np.concatenate([each.times for each in forecasts]),
         "forecast": np.concatenate([each.median for each in forecasts]),
     }
     for level in levels:
         bands = [each.band(level) for each in forecasts]
-        held[f"lo-{level:g}"] = np.concatenate([low for low, _ in bands])
-        held[f"hi-{level:g}"] = np.concatenate([high for _, high in bands])
-    return frame(held, kind or installed_kind(), stamp)
+        data[f"lo-{level:g}"] = np.concatenate([low for low, _ in bands])
+        data[f"hi-{level:g}"] = np.concatenate([high for _, high in bands])
+    return frame(data, kind or installed_kind(), stamp)
 
 
-def frame(held: dict[str, Any], kind: str, stamp: Stamp | None = None) -> Any:
+def frame(data: dict[str, Any], kind: str, stamp: Stamp | None = None) -> Any:
     """Columns as a frame of one of KINDS; stamp: how it holds dates, which are in UTC where that has a zone."""
     backend: Any = Implementation.from_string(kind)
-    columns = {name: as_column(values) for name, values in held.items()}
+    columns = {name: as_column(values) for name, values in data.items()}
     made = nw.from_dict(columns, backend=backend)
-    dates = [name for name, values in held.items() if values.dtype.kind == "M"]
+    dates = [name for name, values in data.items() if values.dtype.kind == "M"]
     if stamp is not None:
         made = made.with_columns(stamped(nw.col(name), stamp, kind) for name in dates)
     return made.to_native()
@@ -125,7 +125,7 @@ def merged(panel: Panel, new: Panel) -> Panel:
 
 
 def revised(panel: Panel, rows: Mapping[str, Series]) -> list[str]:
-    """What to say about values that were learned, and are given anew as others."""
+    """What to say about values that were learned, and now come with another value."""
     changed, first = 0, ""
     for old in panel.series:
         new = rows.get(old.id)

@@ -1,4 +1,4 @@
-"""The tensors of a series run on disk, held against what its run.json says."""
+"""The tensors of a series run on disk, checked against its run.json."""
 
 import torch
 from torch import Tensor
@@ -12,28 +12,28 @@ from gatework.training.checkpoint import Checkpoint, check_tensors
 
 def check_history(checkpoint: Checkpoint, series: int, columns: Columns) -> None:
     """The histories of so many series, in which nan is a missing value. Raises InputError, naming the tensor."""
-    held = checkpoint.part("history")
-    check_tensors(checkpoint.path, {"lengths": held["lengths"]}, {"lengths": like(series, 2, dtype=torch.int64)})
-    rows, known_rows = held["lengths"].clamp(min=0).sum(0).tolist()
+    tensors = checkpoint.part("history")
+    check_tensors(checkpoint.path, {"lengths": tensors["lengths"]}, {"lengths": like(series, 2, dtype=torch.int64)})
+    rows, known_rows = tensors["lengths"].clamp(min=0).sum(0).tolist()
     wanted = {
-        "lengths": held["lengths"],
+        "lengths": tensors["lengths"],
         "times": like(rows, dtype=torch.int64),
         "y": like(rows),
         "known": like(known_rows, len(columns.features("known"))),
         "past": like(rows, len(columns.features("past"))),
         "static": like(series, len(columns.features("static"))),
     }
-    there = {name: tensor.nan_to_num(0.0, torch.inf, -torch.inf) for name, tensor in held.items()}
+    there = {name: tensor.nan_to_num(0.0, torch.inf, -torch.inf) for name, tensor in tensors.items()}
     check_tensors(checkpoint.path, there, wanted)
 
 
 def check_sizes(checkpoint: Checkpoint, options: Training, inputs: int, known: int) -> None:
     """The sizes of the networks, before networks of these sizes take time and memory. Raises ValueError."""
-    held = checkpoint.part("model")
-    networks, units = held["weight"].shape[:2]
+    weights = checkpoint.part("model")
+    networks, units = weights["weight"].shape[:2]
     if (networks, units) != (len(HOLDOUT_MEMBERS) + options.members, options.hidden):
         raise ValueError(f"{options.members} members of {options.hidden} units are not those that were learned")
-    if max(inputs, known) > sum(tensor.numel() for tensor in held.values()):
+    if max(inputs, known) > sum(tensor.numel() for tensor in weights.values()):
         raise ValueError(f"{inputs} inputs and {known} known ones are more than were learned from")
 
 
@@ -53,10 +53,10 @@ def check_learned(
 
 def states(checkpoint: Checkpoint, network: Ensemble, series: int) -> tuple[Tensor, ...]:
     """The states [1,B,M*H] of so many series."""
-    found = checkpoint.part("state")
+    tensors = checkpoint.part("state")
     start = network.recurrent.start(0, "", series)
-    check_tensors(checkpoint.path, found, {str(index): part[None] for index, part in enumerate(start)})
-    return tuple(found[str(index)] for index in range(len(found)))
+    check_tensors(checkpoint.path, tensors, {str(index): part[None] for index, part in enumerate(start)})
+    return tuple(tensors[str(index)] for index in range(len(tensors)))
 
 
 def like(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:

@@ -70,10 +70,10 @@ def fit(
     probabilities: Sequence[float],
     options: Training,
     progress: Progress,
-    told: PartProgress = no_progress,
+    on_progress: PartProgress = no_progress,
 ) -> Fitted:
     """Fits everything to prepared series. Of the networks, the first ones are the judges."""
-    linears, linear_score = fit_linear(series, lags, told)
+    linears, linear_score = fit_linear(series, lags, on_progress)
     by_share = dict(zip(CUTS, linears, strict=True))
     shares = [*HOLDOUT_MEMBERS, *[1.0] * options.members]
     expected = [
@@ -87,7 +87,7 @@ def fit(
         torch.manual_seed(options.seed)
         learn(network, series, expected, ends, places, probabilities, options, progress)
     centred = offsets - offsets[:, [len(probabilities) // 2]]
-    said, true, steps, independent = judgements(network, series, expected, ends, places, told)
+    said, true, steps, independent = judgements(network, series, expected, ends, places, on_progress)
     trust, network_score = trusted(said[:, len(probabilities) // 2], true)
     quantiles = centred[steps] + trust * (said - centred[steps])
     return Fitted(
@@ -144,9 +144,9 @@ def learn(
     progress: Progress,
 ) -> None:
     """Trains the networks by AdamW with one cycle of the rate; every origin of every series is learned from at once."""
-    found = parts(series)
-    size = batch_size(found)
-    per_pass = -(-len(found) // size)
+    pieces = parts(series)
+    size = batch_size(pieces)
+    per_pass = -(-len(pieces) // size)
     steps = max(options.steps, PASSES * per_pass) if per_pass > 1 else options.steps
     p = torch.tensor(probabilities, dtype=torch.float32)
     rate = options.learning_rate
@@ -156,8 +156,8 @@ def learn(
     whole = None
     for step in range(steps):
         if len(drawn) < size:
-            drawn = torch.randperm(len(found)).tolist()
-        chosen, drawn = [found[index] for index in drawn[:size]], drawn[size:]
+            drawn = torch.randperm(len(pieces)).tolist()
+        chosen, drawn = [pieces[index] for index in drawn[:size]], drawn[size:]
         data = whole or batch(series, expected, chosen, ends, places)
         whole = data if per_pass == 1 else None
         for group in optimizer.param_groups:
@@ -182,7 +182,7 @@ def judgements(
     expected: Sequence[Sequence[Numbers]],
     ends: Sequence[Sequence[int]],
     places: int,
-    told: PartProgress = no_progress,
+    on_progress: PartProgress = no_progress,
 ) -> tuple[Numbers, Numbers, Whole, float]:
     """What each judge says of the stretch after what it learned from.
 
@@ -191,7 +191,7 @@ def judgements(
     """
     said, true, steps = [], [], []
     independent = 0.0
-    for number, inputs in counted(enumerate(series), len(series), partial(told, "judging")):
+    for number, inputs in counted(enumerate(series), len(series), partial(on_progress, "judging")):
         outputs, known = outputs_of(network, inputs, places)
         h = inputs.residual.shape[1]
         targets = np.arange(len(inputs))[:, None] + np.arange(1, h + 1)

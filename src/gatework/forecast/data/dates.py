@@ -108,20 +108,24 @@ def read_dates(texts: Sequence[str] | Column) -> Dates:
     at_once = iso_moments(column) if column.dtype.kind == "S" and len(column) else None
     if at_once is not None:
         return at_once.dates()
-    held = words(column)
-    likely = readers(held.texts[:: max(1, len(held.texts) // TRIED)])
-    read = {name: found for name, reader in likely.items() if (found := read_all(reader, held.texts)) is not None}
+    entries = words(column)
+    likely = readers(entries.texts[:: max(1, len(entries.texts) // TRIED)])
+    read = {
+        name: moments for name, reader in likely.items() if (moments := read_all(reader, entries.texts)) is not None
+    }
     if not read:
-        raise first_failure(likely, held.rows())
-    name, found = next(iter(read.items()))
-    if len(read) == 1 or all((other.times == found.times).all() for other in read.values()):
-        return found.take(held.of).dates(year_note(name, held.texts[0], found.times[0]))
+        raise first_failure(likely, entries.rows())
+    name, moments = next(iter(read.items()))
+    if len(read) == 1 or all((other.times == moments.times).all() for other in read.values()):
+        return moments.take(entries.of).dates(year_note(name, entries.texts[0], moments.times[0]))
     even = {form: other for form, other in read.items() if evenly(other.times)}
     if len(even) != 1:
         raise AmbiguousDateError
-    name, found = next(iter(even.items()))
+    name, moments = next(iter(even.items()))
     order = "day first" if name.startswith("%d") else "month first"
-    return found.take(held.of).dates(f"dates such as {held.texts[0]} are read {order}: so they are evenly spaced")
+    return moments.take(entries.of).dates(
+        f"dates such as {entries.texts[0]} are read {order}: so they are evenly spaced"
+    )
 
 
 def year_note(name: str, text: str, time: np.datetime64) -> str:
@@ -138,19 +142,19 @@ def readers(texts: Iterable[str]) -> dict[str, Reader]:
 
 def parsed(text: str, format: str) -> datetime:
     """A date in a format of strptime, and after it the time of day, if any: 13:00, 1:00 PM, 13:00:00.250 +01:00."""
-    found = CLOCK.fullmatch(text)
-    if not found:
+    match = CLOCK.fullmatch(text)
+    if not match:
         return parsed_day(text, format)
-    hour, half = int(found["hour"]), (found["half"] or "")[:1].lower()
+    hour, half = int(match["hour"]), (match["half"] or "")[:1].lower()
     if half and not 1 <= hour <= 12:
         raise ValueError(text)
     hour = hour % 12 + 12 * (half == "p") if half else hour
-    part = int((found["part"] or "0").ljust(6, "0")[:6])
-    day = parsed_day(found["date"], format)
+    part = int((match["part"] or "0").ljust(6, "0")[:6])
+    day = parsed_day(match["date"], format)
     moment = day.replace(
-        hour=hour, minute=int(found["minute"] or 0), second=int(found["second"] or 0), microsecond=part
+        hour=hour, minute=int(match["minute"] or 0), second=int(match["second"] or 0), microsecond=part
     )
-    return moment.replace(tzinfo=offset(found["zone"])) if found["zone"] else moment
+    return moment.replace(tzinfo=offset(match["zone"])) if match["zone"] else moment
 
 
 @lru_cache(maxsize=1 << 14)
@@ -225,17 +229,17 @@ def first_failure(likely: dict[str, Reader], texts: Sequence[str]) -> NoDateErro
 def iso(text: str) -> datetime:
     """A date of ISO 8601."""
     if text.isdigit():
-        raise ValueError(text)  # whole numbers are told apart elsewhere
+        raise ValueError(text)  # whole numbers are read by whole_dates
     return datetime.fromisoformat(text)
 
 
 def iso_moments(column: Column) -> Moments | None:
     """Dates of ISO 8601 that are all written with as many digits, read at once; None for others."""
-    found = ISO.fullmatch(column[0])
+    match = ISO.fullmatch(column[0])
     width = column.dtype.itemsize
-    if not found or len(column[0]) != width:
+    if not match or len(column[0]) != width:
         return None
-    like, k = letters(column[:1])[0], width - len(found["zone"] or b"")
+    like, k = letters(column[:1])[0], width - len(match["zone"] or b"")
     digit = is_digit(like)
     times, offsets = [], []
     for block in blocks(column):
@@ -267,10 +271,10 @@ def offsets_of(bytes: npt.NDArray[np.uint8]) -> Whole:
 
 def quarter(text: str) -> datetime:
     """The first day of 2024-Q1, 2024Q1 or Q1 2024."""
-    found = QUARTER.fullmatch(text)
-    if found is None:
+    match = QUARTER.fullmatch(text)
+    if match is None:
         raise ValueError(text)
-    year, number = found[1] or found[4], found[2] or found[3]
+    year, number = match[1] or match[4], match[2] or match[3]
     return datetime(int(year), 3 * int(number) - 2, 1)
 
 
@@ -279,8 +283,8 @@ def whole_dates(numbers: Whole, dated: bool | None = None) -> Dates:
 
     dated: whether they are dates; None to see.
     """
-    found = None if dated is False else compact_dates(numbers, bool(dated)) or epoch_dates(numbers)
-    return found or Dates(numbers)
+    dates = None if dated is False else compact_dates(numbers, bool(dated)) or epoch_dates(numbers)
+    return dates or Dates(numbers)
 
 
 def compact_dates(numbers: Times, expected: bool = False) -> Dates | None:
@@ -295,9 +299,9 @@ def compact_dates(numbers: Times, expected: bool = False) -> Dates | None:
         if len(str(unique[0])) != digits or not str(unique[0]) > "1700" or not str(unique[-1]) < "2200":
             continue
         texts = [str(number) for number in unique.tolist()]
-        found = read_all(partial(parsed_day, format=format), texts)
-        if found is not None and (expected or digits != 6 or (len(unique) > 1 and not evenly(unique))):
-            return Dates(coarsest(found.times)[where], f"times such as {texts[0]} are read as dates, {form}")
+        moments = read_all(partial(parsed_day, format=format), texts)
+        if moments is not None and (expected or digits != 6 or (len(unique) > 1 and not evenly(unique))):
+            return Dates(coarsest(moments.times)[where], f"times such as {texts[0]} are read as dates, {form}")
     return None
 
 

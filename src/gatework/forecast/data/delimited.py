@@ -20,7 +20,7 @@ DELIMITERS = ",;\t|"
 SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # a first line that spreadsheets write and read
 QUOTED = re.compile(r'"[^"]*"')
 COMMENT = "#"
-CHUNK = 1 << 16  # rows held as Python's own lists
+CHUNK = 1 << 16  # rows read as Python's own lists
 
 
 @dataclass(frozen=True)

@@ -35,25 +35,25 @@ def sheet_table(path: Path, name: str, sheet: str | None = None) -> Table:
     calamine: Any = import_module("python_calamine")
     try:
         with calamine.CalamineWorkbook.from_path(path) as book:
-            found = book.sheet_names
-            if sheet is not None and sheet not in found:
-                raise InputError(f"{name} has no sheet {sheet!r}: the sheets there are {', '.join(map(repr, found))}")
-            sheets = [(each, book.get_sheet_by_name(each)) for each in ([sheet] if sheet else found)]
+            names = book.sheet_names
+            if sheet is not None and sheet not in names:
+                raise InputError(f"{name} has no sheet {sheet!r}: the sheets there are {', '.join(map(repr, names))}")
+            sheets = [(each, book.get_sheet_by_name(each)) for each in ([sheet] if sheet else names)]
             full = [(each, rows) for each, read in sheets if (rows := read.to_python(skip_empty_area=False))]
     except calamine.CalamineError as error:
         raise InputError(f"{name} is a damaged or locked spreadsheet: {' '.join(str(error).split())[:200]}") from error
     if not full:
         raise InputError(f"{name} is empty: expected a line of names and a row for each time")
     used, rows = next((each for each in full if len(filled(each[1])) > 1), full[0])
-    said = f"the sheet {used!r} is read, of {len(found):,}: --sheet names another"
+    said = f"the sheet {used!r} is read, of {len(names):,}: --sheet names another"
     return rows_table(rows, name, (said,) if len(full) > 1 else ())
 
 
 def filled(rows: Sequence[Sequence[Cell]]) -> list[tuple[int, Sequence[Cell]]]:
     """The rows that hold anything, numbered from 1; those before the first of several cells are titles, left out."""
-    held = [(number, row) for number, row in enumerate(rows, 1) if any(cell != "" for cell in row)]
-    wide = [place for place, (_, row) in enumerate(held) if sum(cell != "" for cell in row) > 1]
-    return held[wide[0] :] if wide else held
+    nonempty = [(number, row) for number, row in enumerate(rows, 1) if any(cell != "" for cell in row)]
+    wide = [place for place, (_, row) in enumerate(nonempty) if sum(cell != "" for cell in row) > 1]
+    return nonempty[wide[0] :] if wide else nonempty
 
 
 def check_size(path: Path, name: str) -> None:
@@ -68,11 +68,11 @@ def check_size(path: Path, name: str) -> None:
 
 def rows_table(rows: Sequence[Sequence[Cell]], name: str, notes: tuple[str, ...]) -> Table:
     """Rows of cells as columns; those without a name that hold nothing are left out, and rows of nothing."""
-    held = filled(rows)
-    if not held:
+    nonempty = filled(rows)
+    if not nonempty:
         raise InputError(f"{name} is empty: expected a line of names and a row for each time")
-    _, header = held.pop(0)
-    columns = list(zip(*(row for _, row in held), strict=True)) or [()] * len(header)
+    _, header = nonempty.pop(0)
+    columns = list(zip(*(row for _, row in nonempty), strict=True)) or [()] * len(header)
     named = {
         place: text(cell)
         for place, cell in enumerate(header)
@@ -81,7 +81,7 @@ def rows_table(rows: Sequence[Sequence[Cell]], name: str, notes: tuple[str, ...]
     check_names(name, list(named.values()))
     read = {key: cells(columns[place]) for place, key in named.items()}
     stamps = {key: Stamp() for key, column in read.items() if column.dtype.kind == "M"}
-    return Table(name, read, [number for number, _ in held], counts="row", points=False, stamps=stamps, notes=notes)
+    return Table(name, read, [number for number, _ in nonempty], counts="row", points=False, stamps=stamps, notes=notes)
 
 
 def cells(values: Sequence[Cell]) -> Column:

@@ -112,11 +112,11 @@ def only_member(file: IO[bytes], name: str, stack: ExitStack) -> IO[bytes]:
 
 def lines_of(texts: Iterable[str], name: str) -> Iterator[str]:
     """The lines of a text that comes in pieces, each with its end: \\n, \\r\\n or \\r."""
-    held = ""
+    rest = ""
     for text in texts:
-        *whole, held = io.StringIO(held + text, newline="") if held or text else ("",)
-        if len(held) > LONGEST:
+        *whole, rest = io.StringIO(rest + text, newline="") if rest or text else ("",)
+        if len(rest) > LONGEST:
             raise InputError(f"{name} has a line of more than {LONGEST:,} characters: expected a row for each time")
         yield from whole
-    if held:
-        yield held
+    if rest:
+        yield rest

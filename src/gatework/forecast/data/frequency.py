@@ -51,15 +51,15 @@ WORDS = {
 
 def spacing_of(freq: str, zone: str | None = None) -> Spacing:
     """The spacing that a name stands for: D, MS, 15min, W-SUN, 1mo, month or monthly; InputError for others."""
-    found = FREQ.fullmatch(freq.strip()) if isinstance(freq, str) else None
-    name = WORDS.get(found[2].lower(), found[2]) if found else ""
-    if not found or name not in NAMES or int(found[1] or 1) < 1:
+    match = FREQ.fullmatch(freq.strip()) if isinstance(freq, str) else None
+    name = WORDS.get(match[2].lower(), match[2]) if match else ""
+    if not match or name not in NAMES or int(match[1] or 1) < 1:
         raise InputError(
             f"freq is {freq!r}: expected a spacing such as D, B, W, MS, ME, QS, YS, h, 15min, s, or 1mo (as in pandas "
             "or polars)"
         )
     unit, day = NAMES[name]
-    return Spacing(unit, int(found[1] or 1), day if day > 28 else 0, zone)
+    return Spacing(unit, int(match[1] or 1), day if day > 28 else 0, zone)
 
 
 def steps_like(spacing: Spacing) -> Spacing:

@@ -152,8 +152,8 @@ def without(text: str, sign: str) -> str:
     """A number without its sign, which stands before or after it: -$5, $-5, 5 %."""
     if not sign:
         return text
-    before, found, after = text.partition(sign)
-    return text if not found or (before.strip(" +-") and after.strip()) else before.strip() + after.strip()
+    before, sign_there, after = text.partition(sign)
+    return text if not sign_there or (before.strip(" +-") and after.strip()) else before.strip() + after.strip()
 
 
 def plain_numbers(column: Column, points: bool, decimal: Mark | None) -> Numbers | None:

@@ -20,7 +20,7 @@ class Columns:
     target: what to forecast. time: dates, or whole numbers; a table that has no "ds" counts its rows. id: which series
         a row belongs to; a table that has no "unique_id" is one series.
     known: known in the future as well; past: known up to now only; static: fixed for each series.
-    categories: the texts that a column of texts holds, found while reading; each becomes a feature of 0 or 1.
+    categories: the texts that a column of texts holds, collected while reading; each becomes a feature of 0 or 1.
     """
 
     target: str = "y"

@@ -32,7 +32,7 @@ class Reading:
     encoding: of a CSV file's characters, such as latin-1; by default UTF-8, or what its byte order mark says.
     decimal: the mark before decimals, "." or ",". sheet: of a spreadsheet, by name.
     freq: the spacing of times, such as D, MS or 15min. zone: the time zone of times that name none, such as
-        Europe/Berlin; times that have one are told in this one.
+        Europe/Berlin; times that have one are converted to this one.
     """
 
     encoding: str | None = None

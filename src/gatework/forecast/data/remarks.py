@@ -16,21 +16,21 @@ NAMED = 3  # series that a note lists
 
 def missing_times(spacing: Spacing, names: Sequence[str], series: Sequence[Times]) -> list[str]:
     """What to say about times that have no row."""
-    missing, told, holed = 0, "", 0
+    missing, first, holed = 0, "", 0
     for name, times in zip(names, series, strict=True):
         steps = spacing.steps(times[0], times)
         gone = int(steps[-1]) + 1 - len(steps)
         if not gone:
             continue
-        if not told:
+        if not first:
             at = spacing.at(times[0], steps[int((np.diff(steps) > 1).argmax())] + 1)
-            told = f"{spacing.show(at)}{f' of {name!r}' if len(names) > 1 else ''}"
+            first = f"{spacing.show(at)}{f' of {name!r}' if len(names) > 1 else ''}"
         missing, holed = missing + gone, holed + 1
     if not missing:
         return []
     where = f" in {holed:,} of {len(names):,} series" if len(names) > 1 else ""
     be = "time is" if missing == 1 else "times are"
-    return [f"{missing:,} {be} missing{where}, first {told}: counted as missing values"]
+    return [f"{missing:,} {be} missing{where}, first {first}: counted as missing values"]
 
 
 def missing_values(columns: Columns, rows: list[Rows]) -> list[str]:
@@ -55,10 +55,12 @@ def without_values(columns: Columns, empty: list[str], total: int) -> list[str]:
 
 def empty_ends(columns: Columns, spacing: Spacing, rows: list[Rows]) -> list[str]:
     """What to say about rows after the last value of their series, and before the first, that have none."""
-    held = [one for one in rows if not np.isnan(one.y).all()]
-    there = [np.flatnonzero(~np.isnan(one.y)) for one in held]
+    with_values = [one for one in rows if not np.isnan(one.y).all()]
+    there = [np.flatnonzero(~np.isnan(one.y)) for one in with_values]
     before = sum(int(places[0]) for places in there)
-    after = [(len(one) - 1 - int(places[-1]), one.times[places[-1]]) for one, places in zip(held, there, strict=True)]
+    after = [
+        (len(one) - 1 - int(places[-1]), one.times[places[-1]]) for one, places in zip(with_values, there, strict=True)
+    ]
     notes = []
     if before:
         notes.append(f"{rows_are(before)} without {columns.target} before the first value: left out")

@@ -96,10 +96,12 @@ def features(table: Table, columns: Columns, names: tuple[str, ...], notes: list
         if categories is None:
             parts.append(table.numbers(name, notes)[:, None])
             continue
-        held = table.words(name)
-        if new := sorted(set(held.texts) - {"", *categories}):
+        entries = table.words(name)
+        if new := sorted(set(entries.texts) - {"", *categories}):
             notes.append(f"{name} {new[0]!r} was not there in training, and counts as none")
-        parts.append(np.array([[text == each for each in categories] for text in held.texts], np.float64)[held.of])
+        parts.append(
+            np.array([[text == each for each in categories] for text in entries.texts], np.float64)[entries.of]
+        )
     return np.concatenate(parts, 1, dtype=np.float64)
 
 

@@ -36,8 +36,8 @@ def read_panel(
 ) -> Panel:
     """Reads series from the path of a CSV or Parquet file or a spreadsheet, a frame, a series, an array or a dict.
 
-    reading: what the table does not say of itself. spacing: that of the times; found where it is not given.
-    going_on: the table goes on where another ended: every row is kept, also those after the last value, where y is NaN,
+    reading: what the table does not say of itself. spacing: that of the times; detected by default.
+    going_on: the table goes on where another ended: every row remains, also those after the last value, where y is NaN,
         and y may be missing altogether. Otherwise a series begins with its first value and ends with its last; rows
         after that give the future of the known columns.
 
@@ -132,16 +132,16 @@ def spacing_of_rows(table: Table, columns: Columns, groups: list[Rows], freq: st
     if columns.time is None:
         return Spacing("step") if named is None else steps_like(named)
     times = [one.times for one in groups]
-    found = find_spacing(times, dates.zone, from_clocks=dates.from_clocks)
+    detected = find_spacing(times, dates.zone, from_clocks=dates.from_clocks)
     if named is not None:
         if times[0].dtype.kind != "M":
-            return replace(found or Spacing("step"), like=named.seasons())
+            return replace(detected or Spacing("step"), like=named.seasons())
         return of_clock(named, times, from_clocks=dates.from_clocks) if named.unit in CLOCK else named
-    if found is None:
+    if detected is None:
         raise InputError(
             f"{table.name} has one time for each series: expected several, to see how far they are apart, or --freq"
         )
-    return found
+    return detected
 
 
 def check_static(table: Table, columns: Columns, name: str, rows: Rows) -> None:

@@ -1,4 +1,4 @@
-"""How the times of series follow one another: found, what comes next, seasons, and the place in the calendar."""
+"""How the times of series follow one another: detection, what comes next, seasons, and the place in the calendar."""
 
 from __future__ import annotations
 

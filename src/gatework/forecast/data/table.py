@@ -34,7 +34,7 @@ from gatework.forecast.data.texts import Column, Words, distinct, letters, words
 
 __all__ = ["Column", "Stamp", "Table"]
 
-FINEST = "datetime64[ms]"  # times that are told apart
+FINEST = "datetime64[ms]"  # the unit of times: closer ones count as equal
 
 
 @dataclass(frozen=True)
@@ -98,18 +98,18 @@ class Table:
         values = plain_numbers(column, self.points, self.decimal)
         if values is not None:
             return values
-        held = words(column)
+        entries = words(column)
         try:
-            read = read_numerals(held.texts, self.decimal, self.points)
+            read = read_numerals(entries.texts, self.decimal, self.points)
         except NumeralError as error:
-            row, why = held.first(error.text) or 0, f" ({error.why})" if error.why else ""
+            row, why = entries.first(error.text) or 0, f" ({error.why})" if error.why else ""
             raise InputError(
                 f"{self.name}, {self.place(row)}: {name} is {error.text!r}{why}: expected a number, nothing where one "
                 "is missing"
             ) from None
         if notes is not None and read.note:
             notes.append(f"{name}: {read.note}")
-        return read.values[held.of]
+        return read.values[entries.of]
 
     def words(self, name: str) -> Words:
         """A column as texts, "" where missing; whole numbers without a decimal point."""
@@ -132,10 +132,10 @@ class Table:
         """Whether a column holds texts rather than numbers, of which a few may be misspelt."""
         if self.column(name).dtype.kind not in "OS":
             return False
-        held = self.words(name)
-        counts = np.bincount(held.of, minlength=len(held.texts))
+        entries = self.words(name)
+        counts = np.bincount(entries.of, minlength=len(entries.texts))
         given = [
-            (is_number(text), count) for text, count in zip(held.texts, counts, strict=True) if not is_missing(text)
+            (is_number(text), count) for text, count in zip(entries.texts, counts, strict=True) if not is_missing(text)
         ]
         return bool(given) and sum(count for number, count in given if number) * 2 <= sum(count for _, count in given)
 
@@ -172,8 +172,8 @@ class Table:
             return self._dates(name, column)
         if numbers.dtype.kind == "i":
             return whole_dates(numbers, dated)
-        if dated is not False and (found := epoch_dates(numbers)) is not None:
-            return found
+        if dated is not False and (dates := epoch_dates(numbers)) is not None:
+            return dates
         row = int((np.isinf(numbers) | (numbers != np.floor(numbers))).argmax())
         raise InputError(f"{self.name}, {self.place(row)}: {name} is {numbers[row]}: {EXPECTED}")
 

@@ -1,4 +1,4 @@
-"""Columns of texts in arrays: UTF-8 side by side, the distinct texts told apart from where they stand."""
+"""Columns of texts in arrays: UTF-8 side by side, the distinct texts apart from where they stand."""
 
 from __future__ import annotations
 

@@ -35,12 +35,12 @@ LIKELY = (  # of zones whose clocks agree, the one whose name most people know
 def named(zone: str) -> str:
     """The name of a time zone as IANA has it, or an offset such as +01:00; InputError where there is none such."""
     zone = zone if isinstance(zone, str) else str(zone)
-    if found := OF_A_FILE.fullmatch(zone):
-        zone = found[1]
-    if found := OF_MINUTES.fullmatch(zone):
-        return offset_name(60 * int(found[1]))
-    if found := OFFSET.fullmatch(zone):
-        return offset_name((-1 if found[1] == "-" else 1) * (3600 * int(found[2]) + 60 * int(found[3])))
+    if match := OF_A_FILE.fullmatch(zone):
+        zone = match[1]
+    if match := OF_MINUTES.fullmatch(zone):
+        return offset_name(60 * int(match[1]))
+    if match := OFFSET.fullmatch(zone):
+        return offset_name((-1 if match[1] == "-" else 1) * (3600 * int(match[2]) + 60 * int(match[3])))
     try:
         return ZoneInfo(zone).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -62,11 +62,11 @@ def written(seconds: int) -> str:
 
 def rules(zone: str) -> tzinfo:
     """What Python knows of a zone."""
-    found = OFFSET.fullmatch(zone)
-    if not found:
+    match = OFFSET.fullmatch(zone)
+    if not match:
         return ZoneInfo(zone)
-    ahead = timedelta(hours=int(found[2]), minutes=int(found[3]))
-    return timezone(-ahead if found[1] == "-" else ahead)
+    ahead = timedelta(hours=int(match[2]), minutes=int(match[3]))
+    return timezone(-ahead if match[1] == "-" else ahead)
 
 
 @lru_cache(maxsize=64)
