@@ -111,7 +111,7 @@ def of_one_length(values: Sequence[Numbers], h: int) -> Iterator[list[int]]:
 
 
 def decided(y: Numbers, v: Numbers, log: bool, judged: Sequence[Scored], seasons: Sequence[int]) -> Plan:
-    """The plan of a series y [T], of which v is forecast, from the simple forecasts in order and the detected seasons."""
+    """The plan of a series y [T], of which v is forecast, from the simple forecasts in order and detected seasons."""
     ranked = [(each.score, each.base) for each in judged]
     base = chosen_base(ranked)
     used = {*seasons, *(each.season for each in base)}
