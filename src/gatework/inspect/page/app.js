@@ -1,6 +1,6 @@
 // What all sections share: the payload, the network, the text as it was read, the view, and how things are called.
 import { placeInWords } from "./selection_bar.js";
-import { bringIntoView, figure, say } from "./dom.js";
+import { bringIntoView, byId, figure, say } from "./dom.js";
 import { Network } from "./network.js";
 import { Reading, readAll } from "./reading.js";
 import { asShown, kindsOf } from "./shown.js";
@@ -20,7 +20,7 @@ export class App {
     this.figures = new Map((payload.units ?? []).map((unit) => [unit.name, unit]));
     this.found = new Map((payload.hypotheses ?? []).map((each) => [each.name, each]));
     this.order = null; // of the units, as the heat map has them
-    this.own = this.network ? this.firstReading() : null; // of what the page was made of
+    this.own = this.network ? this.firstReading(this.network) : null; // of what the page was made of
     this.read0 = this.reading = this.own; // by the whole network; as now shown, with a unit held
     this.view = new View({
       layer: 0,
@@ -40,11 +40,11 @@ export class App {
     });
   }
 
-  firstReading() {
+  firstReading(network) {
     const { text, series } = this.payload;
     if (text)
-      return this.readingOf(text.ids, text.pieces, this.network.warm(text.start_state), Boolean(text.start_state));
-    if (series?.x) return this.readingOf(series.x, series.times, this.network.start(), true);
+      return this.readingOf(text.ids, text.pieces, network.warm(text.start_state), Boolean(text.start_state));
+    if (series?.x) return this.readingOf(series.x, series.times, network.start(), true);
     return null;
   }
 
@@ -128,12 +128,13 @@ export class App {
   showText() {
     const grid = document.getElementById("grid");
     if (!grid) return;
-    bringIntoView(grid, document.getElementById("text"));
+    bringIntoView(grid, byId("text"));
     grid.focus({ preventScroll: true });
   }
 
   /** Puts an edited series in the place of the one that was given; `same` where nothing is changed. */
   readSeries(x, same) {
+    if (!this.network) return;
     this.read0 = this.reading = this.readingOf(
       same ? this.payload.series.x : x,
       this.payload.series.times,
@@ -156,11 +157,11 @@ export class App {
   }
 
   names(layer) {
-    return this.network.cells[layer].program.named.map(([name]) => name);
+    return this.network?.cells[layer].program.named.map(([name]) => name) ?? [];
   }
 
   units(layer, name) {
-    return this.network.cells[layer].value(name).length;
+    return this.network?.cells[layer].value(name).length ?? 0;
   }
 
   has(unit) {
@@ -250,9 +251,10 @@ export class App {
   /** The chosen unit and what it holds, in words. */
   spokenNow() {
     const { layer, name, unit } = this.view.values,
+      { reading } = this,
       t = this.view.now;
-    if (t >= this.reading.done) return "not read yet";
+    if (!reading || t >= reading.done) return "not read yet";
     const kind = this.kinds[layer].get(name);
-    return `${unitName(this.view.values)} after ${this.placeName(t)}: ${figure(asShown(kind, this.reading.at(layer, name, unit, t)))}`;
+    return `${unitName(this.view.values)} after ${this.placeName(t)}: ${figure(asShown(kind, reading.at(layer, name, unit, t)))}`;
   }
 }

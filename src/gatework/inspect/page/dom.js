@@ -22,6 +22,15 @@ export function draw(tag, attributes, ...children) {
   return filled(document.createElementNS(SVG, tag), attributes, children);
 }
 
+/**
+ * An element that the template or a section has put there.
+ * @param {string} id
+ * @returns {HTMLElement}
+ */
+export function byId(id) {
+  return /** @type {HTMLElement} */ (document.getElementById(id));
+}
+
 /** A section of the page: its short name for the list of sections, its heading, what it says for newcomers; returns the element to put the rest in. */
 export function section(id, short, heading, ...intro) {
   const found = make(
@@ -30,8 +39,8 @@ export function section(id, short, heading, ...intro) {
     make("h2", { id: `${id}-heading` }, heading),
     ...intro.map((text) => make("p", { class: "intro" }, text)),
   );
-  document.getElementById("main").append(found);
-  document.getElementById("nav").append(make("a", { href: `#${id}` }, short));
+  byId("main").append(found);
+  byId("nav").append(make("a", { href: `#${id}` }, short));
   return found;
 }
 
@@ -98,7 +107,7 @@ export function bringIntoView(box, part) {
 
 /** Says something to people who listen to the page. */
 export function say(text) {
-  document.getElementById("status").textContent = text;
+  byId("status").textContent = text;
 }
 
 const MARKS = { " ": "·", "\n": "↵", "\t": "→", "\r": "␍" };

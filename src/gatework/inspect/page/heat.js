@@ -51,6 +51,7 @@ export function showHeat(app) {
     box,
     note,
   );
+  /** @type {{ order: number[], step: number, tall: number }} */
   const at = { order: [], step: 3, tall: 2 };
 
   const orders = () => {

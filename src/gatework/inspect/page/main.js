@@ -4,7 +4,7 @@ import { App } from "./app.js";
 import { showSelectionBar } from "./selection_bar.js";
 import { showComparison } from "./compare.js";
 import { showDiagram } from "./diagram.js";
-import { say } from "./dom.js";
+import { byId, say } from "./dom.js";
 import { showFinder } from "./finder.js";
 import { showHeat } from "./heat.js";
 import { listenKeys } from "./keys.js";
@@ -19,8 +19,8 @@ import { showText } from "./text.js";
 const VIEWED = ["layer", "name", "unit", "t", "sort", "rescale", "from", "to", "held", "mark"];
 
 function start() {
-  const payload = JSON.parse(document.getElementById("payload").textContent);
-  const app = new App(payload, document.getElementById("weights").textContent);
+  const payload = JSON.parse(byId("payload").textContent ?? "");
+  const app = new App(payload, byId("weights").textContent);
   app.view.set(fromHash(location.hash, app));
   app.reading?.advance(150); // enough for the first view
   app.view.set({ done: app.reading?.done ?? 0 });
@@ -56,7 +56,7 @@ async function finish(app) {
   await app.read(app.own);
   document.body.dataset.ready = "yes";
   if (!app.payload.check)
-    document.getElementById("check").textContent = "This page holds no stretch to check itself against Python.";
+    byId("check").textContent = "This page holds no stretch to check itself against Python.";
   say("The whole text is read.");
 }
 

@@ -1,6 +1,6 @@
 // Section 8: how long units remember, and how far back the gradient reaches.
 import { PAD, area, axis, chart, decades, dots, line, nearest, room } from "./charts.js";
-import { draw, figure, make, section } from "./dom.js";
+import { byId, draw, figure, make, section } from "./dom.js";
 import { parseUnit, unitName } from "./store.js";
 
 const WIDTH = room(620),
@@ -86,7 +86,7 @@ function lifeChart(app, key, units) {
     mark.setAttribute("cy", points[index][1]);
   };
   const tell = (k) => {
-    document.getElementById("life-note").textContent =
+    byId("life-note").textContent =
       `${unitName(units[k].place)}: half-life ${figure(units[k].half_life, 1)} steps by its mean, ${units[k].censored ? "more than there are steps" : figure(units[k].half_median, 1)} by its median.`;
   };
   svg.addEventListener("pointermove", (event) => {

@@ -41,10 +41,11 @@ export class Network {
 
   /** The rows of a series as the first layer sees them: through a matrix, where the cell ties x to its state. */
   lifted(x) {
-    if (!this.lift) return x;
-    const y = new Float64Array(this.lift.bias.data.length);
-    multiply(this.lift.weight.data, x, y);
-    return y.map((value, i) => value + this.lift.bias.data[i]);
+    const { lift } = this;
+    if (!lift) return x;
+    const y = new Float64Array(lift.bias.data.length);
+    multiply(lift.weight.data, x, y);
+    return y.map((value, i) => value + lift.bias.data[i]);
   }
 
   /** One step of all layers from input x: the new state, and the output of the last layer. */
@@ -60,7 +61,7 @@ export class Network {
 
   /** Natural log probabilities of the next token, from the output of the last layer. */
   logProbabilities(output) {
-    const { weight, bias } = this.head,
+    const { weight, bias } = /** @type {ReturnType<typeof head>} */ (this.head),
       y = new Float64Array(weight.shape[0]);
     multiply(weight.data, output, y);
     let largest = -Infinity,

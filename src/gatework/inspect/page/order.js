@@ -35,7 +35,7 @@ function byLikeness(app, values) {
     let best = -1,
       most = -1;
     for (const unit of left) {
-      const alike = Math.abs(dot(rows[walk.at(-1)], rows[unit]));
+      const alike = Math.abs(dot(rows[walk[walk.length - 1]], rows[unit]));
       if (alike > most) [most, best] = [alike, unit];
     }
     walk.push(best);

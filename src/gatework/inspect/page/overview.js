@@ -1,5 +1,5 @@
 // Section 1: what this network is, whether the page computes what Python computed, what was found, and where to look.
-import { figure, make, percent, section, whole } from "./dom.js";
+import { byId, figure, make, percent, section, whole } from "./dom.js";
 import { quantilesOf } from "./forecast.js";
 import { unitName } from "./store.js";
 
@@ -76,9 +76,10 @@ function cards({ kind, results = {} }) {
 function findings(app) {
   const said = app.payload.findings ?? [];
   if (!said.length) return [];
+  const named = UNIT.exec(said.join(" "));
   const hint =
-    app.reading && said.some((text) => UNIT.test(text))
-      ? `Press a unit to see the ${app.thing} in its colours. Units are called by layer (l0 is the lowest), value (one of those in the bar above) and number: ${UNIT.exec(said.join(" "))[0]}. One whose correlation is negative falls where what it follows rises.`
+    app.reading && named
+      ? `Press a unit to see the ${app.thing} in its colours. Units are called by layer (l0 is the lowest), value (one of those in the bar above) and number: ${named[0]}. One whose correlation is negative falls where what it follows rises.`
       : null;
   return [
     make("h3", null, "What it learnt"),
@@ -146,7 +147,7 @@ function predicted({ payload: { kind, series, model }, own: reading, network, te
 
 export function showCheck(app) {
   const worst = selfCheck(app),
-    badge = document.getElementById("check");
+    badge = byId("check");
   if (worst === null || badge.dataset.worst) return;
   badge.dataset.worst = String(worst);
   badge.classList.add(worst < TOLERANCE ? "good" : "bad");

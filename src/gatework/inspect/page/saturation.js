@@ -1,6 +1,6 @@
 // Section 7: how often each gate of each unit is shut or open.
 import { PAD, axis, chart, dots, nearest } from "./charts.js";
-import { draw, figure, make, section } from "./dom.js";
+import { byId, draw, figure, make, section } from "./dom.js";
 
 const SIDE = 250,
   TICKS = [0, 0.5, 1].map((at) => ({ at, text: `${100 * at} %` }));
@@ -61,7 +61,7 @@ function panel(app, gate, layered) {
     mark.setAttribute("cy", point[1]);
   };
   const note = (unit) => {
-    document.getElementById("saturation-note").textContent =
+    byId("saturation-note").textContent =
       `${gate.name} of unit ${unit}: shut ${figure(100 * gate.left[unit], 0)} % of the time, open ${figure(100 * gate.right[unit], 0)} %.`;
   };
   svg.addEventListener("pointermove", (event) => {

@@ -1,12 +1,12 @@
 // The bar on top: which layer, which value, which unit, at which place of the text; shared by all sections.
-import { figure, make, visible } from "./dom.js";
+import { byId, figure, make, visible } from "./dom.js";
 import { legend } from "./legend.js";
 import { asShown, domainOf, nameShown, roleOf, traceOf } from "./shown.js";
 import { unitName } from "./store.js";
 
 export function showSelectionBar(app) {
   const { view, network } = app,
-    bar = document.getElementById("bar");
+    bar = byId("bar");
   if (!network || !app.reading) return bar.remove();
   const layer = make(
     "select",

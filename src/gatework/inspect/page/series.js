@@ -56,6 +56,12 @@ class Desk {
     this.editable = editable;
     this.values = [...series.values];
     this.origin = this.chosen = series.values.length - 1;
+    this.x = this.y = axis(0, 1, 0, 1); // these five as they were last painted
+    this.range = [0, 1];
+    /** @type {number[]} */
+    this.places = [];
+    /** @type {number[][]} */
+    this.points = [];
     this.least = Math.min(series.values.length - 1, Math.max(2 * series.season, 12));
     this.box = make("div", {
       id: "desk",
@@ -192,6 +198,7 @@ class Desk {
   }
 
   settle() {
+    if (!this.made) return;
     const same = this.values.every((value, t) => value === this.series.values[t]);
     this.app.readSeries(this.made.x, same);
   }
@@ -204,6 +211,7 @@ class Desk {
   }
 
   listen() {
+    /** @type {number | null} */
     let pulled = null;
     const value = (event) => {
       const box = this.svg.getBoundingClientRect(),

@@ -31,6 +31,7 @@ export function showText(app) {
     shown = make("p", { id: "text-shown" });
   const back = make("button", { id: "back", onclick: () => app.lookBack() }, "Back to the text of the file");
   found.append(shown, turner, make("p", { class: "buttons" }, back), grid, note);
+  /** @type {{ from: number, spans: HTMLElement[] }} */
   const page = { from: 0, spans: [] };
 
   const build = () => {
@@ -175,6 +176,7 @@ function listen(app, grid) {
   const { view } = app,
     at = (event) => event.target.dataset?.t,
     moved = pointerMoved();
+  /** @type {number | null} */
   let begun = null;
   grid.addEventListener("pointermove", (event) => {
     const t = Number(at(event) ?? NaN);

@@ -55,10 +55,11 @@ export function showTyping(app) {
     box.value += app.spell(live.draw(Number(temperature.value)));
     update();
   };
-  let timer = null;
+  /** @type {number | undefined} */
+  let timer;
   const stop = () => {
     clearInterval(timer);
-    timer = null;
+    timer = undefined;
     play.textContent = "Let it write";
   };
   play.onclick = () => {
