@@ -8,7 +8,7 @@ import torch
 from page_toys import Seen, harness
 
 from gatework.inspect.figures import figure
-from gatework.inspect.findings import found
+from gatework.inspect.findings import finding
 from gatework.inspect.hypotheses import Hypothesis
 
 A, B = torch.tensor([0.1, -0.62449, 0.3]), torch.tensor([0.1, -0.5549, 0.3])
@@ -17,7 +17,7 @@ LISTED = {"meaning": "whether it is so", "untrained_best": 0.2, "null95": 0.1, "
 
 
 def test_a_correlation_keeps_its_sign() -> None:
-    told = found(IT, LISTED, "l0.c.1", " bits a character")
+    told = finding(IT, LISTED, "l0.c.1", " bits a character")
     assert "Unit l0.c.1 follows whether it is so: correlation -0.62 where it was chosen, -0.56 on" in told
     assert told.endswith("An untrained network reaches 0.20, chance 0.10. Held still, it costs 0.012 bits a character.")
 
@@ -32,7 +32,7 @@ def test_a_correlation_keeps_its_sign() -> None:
     ],
 )
 def test_what_holding_a_unit_costs_is_said_where_it_costs_anything(changes: dict[str, float], end: str) -> None:
-    assert found(IT, LISTED | changes, "l0.c.1", " of the error").endswith(end)
+    assert finding(IT, LISTED | changes, "l0.c.1", " of the error").endswith(end)
 
 
 def test_the_page_writes_numbers_in_the_same_way(show: Callable[..., Seen], tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_a_unit_that_follows_a_label_is_found_with_either_sign() -> None:
     units[:, 7] = -torch.from_numpy(label) + 0.5 * units[:, 7]
     [found] = search(units, slow(U, 1), {"it": label})
     assert found.best == 7
-    assert found.found.nonzero().flatten().tolist() == [7]
+    assert found.followed.nonzero().flatten().tolist() == [7]
     assert found.a[7] < -0.5
     assert found.b[7] < -0.5
 
@@ -46,7 +46,7 @@ def test_what_an_untrained_unit_does_too_is_not_learnt() -> None:
         values[:, 3] += torch.from_numpy(label)
     [found] = search(units, fresh, {"it": label})
     assert found.untrained > 0.5
-    assert not found.found.any()
+    assert not found.followed.any()
 
 
 def test_a_unit_that_turns_its_sign_is_not_found() -> None:
@@ -54,7 +54,7 @@ def test_a_unit_that_turns_its_sign_is_not_found() -> None:
     sign = torch.cat([torch.ones(T // 2), -torch.ones(T // 2)])
     units[:, 7] = torch.from_numpy(label) * sign
     [found] = search(units, slow(U, 1), {"it": label})
-    assert not found.found[7]
+    assert not found.followed[7]
     assert found.scores[7] < 0
 
 
@@ -68,7 +68,7 @@ def test_a_label_that_is_rare_in_one_half_is_not_found(times: int) -> None:
     units[:, 7] = torch.from_numpy(label)
     [found] = search(units, slow(U, 1), {"it": label})
     assert (found.episodes, found.enough) == (times, False)
-    assert not found.found.any()
+    assert not found.followed.any()
 
 
 def test_the_null_has_the_same_label_elsewhere() -> None:
@@ -91,7 +91,7 @@ def test_constant_units_and_labels_correlate_with_nothing() -> None:
     [found] = search(units, units, {"it": np.ones(T, np.float32)})
     assert found.a.tolist() == found.b.tolist() == [0.0, 0.0]
     assert found.probe == 0.0
-    assert not found.found.any()
+    assert not found.followed.any()
 
 
 def test_episodes_are_counted_where_they_begin() -> None:

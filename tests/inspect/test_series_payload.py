@@ -64,8 +64,8 @@ def test_a_unit_that_swings_with_the_season_is_found_and_one_that_swings_otherwi
     units[:, 5] += 3 * torch.sin(2 * torch.pi * t / 17)
     found = phase(units, noise, 12)
     assert found.best == 3
-    assert found.found.nonzero().flatten().tolist() == [3]
-    assert phase(units, units, 12).found.any().item() is False  # an untrained network swings as much
+    assert found.followed.nonzero().flatten().tolist() == [3]
+    assert phase(units, units, 12).followed.any().item() is False  # an untrained network swings as much
     assert phase(units[:100], noise[:100], 12).enough is False  # four seasons a half
     marks = {"phase": np.arange(600) % 12, "level": units[:, 0].numpy()}
     assert [each.name for each in search_series(units, noise, marks, 12)] == ["phase", "level"]

@@ -19,8 +19,8 @@ def complete_cells(incomplete: str) -> list[tuple[str, str]]:
 def complete_runs(incomplete: str) -> list[str]:
     """The run folders whose paths begin so, and those one folder below; without any, a shell completes paths itself."""
     start = glob.escape(incomplete)
-    found = [path for below in ("*", "*/*") for path in glob.iglob(f"{start}{below}/run.json")]  # noqa: PTH207, "./" stays
-    return sorted(path.removesuffix("/run.json") for path in found)
+    runs = [path for below in ("*", "*/*") for path in glob.iglob(f"{start}{below}/run.json")]  # noqa: PTH207, "./" stays
+    return sorted(path.removesuffix("/run.json") for path in runs)
 
 
 RunFolder = Annotated[

@@ -37,7 +37,8 @@ def backtest(
     panel = read_panel(file, forecaster.columns, reading=forecaster.reading)
     say(panel.describe(), *panel.notes)
     with bars() as shown:
-        told, beside = with_cost(shown), {NAIVE: seasonal_naive} if naive_only else None
-        found = rolled(forecaster, panel, windows, beside=beside, report=partial(told, "windows"), on_progress=told)
-    say(*found.lines()[len(panel.notes) :])
-    say(*score_lines(found, windows, forecaster.horizon))
+        on_progress, beside = with_cost(shown), {NAIVE: seasonal_naive} if naive_only else None
+        report = partial(on_progress, "windows")
+        scores = rolled(forecaster, panel, windows, beside=beside, report=report, on_progress=on_progress)
+    say(*scores.lines()[len(panel.notes) :])
+    say(*score_lines(scores, windows, forecaster.horizon))

@@ -76,8 +76,8 @@ def one(experiment: Experiment, variants: Sequence[Variant], seeds: int, size: S
     try:
         fill(experiment, variants, seeds, results, path)
     except KeyboardInterrupt:
-        kept = f"the seeds that have ended are in {path}: the same command goes on after them"
-        print(f"stopped; {kept if path.exists() else 'no seed had ended, so nothing is kept'}")
+        where = f"the seeds that have ended are in {path}: the same command goes on after them"
+        print(f"stopped; {where if path.exists() else 'no seed had ended, so nothing is kept'}")
         raise typer.Exit(INTERRUPTED) from None
     print(text(experiment, results))
     draw(experiment, results, path.with_suffix(".svg"))

@@ -65,7 +65,7 @@ def inspect(
 
 
 def tell(page: "Page", out: Path) -> None:
-    """What was found, and where the page is."""
+    """Prints the findings, and where the page is."""
     from gatework.inspect.document import WARN
 
     text = page.payload["text"]

@@ -52,7 +52,7 @@ def begin(
 
 
 def go_on(out: Path, options: Chosen[Options], named: set[str], device: str) -> None:
-    """Resumes a run with the data it was started with; only its length may be given anew."""
+    """Resumes a run with the data it was started with; only its length may change."""
     if other := sorted(named - {*CHANGEABLE, "out", "resume", "device"}):
         option = "FILE" if other[0] == "file" else "--" + other[0].replace("_", "-")
         raise InputError(

@@ -100,8 +100,10 @@ class Chosen(Generic[T]):
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
     """A command that has, in the place of each argument Chosen[K], the options of the dataclass K."""
-    kept = signature(command).parameters
-    kinds = {name: get_args(each.annotation)[0] for name, each in kept.items() if get_origin(each.annotation) is Chosen}
+    arguments = signature(command).parameters
+    kinds = {
+        name: get_args(each.annotation)[0] for name, each in arguments.items() if get_origin(each.annotation) is Chosen
+    }
 
     @wraps(command)
     def asked(context: typer.Context, **given: Any) -> None:
@@ -110,12 +112,12 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
         for name, kind in kinds.items():
             own = {each.name: given.pop(each.name) for each in _parameters(kind)}
             chosen[name] = Chosen(kind, own, named & own.keys())
-        if "context" in kept:
+        if "context" in arguments:
             given["context"] = context
         command(**given, **chosen)
 
     parameters = [Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context)]
-    for name, each in kept.items():
+    for name, each in arguments.items():
         if name == "context":
             continue
         parameters += _parameters(kinds[name]) if name in kinds else [each.replace(kind=Parameter.KEYWORD_ONLY)]
@@ -139,8 +141,8 @@ def _parameters(kind: type) -> list[Parameter]:
 
 def forms(kind: type) -> dict[str, Form]:
     """How the command line asks for each field of an options' dataclass that it has."""
-    found = {field.name: _form(field, hint, known) for field, hint, known in options_of(kind)}
-    return {name: form for name, form in found.items() if form.asked}
+    form_of = {field.name: _form(field, hint, known) for field, hint, known in options_of(kind)}
+    return {name: form for name, form in form_of.items() if form.asked}
 
 
 def _form(field: Field[Any], hint: Any, known: Option) -> Form:

@@ -161,12 +161,12 @@ def clock(seconds: float) -> str:
 def bars() -> Iterator[Callable[..., None]]:
     """A bar for each part of some work on a terminal, a line now and then elsewhere, on standard error.
 
-    Yields what is to be told the part, how much of it is done, and how much there is.
+    Yields a function that receives the part, how much of it is done, and how much there is.
     """
     drawn, tasks, shown = sys.stderr.isatty(), dict[str, TaskID](), time.monotonic()
     with Progress(console=terminal.console(stderr=True), transient=True, disable=not drawn) as progress:
 
-        def told(what: str, done: int, total: int, *_: object) -> None:
+        def on_progress(what: str, done: int, total: int, *_: object) -> None:
             nonlocal shown
             if what not in tasks:
                 tasks[what] = progress.add_task(escape(terminal.line(what)), total=total)
@@ -175,14 +175,14 @@ def bars() -> Iterator[Callable[..., None]]:
                 shown = time.monotonic()
                 print(f"{what}: {done:,} of {total:,}", file=sys.stderr)
 
-        yield told
+        yield on_progress
 
 
 @contextmanager
 def bar(what: str) -> Iterator[Callable[..., None]]:
-    """The same for work in one part: yields what is to be told how much is done, and how much there is."""
-    with bars() as told:
-        yield partial(told, what)
+    """The same for work in one part: the function receives how much is done, and how much there is."""
+    with bars() as on_progress:
+        yield partial(on_progress, what)
 
 
 def launcher() -> str:

@@ -14,7 +14,7 @@ def with_cost(shown: Callable[..., None]) -> Callable[..., None]:
     """Shows how far each part has come, and says on standard error what a part cost that took its time."""
     began: dict[str, float] = {}
 
-    def told(what: str, done: int, total: int, *rest: object) -> None:
+    def on_progress(what: str, done: int, total: int, *rest: object) -> None:
         now = time.monotonic()
         took = now - began.setdefault(what, now)
         shown(what, done, total, *rest)
@@ -23,7 +23,7 @@ def with_cost(shown: Callable[..., None]) -> Callable[..., None]:
             if took > WORTH_SAYING:
                 print(f"{what}: {total:,} in {clock(took)}, {1000 * took / total:.1f} ms each", file=sys.stderr)
 
-    return told
+    return on_progress
 
 
 def say(*lines: str) -> None:

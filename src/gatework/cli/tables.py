@@ -146,7 +146,7 @@ def decimals(numbers: np.ndarray) -> int:
     return min(6, max(0, 3 - floor(log10(largest)))) if largest > 0 else 0
 
 
-def score_lines(found: Backtest, windows: int, horizon: int) -> Iterator[str]:
+def score_lines(scores: Backtest, windows: int, horizon: int) -> Iterator[str]:
     """The scores of a backtest as a table, a line for each model."""
     yield f"{windows} {'window' if windows == 1 else 'windows'} of {horizon} steps, means over all windows and series:"
     rows = [
@@ -154,7 +154,7 @@ def score_lines(found: Backtest, windows: int, horizon: int) -> Iterator[str]:
             str(row["model"]),
             *(form.format(row[name]) if isfinite(row[name]) else "" for name, (_, form) in SCORES.items()),
         ]
-        for row in found.means()
+        for row in scores.means()
     ]
     yield from aligned(["", *(heading for heading, _ in SCORES.values())], rows, 1)
 

@@ -52,7 +52,7 @@ def console(*, stderr: bool = False) -> "Console":
 def border() -> Iterator[None]:
     """Puts standard output and standard error behind `Shown`; without a standard output, status 2.
 
-    A closed standard error is one that nobody reads.
+    A closed standard error becomes the null device.
     """
     if sys.stderr is None:
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  # for as long as the process lives

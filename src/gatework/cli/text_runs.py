@@ -27,7 +27,7 @@ from gatework.training.metrics import bits
 from gatework.training.settings import Settings
 from gatework.training.torchrun import first_process
 
-# What may be said anew when a run goes on: how long, and how often it looks and saves.
+# What may change when a run goes on: how long, and how often it looks and saves.
 RESUMABLE = ("steps", "epochs", "minutes", "evaluate_every", "patience", "save_every")
 # What a run that begins from another one may have otherwise: all that its weights are not made for.
 TUNABLE_TEXT = ("suffixes", "exclude", "splits")

@@ -41,9 +41,9 @@ def train_series(
         panel = read_panel(file, forecaster.columns, reading=forecaster.reading)
         say(panel.describe(), *panel.notes)
         with bars() as shown:
-            told = with_cost(shown)
-            forecaster.report = partial(told, "training")
-            forecaster.fit_panel(panel, on_progress=told)
+            on_progress = with_cost(shown)
+            forecaster.report = partial(on_progress, "training")
+            forecaster.fit_panel(panel, on_progress=on_progress)
         say(*forecaster.notes[len(panel.notes) :])
         write(forecaster, new)
     print(f"next: gatework forecast {shlex.quote(str(out))}")

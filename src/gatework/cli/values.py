@@ -51,14 +51,14 @@ def own_cell(path: Path, constants: Mapping[str, float] = MappingProxyType({})) 
 
 def by_name(option: str, given: Iterable[str] | None) -> dict[str, float]:
     """["g=0.1"] as {"g": 0.1}."""
-    found: dict[str, float] = {}
+    numbers_by_name: dict[str, float] = {}
     for item in given or ():
         name, _, number = item.partition("=")
         try:
-            found[name.strip()] = float(number)
+            numbers_by_name[name.strip()] = float(number)
         except ValueError:
             raise InputError(f"{option} {item}: expected name=number, such as h=0.05") from None
-    return found
+    return numbers_by_name
 
 
 def numbers(option: str, given: str) -> list[float]:

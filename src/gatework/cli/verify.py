@@ -40,12 +40,12 @@ def verify(
     print(f"{'cell':22}{'engine':24}{'dtype':10}{'checks':>6}{'rms error':>12}{'peak error':>12}")
     checked = check.verify(chosen or cells.values(), thorough=thorough)
     for (cell, engine, kind), group in groupby(checked, lambda r: (r.cell, r.engine, r.dtype)):
-        found = list(group)
-        worst = reduce(or_, (result.errors for result in found))
+        checks = list(group)
+        worst = reduce(or_, (result.errors for result in checks))
         dtype = native.shown(kind)
-        status = "pass" if all(result.passed for result in found) else "FAIL"
-        print(f"{cell:22}{engine:24}{dtype:10}{len(found):6}{worst.rms:12.1e}{worst.peak:12.1e}  {status}", flush=True)
-        results += found
+        status = "pass" if all(result.passed for result in checks) else "FAIL"
+        print(f"{cell:22}{engine:24}{dtype:10}{len(checks):6}{worst.rms:12.1e}{worst.peak:12.1e}  {status}", flush=True)
+        results += checks
     failed = [result for result in results if not result.passed]
     for result in failed:
         print(f"FAIL {result.cell}, {result.engine}, {result.what}: {result.message}")

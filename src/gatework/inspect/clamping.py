@@ -1,4 +1,4 @@
-"""What removing a unit costs: the network with single units held at their means, all variants side by side."""
+"""What removing a unit costs: the network with single units clamped to their means, all variants side by side."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ WARM = 50  # tokens of each stream that do not count: its start has no past
 
 @dataclass(frozen=True)
 class Clamp:
-    """A unit of a named value, "l0.c" and 17, held at a value."""
+    """A unit of a named value, "l0.c" and 17, and the value that it is clamped to."""
 
     key: str
     unit: int
@@ -28,7 +28,7 @@ class Clamp:
 
 
 def costs(model: LanguageModel, ids: Tensor, clamps: Sequence[Clamp]) -> list[float]:
-    """The bits per token that a text [T] of ids costs more when each unit by itself is held at its value."""
+    """The bits per token that a text [T] of ids costs more when each unit by itself is clamped to its value."""
     streams = max(1, min(STREAMS, len(ids) // (2 * WARM + 1)))
     steps = min(STEPS, (len(ids) - 1) // streams)
     inputs = ids[: streams * steps].view(streams, steps).T  # [T,S]
@@ -51,7 +51,7 @@ def surprise(model: LanguageModel, output: Tensor, targets: Tensor) -> Tensor:
 def clamped(recurrent: Recurrent, x: Tensor, variants: Sequence[Clamp | None]) -> Tensor:
     """The output [T,B*N,H] of all layers on x [T,B,I] for N variants of the network, one after another along the batch.
 
-    A unit is held by a mask of 0 and its value added, where training has dropout masks and taps: on any engine.
+    A unit is clamped by a mask of 0 and its value added, where training has dropout masks and taps: on any engine.
     """
     B = x.shape[1]
     x = x.repeat(1, len(variants), 1)
@@ -68,7 +68,7 @@ def clamped(recurrent: Recurrent, x: Tensor, variants: Sequence[Clamp | None]) -
 def clamped_layer(
     recurrent: Recurrent, layer: int, x: Tensor, by_name: dict[str, list[tuple[int, Clamp]]], streams: int
 ) -> Tensor:
-    """One layer forwards, with units of the named values held in some of the variants."""
+    """One layer forwards, with units of the named values clamped in some of the variants."""
     plain, inputs = recurrent.outside_training(layer, x)
     cell = recurrent.cell
     program = parse(

@@ -149,12 +149,12 @@ def compared(one: Read, two: Read) -> Payload:
 
 
 def removed(subject: Read, units: Units, hypotheses: Sequence[Hypothesis]) -> list[float | None]:
-    """For each hypothesis what its best unit, held at its mean, costs in bits; None where zoneout moves it."""
+    """For each hypothesis what its best unit, clamped to its mean, costs in bits; None where zoneout moves it."""
     places = [units.place(each.best) for each in hypotheses]
     moved = {name for name, rate in subject.model.recurrent.zoneout.items() if rate > 0}
     wanted = sorted({place for place in places if place[0].split(".")[1] not in moved})
     clamps = [Clamp(key, unit, float(subject.activity.values[key][:, unit].mean())) for key, unit in wanted]
-    found: dict[Any, float] = {}
+    cost_at: dict[Any, float] = {}
     if clamps:
-        found = dict(zip(wanted, costs(subject.model, subject.ids, clamps), strict=True))
-    return [found.get(place) for place in places]
+        cost_at = dict(zip(wanted, costs(subject.model, subject.ids, clamps), strict=True))
+    return [cost_at.get(place) for place in places]

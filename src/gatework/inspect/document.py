@@ -41,7 +41,7 @@ class Page:
 
     @property
     def findings(self) -> list[str]:
-        """What was found, in plain sentences."""
+        """The findings, in plain sentences."""
         return list(self.payload["findings"])
 
     def write(self, path: str | Path, *, large: bool = False) -> Path:
@@ -86,7 +86,7 @@ def inspect(
         file: for a text model the text to read, "-" for standard input: its first 60,000 tokens are measured, the last
             4,000 of them shown. For a series model, if at all, a table of rows that came since.
         beside: a second run, read on the same text, to compare gradient flow and surprise.
-        unit: the unit that is looked at first, "l0.c.17"; default the best found.
+        unit: the unit that is looked at first, "l0.c.17"; by default the best.
         series: of several series the id of the one to look at; default the first.
         text, weights: False leaves them out of the page. Without weights it cannot run the model and shows figures
             alone.

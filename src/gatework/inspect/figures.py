@@ -39,7 +39,7 @@ def correlation(hypothesis: Hypothesis, index: int) -> dict[str, Any]:
     """One unit and one label: r on either half, the score."""
     columns = {"a": hypothesis.a, "b": hypothesis.b, "score": hypothesis.scores}
     shown = {name: round(float(column[index]), 3) for name, column in columns.items()}
-    return {**shown, "found": bool(hypothesis.found[index])}
+    return {**shown, "found": bool(hypothesis.followed[index])}
 
 
 def figure(value: float, digits: int = 2) -> str:
@@ -56,7 +56,7 @@ def hypotheses_json(
     labels: Labels,
 ) -> list[dict[str, Any]]:
     """Every label: its meaning, what chance and an untrained network reach, the units best on the first half,
-    those found first, and the place at which the best shows it.
+    those that follow it first, and the place at which the best shows it.
 
     labels: their values where the page shows them, at the end of what was measured.
     """
@@ -72,10 +72,10 @@ def hypotheses_json(
             "untrained_best": round(each.untrained, 3),
             "best": [
                 units.names[index]
-                for index in (each.a.abs() + 2 * each.found).argsort(descending=True)[:NAMED].tolist()
+                for index in (each.a.abs() + 2 * each.followed).argsort(descending=True)[:NAMED].tolist()
             ],
-            "found": bool(each.found[each.best]),
-            "units_found": int(each.found.sum()),
+            "found": bool(each.followed[each.best]),
+            "units_found": int(each.followed.sum()),
             "probe": round(each.probe, 3),
             "probe_untrained": round(each.probe_untrained, 3),
             "cost_bits": None if bits is None else round(bits, 5),

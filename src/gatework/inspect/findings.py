@@ -1,4 +1,4 @@
-"""What was found, in plain sentences."""
+"""The findings, in plain sentences."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -46,7 +46,7 @@ def learned(payload: Payload, hypotheses: Sequence[Hypothesis], names: Sequence[
     rare: list[str] = []
     for each, listed in zip(hypotheses, payload["hypotheses"], strict=True):
         if listed["found"]:
-            sentences.append(found(each, listed, names[each.best], price))
+            sentences.append(finding(each, listed, names[each.best], price))
         elif each.enough:
             unlearned.append(listed["meaning"])
         else:
@@ -67,7 +67,7 @@ def rarity(each: Hypothesis) -> str:
     return f"{figure(100 * each.prevalence, 1)} % of one half of it, {figure(100 * PREVALENCE, 0)} % is needed"
 
 
-def found(each: Hypothesis, listed: Payload, name: str, price: str) -> str:
+def finding(each: Hypothesis, listed: Payload, name: str, price: str) -> str:
     """One unit and what it follows, in the figures that the page's table has."""
     r, untrained, chance = correlation(each, each.best), listed["untrained_best"], listed["null95"]
     return (

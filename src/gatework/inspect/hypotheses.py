@@ -50,7 +50,7 @@ def unit_norm(values: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """What was found of one label.
+    """One label compared with all units.
 
     prevalence, episodes: the smaller share, and the smaller number, of either half; needed: so many episodes are
     needed for a finding. null, untrained: what chance and the best unit of an untrained network reach. a, b [U]: the
@@ -80,14 +80,14 @@ class Hypothesis:
         return agreed(self.a, self.b) - max(self.null, self.untrained)
 
     @property
-    def found(self) -> Tensor:
+    def followed(self) -> Tensor:
         """[U] bool: a positive score, where the label occurs often enough."""
         return (self.scores > 0) & self.enough
 
     @property
     def best(self) -> int:
-        """The unit chosen on the first half, of those found, if any are."""
-        chosen = self.a.abs() + 2 * self.found
+        """The unit chosen on the first half, of those that follow the label, if any do."""
+        chosen = self.a.abs() + 2 * self.followed
         return int(chosen.argmax())
 
 
@@ -104,20 +104,20 @@ def search(
     *,
     least: int = EPISODES,
 ) -> list[Hypothesis]:
-    """Holds the units [T,U] of a trained and of an untrained network against every label; least: episodes a half."""
+    """Compares the units [T,U] of a trained and of an untrained network with every label; least: episodes a half."""
     if len(trained) < 2 * LEAST:
         return []
     units, fresh = Halves.of(trained), Halves.of(untrained)
     probes = Probe.of(units), Probe.of(fresh)
-    found = []
+    hypotheses = []
     for number, (name, label) in enumerate(labels.items(), 1):
-        found.append(hold(name, label, units, fresh, probes, least))
+        hypotheses.append(hypothesis_of(name, label, units, fresh, probes, least))
         if progress is not None:
             progress(number, len(labels))
-    return found
+    return hypotheses
 
 
-def hold(
+def hypothesis_of(
     name: str,
     label: NDArray[np.float32],
     units: Halves,

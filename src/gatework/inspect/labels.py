@@ -49,7 +49,7 @@ def labels(text: str, name: str, suffixes: Sequence[str] = ()) -> tuple[dict[str
     capital = np.char.isupper(codes)
     word_pos = since(~letter)
     first = np.arange(len(text)) - np.maximum(word_pos - 1, 0)  # of each character's word
-    found = {
+    by_name = {
         "in_quote": marked.quoted,
         "comment": marked.comment,
         "depth": depth(text, plain, marked.language),
@@ -60,7 +60,7 @@ def labels(text: str, name: str, suffixes: Sequence[str] = ()) -> tuple[dict[str
         "upper": capital,
         "in_cap_word": letter & capital[first],
     }
-    return {label: values.astype(np.float32) for label, values in found.items()}, marked.language
+    return {label: values.astype(np.float32) for label, values in by_name.items()}, marked.language
 
 
 def marks(text: str, name: str, suffixes: Sequence[str]) -> Marked:
@@ -105,15 +105,15 @@ def depth(text: str, plain: NDArray[np.bool_], language: str) -> NDArray[np.int6
 
     In prose, where brackets need no partner, a blank line closes all.
     """
-    found = np.zeros(len(text), np.int64)
+    open_after = np.zeros(len(text), np.int64)
     opened, prose = 0, language == "plain text"
     for index, character in enumerate(text):
         if prose and text.startswith("\n\n", index):
             opened = 0
         elif plain[index] or prose:
             opened = max(0, opened + (character in BEGINNING) - (character in ENDING))
-        found[index] = opened
-    return found
+        open_after[index] = opened
+    return open_after
 
 
 def indent(blank: NDArray[np.bool_], line_end: NDArray[np.bool_]) -> NDArray[np.int64]:

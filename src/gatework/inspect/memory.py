@@ -44,18 +44,18 @@ def half_lives(retention: Tensor) -> HalfLife:
     """From a_t [T,H], the derivative of a state's new value by its old one: of an LSTM's c its forget gate."""
     logs = retention.abs().clamp(min=LEAST).log().double()
     mean, horizon = logs.mean(0), min(HORIZON, max(1, len(logs) // 2))
-    kept = torch.cat([torch.zeros_like(logs[:1]), logs.cumsum(0)])  # [T+1,H], from the start of the text
+    logs_so_far = torch.cat([torch.zeros_like(logs[:1]), logs.cumsum(0)])  # [T+1,H], from the start of the text
     last = len(logs) - horizon
     starts = torch.linspace(0, last, min(STARTS, last + 1)).long().tolist()
-    steps = torch.stack([steps_to_half(kept[start : start + horizon + 1]) for start in starts])  # [S,H]
+    steps = torch.stack([steps_to_half(logs_so_far[start : start + horizon + 1]) for start in starts])  # [S,H]
     median = steps.double().median(0).values
     return HalfLife(torch.where(mean < 0, math.log(0.5) / mean, torch.inf), median, median > horizon, horizon)
 
 
-def steps_to_half(kept: Tensor) -> Tensor:
+def steps_to_half(logs: Tensor) -> Tensor:
     """When a sum of logarithms [T+1,H] has lost ln 2, [H]: T + 1 where it never does."""
-    below = kept - kept[0] <= math.log(0.5)
-    return torch.where(below.any(0), below.to(torch.uint8).argmax(0), len(kept))
+    below = logs - logs[0] <= math.log(0.5)
+    return torch.where(below.any(0), below.to(torch.uint8).argmax(0), len(logs))
 
 
 def lives(recurrent: Recurrent, activity: Activity, x: Callable[[], Tensor]) -> dict[str, HalfLife]:
@@ -64,8 +64,8 @@ def lives(recurrent: Recurrent, activity: Activity, x: Callable[[], Tensor]) -> 
     x: gives what the network read, [T,1,I].
     """
     layers = range(recurrent.num_layers)
-    if kept := retained(recurrent.program):
-        recorded = {f"l{layer}.{name}": f"l{layer}.{called(name)}" for layer in layers for name in kept}
+    if states := retained(recurrent.program):
+        recorded = {f"l{layer}.{name}": f"l{layer}.{called(name)}" for layer in layers for name in states}
         return {key: half_lives(activity.values[place]) for key, place in recorded.items()}
     keys = [f"l{layer}.{name}" for layer in layers for name in recurrent.state_names]
     if not keys or len(activity.values[keys[0]]) < LEAST_STEPS:
@@ -83,16 +83,16 @@ def perturbed(recurrent: Recurrent, x: Tensor, activity: Activity, key: str) -> 
     layer = int(place[1:])
     steps = min(FOLLOWED, len(x) // 2)
     H = activity.values[key].shape[1]
-    found = []
+    steps_at = []
     for first in torch.linspace(1, len(x) - steps, PLACES).long().tolist():
         state = activity.state(recurrent, first)
         assert state is not None  # that is only so before the first step
         index = recurrent.state_names.index(name)
         units = torch.split(torch.arange(H), TOGETHER)
-        found.append(
+        steps_at.append(
             torch.cat([watched_units(recurrent, x[first : first + steps], state, index, layer, each) for each in units])
         )
-    median = torch.stack(found).double().median(0).values
+    median = torch.stack(steps_at).double().median(0).values
     return HalfLife(median, median, median > steps, steps)
 
 
@@ -122,8 +122,8 @@ def flow(model: LanguageModel, ids: Tensor, activity: Activity) -> dict[str, Any
     targets = torch.full_like(inputs, -100)
     targets[-1] = ids[torch.tensor(ends) + 1]
     state = joined_states(activity, model.recurrent, [end - lags + 1 for end in ends])
-    found = gradient_flow(model, (inputs, targets, state), loss=lambda returned: returned[0] * len(ends))
-    return flow_json(found.norms["recurrent.l0.x"], found.direct)
+    gradients = gradient_flow(model, (inputs, targets, state), loss=lambda returned: returned[0] * len(ends))
+    return flow_json(gradients.norms["recurrent.l0.x"], gradients.direct)
 
 
 def series_flow(network: Ensemble, x: "np.typing.NDArray[np.float64]", activity: Activity) -> dict[str, Any] | None:
@@ -135,8 +135,10 @@ def series_flow(network: Ensemble, x: "np.typing.NDArray[np.float64]", activity:
     inputs = torch.from_numpy(np.stack([x[end - lags + 1 : end + 1] for end in ends], 1).astype(np.float32))
     state = joined_states(activity, network.recurrent, [end - lags + 1 for end in ends])
     middle = network.offset.shape[-1] // 2
-    found = gradient_flow(network, (inputs, None, state), loss=lambda returned: returned[0][-1, :, :, 0, middle].sum())
-    return flow_json(found.norms["recurrent.l0.x"], found.direct)
+    gradients = gradient_flow(
+        network, (inputs, None, state), loss=lambda returned: returned[0][-1, :, :, 0, middle].sum()
+    )
+    return flow_json(gradients.norms["recurrent.l0.x"], gradients.direct)
 
 
 def joined_states(activity: Activity, recurrent: Recurrent, steps: Sequence[int]) -> tuple[Tensor, ...]:

@@ -172,9 +172,9 @@ def draw_flow(axis: Any, flow: GradientFlow, key: str, label: str, color: str) -
     axis.plot(steps, median, color=color, label=label)
     axis.fill_between(steps, low, high, color=color, alpha=0.2, linewidth=0)
     layer = key.rpartition(".")[0]
-    for other, kept in flow.retention.items():
+    for other, retention in flow.retention.items():
         if other.rpartition(".")[0] == layer:
-            passed = torch.cat([torch.ones_like(kept[:1]), kept[:-1].cumprod(0)]).abs().mean(-1)
+            passed = torch.cat([torch.ones_like(retention[:1]), retention[:-1].cumprod(0)]).abs().mean(-1)
             name = other.rpartition(".")[2]
             axis.plot(
                 steps,
@@ -193,21 +193,21 @@ def positive(values: Values) -> Values:
 
 def as_array(values: Any, dimensions: int) -> Values:
     """A tensor, array or list as [T] or [T,H]; a batch of one sequence [T,1,H] is taken as that sequence."""
-    found = torch.as_tensor(values).detach().cpu().double().numpy()
-    if found.ndim == 3 and found.shape[1] == 1:
-        found = found[:, 0]
-    if found.ndim != dimensions:
+    array = torch.as_tensor(values).detach().cpu().double().numpy()
+    if array.ndim == 3 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != dimensions:
         expected = "[T], one unit, as trace[key][:, 0, 17]" if dimensions == 1 else "[T,H], as trace[key][:, 0]"
-        raise InputError(f"values of shape {list(found.shape)}; expected {expected}")
-    return np.asarray(found)
+        raise InputError(f"values of shape {list(array.shape)}; expected {expected}")
+    return np.asarray(array)
 
 
 def flattened(values: Any, name: str) -> Values:
     """[T,H] or [T,B,H] as [steps,H]."""
-    found = torch.as_tensor(values).detach().cpu().double()
-    if found.dim() not in {2, 3}:
-        raise InputError(f"{name}: values of shape {list(found.shape)}; expected [T,H] or [T,B,H]")
-    return np.asarray(found.reshape(-1, found.shape[-1]).numpy())
+    tensor = torch.as_tensor(values).detach().cpu().double()
+    if tensor.dim() not in {2, 3}:
+        raise InputError(f"{name}: values of shape {list(tensor.shape)}; expected [T,H] or [T,B,H]")
+    return np.asarray(tensor.reshape(-1, tensor.shape[-1]).numpy())
 
 
 def in_range(values: Values, kind: Kind, name: str = "values") -> Values:
@@ -231,17 +231,17 @@ def wrapped(pieces: Sequence[str], columns: int) -> tuple[dict[tuple[int, int, s
     """(row, column, character) -> which piece, and how many rows: lines end at newlines and after `columns`."""
     if columns < 1:
         raise InputError(f"columns={columns}: expected 1 at least")
-    found: dict[tuple[int, int, str], int] = {}
+    places: dict[tuple[int, int, str], int] = {}
     row = column = 0
     for index, piece in enumerate(pieces):
         for character in piece:
             if column == columns:
                 row, column = row + 1, 0
-            found[row, column, character] = index
+            places[row, column, character] = index
             column += 1
             if character == "\n":
                 row, column = row + 1, 0
-    return found, max((place[0] for place in found), default=0) + 1
+    return places, max((place[0] for place in places), default=0) + 1
 
 
 def colours(kind: Kind, diverging: Sequence[str]) -> Any:

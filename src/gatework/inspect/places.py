@@ -23,11 +23,11 @@ def telling_place(label: Values, unit: Tensor, r: float) -> int | None:
     away = np.sign(r) * (values - values.mean())
     there = label > label.mean()
     shown = there & (away > 0)
-    found = [(begin, end) for begin, end in stretches(there) if shown[begin:end].any()]
-    glanced = [each for each in found if each[0] >= LATE and length(each) in LENGTHS]
-    if not found:
+    seen = [(begin, end) for begin, end in stretches(there) if shown[begin:end].any()]
+    glanced = [each for each in seen if each[0] >= LATE and length(each) in LENGTHS]
+    if not seen:
         return None
-    contrasts = {stretch: contrast(away, stretch) for stretch in glanced or found}
+    contrasts = {stretch: contrast(away, stretch) for stretch in glanced or seen}
     most = max(contrasts.values())
     begin, end = next(stretch for stretch, its in contrasts.items() if its >= min(NEARLY * most, most))
     longest = max(stretches(shown[begin:end]), key=length)

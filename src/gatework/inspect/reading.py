@@ -40,10 +40,10 @@ def read(path: str, vocabulary: Vocabulary, limit: int) -> Reading:
 
     Raises InputError where there is no such file, no text in it, or no token that the model knows.
     """
-    with sources(path) as found:
-        if len(found) != 1:
-            raise InputError(f"{path} is a folder of {len(found)} files: name the one to look at")
-        reading = (read_bytes if vocabulary.level == "byte" else read_text)(found[0], vocabulary, limit)
+    with sources(path) as files:
+        if len(files) != 1:
+            raise InputError(f"{path} is a folder of {len(files)} files: name the one to look at")
+        reading = (read_bytes if vocabulary.level == "byte" else read_text)(files[0], vocabulary, limit)
     if len(reading) < 2:
         raise InputError(f"{reading.name} has {len(reading)} {vocabulary.unit}: a page needs 2 at least, better 10,000")
     if vocabulary.unknown is not None and bool((reading.ids == vocabulary.unknown).all()):
@@ -56,21 +56,21 @@ def read(path: str, vocabulary: Vocabulary, limit: int) -> Reading:
 
 def read_text(source: Source, vocabulary: Vocabulary, limit: int) -> Reading:
     wanted = limit * (CHARACTERS_A_WORD if vocabulary.level == "word" else 1)
-    kept, whole = "", 0
+    beginning, whole = "", 0
     for block in source.text(BLOCK):
-        kept += block[: max(0, wanted - len(kept))]
+        beginning += block[: max(0, wanted - len(beginning))]
         whole += len(block)
-    pieces = tuple(PIECE.findall(kept) if vocabulary.level == "word" else kept)[:limit]
+    pieces = tuple(PIECE.findall(beginning) if vocabulary.level == "word" else beginning)[:limit]
     return Reading(source.name, "".join(pieces), vocabulary.ids(pieces), pieces, whole)
 
 
 def read_bytes(source: Source, vocabulary: Vocabulary, limit: int) -> Reading:
-    kept = bytearray()
+    beginning = bytearray()
     for block in source.utf8(BLOCK):
-        kept += block[: max(0, limit - len(kept))]
+        beginning += block[: max(0, limit - len(beginning))]
     decoder: Decoder = vocabulary.decoder()
-    pieces = [decoder.decode(value) for value in kept]
+    pieces = [decoder.decode(value) for value in beginning]
     if pieces:
         pieces[-1] += decoder.finish()
-    ids = np.frombuffer(bytes(kept), np.uint8).astype(vocabulary.dtype)
+    ids = np.frombuffer(bytes(beginning), np.uint8).astype(vocabulary.dtype)
     return Reading(source.name, "".join(pieces), ids, tuple(pieces), source.size)

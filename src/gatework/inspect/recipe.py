@@ -16,7 +16,7 @@ OWN = (  # what a network sees of the series itself, at each step
     "error of the base forecast",
     "distance from the mean so far",
 )
-LONGEST = 3000  # steps of a history that the page computes anew at every change
+LONGEST = 3000  # steps of a history that the page computes again at every change
 DIGITS = 7
 
 

@@ -26,17 +26,17 @@ Waves = tuple[Tensor, Tensor]  # multiple R of each unit with a wave on the firs
 def labels(series: Series, plan: Plan) -> Labels:
     """The labels [T] of each step; the phase only where there is a season, in steps from 0."""
     z = filled(np.log(series.y) if plan.log else series.y, plan.season)
-    found = {"trend": lagged(z, plan.season), "level": (z - z.mean()) / (z.std() or 1.0)}
+    values_of = {"trend": lagged(z, plan.season), "level": (z - z.mean()) / (z.std() or 1.0)}
     if plan.season > 1:
-        found = {"phase": np.arange(len(z)) % plan.season, **found}
-    return {name: values.astype(np.float32) for name, values in found.items()}
+        values_of = {"phase": np.arange(len(z)) % plan.season, **values_of}
+    return {name: values.astype(np.float32) for name, values in values_of.items()}
 
 
 def search_series(trained: Tensor, untrained: Tensor, marks: Labels, season: int) -> list[Hypothesis]:
-    """Holds the units [T,U] against every label: trend and level as they are, the phase as a wave."""
+    """Compares the units [T,U] with every label: trend and level as they are, the phase as a wave."""
     others = {name: label for name, label in marks.items() if name != "phase"}
-    found = search(trained, untrained, others, least=SEASONS)
-    return [phase(trained, untrained, season), *found] if found and "phase" in marks else found
+    hypotheses = search(trained, untrained, others, least=SEASONS)
+    return [phase(trained, untrained, season), *hypotheses] if hypotheses and "phase" in marks else hypotheses
 
 
 def phase(trained: Tensor, untrained: Tensor, season: int) -> Hypothesis:

@@ -3,7 +3,7 @@
 The page's keys beside those of `payload.py`:
 series     id, name, times [T], ahead [h], values [T], x [T,I], inputs [I names], season, horizon, probabilities [P],
            levels, forecast [h,P] (Python's, from the last step), members, judges, hidden, and up to `longest` steps
-           the recipe from which the page makes x anew when a value is changed (see `recipe.py`)
+           the recipe from which the page computes x again when a value is changed (see `recipe.py`)
 model      lift: weights that x goes through before the layer, None for most cells; head: weight [M,H,h*P], offset
            [M,h,P], and for columns known in the future `known` and `mixed`
 """
@@ -191,7 +191,7 @@ def check(forecaster: Forecaster, subject: Followed) -> Payload:
 def removed(
     forecaster: Forecaster, subject: Followed, units: Units, hypotheses: Sequence[Hypothesis]
 ) -> list[float | None]:
-    """For each hypothesis by how many percent the network's error grows when its best unit is held at its mean."""
+    """For each hypothesis by how many percent the network's error grows when its best unit is clamped to its mean."""
     network, expected = subject.network, forecaster.fitted.fitted.linear(subject.inputs)
     residual = torch.from_numpy((subject.inputs.residual - expected).astype(np.float32))
     places = [units.place(each.best) for each in hypotheses]

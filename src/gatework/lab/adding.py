@@ -1,4 +1,4 @@
-"""Adding (Hochreiter & Schmidhuber 1997, experiment 4): the sum of two marked values, kept for a thousand steps."""
+"""Adding (Hochreiter & Schmidhuber 1997, experiment 4): the sum of two marked values, stored for a thousand steps."""
 
 import torch
 from torch import Tensor
@@ -37,8 +37,8 @@ def pairs(T: int, B: int, generator: torch.Generator) -> tuple[Tensor, Tensor, T
 
 def marked_values(values: Tensor, marked: Tensor, neutral: float) -> Tensor:
     """X1 and X2, [2,B]; the first pair, which cannot be seen to be marked, counts as `neutral`."""
-    found = values.gather(0, marked)
-    return torch.where(marked == 0, neutral, found)
+    pair = values.gather(0, marked)
+    return torch.where(marked == 0, neutral, pair)
 
 
 def judge(outputs: Tensor, batch: Batch) -> Judged:
@@ -61,12 +61,12 @@ def variants(
     today = {"hidden": 16, "sequences": 60_000, "init": f"chrono({T})"}
     paper = {"hidden": 4, "sequences": 80_000, "init": {"b_i": closed}}
     plain = {"hidden": 16, "sequences": 40_000, "learning_rate": 0.002, "quick": {"sequences": 15_000}}
-    found = (
+    result = (
         Variant("lstm (today, chrono)", "lstm", common | today, form=f"T = {T}", quick=quick),
         Variant("lstm_1997 (as published)", "lstm_1997", common | paper, published, f"T = {T}", quick=quick),
         Variant("rnn", "rnn", common | plain, "not solved", f"T = {T}", quick=quick),
     )
-    return found if with_rnn else found[:2]
+    return result if with_rnn else result[:2]
 
 
 TINY = {"T": 20, "sequences": 320, "test": 64}

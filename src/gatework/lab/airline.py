@@ -49,14 +49,14 @@ def ahead(forecaster: Forecaster, left_out: int) -> dict[str, Numbers]:
 def month_by_month(forecaster: Forecaster, left_out: int, progress: Progress) -> dict[str, Numbers]:
     """Each month left out, forecast from all months before it by what was learned once."""
     forecaster.fit_panel(until(panel(), left_out, 0))
-    found: dict[str, list[float]] = {}
+    forecasts_by_name: dict[str, list[float]] = {}
     for k in range(left_out, 0, -1):
         progress(f"{k} months to go")
         before = until(panel(), k, 0)
         forecasts = {"ours": forecaster.forecasts_of(before)[0].median, **naive(before.series[0].y, 1)}
         for name, values in forecasts.items():
-            found.setdefault(name, []).append(float(values[0]))
-    return {name: np.array(values) for name, values in found.items()}
+            forecasts_by_name.setdefault(name, []).append(float(values[0]))
+    return {name: np.array(values) for name, values in forecasts_by_name.items()}
 
 
 def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:

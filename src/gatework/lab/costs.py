@@ -18,5 +18,5 @@ def cost(experiment: str, size: Size) -> float | None:
 
 @cache
 def measured() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(files(__package__).joinpath(FILE).read_text())
-    return found
+    costs: dict[str, Any] = json.loads(files(__package__).joinpath(FILE).read_text())
+    return costs

@@ -64,13 +64,13 @@ def memory(model: Network, n: int) -> dict[str, list[list[float]]]:
 
 def slopes(units: list[list[float]]) -> list[list[float]]:
     """The mean change of each unit in a step on a, on b and on c, the first steps of each left out."""
-    found = []
+    result = []
     for unit in units:
         n = len(unit) // 3
         rest = n // 10
         parts = [unit[k * n + rest : (k + 1) * n] for k in range(3)]
-        found.append([(part[-1] - part[0]) / (len(part) - 1) for part in parts])
-    return found
+        result.append([(part[-1] - part[0]) / (len(part) - 1) for part in parts])
+    return result
 
 
 def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:

@@ -124,7 +124,7 @@ class Experiment:
             return [variant for variant in self.variants if variant.quick or size is Size.FULL]
         known = {variant.cell for variant in self.variants}
         first = {variant.form: variant for variant in reversed(self.variants)}
-        found = [variant for variant in self.variants if variant.cell in cells]
+        chosen = [variant for variant in self.variants if variant.cell in cells]
         for name in dict.fromkeys(find_cell(cell).name for cell in cells if cell not in known):
-            found += [replace(variant, name=name, cell=name, published="") for variant in reversed(first.values())]
-        return found
+            chosen += [replace(variant, name=name, cell=name, published="") for variant in reversed(first.values())]
+        return chosen

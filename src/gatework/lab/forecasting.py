@@ -71,15 +71,16 @@ def four() -> Mapping[str, tuple[Panel, int, int]]:
 
 def measured(panel: Panel, horizon: int, season: int, seeds: int) -> dict[str, dict[str, float]]:
     """The mean measures of each model, over windows and, for the network, seeds; the rivals run once."""
-    found: dict[str, list[dict[str, float]]] = {}
+    rows_of: dict[str, list[dict[str, float]]] = {}
     for seed in range(seeds):
         forecaster = Forecaster(horizon, seed=seed)
         beside = rivals() if seed == 0 else {}
         result: Backtest = backtest(forecaster, panel, WINDOWS, beside=beside, scaled_by=season)
         for row in result.means():
-            found.setdefault("gatework" if row["model"] == "lstm" else row["model"], []).append(row)
+            rows_of.setdefault("gatework" if row["model"] == "lstm" else row["model"], []).append(row)
     return {
-        model: {name: float(np.mean([row[name] for row in rows])) for name in MEASURES} for model, rows in found.items()
+        model: {name: float(np.mean([row[name] for row in rows])) for name in MEASURES}
+        for model, rows in rows_of.items()
     }
 
 

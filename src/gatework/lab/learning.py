@@ -126,7 +126,7 @@ class Network(nn.Module):
 
 @dataclass
 class Learnt:
-    """How a training went: whether the stop rule held, after how many sequences, and the error on the way."""
+    """How a training went: whether the stop rule was met, after how many sequences, and the error on the way."""
 
     solved: bool = False
     sequences: int = 0
@@ -229,7 +229,7 @@ def test(model: nn.Module, task: Task, seed: int, count: int = TEST, batch: int 
 
 
 def trial_of(variant: Variant, task: Task, stop: Stop, seed: int, size: Size, progress: Progress) -> Trial:
-    """A whole trial: network, training, test; solved where the stop rule held."""
+    """A whole trial: network, training, test; solved where the stop rule was met."""
     options = variant.at(size)
     model = network(variant, task, options, seed)
     learnt = learn(model, task, Plan.of(options), stop, seed, progress)

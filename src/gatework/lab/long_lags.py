@@ -70,12 +70,12 @@ def draw_distracted(p: int, q: int, B: int, generator: torch.Generator) -> Batch
     """
     more = torch.empty(B).geometric_(0.1, generator=generator).long() - 1
     lengths = q + more + 3
-    kept = torch.randint(2, (B,), generator=generator)
+    target = torch.randint(2, (B,), generator=generator)
     symbols = torch.randint(p, (int(lengths.max()), B), generator=generator)
     symbols[0] = p + 1
-    symbols[1] = p + 2 + kept
+    symbols[1] = p + 2 + target
     symbols[lengths - 1, torch.arange(B)] = p
-    return Batch(F.one_hot(symbols, p + 4).float(), kept, lengths)
+    return Batch(F.one_hot(symbols, p + 4).float(), target, lengths)
 
 
 def judge_kept(outputs: Tensor, batch: Batch) -> Judged:

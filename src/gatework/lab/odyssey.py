@@ -40,8 +40,8 @@ def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
 
 def setting_of(cell: str, setting: Mapping[str, Any]) -> dict[str, Any]:
     """One for all cells, but that a cell without a forget gate cannot start as the others do."""
-    found = {**SHARED, **setting}
-    return found if "init" in setting or memory_biases(cells[cell].program) else found | NO_FORGET_GATE
+    result = {**SHARED, **setting}
+    return result if "init" in setting or memory_biases(cells[cell].program) else result | NO_FORGET_GATE
 
 
 EXPERIMENT = Experiment(

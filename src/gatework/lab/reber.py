@@ -54,7 +54,7 @@ class Stream:
         self.restart(torch.ones(B, dtype=torch.bool))
 
     def restart(self, chosen: Tensor) -> None:
-        """Begins the chosen streams, [B] bool, anew: their next symbol is the B of a string."""
+        """Restarts the chosen streams, [B] bool: their next symbol is the B of a string."""
         self.state[chosen], self.symbol[chosen] = AFTER[0, 0], TAKEN[0, 0]
 
     def take(self, T: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -72,26 +72,26 @@ class Stream:
 
 def strings(count: int, generator: torch.Generator) -> list[list[int]]:
     """Different strings of the grammar, as numbers of symbols; the order is that of drawing."""
-    found: dict[tuple[int, ...], None] = {}
-    while len(found) < count:
+    distinct: dict[tuple[int, ...], None] = {}
+    while len(distinct) < count:
         ways = torch.randint(2, (1000,), generator=generator).tolist()
         string, state = [], 0
         for way in ways:
             symbol, state = WAY_OF[state][way]
             string.append(symbol)
             if state == 0:
-                found[tuple(string)] = None
+                distinct[tuple(string)] = None
                 string = []
-    return [list(string) for string in found][:count]
+    return [list(string) for string in distinct][:count]
 
 
 def may_follow(string: Sequence[int]) -> list[list[bool]]:
     """After each symbol of a string, which of the seven may come next."""
-    state, found = 0, []
+    state, legal = 0, []
     for symbol in string:
         state = next(after for taken, after in WAY_OF[state] if taken == symbol)
-        found.append(LEGAL[state].tolist())
-    return found
+        legal.append(LEGAL[state].tolist())
+    return legal
 
 
 def legal_lead(outputs: Tensor, legal: Tensor) -> Tensor:

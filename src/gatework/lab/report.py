@@ -37,9 +37,9 @@ def figures(results: Results) -> str:
 
 
 def line(variant: Variant, trials: Sequence[Trial], names: Iterable[str]) -> list[str]:
-    found = [[trial.figures[name] for trial in trials if name in trial.figures] for name in names]
+    figures = [[trial.figures[name] for trial in trials if name in trial.figures] for name in names]
     seconds = [trial.seconds for trial in trials]
-    return [variant.form, variant.name, variant.published, verdict(trials), *map(spread, found), spread(seconds)]
+    return [variant.form, variant.name, variant.published, verdict(trials), *map(spread, figures), spread(seconds)]
 
 
 def verdict(trials: Sequence[Trial]) -> str:

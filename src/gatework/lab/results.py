@@ -1,4 +1,4 @@
-"""What a run of an experiment has found so far, as a JSON file that the next run goes on with."""
+"""The results of an experiment so far, as a JSON file that the next run goes on with."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from gatework.lab.bench.machine import Machine
 from gatework.lab.experiment import Experiment, Size, Trial, Variant
 
 FORMAT, FIRST = "gatework experiment 2", "gatework experiment 1"
-VARIANT = ("form", "name", "cell", "options")  # what is kept of one; options as they are at the size that was run
+VARIANT = ("form", "name", "cell", "options")  # what is saved of one; options as they are at the size that was run
 
 
 @dataclass
@@ -60,18 +60,18 @@ class Results:
         if values.get("experiment") != experiment.name:
             raise InputError(f"results of {values.get('experiment')!r}; expected those of {experiment.name!r}")
         try:
-            found = cls(experiment.name, Size(values["size"]), [Machine(**each) for each in values["machines"]])
+            results = cls(experiment.name, Size(values["size"]), [Machine(**each) for each in values["machines"]])
             first = values["format"] == FIRST
             for each in map(_from_first, values["arms"]) if first else values["variants"]:
-                variant = same(experiment, {name: each[name] for name in VARIANT}, found.size)
+                variant = same(experiment, {name: each[name] for name in VARIANT}, results.size)
                 if variant is not None:
-                    found.variants.append(variant)
-                    found.trials[variant.label] = {int(k): Trial.from_dict(v) for k, v in each["trials"].items()}
+                    results.variants.append(variant)
+                    results.trials[variant.label] = {int(k): Trial.from_dict(v) for k, v in each["trials"].items()}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"damaged: {error!r}; gatework reproduce writes it whole") from error
         order = [variant.label for variant in experiment.variants]
-        found.variants.sort(key=lambda variant: order.index(variant.label) if variant.label in order else len(order))
-        return found
+        results.variants.sort(key=lambda variant: order.index(variant.label) if variant.label in order else len(order))
+        return results
 
 
 def _from_first(arm: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def plain(value: Any) -> Any:
 
 
 def file_name(experiment: str, size: Size) -> str:
-    """Where a run is kept: adding.json, adding.quick.json."""
+    """Where a run is saved: adding.json, adding.quick.json."""
     return f"{experiment}.json" if size is Size.FULL else f"{experiment}.{size.value}.json"
 
 

@@ -108,12 +108,12 @@ def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
         model, inputs = trained(variant, variant.at(size), seed, progress)
     weights = model.get_buffer("weights")
     linear = inputs[:, 0] @ weights[:-1] + weights[-1]
-    found = {
+    errors_of = {
         "": (ours := errors(predicted := unscaled(model(inputs).double().numpy()))),
         "linear part ": errors(unscaled(linear.double().numpy())),
         "AR(9) ": (rival := autoregression(9)),
     }
-    figures = {name + years: error for name, each in found.items() for years, error in each.items()}
+    figures = {name + years: error for name, each in errors_of.items() for years, error in each.items()}
     solved = all(ours[years] <= rival[years] for years in TESTS)
     return Trial(solved, figures, traces={"predicted": predicted[-88:].round(2).tolist()})
 

@@ -80,7 +80,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a contest came to: the costs of both sides, and the row's figure, found in each round by itself."""
+    """What a contest came to: the costs of both sides, and the row's figure, computed for each round by itself."""
 
     row: str
     variant: str

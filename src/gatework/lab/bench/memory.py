@@ -28,9 +28,9 @@ def peak(layer: str, shape: Shape, threads: int, engine: str) -> float:
         raise InputError(
             f"the process that measures memory failed: {(done.stderr.strip() or 'killed').splitlines()[-1]}"
         )
-    if (found := float(done.stdout)) <= 0:
+    if (size := float(done.stdout)) <= 0:
         raise InputError(f"a training step at {shape} takes no further page of memory: too small to be measured")
-    return found
+    return size
 
 
 def main() -> None:
@@ -51,8 +51,8 @@ def lstm_step(layer: str, shape: Shape, engine: str) -> Step:
 def peak_of(step: Step) -> int:
     """Bytes by which a step raises the resident memory of this process at its highest.
 
-    Linux starts its record of the highest anew on request, so what importing took at its highest does not hide
-    the step; getrusage's record cannot be started anew and begins with that of the parent process.
+    Linux restarts its record of the highest on request, so what importing took at its highest does not hide
+    the step; getrusage's record cannot be restarted and begins with that of the parent process.
     """
     gc.collect()
     try:
@@ -66,6 +66,6 @@ def peak_of(step: Step) -> int:
 
 def status(name: str) -> int:
     """An entry of /proc/self/status, in bytes."""
-    found = re.search(rf"^{name}:\s*(\d+) kB$", (PROCESS / "status").read_text(), re.MULTILINE)
-    assert found is not None, name
-    return 1024 * int(found[1])
+    match = re.search(rf"^{name}:\s*(\d+) kB$", (PROCESS / "status").read_text(), re.MULTILINE)
+    assert match is not None, name
+    return 1024 * int(match[1])

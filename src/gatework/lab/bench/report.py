@@ -58,13 +58,13 @@ class Report:
         """Both reports as one: of what both have measured, the other's figures. Raises InputError for two machines."""
         if unlike := [name for name, one, two in pairs(self.machine, other.machine) if one != two]:
             raise InputError(f"measured on another machine or with other settings: {', '.join(unlike)}")
-        kept = {(m.row, m.variant, m.shape): m for m in (*self.measurements, *other.measurements)}
+        latest = {(m.row, m.variant, m.shape): m for m in (*self.measurements, *other.measurements)}
         return replace(
             self,
             machine=other.machine,
             quick=self.quick or other.quick,
             finished=self.finished and other.finished,
-            measurements=list(kept.values()),
+            measurements=list(latest.values()),
             skipped=list(dict.fromkeys((*self.skipped, *other.skipped))),
         )
 
@@ -185,10 +185,10 @@ def listing(row: Row, measured: Sequence[Measurement]) -> str:
 
 def matrix(row: Row, variants: Sequence[str], measured: Sequence[Measurement]) -> str:
     shapes = list(dict.fromkeys(str(measurement.shape) for measurement in measured))
-    found = {(m.variant, str(m.shape)): m.figure.median for m in measured}
+    medians = {(m.variant, str(m.shape)): m.figure.median for m in measured}
     lines = []
     for variant in variants:
-        values = [found.get((variant, shape)) for shape in shapes]
+        values = [medians.get((variant, shape)) for shape in shapes]
         mean = geometric_mean(value for value in values if value is not None)
         lines.append([variant, *("" if v is None else figure(row, v) for v in values), figure(row, mean)])
     return table(["", *shapes, "mean"], lines)

@@ -33,7 +33,7 @@ def draw(shape: Shape, **options: Any) -> Tensor:
 
 
 def inference(layer: nn.Module, x: Tensor) -> Step:
-    """The forward pass, nothing kept."""
+    """The forward pass alone, without a graph."""
 
     def step() -> object:
         with torch.no_grad():

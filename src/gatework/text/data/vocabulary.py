@@ -176,7 +176,7 @@ class Vocabulary:
 
 
 class Decoder:
-    """Turns ids into text one at a time; bytes of a character not yet complete are held back."""
+    """Turns ids into text one at a time; bytes of an incomplete character wait for the rest."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
