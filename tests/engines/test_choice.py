@@ -1,5 +1,8 @@
 """Which engine runs: the one asked for, or one chosen with its reason; never another in silence."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -54,3 +57,35 @@ def test_an_engine_that_is_not_here_is_refused():
 def test_the_engines_cannot_be_changed():
     with pytest.raises(TypeError):
         ENGINES["mine"] = ENGINES["reference"]  # type: ignore[index]
+
+
+LACKING = """
+from dataclasses import replace
+
+import torch
+from gatework.notation.ops import OPS, Op
+
+OPS["cube"] = Op("cube", 1, lambda a: a**3, ("3 * g * a * a",), "a ** 3", "a ** 3", "Mul(Mul(a, a), a)")
+OPS["relu"] = replace(OPS["relu"], derivative=("g * step(a)",))
+
+import gatework as gw
+
+layer = gw.Recurrent("h = cube(W @ x + U @ h)", 3, 4)
+assert "engine='auto': reference (native has no operation cube)" in repr(layer), repr(layer)
+x = torch.randn(5, 2, 3, requires_grad=True)
+layer(x)[0].sum().backward()
+with torch.autocast("cpu", torch.bfloat16):
+    layer(x)
+layer.stream(2)(torch.randn(2, 3))
+assert "native has no operation step" in repr(gw.Recurrent("rnn_relu", 3, 4))  # in its backward pass
+try:
+    gw.Recurrent("h = cube(W @ x + U @ h)", 3, 4, engine="native")
+except gw.InputError as error:
+    assert str(error) == "engine='native' has no operation cube: use engine='reference'", error
+else:
+    raise AssertionError
+"""
+
+
+def test_a_cell_of_an_operation_that_the_core_lacks_runs_on_the_reference_engine():
+    subprocess.run([sys.executable, "-c", LACKING], check=True)

@@ -7,6 +7,19 @@ says which runs where.
 from gatework.engines.arguments import Arguments, Results, Run
 from gatework.engines.choose import ENGINES, Choice, choose, prepare, runs
 from gatework.engines.eager import is_eager
+from gatework.engines.native import lacking
 from gatework.engines.native.stream import Stepper
 
-__all__ = ["ENGINES", "Arguments", "Choice", "Results", "Run", "Stepper", "choose", "is_eager", "prepare", "runs"]
+__all__ = [
+    "ENGINES",
+    "Arguments",
+    "Choice",
+    "Results",
+    "Run",
+    "Stepper",
+    "choose",
+    "is_eager",
+    "lacking",
+    "prepare",
+    "runs",
+]

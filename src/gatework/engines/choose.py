@@ -1,6 +1,6 @@
 """Which engine runs: the one asked for by name, or for "auto" the fastest that can."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -28,12 +28,13 @@ class Choice:
     stepper: type[Stepper] | None = None
 
 
-def choose(engine: str, device: torch.device, dtype: torch.dtype) -> Choice:
+def choose(engine: str, device: torch.device, dtype: torch.dtype, lacks: Sequence[str] = ()) -> Choice:
     """The engine for a call.
 
     Args:
         engine: "auto" or a name of ENGINES.
         device, dtype: of the layer's weights and input.
+        lacks: the operations of its Program that the core has not, by `native.lacking`.
 
     Raises:
         InputError: no such engine, or the one asked for does not run there.
@@ -42,6 +43,8 @@ def choose(engine: str, device: torch.device, dtype: torch.dtype) -> Choice:
         raise InputError(f"engine={engine!r} is not here; there are 'auto', {', '.join(map(repr, ENGINES))}")
     if engine == "auto" and not native.runs(device, dtype):
         return _choice("reference", f"native {native.limits(device, dtype)}")
+    if engine == "auto" and lacks:
+        return _choice("reference", f"native {native.without(lacks)}")
     if engine != "reference" and is_transformed():
         if engine == "native":
             raise InputError(native.TRANSFORMED)
@@ -50,8 +53,10 @@ def choose(engine: str, device: torch.device, dtype: torch.dtype) -> Choice:
         _check_instructions()
     if engine == "auto":
         return _choice("native", f"the fastest for {native.shown(dtype)} on {device.type}")
-    if engine == "native" and device.type != "meta":  # what is planned on meta runs elsewhere
-        native.check(device, dtype)
+    if engine == "native":
+        native.check_operations(lacks)
+        if device.type != "meta":  # what is planned on meta runs elsewhere
+            native.check(device, dtype)
     return _choice(engine, "asked for by name")
 
 

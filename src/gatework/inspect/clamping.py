@@ -89,7 +89,7 @@ def clamped_layer(
             keep[:, rows, clamp.unit], add[:, rows, clamp.unit] = 0.0, clamp.value
         masks |= {f"dropout {name}": keep, f"tap {name}": add}
     start = recurrent.start(layer, "", x.shape[1])
-    run = choose(recurrent.engine, x.device, x.dtype).run
+    run = choose(recurrent.engine, x.device, x.dtype, recurrent.lacks).run
     output: Tensor = recurrent.weights(layer, "")(
         lambda weights: run(Arguments(program, weights, x, start, start=start, inputs=inputs | masks))[0]
     )

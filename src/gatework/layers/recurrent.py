@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.fx import Proxy
 
 from gatework.cells import Cell, find_cell
-from gatework.engines import Arguments, choose
+from gatework.engines import Arguments, choose, lacking
 from gatework.errors import InputError
 from gatework.layers import check
 from gatework.layers.autocast import autocast_dtype, run_dtype
@@ -135,7 +135,7 @@ class Recurrent(nn.Module):
         self.units: list[dict[str, int]] = []  # of each value that an equation assigns
         for layer in range(num_layers):
             self._add_layer(layer, device=device, dtype=dtype)
-        choose(engine, self.anchor.device, self.anchor.dtype)
+        choose(engine, self.anchor.device, self.anchor.dtype, self.lacks)
         self.reset_parameters()
 
     def _parse(self) -> None:
@@ -146,6 +146,7 @@ class Recurrent(nn.Module):
             self.equations = projected(self.equations, cell.output)
         self._programs = Programs(cell, self.equations)
         self.program = self._programs.get()
+        self.lacks = lacking(self.program)  # operations that the native core has not
         self.state_names = tuple(state.name for state in self.program.states)
         state_type(self.state_names)
         self._programs.get(dropout, zoneout)
@@ -216,7 +217,7 @@ class Recurrent(nn.Module):
         lengths = check.lengths(lengths, T, B, x.device)
         given = check.state(state, self.state_shapes, B, batched)
         if autocast_dtype(x) is not None and autocast_dtype(anchor := next(self.parameters(), x)) is not None:
-            x = x.to(run_dtype(anchor, self.engine))  # once for both directions
+            x = x.to(self._run_dtype(anchor))  # once for both directions
         x, states = self._stacked(x, given, lengths, resets)
         if (autocast := autocast_dtype(states[0])) is not None:
             x = x.to(autocast)
@@ -278,11 +279,15 @@ class Recurrent(nn.Module):
         state = start if state is None else state
         if autocast_dtype(anchor) is None:
             return self._scan(weights, x, state, start, lengths, resets, layer, direction)
-        dtype = run_dtype(anchor, self.engine)
+        dtype = self._run_dtype(anchor)
         weights = {name: value.to(dtype) for name, value in weights.items()}
         state, start = (tuple(value.to(dtype) for value in values) for values in (state, start))
         output, new = self._scan(weights, x.to(dtype), state, start, lengths, resets, layer, direction)
         return output, tuple(value.to(anchor.dtype) for value in new)
+
+    def _run_dtype(self, anchor: Tensor) -> torch.dtype:
+        """What the engine is given."""
+        return run_dtype(anchor, "reference" if self.lacks else self.engine)
 
     def _scan(
         self,
@@ -320,7 +325,7 @@ class Recurrent(nn.Module):
             record=() if watcher is None else watcher.computed,
             recompute=self.recompute,
         )
-        run = choose(self.engine, x.device, x.dtype).run
+        run = choose(self.engine, x.device, x.dtype, self.lacks).run
         output, new, values = run_reversed(run, arguments) if direction else run(arguments)
         if watcher is not None:
             watcher.add(f"l{layer}{direction}", {**values, "x": x}, taps)
@@ -376,7 +381,7 @@ class Recurrent(nn.Module):
         """The engine that runs and why, or why none does."""
         try:
             anchor = self.anchor
-            choice = choose(self.engine, anchor.device, run_dtype(anchor, self.engine))
+            choice = choose(self.engine, anchor.device, self._run_dtype(anchor), self.lacks)
         except InputError as error:
             return f"none ({error})"
         return f"{choice.name} ({choice.reason})"

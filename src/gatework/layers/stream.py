@@ -25,6 +25,7 @@ class Layers(Protocol):
     bidirectional: bool
     residual: bool
     engine: str
+    lacks: tuple[str, ...]
     watcher: Watcher | None
     sizes: list[dict[str, int]]
     state_names: tuple[str, ...]
@@ -64,7 +65,7 @@ class Stream:
         with torch.inference_mode(False), torch.no_grad():
             self.start = _starts(layer, batch_size, self.anchor)
             given = self.start if given is None else given
-            stepper = choose(layer.engine, self.device, self.dtype).stepper
+            stepper = choose(layer.engine, self.device, self.dtype, layer.lacks).stepper
             self._steps: _Steps = _Whole(layer, given) if stepper is None else _Packed(layer, given, stepper)
         self._step = self._steps.step  # which reads memory as it is: what is no dense [B,I] goes through `fitting`
 
@@ -178,7 +179,7 @@ class _Whole:
     def __init__(self, layer: Layers, state: States) -> None:
         B = state[0].shape[1]
         self.run, self.residual, self.now = (
-            choose(layer.engine, state[0].device, state[0].dtype).run,
+            choose(layer.engine, state[0].device, state[0].dtype, layer.lacks).run,
             layer.residual,
             state,
         )

@@ -13,6 +13,9 @@ from gatework.engines.eager import is_tracing
 from gatework.engines.native import flops as flops
 from gatework.engines.native.boundaries import restart_at_first
 from gatework.engines.native.call import Call, Options
+from gatework.engines.native.codes import check_operations as check_operations
+from gatework.engines.native.codes import lacking as lacking
+from gatework.engines.native.codes import without as without
 from gatework.engines.native.memory import NAMES
 from gatework.engines.native.operators import TRANSFORMED as TRANSFORMED
 from gatework.engines.native.operators import apply

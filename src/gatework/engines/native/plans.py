@@ -6,6 +6,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from gatework.core import _native
+from gatework.engines.native.codes import check_operations, lacking
 from gatework.engines.native.keys import Key, Role
 from gatework.engines.native.lowering import lower
 from gatework.engines.native.placement import operands
@@ -93,6 +94,7 @@ def forward_plan(
     ahead: products with inputs are done for all steps before it runs, and read from buffers of that role.
     element: of what is given, returned and saved; see `state_elements` for states.
     """
+    check_operations(lacking(program))
     nodes, names, elements = program.nodes, program.names, state_elements(program, element)
     saved = adjoint(program).saved if train else ()
     layout = _Buffers(list(nodes), element)
