@@ -3,10 +3,10 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from gatework.beside_torch import follow_torch
 from gatework.cells import Cell, cells
 from gatework.errors import InputError
 from gatework.notation import EquationError
-from gatework.trusted import trust
 
 if TYPE_CHECKING:
     from gatework.forecast.forecaster import Forecaster
@@ -68,4 +68,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__, "__version__"})
 
 
-trust()
+follow_torch()

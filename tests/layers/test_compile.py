@@ -231,12 +231,12 @@ def test_an_exported_model_runs_in_a_process_that_knows_gatework_only(exported, 
     (tmp_path / "model.pt2").write_bytes(file)
     torch.save((given, model(*given)), tmp_path / "expected.pt")
     code = f"""
-import torch, gatework
 model = torch.export.load({str(tmp_path / "model.pt2")!r}).module()
 given, expected = torch.load({str(tmp_path / "expected.pt")!r})
 assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(model(*given), expected, strict=True))
 """
-    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ)
+    for imports in ("import torch, gatework", "import gatework, torch"):
+        subprocess.run([sys.executable, "-c", imports + code], check=True, env=os.environ)
 
 
 @pytest.mark.parametrize("strict", [False, True])

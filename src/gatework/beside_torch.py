@@ -1,35 +1,24 @@
-"""torch.load takes the states of layers as it is by default, whichever of torch and gatework is imported first."""
+"""What torch loads, states and exported models, may need `gatework.layers`: it is imported once torch is there."""
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+
+LAYERS = "gatework.layers"
 
 
-def trust() -> None:
-    """Tells torch.load that a state may be made, at once where torch is there, or else when it is."""
+def follow_torch() -> None:
+    """Imports the layers, at once where torch is there, or else after it."""
     if sys.modules.get("torch"):
-        add_states()
+        import_module(LAYERS)
     else:
         sys.meta_path.insert(0, BeforeTorch())
 
 
-def add_states() -> None:
-    from torch.serialization import add_safe_globals  # noqa: PLC0415
-
-    add_safe_globals([(state_of, "gatework.layers.states.state_of")])
-
-
-def state_of(names: tuple[str, ...], values: Sequence[Any]) -> Any:
-    """The function of that name, imported when there is a state to make."""
-    from gatework.layers import states  # noqa: PLC0415
-
-    return states.state_of(names, values)
-
-
 class BeforeTorch:
-    """Finds torch as the other finders do, to run `add_states` after it."""
+    """Finds torch as the other finders do, to import the layers after it."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name != "torch":
@@ -41,7 +30,7 @@ class BeforeTorch:
 
             def exec_module(module: ModuleType) -> None:
                 execute(module)
-                add_states()
+                import_module(LAYERS)
 
             spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
