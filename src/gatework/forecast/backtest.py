@@ -66,18 +66,18 @@ class Backtest:
         means: list[dict[str, Any]] = []
         for model in models:
             rows = [asdict(score) for score in self.scores if score.model == model]
-            means.append({"model": model} | {name: mean([row[name] for row in rows]) for name in MEASURES})
+            means.append({"model": model} | {name: _mean([row[name] for row in rows]) for name in MEASURES})
         naive = next((row["mase"] for row in means if row["model"] == "seasonal naive"), float("nan"))
         return [{**row, "relative_mase": row["mase"] / naive if naive else float("nan")} for row in means]
 
 
-def mean(values: Sequence[float]) -> float:
+def _mean(values: Sequence[float]) -> float:
     """The mean of the numbers that are finite: a window without a true value, or after a constant, has none."""
     finite = [value for value in values if np.isfinite(value)]
     return float(np.mean(finite)) if finite else float("nan")
 
 
-def no_report(done: int, total: int, what: str) -> None:
+def _no_report(done: int, total: int, what: str) -> None:
     """Reports nothing."""
 
 
@@ -88,7 +88,7 @@ def backtest(
     *,
     beside: Mapping[str, Rival] | None = None,
     scaled_by: int | Mapping[str, int] | None = None,
-    report: Report = no_report,
+    report: Report = _no_report,
     on_progress: PartProgress = no_progress,
 ) -> Backtest:
     """Fits and forecasts as many times, the last window ending at each series' last value, the windows side by side.
@@ -100,7 +100,7 @@ def backtest(
     """
     h = forecaster.horizon
     windows = whole("windows", windows, least=1)
-    panel = long_enough(panel, windows, h, forecaster.season, strict=forecaster.strict)
+    panel = _long_enough(panel, windows, h, forecaster.season, strict=forecaster.strict)
     beside = rivals() if beside is None else beside
     scores: list[Score] = []
     notes: list[tuple[str, ...]] = []
@@ -113,25 +113,25 @@ def backtest(
         fitted = forecaster.unfitted().fit_panel(before, on_progress=on_progress)
         made = fitted.forecasts_of(before)
         seconds = (time.perf_counter() - began) / len(panel)
-        seasons = seasons or seasons_of(fitted.fitted)
+        seasons = seasons or _seasons_of(fitted.fitted)
         notes.append(fitted.notes)
         for series, past, forecast in zip(panel.series, before.series, made, strict=True):
             truth = series.y[len(past) : len(past) + h]
             own = np.stack([forecast.at(p) for p in DECILES], 1)
             m = seasons[series.id]
             scores.append(score(forecaster.options.cell.name, series.id, window, truth, own, past.y, m, seconds))
-            scores += [judge(name, rival, series.id, window, truth, past.y, m) for name, rival in beside.items()]
+            scores += [_judge(name, rival, series.id, window, truth, past.y, m) for name, rival in beside.items()]
     report(windows, windows, "done")
     return Backtest(tuple(scores), seasons, tuple(notes), panel.notes)
 
 
-def seasons_of(model: Model) -> dict[str, int]:
+def _seasons_of(model: Model) -> dict[str, int]:
     """The season of each series, learned from or not."""
     answered = {name: naive.base.season for name, naive in model.answered.items()}
     return answered | {name: plan.season for name, plan in model.plans.items()}
 
 
-def judge(name: str, rival: Rival, id: str, window: int, truth: Numbers, past: Numbers, m: int) -> Score:
+def _judge(name: str, rival: Rival, id: str, window: int, truth: Numbers, past: Numbers, m: int) -> Score:
     """Lets a rival forecast, and scores it."""
     began = time.perf_counter()
     quantiles = rival(past, len(truth), m, DECILES)
@@ -158,10 +158,10 @@ def score(
 
 def until(panel: Panel, left_out: int, horizon: int) -> Panel:
     """A panel without its last values; what is known of the horizon after them stays."""
-    return replace(panel, series=tuple(first(each, len(each) - left_out, horizon) for each in panel.series))
+    return replace(panel, series=tuple(_first(each, len(each) - left_out, horizon) for each in panel.series))
 
 
-def first(series: Series, T: int, horizon: int) -> Series:
+def _first(series: Series, T: int, horizon: int) -> Series:
     """The first T steps of a series, with what is known of the horizon after them."""
     return replace(
         series,
@@ -172,7 +172,7 @@ def first(series: Series, T: int, horizon: int) -> Series:
     )
 
 
-def long_enough(panel: Panel, windows: int, horizon: int, season: Any, *, strict: bool) -> Panel:
+def _long_enough(panel: Panel, windows: int, horizon: int, season: Any, *, strict: bool) -> Panel:
     """The series that are long enough for all windows, and a note of those that are not."""
     least = needed(horizon, season) + windows * horizon
     short = [each for each in panel.series if len(each) < least]
@@ -196,12 +196,12 @@ def mase_ahead(forecaster: Estimator, panel: Panel) -> float:
     model, h = forecaster.fitted, forecaster.horizon
     begun = {each.id: len(each) for each in model.panel.series}
     known = [each for each in panel.series if each.id in begun]
-    before = replace(panel, series=tuple(first(each, begun[each.id], h) for each in known))
-    seasons, scores = seasons_of(model), []
+    before = replace(panel, series=tuple(_first(each, begun[each.id], h) for each in known))
+    seasons, scores = _seasons_of(model), []
     for series, past, made in zip(known, before.series, forecaster.forecasts_of(before), strict=True):
         truth = series.y[len(past) : len(past) + h]
         scores.append(mase(truth, made.median[: len(truth)], past.y, seasons[series.id]))
-    score = mean(scores)
+    score = _mean(scores)
     if np.isnan(score):
         raise InputError(f"there is no value to score by after those of fit: give rows with {panel.columns.target}")
     return score

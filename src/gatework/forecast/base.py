@@ -47,7 +47,7 @@ class Base:
             case "seasonal naive":
                 return seasonal(z, h, self.season)
             case "seasonal naive with drift":
-                return seasonal_drift(z, h, self.season)
+                return _seasonal_drift(z, h, self.season)
         return smoothings(z, h, self.season, [self.weights])[0]
 
 
@@ -82,7 +82,7 @@ def seasonal(z: Numbers, h: int, m: int) -> Numbers:
     return np.where(origin >= m - 1, z[..., np.maximum(source, 0)], np.nan)
 
 
-def seasonal_drift(z: Numbers, h: int, m: int) -> Numbers:
+def _seasonal_drift(z: Numbers, h: int, m: int) -> Numbers:
     """Seasonal naive, moved by the mean change from season to season so far."""
     change = np.zeros_like(z)
     np.cumsum(z[..., m:] - z[..., :-m], axis=-1, out=change[..., m:])
@@ -99,15 +99,15 @@ def smoothings(z: Numbers, h: int, m: int, weights: Sequence[tuple[float, ...]])
     """
     shape = (z.shape[-1], *z.shape[:-1], len(weights))  # [T,...,G]
     if z.size == len(z) and len(weights) == 1:
-        parts = smoothed(z.tolist(), weights[0], m)  # Python's numbers are faster than arrays of one
+        parts = _smoothed(z.tolist(), weights[0], m)  # Python's numbers are faster than arrays of one
     else:
-        parts = smoothed(list(np.broadcast_to(np.moveaxis(z, -1, 0)[..., None], shape)), np.array(weights).T, m)
+        parts = _smoothed(list(np.broadcast_to(np.moveaxis(z, -1, 0)[..., None], shape)), np.array(weights).T, m)
     levels, slopes, seasons = (np.moveaxis(np.reshape(part, shape), 0, -2) for part in parts)
     levels[..., : max(m, 4) - 1, :] = np.nan
     return Smoothings(levels, slopes, seasons, m, h)
 
 
-def smoothed(z: Sequence[Any], weights: Any, m: int) -> tuple[list[Any], list[Any], list[Any]]:
+def _smoothed(z: Sequence[Any], weights: Any, m: int) -> tuple[list[Any], list[Any], list[Any]]:
     """The recursion of `smoothings` over T values, numbers or arrays: levels, slopes and seasons."""
     a, g, c = weights
     first = z[: max(m, 4)]
@@ -170,10 +170,10 @@ class Smoothings:
 
 def errors(y: Numbers, f: Numbers) -> Numbers:
     """The error [...,T,h] of each forecast f [...,T,h] whose true value is in y [...,T], NaN where it is not."""
-    return np.asarray(true_values(y, f.shape[-1]) - f)
+    return np.asarray(_true_values(y, f.shape[-1]) - f)
 
 
-def true_values(y: Numbers, h: int) -> Numbers:
+def _true_values(y: Numbers, h: int) -> Numbers:
     """The h values [...,T,h] that come after each step of y [...,T], NaN past its end."""
     ahead = np.concatenate([y[..., 1:], np.full((*y.shape[:-1], h), np.nan)], -1)
     return np.lib.stride_tricks.sliding_window_view(ahead, h, axis=-1)[..., : y.shape[-1], :]
@@ -181,10 +181,10 @@ def true_values(y: Numbers, h: int) -> Numbers:
 
 def mean_error(y: Numbers, f: Numbers, begin: int = 0) -> Numbers:
     """The mean absolute error [...] from the origins of `begin` on; infinite where there is none."""
-    return mean_size(errors(y[..., begin:], f[..., begin:, :]))
+    return _mean_size(errors(y[..., begin:], f[..., begin:, :]))
 
 
-def mean_size(e: Numbers) -> Numbers:
+def _mean_size(e: Numbers) -> Numbers:
     """The mean absolute value [...] of errors [...,T,h], NaN where one is not known; infinite where none is."""
     known = ~np.isnan(e)
     count = known.sum((-2, -1))
@@ -195,7 +195,7 @@ def candidates(T: int, seasons: Sequence[int]) -> list[Base]:
     """The simple forecasts that a series of T values allows; exponential smoothing without its weights yet."""
     bases = [Base("last value"), Base("mean"), Base("drift"), Base("smoothing")]
     for m in seasons:
-        if first_origin(Base("seasonal naive", m)) + 4 <= T:
+        if _first_origin(Base("seasonal naive", m)) + 4 <= T:
             bases += [Base("seasonal naive", m), Base("seasonal naive with drift", m), Base("smoothing", m)]
     return bases
 
@@ -215,18 +215,18 @@ def rolling_check(y: Numbers, z: Numbers, h: int, bases: Sequence[Base]) -> list
     Exponential smoothing gets the weights that err least.
     """
     begin = first_scored(bases, z.shape[1])
-    truth = true_values(y[:, begin:], h)
-    columns = [scored(base, y, z, truth, begin) for base in bases]
+    truth = _true_values(y[:, begin:], h)
+    columns = [_scored(base, y, z, truth, begin) for base in bases]
     ranked = [[each for each in row if math.isfinite(each.score)] for row in zip(*columns, strict=True)]
     return [sorted(row, key=lambda each: each.score) for row in ranked]
 
 
-def scored(base: Base, y: Numbers, z: Numbers, truth: Numbers, begin: int) -> list[Scored]:
+def _scored(base: Base, y: Numbers, z: Numbers, truth: Numbers, begin: int) -> list[Scored]:
     """One simple forecast on each series y [B,T], whose values after the origins of `begin` on are truth [B,T,h]."""
     h = truth.shape[-1]
     if base.kind != "smoothing":
         f = base.forecasts(z, h)
-        scores = mean_size(truth - f[..., begin:, :]).tolist()
+        scores = _mean_size(truth - f[..., begin:, :]).tolist()
         return [Scored(score, base, partial(f.__getitem__, row)) for row, score in enumerate(scores)]
     grid = [(a, g, c) for a in LEVELS for g in SLOPES for c in (SEASONS if base.season > 1 else (0.0,))]
     smoothed = smoothings(z, h, base.season, grid)
@@ -239,10 +239,10 @@ def scored(base: Base, y: Numbers, z: Numbers, truth: Numbers, begin: int) -> li
 
 def first_scored(bases: Sequence[Base], T: int) -> int:
     """The first origin that all simple forecasts of T values are judged at."""
-    begin = max(map(first_origin, bases))
+    begin = max(map(_first_origin, bases))
     return min(max(begin, T - CHECKED), T - 2)
 
 
-def first_origin(base: Base) -> int:
+def _first_origin(base: Base) -> int:
     """The first origin that a simple forecast is judged at: it has seen a season, or eight values."""
     return base.season + max(3, base.season // 2) if base.season > 1 else 8

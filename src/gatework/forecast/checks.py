@@ -25,10 +25,10 @@ def season(given: object) -> int | Literal["auto"]:
 def levels(given: object) -> tuple[float, ...]:
     """Percents, one or several, each once, from the least."""
     several = given if isinstance(given, Iterable) and not isinstance(given, str) else (given,)
-    return tuple(sorted({level(each) for each in several}))
+    return tuple(sorted({_level(each) for each in several}))
 
 
-def level(given: object) -> float:
+def _level(given: object) -> float:
     """The percent of values that a band holds."""
     number = real(given)
     if number is None or not 0 < number <= WIDEST_LEVEL:
@@ -45,10 +45,10 @@ def needed(horizon: int, season: int | Literal["auto"]) -> int:
 
 def enough(series: Series, horizon: int, season: int | Literal["auto"]) -> bool:
     """Whether a series has as many values as are needed to learn from it."""
-    return values(series) >= needed(horizon, season)
+    return _values(series) >= needed(horizon, season)
 
 
-def values(series: Series) -> int:
+def _values(series: Series) -> int:
     """How many there are that are not missing."""
     return int((~np.isnan(series.y)).sum())
 
@@ -63,11 +63,11 @@ def sizes(panel: Panel) -> None:
     for each in panel.series:
         for kind in KINDS:
             for name, column in zip(panel.columns.features(kind), np.atleast_2d(getattr(each, kind)).T, strict=True):
-                within(f"{name} of {named(panel, each)}", column)
-        within(f"{panel.columns.target} of {named(panel, each)}", each.y)
+                _within(f"{name} of {named(panel, each)}", column)
+        _within(f"{panel.columns.target} of {named(panel, each)}", each.y)
 
 
-def within(name: str, numbers: Numbers) -> None:
+def _within(name: str, numbers: Numbers) -> None:
     size = np.abs(numbers[~np.isnan(numbers)])
     if size.size and size.max() > 1 / TINY:
         raise InputError(f"{name} holds {size.max():.3g}: expected numbers up to {1 / TINY:g}; divide the column")
@@ -81,7 +81,7 @@ def learnable(panel: Panel, horizon: int, season: int | Literal["auto"]) -> None
         raise InputError("the table holds no series: expected rows to learn from")
     long = [each for each in panel.series if enough(each, horizon, season)]
     if not long:
-        raise InputError(too_short(panel, max(panel.series, key=values), horizon, season))
+        raise InputError(_too_short(panel, max(panel.series, key=_values), horizon, season))
     if all(constant(each) for each in long):
         raise InputError(
             f"{named(panel, long[0])} is constant, {panel.columns.target} = {np.nanmax(long[0].y):g} in all "
@@ -97,7 +97,7 @@ def strict(panel: Panel, horizon: int, season: int | Literal["auto"]) -> None:
         )
     for each in panel.series:
         if not enough(each, horizon, season):
-            raise InputError(too_short(panel, each, horizon, season))
+            raise InputError(_too_short(panel, each, horizon, season))
         if constant(each):
             raise InputError(
                 f"{named(panel, each)} is constant, {panel.columns.target} = {np.nanmax(each.y):g} in all "
@@ -105,11 +105,11 @@ def strict(panel: Panel, horizon: int, season: int | Literal["auto"]) -> None:
             )
 
 
-def too_short(panel: Panel, series: Series, horizon: int, season: int | Literal["auto"]) -> str:
+def _too_short(panel: Panel, series: Series, horizon: int, season: int | Literal["auto"]) -> str:
     """What is wrong with a series that is too short, the longest where none is long enough."""
     of = "" if season in ("auto", 1) else f" and a season of {season}"
     return (
-        f"{named(panel, series)} has {values(series):,} values of {panel.columns.target}: a horizon of {horizon}{of} "
+        f"{named(panel, series)} has {_values(series):,} values of {panel.columns.target}: a horizon of {horizon}{of} "
         f"needs {needed(horizon, season):,} at least; give more rows, or a smaller horizon"
     )
 

@@ -35,7 +35,7 @@ Report = Callable[[int, int, float], None]
 __all__ = ["Forecast", "Forecaster"]
 
 
-def no_report(step: int, steps: int, loss: float) -> None:
+def _no_report(step: int, steps: int, loss: float) -> None:
     """Reports nothing."""
 
 
@@ -89,7 +89,7 @@ class Forecaster(Parameters, Options):
         Romano, Patterson & Candes 2019 (arXiv:1905.03222). Averages of forecasts: Bates & Granger 1969.
     """
 
-    report: Report = no_report
+    report: Report = _no_report
 
     def __post_init__(self) -> None:
         positional_first = sorted(fields(self), key=lambda field: bool(field.kw_only))

@@ -39,7 +39,7 @@ class Ensemble(nn.Module):
         self.members, self.hidden, self.inputs, self.known_inputs = members, hidden, inputs, known
         tied = bool(find_cell(cell).program.tied)  # such a cell adds x to its state, so that I = H
         self.lift = nn.Linear(inputs, members * hidden) if tied else None
-        self.recurrent = side_by_side(cell, hidden if tied else inputs, hidden, members, seed, engine)
+        self.recurrent = _side_by_side(cell, hidden if tied else inputs, hidden, members, seed, engine)
         self.dropout = nn.Dropout(dropout)
         self.weight = nn.Parameter(torch.zeros(members, hidden, h * P))
         self.offset = nn.Parameter(offsets.expand(members, h, P).clone())
@@ -77,7 +77,7 @@ class Ensemble(nn.Module):
         return self.quantiles(outputs, known), state
 
 
-def side_by_side(cell: str | Cell, inputs: int, hidden: int, members: int, seed: int, engine: str) -> Recurrent:
+def _side_by_side(cell: str | Cell, inputs: int, hidden: int, members: int, seed: int, engine: str) -> Recurrent:
     """A layer of M*H units whose recurrent matrices link only units of one member; each has a seed of its own."""
     tied = bool(find_cell(cell).program.tied)
     whole = Recurrent(cell, members * inputs if tied else inputs, members * hidden, engine=engine)
@@ -85,25 +85,25 @@ def side_by_side(cell: str | Cell, inputs: int, hidden: int, members: int, seed:
     parts = []
     for member in range(members):
         torch.manual_seed(seed * 1000 + member)
-        parts.append(weights_of(Recurrent(cell, inputs, hidden)))
+        parts.append(_weights_of(Recurrent(cell, inputs, hidden)))
     with torch.no_grad():
-        for name, tensor in weights_of(whole).items():
+        for name, tensor in _weights_of(whole).items():
             values = [part[name] for part in parts]
             if len(shapes[name]) == 2 and "I" not in shapes[name]:
-                tensor.copy_(blocks(values))
-                mask = blocks([torch.ones_like(value) for value in values])
+                tensor.copy_(_blocks(values))
+                mask = _blocks([torch.ones_like(value) for value in values])
                 tensor.register_hook(lambda gradient, mask=mask: gradient * mask)  # type: ignore[no-untyped-call]
             else:
                 tensor.copy_(torch.cat([value.expand(hidden, *value.shape[1:]) for value in values]))
     return whole
 
 
-def weights_of(layer: Recurrent) -> dict[str, Tensor]:
+def _weights_of(layer: Recurrent) -> dict[str, Tensor]:
     """The parameters of a single layer, by their names in the equations."""
     return {name.removeprefix("l0."): parameter for name, parameter in layer.named_parameters()}
 
 
-def blocks(matrices: Sequence[Tensor]) -> Tensor:
+def _blocks(matrices: Sequence[Tensor]) -> Tensor:
     """Matrices along the diagonal of one."""
     made: Tensor = torch.block_diag(*matrices)  # type: ignore[no-untyped-call]
     return made

@@ -48,7 +48,7 @@ class Plan:
 
     @property
     def base_name(self) -> str:
-        return name_of(self.base)
+        return _name_of(self.base)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -63,7 +63,7 @@ def base_from_json(values: Mapping[str, Any]) -> Base:
     return Base(**{**values, "weights": tuple(values["weights"])})
 
 
-def no_progress(done: int, total: int) -> None:
+def _no_progress(done: int, total: int) -> None:
     """Shows nothing."""
 
 
@@ -81,12 +81,12 @@ def plans(
     h: int,
     season: int | Literal["auto"],
     usual: Sequence[int] = (),
-    progress: Callable[[int, int], None] = no_progress,
+    progress: Callable[[int, int], None] = _no_progress,
 ) -> list[Plan]:
     """`plan` of many series, those of one length together; progress receives how many are done, and of how many."""
     made: dict[int, Plan] = {}
     progress(0, len(values))
-    for rows in of_one_length(values, h):
+    for rows in _of_one_length(values, h):
         logs = [swings_grow(values[row]) for row in rows]
         v = np.stack([np.log(values[row]) if log else values[row] for row, log in zip(rows, logs, strict=True)])
         seasons = seasons_of(v, usual) if season == "auto" else [((season,) if season > 1 else (),) * 2] * len(rows)
@@ -95,12 +95,12 @@ def plans(
             z = np.stack([filled(v[place], lengths[0] if lengths else 1) for place in places])
             ranked = rolling_check(v[places], z, h, candidates(v.shape[1], lengths))
             for place, judged in zip(places, ranked, strict=True):
-                made[rows[place]] = decided(values[rows[place]], v[place], logs[place], judged, seasons[place][1])
+                made[rows[place]] = _decided(values[rows[place]], v[place], logs[place], judged, seasons[place][1])
         progress(len(made), len(values))
     return [made[row] for row in range(len(values))]
 
 
-def of_one_length(values: Sequence[Numbers], h: int) -> Iterator[list[int]]:
+def _of_one_length(values: Sequence[Numbers], h: int) -> Iterator[list[int]]:
     """The numbers of series that are as long as each other, as many together as memory allows."""
     by_length: dict[int, list[int]] = {}
     for row, y in enumerate(values):
@@ -110,10 +110,10 @@ def of_one_length(values: Sequence[Numbers], h: int) -> Iterator[list[int]]:
         yield from (rows[begin : begin + most] for begin in range(0, len(rows), most))
 
 
-def decided(y: Numbers, v: Numbers, log: bool, judged: Sequence[Scored], seasons: Sequence[int]) -> Plan:
+def _decided(y: Numbers, v: Numbers, log: bool, judged: Sequence[Scored], seasons: Sequence[int]) -> Plan:
     """The plan of a series y [T], of which v is forecast, from the simple forecasts in order and detected seasons."""
     ranked = [(each.score, each.base) for each in judged]
-    base = chosen_base(ranked)
+    base = _chosen_base(ranked)
     used = {*seasons, *(each.season for each in base)}
     seasonal = list(dict.fromkeys(each.season for _, each in ranked if each.season > 1 and each.season in used))
     first, second = [*seasonal, 1, 1][:2]
@@ -131,22 +131,22 @@ def decided(y: Numbers, v: Numbers, log: bool, judged: Sequence[Scored], seasons
         season=first,
         second=second,
         base=base,
-        others=places(ranked, first, second),
-        scores={name_of(bases): score / naive for score, bases in scored},
+        others=_places(ranked, first, second),
+        scores={_name_of(bases): score / naive for score, bases in scored},
     )
 
 
-def chosen_base(ranked: Sequence[tuple[float, Base]]) -> tuple[Base, ...]:
+def _chosen_base(ranked: Sequence[tuple[float, Base]]) -> tuple[Base, ...]:
     """The best simple forecast, with the next best where that is close: an average errs less (Bates & Granger 1969)."""
     best = [each for score, each in ranked[:2] if score <= CLOSE * ranked[0][0]]
     return tuple(best)
 
 
-def name_of(bases: Sequence[Base]) -> str:
+def _name_of(bases: Sequence[Base]) -> str:
     return str(bases[0]) if len(bases) == 1 else f"the average of {bases[0]} and {bases[1]}"
 
 
-def places(ranked: Sequence[tuple[float, Base]], first: int, second: int) -> tuple[Base | None, ...]:
+def _places(ranked: Sequence[tuple[float, Base]], first: int, second: int) -> tuple[Base | None, ...]:
     """The simple forecasts worth knowing of, each kind at a place of its own; None for one that errs far more."""
     wanted = [("last value", 1), ("mean", 1), ("drift", 1), ("smoothing", 1)]
     wanted += [(kind, first) for kind in ("seasonal naive", "seasonal naive with drift", "smoothing") if first > 1]
@@ -158,7 +158,7 @@ def places(ranked: Sequence[tuple[float, Base]], first: int, second: int) -> tup
     return (*bases, *[None] * (PLACES - len(bases)))
 
 
-PLACES = 9  # of `places`
+PLACES = 9  # of `_places`
 
 
 def swings_grow(y: Numbers, length: int = 12) -> bool:

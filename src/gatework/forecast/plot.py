@@ -49,7 +49,7 @@ def draw(
     figure = matplotlib("figure").Figure(figsize=size, dpi=120, layout="constrained")
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axis, (series, forecast) in zip(axes, shown, strict=False):
-        draw_one(axis, series, forecast, sorted(levels), spacing or Spacing("day"))
+        _draw_one(axis, series, forecast, sorted(levels), spacing or Spacing("day"))
     for axis in axes[len(shown) :]:
         axis.remove()
     handles, names = figure.axes[0].get_legend_handles_labels()
@@ -59,7 +59,7 @@ def draw(
     return figure
 
 
-def draw_one(axis: Any, series: Series, forecast: Forecast, levels: Sequence[float], spacing: Spacing) -> None:
+def _draw_one(axis: Any, series: Series, forecast: Forecast, levels: Sequence[float], spacing: Spacing) -> None:
     """One series: the median and the bands go on from the last value."""
     shown = max(LEAST_HISTORY, HORIZONS * len(forecast.times))
     past, y = spacing.local(series.times[-shown:]), series.y[-shown:]

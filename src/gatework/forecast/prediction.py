@@ -101,10 +101,10 @@ class Model:
 
     def choices(self) -> list[str]:
         """What was chosen, and what the learned parts brought."""
-        return [*chosen(list(self.plans.values())), *trusted(self.fitted)]
+        return [*_chosen(list(self.plans.values())), *_trusted(self.fitted)]
 
 
-def chosen(plans: Sequence[Plan]) -> list[str]:
+def _chosen(plans: Sequence[Plan]) -> list[str]:
     """The choices for each series in words; for several, how many have which."""
     if len(plans) == 1:
         (one,) = plans
@@ -125,7 +125,7 @@ def chosen(plans: Sequence[Plan]) -> list[str]:
     ]
 
 
-def trusted(fitted: Fitted) -> list[str]:
+def _trusted(fitted: Fitted) -> list[str]:
     """What the learned parts brought where they were judged."""
     linear = f"the linear part leaves {fitted.linear_score:.0%} of the base's error"
     network = (
@@ -160,7 +160,7 @@ def forecasts(
         if series.id in number and series.id not in lacking:
             state = tuple(part[:, number[series.id], None] for part in model.states)
             with np.errstate(over="ignore", invalid="ignore"):
-                values = learned_quantiles(model, series, panel.spacing, horizon, state, begun[series.id])
+                values = _learned_quantiles(model, series, panel.spacing, horizon, state, begun[series.id])
             if not np.isfinite(values).all():
                 raise InputError(
                     f"series {series.id!r}: its forecast is nan or inf, as its values, or what was learned of them, "
@@ -174,18 +174,18 @@ def forecasts(
     return made
 
 
-def learned_quantiles(
+def _learned_quantiles(
     model: Model, series: Series, spacing: Spacing, horizon: int, state: States, begin: int
 ) -> Numbers:
     """Quantiles [h,P] of what comes after a series that was learned from, from the state before step `begin`."""
     plan, inputs = model.plans[series.id], model.prepared(series, spacing, horizon)
-    output = last_output(model, inputs, state, begin)
+    output = _last_output(model, inputs, state, begin)
     values = inputs.base[-1][:, None] + inputs.scale[-1][:, None] * residuals(model.fitted, inputs, output)
     values = np.exp(values) if plan.log else values
     return np.asarray(values if plan.floor is None else np.maximum(values, plan.floor))
 
 
-def last_output(model: Model, inputs: Inputs, state: States, begin: int) -> Tensor:
+def _last_output(model: Model, inputs: Inputs, state: States, begin: int) -> Tensor:
     """The outputs [M,H] at a series' last step, from the state before step `begin`."""
     network = model.fitted.network
     with torch.no_grad():

@@ -53,13 +53,13 @@ def write(forecaster: Estimator, new: NewRun) -> None:
         columns=model.panel.columns.to_json(),
         spacing=asdict(model.panel.spacing),
         reading=forecaster.reading.to_json(),
-        dates={"unit": model.panel.unit, "resolution": resolution(model.panel)},
+        dates={"unit": model.panel.unit, "resolution": _resolution(model.panel)},
         notes=list(model.panel.notes),
         kind=model.kind,
         lags=model.lags,
         network={"inputs": fitted.network.inputs, "known": fitted.network.known_inputs},
         beside=asdict(model.beside),
-        series=[series_json(model, each.id) for each in model.panel.series],
+        series=[_series_json(model, each.id) for each in model.panel.series],
         empty=list(model.panel.empty),
         scores={name: getattr(fitted, name) for name in ("trust", "linear_score", "network_score")},
     )
@@ -67,19 +67,19 @@ def write(forecaster: Estimator, new: NewRun) -> None:
     numbers = {"linear": fitted.linear.weights, "offsets": fitted.offsets, "factors": fitted.factors}
     tensors |= {f"learned.{name}": torch.from_numpy(values) for name, values in numbers.items()}
     tensors |= {f"state.{index}": part for index, part in enumerate(model.states)}
-    tensors |= histories(model.panel)
+    tensors |= _histories(model.panel)
     save_checkpoint(new.folder / BEST, tensors, Progress(step=forecaster.options.steps))
     new.place()
 
 
-def series_json(model: Model, name: str) -> dict[str, Any]:
+def _series_json(model: Model, name: str) -> dict[str, Any]:
     """One series by name: its plan, or what answers it where it was not learned from."""
     if name in model.plans:
         return {"id": name, "plan": model.plans[name].to_json()}
     return {"id": name, "naive": model.answered[name].to_json()}
 
 
-def histories(panel: Panel) -> dict[str, Tensor]:
+def _histories(panel: Panel) -> dict[str, Tensor]:
     """The rows of all series, one after another; static ones one for each; times as whole numbers."""
     arrays = {name: np.concatenate([getattr(each, name) for each in panel.series]) for name in ARRAYS[:-1]}
     arrays["static"] = np.stack([each.static for each in panel.series])
@@ -88,7 +88,7 @@ def histories(panel: Panel) -> dict[str, Tensor]:
     return {f"history.{name}": torch.from_numpy(np.ascontiguousarray(values)) for name, values in arrays.items()}
 
 
-def resolution(panel: Panel) -> str:
+def _resolution(panel: Panel) -> str:
     """What times count: "s" or "ms" since 1970, or "step"."""
     times = panel.series[0].times
     return str(np.datetime_data(times.dtype)[0]) if times.dtype.kind == "M" else "step"
@@ -110,7 +110,7 @@ def load(path: Path, make: Make[E]) -> E:
         roles = {name: getattr(columns, name) for name in ROLES} | values.get("reading", {})
         forecaster = make(values["horizon"], season=values["season"], levels=tuple(values["levels"]), **roles, **shared)
         forecaster.options, forecaster.columns = Training(**options), columns
-        forecaster.model = model(values, checkpoint, forecaster)
+        forecaster.model = _model(values, checkpoint, forecaster)
     except KeyError as error:
         raise InputError(f"{path / DESCRIPTION} is damaged: {error} is missing") from error
     except (TypeError, AttributeError, ValueError, IndexError, RuntimeError, EquationError) as error:
@@ -119,14 +119,14 @@ def load(path: Path, make: Make[E]) -> E:
     return forecaster
 
 
-def model(values: dict[str, Any], checkpoint: Checkpoint, forecaster: Estimator) -> Model:
+def _model(values: dict[str, Any], checkpoint: Checkpoint, forecaster: Estimator) -> Model:
     """What was learned, put together again."""
     names = [each["id"] for each in values["series"]]
     check_history(checkpoint, len(names), forecaster.columns)
     counted = values["spacing"]["unit"] == "step"
     dates = values.get("dates", {"unit": "us", "resolution": "step" if counted else "s"})
     panel = Panel(
-        tuple(series(names, checkpoint.part("history"), dates["resolution"])),
+        tuple(_series(names, checkpoint.part("history"), dates["resolution"])),
         Spacing(**values["spacing"]),
         forecaster.columns,
         tuple(values["notes"]),
@@ -150,8 +150,8 @@ def model(values: dict[str, Any], checkpoint: Checkpoint, forecaster: Estimator)
     return Model(panel, plans, answered, beside, values["lags"], fitted, state, values["kind"])
 
 
-def series(names: Sequence[str], tensors: Mapping[str, Tensor], resolution: str) -> Iterator[Series]:
-    """The histories that `histories` laid one after another."""
+def _series(names: Sequence[str], tensors: Mapping[str, Tensor], resolution: str) -> Iterator[Series]:
+    """The histories that `_histories` laid one after another."""
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     times = arrays["times"] if resolution == "step" else arrays["times"].astype(f"datetime64[{resolution}]")
     end, end_known = 0, 0

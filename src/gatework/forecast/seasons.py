@@ -32,35 +32,35 @@ def detected_seasons(y: Numbers, usual: Sequence[int] = ()) -> tuple[tuple[int, 
 def seasons_of(values: Numbers, usual: Sequence[int] = ()) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
     """`detected_seasons` of several series [B,T] at once."""
     usual_ones = [m for m in usual if 2 * m + 2 <= values.shape[1]]
-    own = own_seasons(np.stack([filled(y) for y in values]))
+    own = _own_seasons(np.stack([filled(y) for y in values]))
     return [(tuple(dict.fromkeys(usual_ones + seasons)), tuple(seasons)) for seasons in own]
 
 
-def own_seasons(z: Numbers) -> list[list[int]]:
+def _own_seasons(z: Numbers) -> list[list[int]]:
     """Of each series [B,T] the season that chance explains least, with a multiple and a divisor of it that say more.
 
     A cycle of varying length, or nothing, where no season is detected.
     """
     lengths = range(2, min(LONGEST, z.shape[1] // 3) + 1)
     chance = CHANCE / max(1, len(lengths))
-    r = seasonalities(z, len(lengths) + 2)  # [lengths,B]
+    r = _seasonalities(z, len(lengths) + 2)  # [lengths,B]
     peaks = np.zeros_like(r, bool)
     peaks[2:-1] = (r[2:-1] > 0) & (r[2:-1] > r[1:-2]) & (r[2:-1] > r[3:])
-    differ = where(peaks, lambda rows, m: places_differ(z[rows], m, chance))
+    differ = _where(peaks, lambda rows, m: _places_differ(z[rows], m, chance))
     strongest = np.where(differ.any(0), np.where(differ, r, -1.0).argmax(0), 0)
     by_row: list[list[int]] = [[] for _ in z]
     for m in np.unique(strongest):
         rows = np.flatnonzero(strongest == m)
         if m == 0:
-            each = [wandering(column, lengths, z.shape[1], chance) for column in r[:, rows].T]
+            each = [_wandering(column, lengths, z.shape[1], chance) for column in r[:, rows].T]
         else:
-            each = family(z[rows], int(m), r[:, rows], peaks[:, rows], chance)
+            each = _family(z[rows], int(m), r[:, rows], peaks[:, rows], chance)
         for row, seasons in zip(rows, each, strict=True):
             by_row[row] = seasons
     return by_row
 
 
-def where(asked: Flags, test: Callable[[Rows, int], Flags]) -> Flags:
+def _where(asked: Flags, test: Callable[[Rows, int], Flags]) -> Flags:
     """The cells [M,B] in which a test holds, asked of those alone; the test gets the rows of a length m and m."""
     passed = np.zeros_like(asked)
     for m in np.flatnonzero(asked.any(1)):
@@ -69,42 +69,42 @@ def where(asked: Flags, test: Callable[[Rows, int], Flags]) -> Flags:
     return passed
 
 
-def family(z: Numbers, strongest: int, r: Numbers, peaks: Flags, chance: float) -> list[list[int]]:
+def _family(z: Numbers, strongest: int, r: Numbers, peaks: Flags, chance: float) -> list[list[int]]:
     """The seasons of series [B,T] with one strongest length: the shortest divisor that says as much, and its kin."""
     season = np.full(len(z), strongest)
     for m in reversed([m for m in range(2, strongest) if strongest % m == 0]):
-        season[~says_more(z, strongest, m, chance)] = m
+        season[~_says_more(z, strongest, m, chance)] = m
     kin = np.arange(len(r))[:, None]
-    longer = where(
+    longer = _where(
         peaks & (kin > season) & (kin % season == 0),
-        lambda rows, m: says_more_each(z[rows], m, season[rows], chance),
+        lambda rows, m: _says_more_each(z[rows], m, season[rows], chance),
     )
     of = r[season, np.arange(len(z))]
     shorter = peaks & (kin < season) & (season % np.maximum(kin, 1) == 0) & (r > DIVIDES * of)
     return [
-        [int(m), *best(longer[:, row], r[:, row]), *best(shorter[:, row], r[:, row])] for row, m in enumerate(season)
+        [int(m), *_best(longer[:, row], r[:, row]), *_best(shorter[:, row], r[:, row])] for row, m in enumerate(season)
     ]
 
 
-def best(among: Flags, r: Numbers) -> list[int]:
+def _best(among: Flags, r: Numbers) -> list[int]:
     """The length of the greatest correlation among some [M], or none."""
     return [int(np.where(among, r, -1.0).argmax())] if among.any() else []
 
 
-def says_more_each(z: Numbers, longer: int, seasons: Rows, chance: float) -> Flags:
-    """`says_more` than a season of its own for each series."""
+def _says_more_each(z: Numbers, longer: int, seasons: Rows, chance: float) -> Flags:
+    """`_says_more` than a season of its own for each series."""
     more = np.zeros(len(z), bool)
     for m in np.unique(seasons):
-        more[seasons == m] = says_more(z[seasons == m], longer, int(m), chance)
+        more[seasons == m] = _says_more(z[seasons == m], longer, int(m), chance)
     return more
 
 
-def says_more(z: Numbers, longer: int, m: int, chance: float) -> Flags:
+def _says_more(z: Numbers, longer: int, m: int, chance: float) -> Flags:
     """Whether the places of a longer season still differ where the profile of m is taken out: [B]."""
-    return places_differ(z - profile(z, m), longer, chance)
+    return _places_differ(z - profile(z, m), longer, chance)
 
 
-def wandering(r: Numbers, lengths: range, T: int, chance: float) -> list[int]:
+def _wandering(r: Numbers, lengths: range, T: int, chance: float) -> list[int]:
     """The cycle after which a series correlates most with itself, by its correlations r, where its length varies."""
     if lengths[LEAST_CYCLE:]:
         first = lengths[LEAST_CYCLE - lengths.start]
@@ -114,7 +114,7 @@ def wandering(r: Numbers, lengths: range, T: int, chance: float) -> list[int]:
     return []
 
 
-def places_differ(z: Numbers, m: int, chance: float) -> Flags:
+def _places_differ(z: Numbers, m: int, chance: float) -> Flags:
     """Whether the values at the m places of a season differ by more than autoregressive noise does, of series [B,T].
 
     The noise is what the profile leaves; z is filtered by its autoregression, so that noise would become white, and an
@@ -124,15 +124,15 @@ def places_differ(z: Numbers, m: int, chance: float) -> Flags:
     w = filtered(z, autoregression(noise - noise.mean(1, keepdims=True)))
     T = w.shape[1]
     count = np.bincount(np.arange(T) % m, minlength=m)
-    mean = by_place(w, m) / count  # [B,m]
+    mean = _by_place(w, m) / count  # [B,m]
     between = ((mean - w.mean(1, keepdims=True)) ** 2) @ count / (m - 1)
-    within = ((w - repeated(mean, T)) ** 2).sum(1) / (T - m)
+    within = ((w - _repeated(mean, T)) ** 2).sum(1) / (T - m)
     nothing = within <= 1e-20 * np.maximum(between, 1e-300)
     f = between / np.where(nothing, 1.0, within)
     return np.where(nothing, between > 0, normal_of_f(f, m - 1, T - m) > NormalDist().inv_cdf(1 - chance))
 
 
-def by_place(x: Numbers, m: int, first: int = 0) -> Numbers:
+def _by_place(x: Numbers, m: int, first: int = 0) -> Numbers:
     """The sums [B,m] of x [B,T] at the m places of a season, of which the first value has the place `first`."""
     seasons = -(-(first + x.shape[1]) // m)
     whole = np.zeros((len(x), seasons * m))
@@ -140,7 +140,7 @@ def by_place(x: Numbers, m: int, first: int = 0) -> Numbers:
     return np.asarray(whole.reshape(len(x), seasons, m).sum(1))
 
 
-def repeated(places: Numbers, T: int) -> Numbers:
+def _repeated(places: Numbers, T: int) -> Numbers:
     """Values of m places [B,m] over T steps [B,T]."""
     return np.asarray(places[:, np.arange(T) % places.shape[1]])
 
@@ -180,7 +180,7 @@ def profile(z: Numbers, m: int) -> Numbers:
     x = detrended(z, m)
     first = (z.shape[1] - x.shape[1]) // 2 % m
     count = np.bincount((first + np.arange(x.shape[1])) % m, minlength=m)
-    return repeated(by_place(x, m, first) / np.maximum(count, 1), z.shape[1])
+    return _repeated(_by_place(x, m, first) / np.maximum(count, 1), z.shape[1])
 
 
 def detrended(z: Numbers, m: int) -> Numbers:
@@ -196,7 +196,7 @@ def detrended(z: Numbers, m: int) -> Numbers:
     return np.asarray(z[:, half : T - half] - mean)
 
 
-def seasonalities(z: Numbers, longest: int) -> Numbers:
+def _seasonalities(z: Numbers, longest: int) -> Numbers:
     """`seasonality` of series [B,T] for each length up to the longest: [longest + 1,B]."""
     return np.stack([np.full(len(z), -1.0), *(seasonality(z, m) for m in range(1, longest + 1))])
 

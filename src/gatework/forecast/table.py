@@ -55,25 +55,25 @@ def table(forecasts: Sequence[Forecast], panel: Panel, levels: Sequence[float], 
 def frame(data: dict[str, Any], kind: str, stamp: Stamp | None = None) -> Any:
     """Columns as a frame of one of KINDS; stamp: how it holds dates, which are in UTC where that has a zone."""
     backend: Any = Implementation.from_string(kind)
-    columns = {name: as_column(values) for name, values in data.items()}
+    columns = {name: _as_column(values) for name, values in data.items()}
     made = nw.from_dict(columns, backend=backend)
     dates = [name for name, values in data.items() if values.dtype.kind == "M"]
     if stamp is not None:
-        made = made.with_columns(stamped(nw.col(name), stamp, kind) for name in dates)
+        made = made.with_columns(_stamped(nw.col(name), stamp, kind) for name in dates)
     return made.to_native()
 
 
-def stamped(dates: nw.Expr, stamp: Stamp, kind: str) -> nw.Expr:
+def _stamped(dates: nw.Expr, stamp: Stamp, kind: str) -> nw.Expr:
     """Dates in UTC in the unit and the time zone of a stamp; those of a day alone where the frame can hold them so."""
     if stamp.unit == "date":
         return dates if kind == "pandas" else dates.cast(nw.Date)
     dates = dates.cast(nw.Datetime(cast(Any, stamp.unit)))
     if stamp.zone is None:
         return dates
-    return dates.dt.replace_time_zone("UTC").dt.convert_time_zone(zone_in(stamp.zone, kind))
+    return dates.dt.replace_time_zone("UTC").dt.convert_time_zone(_zone_in(stamp.zone, kind))
 
 
-def zone_in(zone: str, kind: str) -> str:
+def _zone_in(zone: str, kind: str) -> str:
     """The name that a library gives a zone, where it is an offset such as +01:00; polars knows whole hours alone."""
     if ":" not in zone:
         return zone
@@ -83,7 +83,7 @@ def zone_in(zone: str, kind: str) -> str:
     return f"UTC{zone}" if kind == "pandas" else zone
 
 
-def as_column(values: Any) -> Any:
+def _as_column(values: Any) -> Any:
     """Texts as a list, dates in a unit that every library has."""
     if values.dtype.kind == "U":
         return values.tolist()
@@ -100,10 +100,10 @@ def going_on(df: Any, panel: Panel, reading: Reading = AS_IT_IS) -> Panel:
             f"the series {unknown[0]!r} was not among the {len(panel):,} that were learned ({few}): train with its "
             "history, or leave its rows out"
         )
-    return new if panel.columns.time is not None else counted_on(new, panel)
+    return new if panel.columns.time is not None else _counted_on(new, panel)
 
 
-def counted_on(new: Panel, panel: Panel) -> Panel:
+def _counted_on(new: Panel, panel: Panel) -> Panel:
     """Rows without times, counted on from those before: all of them are new."""
     last = {each.id: each.times[-1] for each in panel.series}
     return replace(new, series=tuple(replace(each, times=each.times + last.get(each.id, 0)) for each in new.series))
@@ -118,13 +118,13 @@ def merged(panel: Panel, new: Panel) -> Panel:
     begun = [trimmed(rows[name]) for name in panel.empty if name in rows and not np.isnan(rows[name].y).all()]
     return replace(
         panel,
-        series=(*(joined(each, rows.get(each.id), panel) for each in panel.series), *begun),
-        notes=(*panel.notes, *new.notes, *revised(panel, rows)),
+        series=(*(_joined(each, rows.get(each.id), panel) for each in panel.series), *begun),
+        notes=(*panel.notes, *new.notes, *_revised(panel, rows)),
         empty=tuple(name for name in panel.empty if name not in {each.id for each in begun}),
     )
 
 
-def revised(panel: Panel, rows: Mapping[str, Series]) -> list[str]:
+def _revised(panel: Panel, rows: Mapping[str, Series]) -> list[str]:
     """What to say about values that were learned, and now come with another value."""
     changed, first = 0, ""
     for old in panel.series:
@@ -146,7 +146,7 @@ def revised(panel: Panel, rows: Mapping[str, Series]) -> list[str]:
     return [f"{are} given anew with another value, first {first}: it changes nothing; train again to learn from it"]
 
 
-def joined(old: Series, new: Series | None, panel: Panel) -> Series:
+def _joined(old: Series, new: Series | None, panel: Panel) -> Series:
     """One series and what comes after it; times between that have no row are missing values."""
     if new is None:
         return old

@@ -13,15 +13,15 @@ from gatework.training.checkpoint import Checkpoint, check_tensors
 def check_history(checkpoint: Checkpoint, series: int, columns: Columns) -> None:
     """The histories of so many series, in which nan is a missing value. Raises InputError, naming the tensor."""
     tensors = checkpoint.part("history")
-    check_tensors(checkpoint.path, {"lengths": tensors["lengths"]}, {"lengths": like(series, 2, dtype=torch.int64)})
+    check_tensors(checkpoint.path, {"lengths": tensors["lengths"]}, {"lengths": _like(series, 2, dtype=torch.int64)})
     rows, known_rows = tensors["lengths"].clamp(min=0).sum(0).tolist()
     wanted = {
         "lengths": tensors["lengths"],
-        "times": like(rows, dtype=torch.int64),
-        "y": like(rows),
-        "known": like(known_rows, len(columns.features("known"))),
-        "past": like(rows, len(columns.features("past"))),
-        "static": like(series, len(columns.features("static"))),
+        "times": _like(rows, dtype=torch.int64),
+        "y": _like(rows),
+        "known": _like(known_rows, len(columns.features("known"))),
+        "past": _like(rows, len(columns.features("past"))),
+        "static": _like(series, len(columns.features("static"))),
     }
     there = {name: tensor.nan_to_num(0.0, torch.inf, -torch.inf) for name, tensor in tensors.items()}
     check_tensors(checkpoint.path, there, wanted)
@@ -44,9 +44,9 @@ def check_learned(
     common = 2 * lags + 1 + len(columns.features("past"))
     ahead = PLACES + network.known_inputs
     wanted = {
-        "linear": like(horizon, common + ahead),
-        "offsets": like(horizon, quantiles),
-        "factors": like(quantiles),
+        "linear": _like(horizon, common + ahead),
+        "offsets": _like(horizon, quantiles),
+        "factors": _like(quantiles),
     }
     check_tensors(checkpoint.path, checkpoint.part("learned"), wanted)
 
@@ -59,6 +59,6 @@ def states(checkpoint: Checkpoint, network: Ensemble, series: int) -> tuple[Tens
     return tuple(tensors[str(index)] for index in range(len(tensors)))
 
 
-def like(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
+def _like(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
     """What a tensor must look like; takes no memory."""
     return torch.empty(shape, dtype=dtype, device="meta")

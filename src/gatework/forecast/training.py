@@ -81,13 +81,13 @@ def fit(
         for inputs in series
     ]
     ends = [[cut(inputs, share) for share in shares] for inputs in series]
-    offsets = leftover_quantiles(series, [each[-1] for each in expected], probabilities)
+    offsets = _leftover_quantiles(series, [each[-1] for each in expected], probabilities)
     with torch.random.fork_rng(devices=[]):
         network = untrained(options, offsets, inputs=series[0].x.shape[1], known=series[0].ahead.shape[2] - places)
         torch.manual_seed(options.seed)
-        learn(network, series, expected, ends, places, probabilities, options, progress)
+        _learn(network, series, expected, ends, places, probabilities, options, progress)
     centred = offsets - offsets[:, [len(probabilities) // 2]]
-    said, true, steps, independent = judgements(network, series, expected, ends, places, on_progress)
+    said, true, steps, independent = _judgements(network, series, expected, ends, places, on_progress)
     trust, network_score = trusted(said[:, len(probabilities) // 2], true)
     quantiles = centred[steps] + trust * (said - centred[steps])
     return Fitted(
@@ -117,7 +117,7 @@ def untrained(options: Training, offsets: Numbers, inputs: int, known: int) -> E
         )
 
 
-def leftover_quantiles(
+def _leftover_quantiles(
     series: Sequence[Inputs], expected: Sequence[Numbers], probabilities: Sequence[float]
 ) -> Numbers:
     """Quantiles [h,P] of what the linear part leaves of the residuals of all series."""
@@ -133,7 +133,7 @@ def leftover_quantiles(
     return np.array(rows)
 
 
-def learn(
+def _learn(
     network: Ensemble,
     series: Sequence[Inputs],
     expected: Sequence[Sequence[Numbers]],
@@ -176,7 +176,7 @@ def learn(
     network.eval()
 
 
-def judgements(
+def _judgements(
     network: Ensemble,
     series: Sequence[Inputs],
     expected: Sequence[Sequence[Numbers]],
@@ -192,7 +192,7 @@ def judgements(
     said, true, steps = [], [], []
     independent = 0.0
     for number, inputs in counted(enumerate(series), len(series), partial(on_progress, "judging")):
-        outputs, known = outputs_of(network, inputs, places)
+        outputs, known = _outputs_of(network, inputs, places)
         h = inputs.residual.shape[1]
         targets = np.arange(len(inputs))[:, None] + np.arange(1, h + 1)
         for judge in range(len(HOLDOUT_MEMBERS)):
@@ -211,7 +211,7 @@ def judgements(
     return np.concatenate(said).astype(float), np.concatenate(true), np.concatenate(steps), independent
 
 
-def outputs_of(network: Ensemble, inputs: Inputs, places: int) -> tuple[Tensor, Tensor | None]:
+def _outputs_of(network: Ensemble, inputs: Inputs, places: int) -> tuple[Tensor, Tensor | None]:
     """The outputs [T,M,H] over a series, and its columns known in the future [T,h,K]."""
     with torch.no_grad():
         outputs, _ = network.states(padded([inputs.x]))

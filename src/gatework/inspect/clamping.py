@@ -36,12 +36,12 @@ def costs(model: LanguageModel, ids: Tensor, clamps: Sequence[Clamp]) -> list[fl
     variants: list[Clamp | None] = [None, *clamps]
     with torch.inference_mode():
         output = clamped(model.recurrent, model._embedded(inputs), variants)  # [T,S*N,H]
-        lost = torch.stack([surprise(model, each, targets) for each in torch.split(output, streams, 1)])
+        lost = torch.stack([_surprise(model, each, targets) for each in torch.split(output, streams, 1)])
     more = lost[1:] - lost[0]
     return [bits(value) for value in more.tolist()]
 
 
-def surprise(model: LanguageModel, output: Tensor, targets: Tensor) -> Tensor:
+def _surprise(model: LanguageModel, output: Tensor, targets: Tensor) -> Tensor:
     """The mean of -log p in nats, after the first steps."""
     begin = WARM if len(targets) > 2 * WARM else 0
     logits = model.output(output[begin:])
@@ -60,12 +60,12 @@ def clamped(recurrent: Recurrent, x: Tensor, variants: Sequence[Clamp | None]) -
         for index, clamp in enumerate(variants):
             if clamp is not None and clamp.key.startswith(f"l{layer}."):
                 by_name[clamp.key.split(".")[1]].append((index, clamp))
-        y = clamped_layer(recurrent, layer, x, by_name, B)
+        y = _clamped_layer(recurrent, layer, x, by_name, B)
         x = y + x if recurrent.residual and layer > 0 else y
     return x
 
 
-def clamped_layer(
+def _clamped_layer(
     recurrent: Recurrent, layer: int, x: Tensor, by_name: dict[str, list[tuple[int, Clamp]]], streams: int
 ) -> Tensor:
     """One layer forwards, with units of the named values clamped in some of the variants."""

@@ -49,7 +49,7 @@ class Read:
     ) -> "Read":
         """Opens the run, and reads the file's first tokens with its model as one stream."""
         run = Run.open(path)
-        model = as_stored(run.model())
+        model = _as_stored(run.model())
         program, recurrent = model.recurrent.program, model.recurrent
         check_unit(recurrent, unit)
         names = [*looked_at(program), *map(called, retained(program))]
@@ -82,7 +82,7 @@ def collect(
     beside: a second run to compare it with; unit: one that must be there, said before the work begins.
     """
     subject = Read.of(path, file, progress, unit=unit)
-    other = None if beside is None else compared(subject, Read.of(beside, file, progress, len(subject.reading)))
+    other = None if beside is None else _compared(subject, Read.of(beside, file, progress, len(subject.reading)))
     run, reading, activity, ids = subject.run, subject.reading, subject.activity, subject.ids
     fresh = watched(
         run.untrained(), ids, looked_at(subject.model.recurrent.program), what="untrained", progress=progress
@@ -92,7 +92,7 @@ def collect(
     marks = {name: label[reading.last] for name, label in spelled.items()}
     rows = Units.of(fresh.values).values
     hypotheses = search(units.values, rows, marks, lambda done, total: progress("looking for units", done, total))
-    stretch = shown(len(reading))
+    stretch = _shown(len(reading))
     here = {name: label[stretch.first : stretch.end] for name, label in marks.items()}
     payload: Payload = {
         "gatework": __version__,
@@ -100,7 +100,7 @@ def collect(
         **text_parts(name_of(path), subject.model, run.vocabulary, reading, activity, stretch),
         "results": text_results(run, subject.model, activity.log_p),
         "units": units_json(units, hypotheses, lives(subject.model.recurrent, activity, subject.inputs)),
-        "hypotheses": hypotheses_json(hypotheses, units, removed(subject, units, hypotheses), MEANINGS, here),
+        "hypotheses": hypotheses_json(hypotheses, units, _removed(subject, units, hypotheses), MEANINGS, here),
         "gates": activity.saturation.to_json(),
         "flow": flow(subject.model, ids, activity),
         "other": other,
@@ -111,7 +111,7 @@ def collect(
     return payload, language_weights(subject.model)
 
 
-def as_stored(model: LanguageModel) -> LanguageModel:
+def _as_stored(model: LanguageModel) -> LanguageModel:
     """The model with the weights that the page will hold: rounded where they are many."""
     with torch.no_grad():
         for parameter in model.parameters():
@@ -124,19 +124,19 @@ def name_of(path: Path) -> str:
     return path.resolve().name
 
 
-def shown(tokens: int) -> Stretch:
+def _shown(tokens: int) -> Stretch:
     """The stretch that the page shows: the last tokens measured, which chose no unit, up to its limit."""
     return Stretch(max(0, tokens - SHOWN), tokens)
 
 
-def compared(one: Read, two: Read) -> Payload:
+def _compared(one: Read, two: Read) -> Payload:
     """The second run on the same stretch: its surprise token by token, its gradient flow, its results."""
     if one.run.vocabulary.level != two.run.vocabulary.level:
         raise InputError(
             f"{one.run.path} reads {one.run.vocabulary.unit} and {two.run.path} {two.run.vocabulary.unit}: "
             "give --beside a run with the same --level"
         )
-    stretch = shown(len(one.reading))
+    stretch = _shown(len(one.reading))
     log_p = two.activity.log_p[stretch.first : stretch.end - 1]
     surprise = [round(bits(-value), 4) for value in log_p.tolist()]
     return {
@@ -148,7 +148,7 @@ def compared(one: Read, two: Read) -> Payload:
     }
 
 
-def removed(subject: Read, units: Units, hypotheses: Sequence[Hypothesis]) -> list[float | None]:
+def _removed(subject: Read, units: Units, hypotheses: Sequence[Hypothesis]) -> list[float | None]:
     """For each hypothesis what its best unit, clamped to its mean, costs in bits; None where zoneout moves it."""
     places = [units.place(each.best) for each in hypotheses]
     moved = {name for name, rate in subject.model.recurrent.zoneout.items() if rate > 0}

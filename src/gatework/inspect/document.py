@@ -100,9 +100,9 @@ def inspect(
             unit or series that is not there.
     """
     if isinstance(model, Forecaster):
-        payload, tensors = of_series(model, "forecast", file, series, unit, progress)
-    elif (task := task_of(Path(model))) == SERIES:
-        payload, tensors = of_series(Forecaster.load(model), name_of(Path(model)), file, series, unit, progress)
+        payload, tensors = _of_series(model, "forecast", file, series, unit, progress)
+    elif (task := _task_of(Path(model))) == SERIES:
+        payload, tensors = _of_series(Forecaster.load(model), name_of(Path(model)), file, series, unit, progress)
     elif task == LABELS:
         raise InputError(
             f"{model} was trained on labels, and pages are for runs of train text and train series: what it answers, "
@@ -117,14 +117,14 @@ def inspect(
     if not text and payload["text"] is None:
         raise InputError("without its series this page would show nothing: leave out --no-text")
     if not text:
-        leave_out_text(payload)
+        _leave_out_text(payload)
     if not weights:
         payload["check"], tensors = None, {}
     payload["weights"], data = packed(tensors)
     return Page(assemble(payload, data), payload)
 
 
-def of_series(
+def _of_series(
     model: Forecaster,
     title: str,
     file: str | Path | None,
@@ -137,12 +137,12 @@ def of_series(
     return collect_series(model, title, series, model.gone_on(None if file is None else str(file)), progress)
 
 
-def task_of(path: Path) -> str | None:
+def _task_of(path: Path) -> str | None:
     """What a run was trained for; raises InputError where there is no run."""
     return read_description(path).get("task")
 
 
-def leave_out_text(payload: dict[str, Any]) -> None:
+def _leave_out_text(payload: dict[str, Any]) -> None:
     """Takes the text out, and all that tells of it token by token."""
     payload |= {"text": None, "check": None}
     if payload["other"] is not None:

@@ -23,11 +23,11 @@ def units_json(units: Units, hypotheses: Sequence[Hypothesis], lives: Mapping[st
         layer, state = key.split(".")
         follows = {each.name: correlation(each, index) for each in hypotheses}
         place = {"name": name, "layer": int(layer[1:]), "state": state, "unit": unit}
-        listed.append({**place, **life_json(lives.get(key), unit), "labels": follows})
+        listed.append({**place, **_life_json(lives.get(key), unit), "labels": follows})
     return listed
 
 
-def life_json(life: HalfLife | None, unit: int) -> dict[str, Any]:
+def _life_json(life: HalfLife | None, unit: int) -> dict[str, Any]:
     """How long one unit remembers, in steps; None where it is unknown, or nothing is lost."""
     if life is None:
         return {"half_life": None, "half_median": None, "censored": False}
@@ -80,13 +80,13 @@ def hypotheses_json(
             "probe_untrained": round(each.probe_untrained, 3),
             "cost_bits": None if bits is None else round(bits, 5),
             "label": {"values": [float(f"{value:.4g}") for value in labels[each.name].tolist()]},
-            "place": place_of(each, units, labels),
+            "place": _place_of(each, units, labels),
         }
         for each, bits in zip(hypotheses, cost, strict=True)
     ]
 
 
-def place_of(hypothesis: Hypothesis, units: Units, labels: Labels) -> int | None:
+def _place_of(hypothesis: Hypothesis, units: Units, labels: Labels) -> int | None:
     """The step, of those that the page shows, at which the best unit shows what it follows."""
     label, best = labels[hypothesis.name], hypothesis.best
     return telling_place(label, units.values[-len(label) :, best], float(hypothesis.a[best]))

@@ -14,8 +14,8 @@ UNUSED = " Held still, it is not missed: what a unit follows is not always used.
 def findings(payload: Payload, hypotheses: Sequence[Hypothesis], names: Sequence[str]) -> list[str]:
     """How well the network predicts, what its units follow, how long it remembers."""
     unit = UNIT[payload["vocabulary"]["kind"]]
-    sentences = [prediction(payload["results"], unit), *learned(payload, hypotheses, names, f" bits a {unit}")]
-    return sentences + memory(payload, f"{unit}s")
+    sentences = [_prediction(payload["results"], unit), *_learned(payload, hypotheses, names, f" bits a {unit}")]
+    return sentences + _memory(payload, f"{unit}s")
 
 
 def series_findings(payload: Payload, hypotheses: Sequence[Hypothesis], names: Sequence[str]) -> list[str]:
@@ -26,10 +26,10 @@ def series_findings(payload: Payload, hypotheses: Sequence[Hypothesis], names: S
         f"by {figure(100 * trust, 0)} %"
         + (": its medians do not count, only the width of its bands." if not trust else ".")
     ]
-    return [*sentences, *learned(payload, hypotheses, names, " % of the error"), *memory(payload, "steps")]
+    return [*sentences, *_learned(payload, hypotheses, names, " % of the error"), *_memory(payload, "steps")]
 
 
-def prediction(results: Payload, unit: str) -> str:
+def _prediction(results: Payload, unit: str) -> str:
     """How well it predicts, beside guessing blindly."""
     here = f"{results['here']:.2f} bits a {unit} on this text; guessing blindly would take {results['blind']:.2f}"
     if results["bits"] is not None:
@@ -37,7 +37,7 @@ def prediction(results: Payload, unit: str) -> str:
     return f"The network needs {here}."
 
 
-def learned(payload: Payload, hypotheses: Sequence[Hypothesis], names: Sequence[str], price: str) -> list[str]:
+def _learned(payload: Payload, hypotheses: Sequence[Hypothesis], names: Sequence[str], price: str) -> list[str]:
     """Which labels a single unit follows, which none does, and which are too rare to say."""
     if not hypotheses:
         return ["There is too little of it to say what single units follow."]
@@ -50,7 +50,7 @@ def learned(payload: Payload, hypotheses: Sequence[Hypothesis], names: Sequence[
         elif each.enough:
             unlearned.append(listed["meaning"])
         else:
-            rare.append(f"{listed['meaning']} ({rarity(each)})")
+            rare.append(f"{listed['meaning']} ({_rarity(each)})")
     if unlearned:
         sentences.append(
             f"No unit follows more closely than chance and an untrained network's best unit do: {'; '.join(unlearned)}."
@@ -60,7 +60,7 @@ def learned(payload: Payload, hypotheses: Sequence[Hypothesis], names: Sequence[
     return sentences
 
 
-def rarity(each: Hypothesis) -> str:
+def _rarity(each: Hypothesis) -> str:
     """Why a label says nothing of a unit."""
     if each.episodes < each.needed:
         return f"{each.episodes} times in one half of it, {each.needed} are needed"
@@ -73,11 +73,11 @@ def finding(each: Hypothesis, listed: Payload, name: str, price: str) -> str:
     return (
         f"Unit {name} follows {listed['meaning']}: correlation {figure(r['a'])} where it was chosen, {figure(r['b'])} "
         f"on what was not used to choose it. An untrained network reaches {figure(untrained)}, chance {figure(chance)}."
-        + use(listed, price)
+        + _use(listed, price)
     )
 
 
-def use(listed: Payload, price: str) -> str:
+def _use(listed: Payload, price: str) -> str:
     """What holding the best unit still costs, where it was measured."""
     bits, part = listed["cost_bits"], listed.get("cost_percent")
     if bits is None and part is None:
@@ -86,7 +86,7 @@ def use(listed: Payload, price: str) -> str:
     return UNUSED if float(cost) <= 0 else f" Held still, it costs {cost}{price}."
 
 
-def memory(payload: Payload, unit: str) -> list[str]:
+def _memory(payload: Payload, unit: str) -> list[str]:
     """How far back the network looks."""
     flow, lives = payload["flow"], sorted(unit["half_median"] for unit in payload["units"] if unit["half_median"])
     sentences = []

@@ -77,7 +77,7 @@ class Hypothesis:
     @property
     def scores(self) -> Tensor:
         """[U]: above 0 where a unit follows the label more than chance and an untrained network do."""
-        return agreed(self.a, self.b) - max(self.null, self.untrained)
+        return _agreed(self.a, self.b) - max(self.null, self.untrained)
 
     @property
     def followed(self) -> Tensor:
@@ -91,7 +91,7 @@ class Hypothesis:
         return int(chosen.argmax())
 
 
-def agreed(a: Tensor, b: Tensor) -> Tensor:
+def _agreed(a: Tensor, b: Tensor) -> Tensor:
     """min(|r_A|, |r_B|), negative where the signs differ."""
     return torch.minimum(a.abs(), b * a.sign())
 
@@ -111,13 +111,13 @@ def search(
     probes = Probe.of(units), Probe.of(fresh)
     hypotheses = []
     for number, (name, label) in enumerate(labels.items(), 1):
-        hypotheses.append(hypothesis_of(name, label, units, fresh, probes, least))
+        hypotheses.append(_hypothesis_of(name, label, units, fresh, probes, least))
         if progress is not None:
             progress(number, len(labels))
     return hypotheses
 
 
-def hypothesis_of(
+def _hypothesis_of(
     name: str,
     label: NDArray[np.float32],
     units: Halves,
@@ -128,7 +128,7 @@ def hypothesis_of(
     """One label against all units."""
     halves = Halves.of(torch.from_numpy(label)[:, None])  # [T,1]
     a, b = units.correlations(halves)
-    chance = strongest(*units.correlations(other_stretches(halves)))
+    chance = _strongest(*units.correlations(_other_stretches(halves)))
     middle = len(label) // 2
     there = label != 0 if label.min() == 0 else label > np.median(label)
     share = min(float(half.mean()) for half in (there[:middle], there[middle:]))
@@ -139,7 +139,7 @@ def hypothesis_of(
         episodes=begun,
         needed=least,
         null=float(chance.quantile(LEVEL)),
-        untrained=float(strongest(*fresh.correlations(halves))[0]),
+        untrained=float(_strongest(*fresh.correlations(halves))[0]),
         a=a[:, 0],
         b=b[:, 0],
         probe=probes[0].r(units, halves),
@@ -147,12 +147,12 @@ def hypothesis_of(
     )
 
 
-def strongest(a: Tensor, b: Tensor) -> Tensor:
+def _strongest(a: Tensor, b: Tensor) -> Tensor:
     """For every column of [U,N] what the unit that follows it best reaches on both halves, at least 0."""
-    return agreed(a, b).amax(0).clamp(min=0)
+    return _agreed(a, b).amax(0).clamp(min=0)
 
 
-def other_stretches(label: Halves) -> Halves:
+def _other_stretches(label: Halves) -> Halves:
     """The same label [T,1] as it is elsewhere in the half, as [T,N]: turned by a tenth to nine tenths of its length."""
     generator = torch.Generator().manual_seed(0)
     return Halves(turned(label.a, generator), turned(label.b, generator))

@@ -28,7 +28,7 @@ QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»"}  # of prose, and wha
 
 
 @dataclass(frozen=True)
-class Marked:
+class _Marked:
     """Where strings and comments are, by a lexer run from the start of the text: bool [C] each."""
 
     quoted: NDArray[np.bool_]
@@ -41,20 +41,20 @@ def labels(text: str, name: str, suffixes: Sequence[str] = ()) -> tuple[dict[str
 
     name: of its file, which says the language; suffixes: those the model was trained on, where the name says nothing.
     """
-    marked = marks(text, name, suffixes)
+    marked = _marks(text, name, suffixes)
     codes = np.array(list(text), dtype="<U1")
     plain = ~(marked.quoted | marked.comment)
     space, line_end = np.char.isspace(codes), codes == "\n"
     letter = np.char.isalnum(codes) | (codes == "_")
     capital = np.char.isupper(codes)
-    word_pos = since(~letter)
+    word_pos = _since(~letter)
     first = np.arange(len(text)) - np.maximum(word_pos - 1, 0)  # of each character's word
     by_name = {
         "in_quote": marked.quoted,
         "comment": marked.comment,
-        "depth": depth(text, plain, marked.language),
-        "indent": indent(space & ~line_end, line_end),
-        "line_pos": since(line_end),
+        "depth": _depth(text, plain, marked.language),
+        "indent": _indent(space & ~line_end, line_end),
+        "line_pos": _since(line_end),
         "after_space": space,
         "word_pos": word_pos,
         "upper": capital,
@@ -63,19 +63,19 @@ def labels(text: str, name: str, suffixes: Sequence[str] = ()) -> tuple[dict[str
     return {label: values.astype(np.float32) for label, values in by_name.items()}, marked.language
 
 
-def marks(text: str, name: str, suffixes: Sequence[str]) -> Marked:
+def _marks(text: str, name: str, suffixes: Sequence[str]) -> _Marked:
     """Strings and comments; in prose what stands in quotes, each paragraph by itself."""
-    lexer = lexer_of(name, suffixes)
+    lexer = _lexer_of(name, suffixes)
     if isinstance(lexer, TextLexer):
-        return Marked(quoted_prose(text), np.zeros(len(text), bool), "plain text")
+        return _Marked(_quoted_prose(text), np.zeros(len(text), bool), "plain text")
     quoted, comment = np.zeros(len(text), bool), np.zeros(len(text), bool)
     for index, kind, value in lexer.get_tokens_unprocessed(text):
         place = slice(index, index + len(value))
         quoted[place], comment[place] = kind in String, kind in Comment
-    return Marked(quoted, comment, str(lexer.name))
+    return _Marked(quoted, comment, str(lexer.name))
 
 
-def lexer_of(name: str, suffixes: Iterable[str]) -> Any:
+def _lexer_of(name: str, suffixes: Iterable[str]) -> Any:
     """What reads a file of this name; else one of these suffixes; else plain text."""
     for each in (name, *(f"text{suffix}" for suffix in suffixes)):
         try:
@@ -85,7 +85,7 @@ def lexer_of(name: str, suffixes: Iterable[str]) -> Any:
     return TextLexer()
 
 
-def quoted_prose(text: str) -> NDArray[np.bool_]:
+def _quoted_prose(text: str) -> NDArray[np.bool_]:
     """Between quotation marks, these included; a blank line ends what was left open."""
     quoted = np.zeros(len(text), bool)
     end = ""
@@ -100,7 +100,7 @@ def quoted_prose(text: str) -> NDArray[np.bool_]:
     return quoted
 
 
-def depth(text: str, plain: NDArray[np.bool_], language: str) -> NDArray[np.int64]:
+def _depth(text: str, plain: NDArray[np.bool_], language: str) -> NDArray[np.int64]:
     """How many brackets are open after each character; those in strings and comments do not count.
 
     In prose, where brackets need no partner, a blank line closes all.
@@ -116,15 +116,15 @@ def depth(text: str, plain: NDArray[np.bool_], language: str) -> NDArray[np.int6
     return open_after
 
 
-def indent(blank: NDArray[np.bool_], line_end: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _indent(blank: NDArray[np.bool_], line_end: NDArray[np.bool_]) -> NDArray[np.int64]:
     """The white space that a line began with, as far as it has been read; 0 on the end of a line."""
-    position, lines = since(line_end), np.cumsum(line_end)
+    position, lines = _since(line_end), np.cumsum(line_end)
     least = np.full(lines.max(initial=0) + 1, len(blank))  # of each line: what stands before the first that is no space
     np.minimum.at(least, lines, np.where(blank | line_end, len(blank), position - 1))
     return np.where(line_end, 0, np.minimum(position, least[lines]))
 
 
-def since(reset: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _since(reset: NDArray[np.bool_]) -> NDArray[np.int64]:
     """How many steps it is since the last True, or the start: 0 on a True, then 1, 2, ..."""
     steps = np.arange(len(reset))
     return steps - np.maximum.accumulate(np.where(reset, steps, -1))

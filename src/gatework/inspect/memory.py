@@ -47,12 +47,12 @@ def half_lives(retention: Tensor) -> HalfLife:
     logs_so_far = torch.cat([torch.zeros_like(logs[:1]), logs.cumsum(0)])  # [T+1,H], from the start of the text
     last = len(logs) - horizon
     starts = torch.linspace(0, last, min(STARTS, last + 1)).long().tolist()
-    steps = torch.stack([steps_to_half(logs_so_far[start : start + horizon + 1]) for start in starts])  # [S,H]
+    steps = torch.stack([_steps_to_half(logs_so_far[start : start + horizon + 1]) for start in starts])  # [S,H]
     median = steps.double().median(0).values
     return HalfLife(torch.where(mean < 0, math.log(0.5) / mean, torch.inf), median, median > horizon, horizon)
 
 
-def steps_to_half(logs: Tensor) -> Tensor:
+def _steps_to_half(logs: Tensor) -> Tensor:
     """When a sum of logarithms [T+1,H] has lost ln 2, [H]: T + 1 where it never does."""
     below = logs - logs[0] <= math.log(0.5)
     return torch.where(below.any(0), below.to(torch.uint8).argmax(0), len(logs))
@@ -70,10 +70,10 @@ def lives(recurrent: Recurrent, activity: Activity, x: Callable[[], Tensor]) -> 
     keys = [f"l{layer}.{name}" for layer in layers for name in recurrent.state_names]
     if not keys or len(activity.values[keys[0]]) < LEAST_STEPS:
         return {}
-    return {key: perturbed(recurrent, x(), activity, key) for key in keys}
+    return {key: _perturbed(recurrent, x(), activity, key) for key in keys}
 
 
-def perturbed(recurrent: Recurrent, x: Tensor, activity: Activity, key: str) -> HalfLife:
+def _perturbed(recurrent: Recurrent, x: Tensor, activity: Activity, key: str) -> HalfLife:
     """The same of a state that has no direct path to itself: one unit is nudged, and watched
     until half is gone.
 
@@ -90,13 +90,15 @@ def perturbed(recurrent: Recurrent, x: Tensor, activity: Activity, key: str) -> 
         index = recurrent.state_names.index(name)
         units = torch.split(torch.arange(H), TOGETHER)
         steps_at.append(
-            torch.cat([watched_units(recurrent, x[first : first + steps], state, index, layer, each) for each in units])
+            torch.cat(
+                [_watched_units(recurrent, x[first : first + steps], state, index, layer, each) for each in units]
+            )
         )
     median = torch.stack(steps_at).double().median(0).values
     return HalfLife(median, median, median > steps, steps)
 
 
-def watched_units(
+def _watched_units(
     recurrent: Recurrent, x: Tensor, state: tuple[Tensor, ...], index: int, layer: int, units: Tensor
 ) -> Tensor:
     """After how many steps half of a nudge of a unit's state is gone, [U]; T + 1 where it is never."""
@@ -121,7 +123,7 @@ def flow(model: LanguageModel, ids: Tensor, activity: Activity) -> dict[str, Any
     inputs = torch.stack([ids[end - lags + 1 : end + 1] for end in ends], 1)  # [K,B]
     targets = torch.full_like(inputs, -100)
     targets[-1] = ids[torch.tensor(ends) + 1]
-    state = joined_states(activity, model.recurrent, [end - lags + 1 for end in ends])
+    state = _joined_states(activity, model.recurrent, [end - lags + 1 for end in ends])
     gradients = gradient_flow(model, (inputs, targets, state), loss=lambda returned: returned[0] * len(ends))
     return flow_json(gradients.norms["recurrent.l0.x"], gradients.direct)
 
@@ -133,7 +135,7 @@ def series_flow(network: Ensemble, x: "np.typing.NDArray[np.float64]", activity:
         return None
     ends = torch.linspace(lags, len(x) - 1, min(POSITIONS, len(x) - lags)).long().tolist()
     inputs = torch.from_numpy(np.stack([x[end - lags + 1 : end + 1] for end in ends], 1).astype(np.float32))
-    state = joined_states(activity, network.recurrent, [end - lags + 1 for end in ends])
+    state = _joined_states(activity, network.recurrent, [end - lags + 1 for end in ends])
     middle = network.offset.shape[-1] // 2
     gradients = gradient_flow(
         network, (inputs, None, state), loss=lambda returned: returned[0][-1, :, :, 0, middle].sum()
@@ -141,7 +143,7 @@ def series_flow(network: Ensemble, x: "np.typing.NDArray[np.float64]", activity:
     return flow_json(gradients.norms["recurrent.l0.x"], gradients.direct)
 
 
-def joined_states(activity: Activity, recurrent: Recurrent, steps: Sequence[int]) -> tuple[Tensor, ...]:
+def _joined_states(activity: Activity, recurrent: Recurrent, steps: Sequence[int]) -> tuple[Tensor, ...]:
     """The states [L,B,H] before some steps, none of them the first."""
     each = [state for step in steps if (state := activity.state(recurrent, step)) is not None]
     return tuple(torch.cat(parts, 1) for parts in zip(*each, strict=True))

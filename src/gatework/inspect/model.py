@@ -30,7 +30,7 @@ def layers_json(recurrent: Recurrent) -> dict[str, Any]:
         "gates": gates(first),
         "layers": [
             {
-                "directions": [direction_json(recurrent, layer, place) for place in recurrent.directions],
+                "directions": [_direction_json(recurrent, layer, place) for place in recurrent.directions],
                 "residual": recurrent.residual and layer > 0,
             }
             for layer in range(recurrent.num_layers)
@@ -38,7 +38,7 @@ def layers_json(recurrent: Recurrent) -> dict[str, Any]:
     }
 
 
-def direction_json(recurrent: Recurrent, layer: int, place: str) -> dict[str, Any]:
+def _direction_json(recurrent: Recurrent, layer: int, place: str) -> dict[str, Any]:
     """One layer in one direction: Program, sizes, start, further inputs (one number each), prefix of its weights."""
     sizes = recurrent.sizes[layer]
     x = recurrent.anchor.new_zeros(1, 1, sizes[recurrent.program.nodes[0].size])
@@ -46,11 +46,11 @@ def direction_json(recurrent: Recurrent, layer: int, place: str) -> dict[str, An
     prefix = f"l{layer}{place}"
     learned = {name: tensor.detach() for name, tensor in getattr(recurrent, prefix).named_parameters()}
     return {
-        "program": program_json(program),
+        "program": _program_json(program),
         "start": [
-            [number(value) for value in learned[f"initial_{state.name}"].tolist()]
+            [_number(value) for value in learned[f"initial_{state.name}"].tolist()]
             if recurrent.initial == "learned"
-            else number(state.start)
+            else _number(state.start)
             for state in program.states
         ],
         "inputs": {name: float(value.reshape(-1)[0]) for name, value in inputs.items()},
@@ -60,14 +60,14 @@ def direction_json(recurrent: Recurrent, layer: int, place: str) -> dict[str, An
     }
 
 
-def program_json(program: Program) -> dict[str, Any]:
+def _program_json(program: Program) -> dict[str, Any]:
     """A Program as JSON values."""
     return {
         "lines": list(program.lines),
         "output": program.output,
         "inputs": list(program.inputs),
         "nodes": [asdict(node) for node in program.nodes],
-        "states": [asdict(state) | {"start": number(state.start)} for state in program.states],
+        "states": [asdict(state) | {"start": _number(state.start)} for state in program.states],
         "parameters": [asdict(parameter) for parameter in program.parameters],
         "stages": [asdict(stage) for stage in program.stages],
         "named": [list(pair) for pair in program.named],
@@ -75,7 +75,7 @@ def program_json(program: Program) -> dict[str, Any]:
     }
 
 
-def number(value: float) -> float | str:
+def _number(value: float) -> float | str:
     """A number, as text where JSON has no such number (-inf)."""
     return value if math.isfinite(value) else str(value)
 

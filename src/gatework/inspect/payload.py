@@ -65,13 +65,13 @@ def text_parts(
             "embedding": None if model.embedding is None else "embedding",
             "head": {"weight": "embedding" if tied else "head.weight", "bias": "head.bias"},
         },
-        "vocabulary": vocabulary_json(vocabulary, model.vocabulary_size),
+        "vocabulary": _vocabulary_json(vocabulary, model.vocabulary_size),
         "text": {
             "name": reading.name,
             "ids": ids.tolist(),
             "pieces": list(reading.pieces[stretch.first : stretch.end]),
             "start": stretch.first,
-            "start_state": state_json(state),
+            "start_state": _state_json(state),
             "whole": reading.whole,
             "measured": len(reading),
         },
@@ -79,13 +79,13 @@ def text_parts(
     }
 
 
-def vocabulary_json(vocabulary: Vocabulary, classes: int) -> Payload:
+def _vocabulary_json(vocabulary: Vocabulary, classes: int) -> Payload:
     """The tokens, with the end of a document where the model predicts one too."""
     tokens = [vocabulary.shown(token) for token in range(classes)]
     return {"kind": vocabulary.level, "tokens": tokens, "unknown": vocabulary.unknown}
 
 
-def state_json(state: tuple[Tensor, ...] | None) -> list[list[list[list[float]]]] | None:
+def _state_json(state: tuple[Tensor, ...] | None) -> list[list[list[list[float]]]] | None:
     """States [L,1,H] as numbers: of each layer its directions, of these their states."""
     if state is None:
         return None

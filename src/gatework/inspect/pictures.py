@@ -42,24 +42,24 @@ def coloured_text(
     "memory", unbounded, shown as tanh; "gate" between 0 and 1. Raises InputError where the lengths differ, a
     value is out of its range, or the text has more than 4,000 characters.
     """
-    shown = in_range(as_array(values, 1), kind)
+    shown = _in_range(_as_array(values, 1), kind)
     if len(pieces) != len(shown):
         raise InputError(f"{len(pieces):,} pieces of text, but {len(shown):,} values; expected one value a piece")
     if (length := sum(map(len, pieces))) > MOST_CHARACTERS:
         raise InputError(f"the text has {length:,} characters; a picture shows {MOST_CHARACTERS:,}: give a shorter one")
-    places, rows = wrapped(pieces, columns)
+    places, rows = _wrapped(pieces, columns)
     paper = np.full((rows, columns), np.nan)
-    figure = new_figure(0.09 * columns + 1.0, 0.19 * rows + 0.9)
+    figure = _new_figure(0.09 * columns + 1.0, 0.19 * rows + 0.9)
     axis = figure.add_subplot()
     for (row, column, character), index in places.items():
         paper[row, column] = shown[index]
         ink = INK[bool(kind == "gate" and shown[index] > DARK)][character in MARKS]
         style = {"color": ink, "fontsize": 8, "family": "monospace"}
         axis.text(column, row, MARKS.get(character, character), ha="center", va="center", **style)
-    image = axis.imshow(paper, cmap=colours(kind, PALE), aspect="auto", interpolation="nearest", **domain(kind))
+    image = axis.imshow(paper, cmap=_colours(kind, PALE), aspect="auto", interpolation="nearest", **_domain(kind))
     axis.set_axis_off()
     axis.set_title(title, fontsize=10, loc="left")
-    legend(figure, image, kind)
+    _legend(figure, image, kind)
     return figure
 
 
@@ -76,7 +76,7 @@ def heat_map(
     values: [T,H]. pieces: what was read at each step, written below up to 120 of them. order: the units to show,
     from the top; all by default. kind: as of `coloured_text`. Raises InputError where they do not fit together.
     """
-    shown = in_range(as_array(values, 2), kind)
+    shown = _in_range(_as_array(values, 2), kind)
     units = list(range(shown.shape[1])) if order is None else list(order)
     if wrong := [unit for unit in units if not 0 <= unit < shown.shape[1]]:
         raise InputError(f"order: there is no unit {wrong[0]}; expected 0 to {shown.shape[1] - 1}")
@@ -84,10 +84,10 @@ def heat_map(
         raise InputError(f"{len(pieces):,} pieces, but {len(shown):,} steps; expected one a step")
     named = pieces if pieces is not None and len(pieces) <= MOST_NAMED else None
     width = 0.1 * len(shown) + 1.6 if named else 9.0
-    figure = new_figure(min(14.0, max(5.0, width)), min(9.0, 0.16 * len(units) + 1.2))
+    figure = _new_figure(min(14.0, max(5.0, width)), min(9.0, 0.16 * len(units) + 1.2))
     axis = figure.add_subplot()
     image = axis.imshow(
-        shown[:, units].T, cmap=colours(kind, STRONG), aspect="auto", interpolation="nearest", **domain(kind)
+        shown[:, units].T, cmap=_colours(kind, STRONG), aspect="auto", interpolation="nearest", **_domain(kind)
     )
     axis.set_ylabel("unit", fontsize=9)
     if len(units) <= 64:
@@ -100,7 +100,7 @@ def heat_map(
     axis.tick_params(length=0 if named is not None else 2)
     axis.tick_params(axis="y", labelsize=6 if len(units) <= 64 else 8)
     axis.set_title(title, fontsize=10, loc="left")
-    legend(figure, image, kind)
+    _legend(figure, image, kind)
     return figure
 
 
@@ -115,10 +115,10 @@ def saturation(gates: Mapping[str, Any]) -> Any:
         raise InputError("no gate to draw: record some, as in gw.record(model, 'f', 'i')")
     columns = min(4, len(gates))
     rows = -(-len(gates) // columns)
-    figure = new_figure(2.6 * columns + 0.4, 2.7 * rows + 0.3)
+    figure = _new_figure(2.6 * columns + 0.4, 2.7 * rows + 0.3)
     panels = list(figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat)
     for panel, (name, values) in zip(panels, gates.items(), strict=False):
-        opened = in_range(flattened(values, name), "gate", name)
+        opened = _in_range(_flattened(values, name), "gate", name)
         shut, wide = (opened < SHUT).mean(0), (opened > OPEN).mean(0)
         panel.plot([0, 1], [1, 0], color="#bbbbbb", linewidth=0.8, zorder=0)
         panel.scatter(shut, wide, s=16, color=GREEN[1], alpha=0.55, linewidths=0, clip_on=False, zorder=3)
@@ -142,10 +142,10 @@ def gradient_flow(flows: Mapping[str, GradientFlow], value: str = "x") -> Any:
     """
     if not flows:
         raise InputError("no gradient flow to draw: give one a label, as in gradient_flow({'LSTM': flow})")
-    figure = new_figure(7, 4)
+    figure = _new_figure(7, 4)
     axis = figure.add_subplot()
     for place, (label, flow) in enumerate(flows.items()):
-        draw_flow(axis, flow, chosen(flow, value, label), label, LINES[place % len(LINES)])
+        _draw_flow(axis, flow, _chosen(flow, value, label), label, LINES[place % len(LINES)])
     axis.set(yscale="log", xlabel="steps back k", ylabel=f"|dL/d{value}(t-k)| / |dL/d{value}(t)|")
     axis.margins(x=0)
     axis.grid(alpha=0.25)
@@ -156,7 +156,7 @@ def gradient_flow(flows: Mapping[str, GradientFlow], value: str = "x") -> Any:
 # -- parts of them
 
 
-def chosen(flow: GradientFlow, value: str, label: str) -> str:
+def _chosen(flow: GradientFlow, value: str, label: str) -> str:
     """The first key of a flow, "layer path.l0.c", that is of this value."""
     for key in flow.norms:
         if key.rpartition(".")[2] == value:
@@ -165,9 +165,9 @@ def chosen(flow: GradientFlow, value: str, label: str) -> str:
     raise InputError(f"{label}: no gradient by {value!r} was measured; there are {', '.join(known)}")
 
 
-def draw_flow(axis: Any, flow: GradientFlow, key: str, label: str, color: str) -> None:
+def _draw_flow(axis: Any, flow: GradientFlow, key: str, label: str, color: str) -> None:
     """One curve with its band, and dashed the product of the gates in the same layer."""
-    low, median, high = (positive(each) for each in quartiles(flow.relative(key)))
+    low, median, high = (_positive(each) for each in quartiles(flow.relative(key)))
     steps = range(len(median))
     axis.plot(steps, median, color=color, label=label)
     axis.fill_between(steps, low, high, color=color, alpha=0.2, linewidth=0)
@@ -178,7 +178,7 @@ def draw_flow(axis: Any, flow: GradientFlow, key: str, label: str, color: str) -
             name = other.rpartition(".")[2]
             axis.plot(
                 steps,
-                positive(quartiles(passed)[1]),
+                _positive(quartiles(passed)[1]),
                 "--",
                 color=color,
                 linewidth=1,
@@ -186,12 +186,12 @@ def draw_flow(axis: Any, flow: GradientFlow, key: str, label: str, color: str) -
             )
 
 
-def positive(values: Values) -> Values:
+def _positive(values: Values) -> Values:
     """Without zeros, of which there is no logarithm."""
     return np.where(values > 0, values, np.nan)
 
 
-def as_array(values: Any, dimensions: int) -> Values:
+def _as_array(values: Any, dimensions: int) -> Values:
     """A tensor, array or list as [T] or [T,H]; a batch of one sequence [T,1,H] is taken as that sequence."""
     array = torch.as_tensor(values).detach().cpu().double().numpy()
     if array.ndim == 3 and array.shape[1] == 1:
@@ -202,7 +202,7 @@ def as_array(values: Any, dimensions: int) -> Values:
     return np.asarray(array)
 
 
-def flattened(values: Any, name: str) -> Values:
+def _flattened(values: Any, name: str) -> Values:
     """[T,H] or [T,B,H] as [steps,H]."""
     tensor = torch.as_tensor(values).detach().cpu().double()
     if tensor.dim() not in {2, 3}:
@@ -210,7 +210,7 @@ def flattened(values: Any, name: str) -> Values:
     return np.asarray(tensor.reshape(-1, tensor.shape[-1]).numpy())
 
 
-def in_range(values: Values, kind: Kind, name: str = "values") -> Values:
+def _in_range(values: Values, kind: Kind, name: str = "values") -> Values:
     """The values as they are coloured; raises InputError for one that its colours do not reach."""
     if kind not in LABELS:
         raise InputError(f"kind {kind!r}: expected {', '.join(LABELS)}")
@@ -227,7 +227,7 @@ def in_range(values: Values, kind: Kind, name: str = "values") -> Values:
     return values
 
 
-def wrapped(pieces: Sequence[str], columns: int) -> tuple[dict[tuple[int, int, str], int], int]:
+def _wrapped(pieces: Sequence[str], columns: int) -> tuple[dict[tuple[int, int, str], int], int]:
     """(row, column, character) -> which piece, and how many rows: lines end at newlines and after `columns`."""
     if columns < 1:
         raise InputError(f"columns={columns}: expected 1 at least")
@@ -244,16 +244,16 @@ def wrapped(pieces: Sequence[str], columns: int) -> tuple[dict[tuple[int, int, s
     return places, max((place[0] for place in places), default=0) + 1
 
 
-def colours(kind: Kind, diverging: Sequence[str]) -> Any:
+def _colours(kind: Kind, diverging: Sequence[str]) -> Any:
     names = GREEN if kind == "gate" else diverging
     return matplotlib("colors").LinearSegmentedColormap.from_list(kind, names).with_extremes(bad="#ffffff")
 
 
-def domain(kind: Kind) -> dict[str, float]:
+def _domain(kind: Kind) -> dict[str, float]:
     return {"vmin": 0.0 if kind == "gate" else -1.0, "vmax": 1.0}
 
 
-def legend(figure: Any, image: Any, kind: Kind) -> None:
+def _legend(figure: Any, image: Any, kind: Kind) -> None:
     """A bar of colours, about as high as an inch and a half."""
     part = min(1.0, 1.6 / figure.get_figheight())
     ticks = [0, 0.5, 1] if kind == "gate" else [-1, 0, 1]
@@ -263,5 +263,5 @@ def legend(figure: Any, image: Any, kind: Kind) -> None:
     bar.ax.tick_params(labelsize=8)
 
 
-def new_figure(width: float, height: float) -> Any:
+def _new_figure(width: float, height: float) -> Any:
     return matplotlib("figure").Figure(figsize=(width, height), dpi=120, layout="constrained")

@@ -27,14 +27,14 @@ def telling_place(label: Values, unit: Tensor, r: float) -> int | None:
     glanced = [each for each in seen if each[0] >= LATE and length(each) in LENGTHS]
     if not seen:
         return None
-    contrasts = {stretch: contrast(away, stretch) for stretch in glanced or seen}
+    contrasts = {stretch: _contrast(away, stretch) for stretch in glanced or seen}
     most = max(contrasts.values())
     begin, end = next(stretch for stretch, its in contrasts.items() if its >= min(NEARLY * most, most))
     longest = max(stretches(shown[begin:end]), key=length)
     return begin + sum(longest) // 2
 
 
-def contrast(values: Values, stretch: Stretch) -> float:
+def _contrast(values: Values, stretch: Stretch) -> float:
     """How much higher values lie within a stretch than on both sides of it."""
     begin, end = stretch
     around = np.concatenate([values[max(0, begin - AROUND) : begin], values[end : end + AROUND]])

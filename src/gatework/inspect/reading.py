@@ -43,7 +43,7 @@ def read(path: str, vocabulary: Vocabulary, limit: int) -> Reading:
     with sources(path) as files:
         if len(files) != 1:
             raise InputError(f"{path} is a folder of {len(files)} files: name the one to look at")
-        reading = (read_bytes if vocabulary.level == "byte" else read_text)(files[0], vocabulary, limit)
+        reading = (_read_bytes if vocabulary.level == "byte" else _read_text)(files[0], vocabulary, limit)
     if len(reading) < 2:
         raise InputError(f"{reading.name} has {len(reading)} {vocabulary.unit}: a page needs 2 at least, better 10,000")
     if vocabulary.unknown is not None and bool((reading.ids == vocabulary.unknown).all()):
@@ -54,7 +54,7 @@ def read(path: str, vocabulary: Vocabulary, limit: int) -> Reading:
     return reading
 
 
-def read_text(source: Source, vocabulary: Vocabulary, limit: int) -> Reading:
+def _read_text(source: Source, vocabulary: Vocabulary, limit: int) -> Reading:
     wanted = limit * (CHARACTERS_A_WORD if vocabulary.level == "word" else 1)
     beginning, whole = "", 0
     for block in source.text(BLOCK):
@@ -64,7 +64,7 @@ def read_text(source: Source, vocabulary: Vocabulary, limit: int) -> Reading:
     return Reading(source.name, "".join(pieces), vocabulary.ids(pieces), pieces, whole)
 
 
-def read_bytes(source: Source, vocabulary: Vocabulary, limit: int) -> Reading:
+def _read_bytes(source: Source, vocabulary: Vocabulary, limit: int) -> Reading:
     beginning = bytearray()
     for block in source.utf8(BLOCK):
         beginning += block[: max(0, limit - len(beginning))]

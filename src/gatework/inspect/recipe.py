@@ -47,8 +47,8 @@ def recipe_json(fitted: Fitted, plan: Plan, inputs: Inputs, lags: int, P: int) -
         "floor": plan.floor,
         "season": plan.season,
         "second": plan.second,
-        "base": [base_json(base) for base in plan.base],
-        "others": [None if base is None else base_json(base) for base in plan.others],
+        "base": [_base_json(base) for base in plan.base],
+        "others": [None if base is None else _base_json(base) for base in plan.others],
         "lags": lags,
         "linear": numbers(fitted.linear.weights),
         "fixed": numbers(inputs.x[:, first:]),
@@ -60,7 +60,7 @@ def recipe_json(fitted: Fitted, plan: Plan, inputs: Inputs, lags: int, P: int) -
     }
 
 
-def base_json(base: Any) -> dict[str, Any]:
+def _base_json(base: Any) -> dict[str, Any]:
     return {"kind": base.kind, "season": base.season, "weights": list(base.weights)}
 
 

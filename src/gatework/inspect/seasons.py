@@ -44,8 +44,8 @@ def phase(trained: Tensor, untrained: Tensor, season: int) -> Hypothesis:
 
     A wave turned in time is the same wave, so that other stretches are no null here; waves of other lengths are.
     """
-    a, b = wave(trained, season)
-    chance = torch.tensor([reported(*wave(trained, length)) for length in other_lengths(season)])
+    a, b = _wave(trained, season)
+    chance = torch.tensor([_reported(*_wave(trained, length)) for length in other_lengths(season)])
     seasons = len(trained) // 2 // season
     return Hypothesis(
         name="phase",
@@ -53,24 +53,24 @@ def phase(trained: Tensor, untrained: Tensor, season: int) -> Hypothesis:
         episodes=seasons,
         needed=SEASONS,
         null=float(chance.quantile(LEVEL)),
-        untrained=reported(*wave(untrained, season)),
+        untrained=_reported(*_wave(untrained, season)),
         a=a,
         b=b,
-        probe=probe(trained, season),
-        probe_untrained=probe(untrained, season),
+        probe=_probe(trained, season),
+        probe_untrained=_probe(untrained, season),
     )
 
 
-def circle(T: int, length: float) -> Tensor:
+def _circle(T: int, length: float) -> Tensor:
     """Cosine and sine [T,2] of a season."""
     angle = 2 * math.pi * torch.arange(T, dtype=torch.float64) / length
     return torch.stack([angle.cos(), angle.sin()], 1).float()
 
 
-def wave(units: Tensor, length: float) -> Waves:
+def _wave(units: Tensor, length: float) -> Waves:
     """For every unit [T,U]: R with cosine and sine on the first half, r of the same combination on the second."""
     middle = len(units) // 2
-    columns = circle(len(units), length)
+    columns = _circle(len(units), length)
     basis, mixing = torch.linalg.qr(columns[:middle] - columns[:middle].mean(0))
     parts = basis.T @ unit_norm(units[:middle])  # [2,U]
     weights = torch.linalg.solve_triangular(mixing, parts, upper=True)
@@ -78,7 +78,7 @@ def wave(units: Tensor, length: float) -> Waves:
     return parts.norm(dim=0), (fit * unit_norm(units[middle:])).sum(0)
 
 
-def reported(a: Tensor, b: Tensor) -> float:
+def _reported(a: Tensor, b: Tensor) -> float:
     """What the unit that follows a wave best reaches on both halves, at least 0."""
     return max(0.0, float(torch.minimum(a, b).max()))
 
@@ -90,9 +90,9 @@ def other_lengths(season: int) -> NDArray[np.float64]:
     return np.asarray(season * drawn[~near][:DRAWS])
 
 
-def probe(units: Tensor, season: int) -> float:
+def _probe(units: Tensor, season: int) -> float:
     """How well all units together tell the phase: the mean of r over cosine and sine, on the second half."""
     halves = Halves.of(units)
     fitted = Probe.of(halves)
-    columns = circle(len(units), season)
+    columns = _circle(len(units), season)
     return sum(fitted.r(halves, Halves.of(column[:, None])) for column in columns.T) / 2

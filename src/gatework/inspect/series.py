@@ -43,7 +43,7 @@ CHECKS = 5  # places at which the page is compared with Python
 
 
 @dataclass(frozen=True)
-class Followed:
+class _Followed:
     """One series, prepared, and a network along it; x [T,1,I] is what the recurrent layer reads."""
 
     series: Series
@@ -66,12 +66,12 @@ def collect_series(
 ) -> tuple[Payload, Weights]:
     """Runs a forecaster's network along one series of a panel, and measures what its units do."""
     model = forecaster.fitted
-    series, number = chosen(panel, name, model.plans)
+    series, number = _chosen(panel, name, model.plans)
     plan = model.plans[series.id]
     inputs = prepare(series, plan, forecaster.horizon, model.lags, model.beside, panel.spacing)
     network = model.fitted.network
     fresh = untrained(forecaster.options, model.fitted.offsets, inputs.x.shape[1], network.known_inputs)
-    subject, before = (followed(each.eval(), series, plan, inputs) for each in (network, fresh))
+    subject, before = (_followed(each.eval(), series, plan, inputs) for each in (network, fresh))
     progress("running along the series", 1, 2)
     units, rows = Units.of(subject.values), Units.of(before.values).values
     marks = labels(series, plan)
@@ -81,9 +81,9 @@ def collect_series(
         "kind": "series",
         "title": title,
         "untrained": False,
-        "model": model_json(network),
-        "series": series_json(forecaster, panel, subject, number),
-        "check": check(forecaster, subject),
+        "model": _model_json(network),
+        "series": _series_json(forecaster, panel, subject, number),
+        "check": _check(forecaster, subject),
         "results": {"trust": model.fitted.trust, "parameters": sum(p.numel() for p in network.parameters())}
         | {"base": plan.base_name, "base_score": plan.score},
         "units": units_json(units, hypotheses, lives(network.recurrent, subject.activity, lambda: subject.x)),
@@ -95,14 +95,14 @@ def collect_series(
         "text": None,
         "vocabulary": None,
     }
-    for listed, cost in zip(payload["hypotheses"], removed(forecaster, subject, units, hypotheses), strict=True):
+    for listed, cost in zip(payload["hypotheses"], _removed(forecaster, subject, units, hypotheses), strict=True):
         listed["cost_percent"] = cost
     payload["findings"] = series_findings(payload, hypotheses, units.names)
     progress("running along the series", 2, 2)
     return payload, series_weights(network)
 
 
-def chosen(panel: Panel, name: str | None, plans: Mapping[str, Plan]) -> tuple[Series, int]:
+def _chosen(panel: Panel, name: str | None, plans: Mapping[str, Plan]) -> tuple[Series, int]:
     """The series of this id and its number, by default the first that was learned from; InputError for any other."""
     learned = list(plans)
     if name is not None and name not in plans:
@@ -112,7 +112,7 @@ def chosen(panel: Panel, name: str | None, plans: Mapping[str, Plan]) -> tuple[S
     return panel.series[number], number
 
 
-def followed(network: Ensemble, series: Series, plan: Plan, inputs: Inputs) -> Followed:
+def _followed(network: Ensemble, series: Series, plan: Plan, inputs: Inputs) -> _Followed:
     """Runs a network along a series."""
     program = network.recurrent.program
     heard = Recorder([*looked_at(program), *map(called, retained(program))], gates(program))
@@ -121,10 +121,10 @@ def followed(network: Ensemble, series: Series, plan: Plan, inputs: Inputs) -> F
         read = x if network.lift is None else network.lift(x)
         output, _ = network.states(x)
     heard.add(trace)
-    return Followed(series, plan, inputs, network, read.clone(), heard.activity(torch.zeros(0)), output)
+    return _Followed(series, plan, inputs, network, read.clone(), heard.activity(torch.zeros(0)), output)
 
 
-def model_json(network: Ensemble) -> Payload:
+def _model_json(network: Ensemble) -> Payload:
     """The layer, and what stands before and after it."""
     known = network.known is not None
     return layers_json(network.recurrent) | {
@@ -147,7 +147,7 @@ def series_weights(network: Ensemble) -> Weights:
     return weights | {f"head.{name}": tensor.detach() for name, tensor in head.items() if tensor is not None}
 
 
-def series_json(forecaster: Forecaster, panel: Panel, subject: Followed, number: int) -> Payload:
+def _series_json(forecaster: Forecaster, panel: Panel, subject: _Followed, number: int) -> Payload:
     """The series as the page shows it, its forecast, and what the network reads."""
     model, series = forecaster.fitted, subject.series
     made = forecaster.forecasts_of(panel)[number]
@@ -174,7 +174,7 @@ def series_json(forecaster: Forecaster, panel: Panel, subject: Followed, number:
     }
 
 
-def check(forecaster: Forecaster, subject: Followed) -> Payload:
+def _check(forecaster: Forecaster, subject: _Followed) -> Payload:
     """What Python finds at some steps: the layer's output [M*H], the median that each network expects next, [M]."""
     T = len(subject.output)
     at = sorted({round((T - 1) * k / (CHECKS - 1)) for k in range(CHECKS)})
@@ -188,8 +188,8 @@ def check(forecaster: Forecaster, subject: Followed) -> Payload:
     }
 
 
-def removed(
-    forecaster: Forecaster, subject: Followed, units: Units, hypotheses: Sequence[Hypothesis]
+def _removed(
+    forecaster: Forecaster, subject: _Followed, units: Units, hypotheses: Sequence[Hypothesis]
 ) -> list[float | None]:
     """For each hypothesis by how many percent the network's error grows when its best unit is clamped to its mean."""
     network, expected = subject.network, forecaster.fitted.fitted.linear(subject.inputs)

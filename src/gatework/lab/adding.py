@@ -53,7 +53,7 @@ def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
     return trial_of(variant, task, Stop(error=0.01), seed, size, progress)
 
 
-def variants(
+def _variants(
     T: int, published: str, closed: float, *, with_rnn: bool = False, quick: bool = False
 ) -> tuple[Variant, ...]:
     """The networks at a length; `closed` is the bias that keeps the input gates of 1997 shut at first."""
@@ -83,9 +83,9 @@ EXPERIMENT = Experiment(
     batched="batches of 32 and Adam with clipping and a cosine decay, where the paper trained online with truncated "
     "gradients; cell blocks of size 1 (4 cells), where the paper has 2 blocks of size 2",
     variants=(
-        *variants(100, "74,000 sequences, 1 of 2560 wrong", closed=-3, with_rnn=True, quick=True),
-        *variants(500, "209,000 sequences, 0 of 2560 wrong", closed=-5),
-        *variants(1000, "853,000 sequences, 1 of 2560 wrong", closed=-6),
+        *_variants(100, "74,000 sequences, 1 of 2560 wrong", closed=-3, with_rnn=True, quick=True),
+        *_variants(500, "209,000 sequences, 0 of 2560 wrong", closed=-5),
+        *_variants(1000, "853,000 sequences, 1 of 2560 wrong", closed=-6),
     ),
     seeds=3,
     trial=trial,

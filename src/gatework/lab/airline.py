@@ -39,14 +39,14 @@ def naive(y: Numbers, h: int) -> dict[str, Numbers]:
     return {"last value": np.full(h, y[-1]), "last year": year, "last year x growth": year * growth**years}
 
 
-def ahead(forecaster: Forecaster, left_out: int) -> dict[str, Numbers]:
+def _ahead(forecaster: Forecaster, left_out: int) -> dict[str, Numbers]:
     """The months left out, forecast from one origin before them."""
     before = until(panel(), left_out, 0)
     forecast = forecaster.fit_panel(before).forecasts_of(before)[0].median
     return {"ours": forecast, **naive(before.series[0].y, left_out)}
 
 
-def month_by_month(forecaster: Forecaster, left_out: int, progress: Progress) -> dict[str, Numbers]:
+def _month_by_month(forecaster: Forecaster, left_out: int, progress: Progress) -> dict[str, Numbers]:
     """Each month left out, forecast from all months before it by what was learned once."""
     forecaster.fit_panel(until(panel(), left_out, 0))
     forecasts_by_name: dict[str, list[float]] = {}
@@ -59,12 +59,12 @@ def month_by_month(forecaster: Forecaster, left_out: int, progress: Progress) ->
     return {name: np.array(values) for name, values in forecasts_by_name.items()}
 
 
-def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+def _trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
     options = variant.at(size)
     h, left_out = options["horizon"], options["left_out"]
     forecaster = Forecaster(h, variant.cell, seed=seed, members=options["members"], steps=options["steps"])
     progress(f"{left_out} months left out")
-    forecasts = ahead(forecaster, left_out) if h > 1 else month_by_month(forecaster, left_out, progress)
+    forecasts = _ahead(forecaster, left_out) if h > 1 else _month_by_month(forecaster, left_out, progress)
     y = panel().series[0].y[-left_out:]
     errors = {name: rmse(y, values) for name, values in forecasts.items()}
     percent = float(100 * np.mean(np.abs(forecasts["ours"] / y - 1)))
@@ -73,7 +73,7 @@ def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
     return Trial(solved, figures, traces={"forecast": forecasts["ours"].round(2).tolist()})
 
 
-def picture(figure: Any, trials: Mapping[str, Sequence[Trial]]) -> None:
+def _picture(figure: Any, trials: Mapping[str, Sequence[Trial]]) -> None:
     """The held-out months of each form, and what the first seed of each network said."""
     forms = dict.fromkeys(variant.form for variant in EXPERIMENT.variants)
     shown = [name for name in forms if any(label.startswith(name) for label in trials)]
@@ -121,7 +121,7 @@ EXPERIMENT = Experiment(
         for cell in ("lstm", "gru")
     ),
     seeds=5,
-    trial=trial,
-    picture=picture,
+    trial=_trial,
+    picture=_picture,
     drawn_seeds=1,
 )

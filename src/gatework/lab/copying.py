@@ -43,7 +43,7 @@ def judge(outputs: Tensor, batch: Batch) -> Judged:
     return Judged(loss, loss.detach(), ~right)
 
 
-def judge_sum(outputs: Tensor, batch: Batch) -> Judged:
+def _judge_sum(outputs: Tensor, batch: Batch) -> Judged:
     """outputs [B,1]: the squared error is minimised and reported."""
     judged = adding.judge(outputs, batch)
     return judged._replace(error=judged.loss.detach())
@@ -53,13 +53,13 @@ def task_of(variant: Variant, size: Size) -> tuple[Task, Stop]:
     """The task of a form, and the loss from which on it counts as learnt."""
     lag = variant.at(size)["lag"]
     if variant.form.startswith("adding"):
-        task = Task(lambda B, g: adding.draw(lag, B, g), judge_sum, inputs=2, outputs=1)
+        task = Task(lambda B, g: adding.draw(lag, B, g), _judge_sum, inputs=2, outputs=1)
         return task, Stop(error=ADDED, wrong=WINDOW + 1, window=WINDOW)
     task = Task(lambda B, g: draw(lag, B, g), judge, inputs=10, outputs=10, every_step=True)
     return task, Stop(error=0.95 * memoryless(lag), wrong=WINDOW + 1, window=WINDOW)
 
 
-def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+def _trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
     options = variant.at(size)
     task, stop = task_of(variant, size)
     learnt = learn(network(variant, task, options, seed), task, Plan.of(options), stop, seed, progress)
@@ -89,7 +89,7 @@ ADD: dict[str, Any] = {
 }
 
 
-def chrono(setting: dict[str, Any], longest: int, quick: int) -> dict[str, Any]:
+def _chrono(setting: dict[str, Any], longest: int, quick: int) -> dict[str, Any]:
     """The setting with gates that start for memories of up to so many steps, in quick runs fewer."""
     shorter = {**setting["quick"], "init": f"chrono({quick})"}
     return {**setting, "init": f"chrono({longest})", "quick": shorter}
@@ -122,15 +122,15 @@ EXPERIMENT = Experiment(
         Variant(
             "lstm, chrono",
             "lstm",
-            chrono(COPY, 75, 75),
+            _chrono(COPY, 75, 75),
             "below the memoryless .0400 early (lag 500)",
             "copying, lag 50",
         ),
         Variant("lstm, b_f = 1", "lstm", COPY, "far later (lag 500)", "copying, lag 50"),
-        Variant("lstm, chrono", "lstm", chrono(ADD, 750, 200), "7 times sooner", "adding, T = 750"),
+        Variant("lstm, chrono", "lstm", _chrono(ADD, 750, 200), "7 times sooner", "adding, T = 750"),
         Variant("lstm, b_f = 1", "lstm", ADD, "learnt", "adding, T = 750"),
     ),
     seeds=3,
-    trial=trial,
+    trial=_trial,
     axes=("sequences", "loss"),
 )

@@ -54,7 +54,7 @@ def first_failure(model: Network, furthest: int, at_once: int = 50) -> int:
 
 
 @torch.no_grad()
-def memory(model: Network, n: int) -> dict[str, list[list[float]]]:
+def _memory(model: Network, n: int) -> dict[str, list[list[float]]]:
     """The last of the cell's states, c of an LSTM, along a^n b^n c^n: name -> unit -> step."""
     name = model.layer.state_names[-1]
     with record(model, name) as trace:
@@ -73,7 +73,7 @@ def slopes(units: list[list[float]]) -> list[list[float]]:
     return result
 
 
-def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+def _trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
     options = variant.at(size)
     longest = options["longest"]
     task = Task(lambda B, generator: draw(longest, B, generator), judge, inputs=3, outputs=4, every_step=True)
@@ -81,16 +81,16 @@ def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
     learnt = learn(model, task, Plan.of(options), Stop(error=0.0), seed, progress)  # which never holds
     failure = first_failure(model, options["furthest"])
     figures = {"first failing n": float(failure), "sequences": float(learnt.sequences)}
-    return Trial(failure > GOAL, figures, traces={"states": memory(model, longest)})
+    return Trial(failure > GOAL, figures, traces={"states": _memory(model, longest)})
 
 
-def picture(figure: Any, results: Mapping[str, Sequence[Trial]]) -> None:
+def _picture(figure: Any, results: Mapping[str, Sequence[Trial]]) -> None:
     """Above, the long-term memory along a^n b^n c^n, of each network's median run; below, the first failing n."""
-    shown = {label: middle(trials) for label, trials in results.items() if trials}
+    shown = {label: _middle(trials) for label, trials in results.items() if trials}
     figure.set_size_inches(3.2 * len(shown), 5.2)
     panels = figure.subplots(2, len(shown), squeeze=False, sharex="row", sharey="row")
     for (label, trial), above, below in zip(shown.items(), *panels, strict=True):
-        draw_states(above, trial, label)
+        _draw_states(above, trial, label)
         below.hist([each.figures["first failing n"] for each in results[label]], bins=range(0, 400, 20))
         below.axvline(GOAL, color="#555555", linewidth=0.8, linestyle=":")
         below.set_xlabel("first failing n")
@@ -98,11 +98,11 @@ def picture(figure: Any, results: Mapping[str, Sequence[Trial]]) -> None:
     panels[1][0].set_ylabel("runs")
 
 
-def middle(trials: Sequence[Trial]) -> Trial:
+def _middle(trials: Sequence[Trial]) -> Trial:
     return sorted(trials, key=lambda trial: trial.figures["first failing n"])[len(trials) // 2]
 
 
-def draw_states(panel: Any, trial: Trial, label: str) -> None:
+def _draw_states(panel: Any, trial: Trial, label: str) -> None:
     """The memory, a line for each unit, named by its slopes on a, b and c."""
     name, units = list(trial.traces["states"].items())[-1]
     for unit, slope in zip(units, slopes(units), strict=True):
@@ -156,6 +156,6 @@ EXPERIMENT = Experiment(
         Variant("rnn", "rnn", {**PLAN, "learning_rate": 0.01}),
     ),
     seeds=10,
-    trial=trial,
-    picture=picture,
+    trial=_trial,
+    picture=_picture,
 )

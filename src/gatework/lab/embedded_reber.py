@@ -54,24 +54,24 @@ def task_of(known: Batch) -> Task:
 
 
 @torch.no_grad()
-def mistaken(model: Network, batch: Batch) -> int:
+def _mistaken(model: Network, batch: Batch) -> int:
     """How many strings of a batch have a wrong prediction."""
     return int(judge(model(batch), batch).wrong.sum())
 
 
-def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+def _trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
     options = variant.at(size)
     drawn = strings(2 * COUNT, stream("strings", seed))
     known, others = batch_of(drawn[:COUNT]), batch_of(drawn[COUNT:])
     task = task_of(known)
     model = network(variant, task, options, seed)
     start_biases(model.layer, options.get("start", {}))
-    stop = Tested(window=COUNT, passes=lambda: not mistaken(model, known) and not mistaken(model, others))
+    stop = Tested(window=COUNT, passes=lambda: not _mistaken(model, known) and not _mistaken(model, others))
     learnt = learn(model, task, Plan.of(options), stop, seed, progress)
     figures = {
         "sequences": float(learnt.sequences),
-        f"wrong of {COUNT} known": float(mistaken(model, known)),
-        f"wrong of {COUNT} others": float(mistaken(model, others)),
+        f"wrong of {COUNT} known": float(_mistaken(model, known)),
+        f"wrong of {COUNT} others": float(_mistaken(model, others)),
     }
     return Trial(learnt.solved, figures, learnt.curve)
 
@@ -135,6 +135,6 @@ EXPERIMENT = Experiment(
         ),
     ),
     seeds=30,
-    trial=trial,
+    trial=_trial,
     axes=("sequences", "share of wrong predictions"),
 )

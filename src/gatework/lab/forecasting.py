@@ -33,15 +33,15 @@ Times = NDArray[np.datetime64]
 WINDOWS = 5
 
 
-def monthly(first: str, count: int) -> Times:
+def _monthly(first: str, count: int) -> Times:
     return (np.datetime64(first, "M") + np.arange(count)).astype("datetime64[s]")
 
 
-def yearly(first: int, count: int) -> Times:
+def _yearly(first: int, count: int) -> Times:
     return (np.datetime64(str(first), "Y") + np.arange(count)).astype("datetime64[s]")
 
 
-def panel_of(times: Times | NDArray[np.int64], values: Sequence[Numbers], spacing: Spacing) -> Panel:
+def _panel_of(times: Times | NDArray[np.int64], values: Sequence[Numbers], spacing: Spacing) -> Panel:
     """Series over the same times, without other columns."""
     T = len(times)
     none, nothing = np.zeros((T, 0)), np.zeros(0)
@@ -54,7 +54,7 @@ def _data(name: str) -> Any:
     return extra(f"statsmodels.datasets.{name}").load_pandas().data
 
 
-def four() -> Mapping[str, tuple[Panel, int, int]]:
+def _four() -> Mapping[str, tuple[Panel, int, int]]:
     """Each series with its horizon and the season that errors are scaled by."""
     air = airline.panel().series[0].y
     sunspots = _data("sunspots")["SUNACTIVITY"].to_numpy()
@@ -62,14 +62,14 @@ def four() -> Mapping[str, tuple[Panel, int, int]]:
     nino = _data("elnino").drop(columns="YEAR").to_numpy().ravel()
     month, year = Spacing("month"), Spacing("year")
     return {
-        "air passengers": (panel_of(monthly("1949-01", len(air)), [air], month), 12, 12),
-        "sunspots": (panel_of(yearly(1700, len(sunspots)), [sunspots], year), 11, 11),
-        "Nile": (panel_of(yearly(1871, len(nile)), [nile], year), 10, 1),
-        "El Nino": (panel_of(monthly("1950-01", len(nino)), [nino], month), 12, 12),
+        "air passengers": (_panel_of(_monthly("1949-01", len(air)), [air], month), 12, 12),
+        "sunspots": (_panel_of(_yearly(1700, len(sunspots)), [sunspots], year), 11, 11),
+        "Nile": (_panel_of(_yearly(1871, len(nile)), [nile], year), 10, 1),
+        "El Nino": (_panel_of(_monthly("1950-01", len(nino)), [nino], month), 12, 12),
     }
 
 
-def measured(panel: Panel, horizon: int, season: int, seeds: int) -> dict[str, dict[str, float]]:
+def _measured(panel: Panel, horizon: int, season: int, seeds: int) -> dict[str, dict[str, float]]:
     """The mean measures of each model, over windows and, for the network, seeds; the rivals run once."""
     rows_of: dict[str, list[dict[str, float]]] = {}
     for seed in range(seeds):
@@ -84,9 +84,9 @@ def measured(panel: Panel, horizon: int, season: int, seeds: int) -> dict[str, d
     }
 
 
-def print_four(seeds: int) -> None:
+def _print_four(seeds: int) -> None:
     """A table for each measure: models down, series across, and their geometric mean (coverage: mean)."""
-    results = {name: measured(*what, seeds) for name, what in four().items()}
+    results = {name: _measured(*what, seeds) for name, what in _four().items()}
     models = list(next(iter(results.values())))
     print(f"{WINDOWS} windows, the last one ending at the last value; gatework: mean of {seeds} seeds; ", end="")
     print(f"{torch.get_num_threads()} threads\n")
@@ -114,7 +114,7 @@ TITLES = {
 }
 
 
-def made_panel(count: int = 500, T: int = 300, seed: int = 0) -> tuple[Panel, list[int]]:
+def _made_panel(count: int = 500, T: int = 300, seed: int = 0) -> tuple[Panel, list[int]]:
     """Series of levels from 1 to 10^6, seasons of 7, 12 and 24 in turn, a slope, and noise that has a memory."""
     random = np.random.default_rng(seed)
     seasons = [(7, 12, 24)[n % 3] for n in range(count)]
@@ -128,12 +128,12 @@ def made_panel(count: int = 500, T: int = 300, seed: int = 0) -> tuple[Panel, li
             noise[step] = 0.7 * noise[step - 1] + random.normal()
         slope = random.normal() * 0.3
         values.append(level * (1 + 0.2 * (shape - shape.mean())[t % m] + slope * t / T + 0.05 * noise))
-    return panel_of(t, values, Spacing("step")), seasons
+    return _panel_of(t, values, Spacing("step")), seasons
 
 
-def print_panel() -> None:
+def _print_panel() -> None:
     """Fits the panel without its last 12 steps, and compares with seasonal naive for each season."""
-    panel, seasons = made_panel()
+    panel, seasons = _made_panel()
     began = time.perf_counter()
     result = backtest(
         Forecaster(12),
@@ -158,11 +158,11 @@ def print_panel() -> None:
         print(f"| {m} | {own:.3f} | {naive:.3f} | {own / naive:.2f} | {covered:.2f} |")
 
 
-def print_planning() -> None:
+def _print_planning() -> None:
     """What it costs to choose the season and the base forecast of short series, of one length and of thirty."""
     print("| series | values | ms of processor a series |\n|---|---|---|")
     for count in (1_000, 10_000):
-        values = [series.y for series in made_panel(count, 60)[0].series]
+        values = [series.y for series in _made_panel(count, 60)[0].series]
         for lengths, cut in {"60": values, "31 to 60": [y[: 60 - n % 30] for n, y in enumerate(values)]}.items():
             began = time.process_time()
             plans(cut, 12, "auto")
@@ -178,11 +178,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     given = parser.parse_args()
     if given.only in (None, "four"):
-        print_four(given.seeds)
+        _print_four(given.seeds)
     if given.only in (None, "panel"):
-        print_panel()
+        _print_panel()
     if given.only in (None, "planning"):
-        print_planning()
+        _print_planning()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ SHOWN = (10, 50, 100)  # lags in the table
 FACTOR = 10.0  # within which the gradient is said to stay
 
 
-def network(variant: Variant, options: Mapping[str, Any], seed: int) -> Recurrent:
+def _network(variant: Variant, options: Mapping[str, Any], seed: int) -> Recurrent:
     """The variant's layer; with `radius` its recurrent matrix is a rotation times that number."""
     torch.manual_seed(seed)
     layer = Recurrent(variant.cell, options["inputs"], options["hidden"], init=options.get("init"))
@@ -24,30 +24,30 @@ def network(variant: Variant, options: Mapping[str, Any], seed: int) -> Recurren
     return layer
 
 
-def measured(layer: Recurrent, options: Mapping[str, Any], seed: int) -> GradientFlow:
+def _measured(layer: Recurrent, options: Mapping[str, Any], seed: int) -> GradientFlow:
     """The flow back from the last step of sequences of noise."""
     x = torch.randn(options["lags"] + 1, options["sequences"], options["inputs"], generator=stream("noise", seed))
     return gradient_flow(layer, options["noise"] * x)
 
 
-def memory(layer: Recurrent, flow: GradientFlow) -> str:
+def _memory(layer: Recurrent, flow: GradientFlow) -> str:
     """The state that carries the memory: the one with a direct path, or else the output."""
     return next(iter(flow.direct), f"l0.{layer.program.output}")
 
 
-def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+def _trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
     options = variant.at(size)
     progress(f"{options['sequences']} sequences, {options['lags']} steps back")
-    layer = network(variant, options, seed)
-    flow = measured(layer, options, seed)
-    key = memory(layer, flow)
+    layer = _network(variant, options, seed)
+    flow = _measured(layer, options, seed)
+    key = _memory(layer, flow)
     followed = flow.direct if options.get("path") == "direct" else flow.norms
     left = (followed[key] / flow.norms[key][0]).double().median(1).values.tolist()  # [K]
     figures = {f"left at {lag}": left[lag] for lag in SHOWN if lag < len(left)}
     return Trial(1 / FACTOR <= left[-1] <= FACTOR, figures, [(lag, rounded(value)) for lag, value in enumerate(left)])
 
 
-def picture(figure: Any, trials: Mapping[str, Sequence[Trial]]) -> None:
+def _picture(figure: Any, trials: Mapping[str, Sequence[Trial]]) -> None:
     """The gradient left by lag, the first seed of each network."""
     axis = figure.add_subplot()
     for label, (first, *_) in trials.items():
@@ -95,8 +95,8 @@ EXPERIMENT = Experiment(
         Variant("rnn, 1.1 x rotation", "rnn", {**SETTING, "radius": 1.1}, published="1.1^100 = 1.4e4"),
     ),
     seeds=10,
-    trial=trial,
-    picture=picture,
+    trial=_trial,
+    picture=_picture,
     drawn_seeds=1,
     axes=("steps back", "gradient left"),
 )

@@ -150,7 +150,7 @@ def network(variant: Variant, task: Task, options: Mapping[str, Any], seed: int)
     return Network(variant.cell, task, options["hidden"], options.get("init"))
 
 
-class Recent:
+class _Recent:
     """What the stop rule looks at: the errors of the most recent sequences, [window] or fewer."""
 
     def __init__(self, window: int) -> None:
@@ -167,11 +167,11 @@ def learn(model: nn.Module, task: Task, plan: Plan, stop: Stop, seed: int, progr
 
     model: called with a batch, returns what `task.judge` takes. A loss that is no longer finite ends it, unsolved.
     """
-    generator, optimizer = stream("training", seed), optimizer_of(model, plan)
-    learnt, recent, began = Learnt(), Recent(stop.window), time.monotonic()
+    generator, optimizer = stream("training", seed), _optimizer_of(model, plan)
+    learnt, recent, began = Learnt(), _Recent(stop.window), time.monotonic()
     every = max(1, plan.steps // POINTS)
     for step in range(plan.steps):
-        judged = update(model, task, task.draw(plan.batch, generator), optimizer, plan, step)
+        judged = _update(model, task, task.draw(plan.batch, generator), optimizer, plan, step)
         if judged is None:
             break
         recent.add(judged)
@@ -180,13 +180,13 @@ def learn(model: nn.Module, task: Task, plan: Plan, stop: Stop, seed: int, progr
         if (step + 1) % every == 0 or learnt.solved:
             error = recent.errors[-every * plan.batch :].mean().item()
             learnt.curve.append((learnt.sequences, rounded(error)))
-            progress(status_line(learnt.sequences, error, recent.wrong, time.monotonic() - began))
+            progress(_status_line(learnt.sequences, error, recent.wrong, time.monotonic() - began))
         if learnt.solved:
             break
     return learnt
 
 
-def optimizer_of(model: nn.Module, plan: Plan) -> torch.optim.Optimizer:
+def _optimizer_of(model: nn.Module, plan: Plan) -> torch.optim.Optimizer:
     if plan.optimizer not in OPTIMIZERS:
         raise InputError(f"optimizer {plan.optimizer!r}: there are {', '.join(OPTIMIZERS)}")
     kind: Any = OPTIMIZERS[plan.optimizer]
@@ -194,7 +194,7 @@ def optimizer_of(model: nn.Module, plan: Plan) -> torch.optim.Optimizer:
     return made
 
 
-def update(
+def _update(
     model: nn.Module, task: Task, batch: Batch, optimizer: torch.optim.Optimizer, plan: Plan, step: int
 ) -> Judged | None:
     """Makes step number `step`; returns how the batch was judged before it, None where the loss is not finite."""
@@ -211,7 +211,7 @@ def update(
     return judged
 
 
-def status_line(sequences: int, error: float, wrong: Tensor, seconds: float) -> str:
+def _status_line(sequences: int, error: float, wrong: Tensor, seconds: float) -> str:
     """How far a training is, in one line."""
     last = f"{int(wrong.sum()):,} of the last {len(wrong):,} wrong"
     return f"{sequences:,} sequences, error {error:.4f}, {last}, {seconds:.0f} s"

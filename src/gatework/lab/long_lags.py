@@ -18,16 +18,16 @@ SUCCESSIVE = 10_000  # sequences after training, of which none may be wrong
 
 def draw_regular(p: int, B: int, generator: torch.Generator) -> Tensor:
     """2a: x, a_1, a_2 ... a_(p-1), x, or the same between y and y, [p+1,B]; each with probability 1/2."""
-    return between(torch.arange(p - 1)[:, None].expand(-1, B), p - 1 + torch.randint(2, (B,), generator=generator))
+    return _between(torch.arange(p - 1)[:, None].expand(-1, B), p - 1 + torch.randint(2, (B,), generator=generator))
 
 
 def draw_random(p: int, B: int, generator: torch.Generator) -> Tensor:
     """2b: the same with p-1 symbols between that are drawn at random from a_1 ... a_(p-1)."""
     ends = p - 1 + torch.randint(2, (B,), generator=generator)
-    return between(torch.randint(p - 1, (p - 1, B), generator=generator), ends)
+    return _between(torch.randint(p - 1, (p - 1, B), generator=generator), ends)
 
 
-def between(middle: Tensor, ends: Tensor) -> Tensor:
+def _between(middle: Tensor, ends: Tensor) -> Tensor:
     return torch.cat([ends[None], middle, ends[None]])
 
 
@@ -38,24 +38,24 @@ def next_symbols(symbols: Tensor, p: int) -> Batch:
 
 def judge_all(outputs: Tensor, batch: Batch) -> Judged:
     """2a, outputs [T,B,p+1]: wrong where any output at any step is 0.25 or more from its target."""
-    error = largest_error(outputs, batch.y)
-    return Judged(weighed(outputs, batch.y), error[-1], error.amax(0) >= 0.25)
+    error = _largest_error(outputs, batch.y)
+    return Judged(_weighed(outputs, batch.y), error[-1], error.amax(0) >= 0.25)
 
 
 def judge_end(outputs: Tensor, batch: Batch) -> Judged:
     """2b: wrong where any output at the end is 0.25 or more from its target; what is between cannot be known."""
-    error = largest_error(outputs, batch.y)[-1]
-    return Judged(weighed(outputs, batch.y), error, error >= 0.25)
+    error = _largest_error(outputs, batch.y)[-1]
+    return Judged(_weighed(outputs, batch.y), error, error >= 0.25)
 
 
-def weighed(outputs: Tensor, y: Tensor) -> Tensor:
+def _weighed(outputs: Tensor, y: Tensor) -> Tensor:
     """The loss of each sequence, [T,B,K], [T,B] -> [B]: its end counts as much as all steps before it together."""
     each = F.cross_entropy(outputs.flatten(0, 1), y.flatten(), reduction="none").view_as(y)
     return each[:-1].mean(0) + each[-1]
 
 
 @torch.no_grad()
-def largest_error(outputs: Tensor, y: Tensor) -> Tensor:
+def _largest_error(outputs: Tensor, y: Tensor) -> Tensor:
     """The largest error of any output at a step, [T,B,K], [T,B] -> [T,B]."""
     return (outputs.softmax(-1) - F.one_hot(y, outputs.shape[-1])).abs().amax(-1)
 
@@ -80,14 +80,14 @@ def draw_distracted(p: int, q: int, B: int, generator: torch.Generator) -> Batch
 
 def judge_kept(outputs: Tensor, batch: Batch) -> Judged:
     """2c, outputs [B,2]: wrong where one of them is 0.2 or more from its target."""
-    error = largest_error(outputs[None], batch.y[None])[0]
+    error = _largest_error(outputs[None], batch.y[None])[0]
     return Judged(F.cross_entropy(outputs, batch.y, reduction="none"), error, error >= 0.2)
 
 
 # -- networks and trials
 
 
-class Direct(nn.Module):
+class _Direct(nn.Module):
     """The network of 2a and 2b: beside the recurrent layer, each input unit leads to each output unit."""
 
     def __init__(self, inner: Network) -> None:
@@ -100,7 +100,7 @@ class Direct(nn.Module):
         return outputs
 
 
-def task_of(options: Mapping[str, Any]) -> Task:
+def _task_of(options: Mapping[str, Any]) -> Task:
     p = options["p"]
     if options["task"] == "2c":
         return Task(lambda B, g: draw_distracted(p, options["q"], B, g), judge_kept, inputs=p + 4, outputs=2)
@@ -108,11 +108,11 @@ def task_of(options: Mapping[str, Any]) -> Task:
     return Task(lambda B, g: next_symbols(draw(p, B, g), p), judge, inputs=p + 1, outputs=p + 1, every_step=True)
 
 
-def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+def _trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
     options = variant.at(size)
-    task = task_of(options)
+    task = _task_of(options)
     inner = network(variant, task, options, seed)
-    model = Direct(inner) if task.every_step else inner
+    model = _Direct(inner) if task.every_step else inner
     learnt = learn(model, task, Plan.of(options), Stop(0.01, window=options.get("window", WINDOW)), seed, progress)
     wrong = test(model, task, seed, options.get("test", SUCCESSIVE), batch=50).wrong
     figures = {"sequences": float(learnt.sequences), f"wrong of {len(wrong):,}": float(wrong.sum())}
@@ -145,7 +145,7 @@ PLAIN = {
 }
 
 
-def variants(task: str, published: str, p: int) -> list[Variant]:
+def _variants(task: str, published: str, p: int) -> list[Variant]:
     """Today's network, the published one and the plain one on a form of the task; in 2c, q = p."""
     options = {"task": task, "p": p, "q": p, **COMMON, **SMALL}
     if task == "2c":
@@ -188,11 +188,11 @@ EXPERIMENT = Experiment(
         "there from the start. lstm_1997 has biases, the paper's network for 2c has none"
     ),
     variants=(
-        *variants("2a", "100 % of runs, 5,040 sequences", 100),
-        *variants("2b", "100 % of runs, 5,680 sequences", 100),
-        *variants("2c", "31,000 sequences", 100),
-        *variants("2c", "38,000 sequences", 500)[:2],  # without the plain network, which costs most
+        *_variants("2a", "100 % of runs, 5,040 sequences", 100),
+        *_variants("2b", "100 % of runs, 5,680 sequences", 100),
+        *_variants("2c", "31,000 sequences", 100),
+        *_variants("2c", "38,000 sequences", 500)[:2],  # without the plain network, which costs most
     ),
     seeds=3,
-    trial=trial,
+    trial=_trial,
 )

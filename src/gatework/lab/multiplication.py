@@ -16,7 +16,7 @@ def draw(T: int, B: int, generator: torch.Generator) -> Batch:
     return Batch(torch.stack([values, markers], -1), (one * two)[:, None], lengths)
 
 
-def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+def _trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
     T = variant.at(size)["T"]
     task = Task(lambda B, generator: draw(T, B, generator), judge, inputs=2, outputs=1)
     return trial_of(variant, task, Stop(wrong=WRONG), seed, size, progress)
@@ -52,7 +52,7 @@ EXPERIMENT = Experiment(
         ),
     ),
     seeds=3,
-    trial=trial,
+    trial=_trial,
     shows="The LSTM of today gets there with every seed. The network of 1997, four cells, does with one and ends near "
     "the bound with the others: it was given 150,000 sequences, an eighth of what the paper's needed. The plain "
     "RNN does not leave the error of the constant answer.",

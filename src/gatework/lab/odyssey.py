@@ -34,11 +34,11 @@ VARIANTS = {  # cell -> what it is, and the verdict
 }
 
 
-def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+def _trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
     return TRIALS[variant.form](variant, seed, size, progress)
 
 
-def setting_of(cell: str, setting: Mapping[str, Any]) -> dict[str, Any]:
+def _setting_of(cell: str, setting: Mapping[str, Any]) -> dict[str, Any]:
     """One for all cells, but that a cell without a forget gate cannot start as the others do."""
     result = {**SHARED, **setting}
     return result if "init" in setting or memory_biases(cells[cell].program) else result | NO_FORGET_GATE
@@ -69,10 +69,10 @@ EXPERIMENT = Experiment(
         "again is a miss."
     ),
     variants=tuple(
-        Variant(name, cell, setting_of(cell, setting), verdict, form)
+        Variant(name, cell, _setting_of(cell, setting), verdict, form)
         for form, setting in SETTINGS.items()
         for cell, (name, verdict) in VARIANTS.items()
     ),
     seeds=3,
-    trial=trial,
+    trial=_trial,
 )

@@ -17,14 +17,14 @@ def svg(experiment: Experiment, results: Results) -> bytes:
     if experiment.picture is not None:
         experiment.picture(figure, {variant.label: results.of(variant) for variant in results.variants})
     else:
-        learning_curves(figure, experiment, results)
+        _learning_curves(figure, experiment, results)
     out = io.BytesIO()
     with matplotlib("style").context(STYLE):
         figure.savefig(out, format="svg", metadata={"Date": None})
     return out.getvalue()
 
 
-def learning_curves(figure: Any, experiment: Experiment, results: Results) -> None:
+def _learning_curves(figure: Any, experiment: Experiment, results: Results) -> None:
     """The error against the sequences seen, a panel for each form of the task, a line for each seed."""
     forms = list(dict.fromkeys(variant.form for variant in results.variants)) or [""]
     names = list(dict.fromkeys(variant.name for variant in results.variants))
@@ -34,7 +34,7 @@ def learning_curves(figure: Any, experiment: Experiment, results: Results) -> No
         for variant in (variant for variant in results.variants if variant.form == form):
             color = COLORS[names.index(variant.name) % len(COLORS)]
             for k, trial in enumerate(results.of(variant)):
-                draw_curve(panel, trial, color, variant.name if k == 0 else None)
+                _draw_curve(panel, trial, color, variant.name if k == 0 else None)
         panel.set(title=form, xlabel=experiment.axes[0], yscale="log")
         panel.xaxis.set_major_formatter("{x:,.0f}")
         panel.tick_params(labelsize=7)
@@ -45,7 +45,7 @@ def learning_curves(figure: Any, experiment: Experiment, results: Results) -> No
     panels[0].set_ylabel(experiment.axes[1])
 
 
-def draw_curve(panel: Any, trial: Trial, color: str, label: str | None) -> None:
+def _draw_curve(panel: Any, trial: Trial, color: str, label: str | None) -> None:
     """One seed; a dot where it was solved."""
     panel.plot(*zip(*trial.curve, strict=True) if trial.curve else ((), ()), color=color, linewidth=1, label=label)
     if trial.solved and trial.curve:

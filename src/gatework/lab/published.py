@@ -12,7 +12,7 @@ from gatework.lab.learning import Stop
 from gatework.layers import Recurrent
 
 
-def never() -> bool:
+def _never() -> bool:
     return False
 
 
@@ -20,7 +20,7 @@ def never() -> bool:
 class Tested(Stop):
     """Training ends when a test passes; it is tried wherever the stop rule holds for the sequences just seen."""
 
-    passes: Callable[[], bool] = never
+    passes: Callable[[], bool] = _never
 
     def holds(self, errors: Tensor, wrong: Tensor) -> bool:
         return super().holds(errors, wrong) and self.passes()

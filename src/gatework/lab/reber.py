@@ -26,7 +26,7 @@ INNER: Mapping[str, Edges] = {
 }
 
 
-def embedded() -> dict[str, Edges]:
+def _embedded() -> dict[str, Edges]:
     """The whole grammar, its end joined to its start: the inner one twice, inside T and inside P."""
     graph: dict[str, Edges] = {START: {"B": "choice"}, "choice": {"T": "T0", "P": "P0"}, "last": {"E": START}}
     for outer in "TP":
@@ -35,7 +35,7 @@ def embedded() -> dict[str, Edges]:
     return graph
 
 
-GRAPH = embedded()
+GRAPH = _embedded()
 STATES = {state: number for number, state in enumerate(GRAPH)}  # START is 0
 # Tables by number of the state: the two ways on, twice the same where there is one, and the legal symbols.
 WAYS = [(list(edges.items()) * 2)[:2] for edges in GRAPH.values()]

@@ -31,18 +31,18 @@ def figures(results: Results) -> str:
         dict.fromkeys(name for variant in results.variants for trial in results.of(variant) for name in trial.figures)
     )
     columns = ["form", "network", "published", "solved by the criterion", *names, "CPU seconds a seed"]
-    lines = [line(variant, results.of(variant), names) for variant in results.variants]
+    lines = [_line(variant, results.of(variant), names) for variant in results.variants]
     used = [k for k in range(len(columns)) if any(cells[k] for cells in lines)]
     return table([columns[k] for k in used], [[cells[k] for k in used] for cells in lines])
 
 
-def line(variant: Variant, trials: Sequence[Trial], names: Iterable[str]) -> list[str]:
+def _line(variant: Variant, trials: Sequence[Trial], names: Iterable[str]) -> list[str]:
     figures = [[trial.figures[name] for trial in trials if name in trial.figures] for name in names]
     seconds = [trial.seconds for trial in trials]
-    return [variant.form, variant.name, variant.published, verdict(trials), *map(spread, figures), spread(seconds)]
+    return [variant.form, variant.name, variant.published, _verdict(trials), *map(spread, figures), spread(seconds)]
 
 
-def verdict(trials: Sequence[Trial]) -> str:
+def _verdict(trials: Sequence[Trial]) -> str:
     """How many seeds were solved: "solved, 3 of 3 seeds", "not solved (1 seed)"."""
     solved, total = sum(trial.solved for trial in trials), len(trials)
     seeds = "1 seed" if total == 1 else f"{total} seeds"

@@ -44,7 +44,7 @@ class Results:
     def to_dict(self) -> dict[str, Any]:
         variants = [
             {
-                **described(variant, self.size),
+                **_described(variant, self.size),
                 "trials": {str(seed): trial.to_dict() for seed, trial in sorted(self.trials[variant.label].items())},
             }
             for variant in self.variants
@@ -63,7 +63,7 @@ class Results:
             results = cls(experiment.name, Size(values["size"]), [Machine(**each) for each in values["machines"]])
             first = values["format"] == FIRST
             for each in map(_from_first, values["arms"]) if first else values["variants"]:
-                variant = same(experiment, {name: each[name] for name in VARIANT}, results.size)
+                variant = _same(experiment, {name: each[name] for name in VARIANT}, results.size)
                 if variant is not None:
                     results.variants.append(variant)
                     results.trials[variant.label] = {int(k): Trial.from_dict(v) for k, v in each["trials"].items()}
@@ -79,22 +79,22 @@ def _from_first(arm: Mapping[str, Any]) -> dict[str, Any]:
     return {("form" if name == "variant" else name): value for name, value in arm.items()}
 
 
-def same(experiment: Experiment, saved: Mapping[str, Any], size: Size) -> Variant | None:
+def _same(experiment: Experiment, saved: Mapping[str, Any], size: Size) -> Variant | None:
     """The experiment's variant that was saved, a variant of a cell that was asked for, or None: run otherwise since."""
     known = [*experiment.variants, *(experiment.chosen([saved["cell"]]) if saved["name"] == saved["cell"] else ())]
-    return next((variant for variant in known if described(variant, size) == saved), None)
+    return next((variant for variant in known if _described(variant, size) == saved), None)
 
 
-def described(variant: Variant, size: Size) -> dict[str, Any]:
+def _described(variant: Variant, size: Size) -> dict[str, Any]:
     """What is run, as JSON gives it back: where it is the same, a seed need not run again."""
-    return {"form": variant.form, "name": variant.name, "cell": variant.cell, "options": plain(variant.at(size))}
+    return {"form": variant.form, "name": variant.name, "cell": variant.cell, "options": _plain(variant.at(size))}
 
 
-def plain(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     """A value as it comes back from JSON: mappings as dictionaries, sequences as lists."""
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+        return {str(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def file_name(experiment: str, size: Size) -> str:

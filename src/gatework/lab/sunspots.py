@@ -50,7 +50,7 @@ def autoregression(lags: int) -> dict[str, float]:
     return errors(constant + lagged(y, lags) @ np.array(newest_first[::-1]))
 
 
-class Corrected(nn.Module):
+class _Corrected(nn.Module):
     """A linear model of the last lags, and a recurrent network that corrects it; forward: x [T,1,lags] -> [T]."""
 
     def __init__(self, cell: str, hidden: int, weights: Numbers, dropout: float) -> None:
@@ -67,7 +67,7 @@ class Corrected(nn.Module):
         return correction + x[:, 0] @ weights[:-1] + weights[-1]
 
 
-def least_squares(x: Numbers, z: Numbers) -> Numbers:
+def _least_squares(x: Numbers, z: Numbers) -> Numbers:
     """The linear model's weights, its constant last."""
     return np.asarray(np.linalg.lstsq(np.c_[x, np.ones(len(x))], z, rcond=None)[0])
 
@@ -81,13 +81,13 @@ def unscaled(z: Numbers) -> Numbers:
     return np.asarray((3 * np.maximum(z + 2, 0)) ** 2)
 
 
-def trained(variant: Variant, options: Mapping[str, Any], seed: int, progress: Progress) -> tuple[Corrected, Tensor]:
+def _trained(variant: Variant, options: Mapping[str, Any], seed: int, progress: Progress) -> tuple[_Corrected, Tensor]:
     """The network after a few steps on the years up to 1920 as one sequence, and its inputs for all years."""
     years, y = series()
     z = scaled(y)
     x, known = lagged(z, LAGS), slice(LAGS, int((years <= LEARNT).sum()))
     torch.manual_seed(seed)
-    model = Corrected(variant.cell, options["hidden"], least_squares(x[known], z[known]), options["dropout"])
+    model = _Corrected(variant.cell, options["hidden"], _least_squares(x[known], z[known]), options["dropout"])
     inputs = torch.tensor(x, dtype=torch.float32)[:, None]  # [T,1,lags]
     target = torch.tensor(z[known], dtype=torch.float32)
     optimizer = torch.optim.AdamW(model.parameters(), options["learning_rate"], weight_decay=options["weight_decay"])
@@ -103,9 +103,9 @@ def trained(variant: Variant, options: Mapping[str, Any], seed: int, progress: P
 
 
 @torch.no_grad()
-def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+def _trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
     with torch.enable_grad():
-        model, inputs = trained(variant, variant.at(size), seed, progress)
+        model, inputs = _trained(variant, variant.at(size), seed, progress)
     weights = model.get_buffer("weights")
     linear = inputs[:, 0] @ weights[:-1] + weights[-1]
     errors_of = {
@@ -118,7 +118,7 @@ def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
     return Trial(solved, figures, traces={"predicted": predicted[-88:].round(2).tolist()})
 
 
-def picture(figure: Any, trials: Mapping[str, Sequence[Trial]]) -> None:
+def _picture(figure: Any, trials: Mapping[str, Sequence[Trial]]) -> None:
     """The test years, and what each network said a year before, the mean over seeds."""
     years, y = series()
     axis = figure.add_subplot()
@@ -171,6 +171,6 @@ EXPERIMENT = Experiment(
     ),
     seeds=10,
     quick_seeds=2,
-    trial=trial,
-    picture=picture,
+    trial=_trial,
+    picture=_picture,
 )

@@ -47,7 +47,7 @@ def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
 TINY = {"sequences": 160, "test": 64}
 
 
-def variants(form: str, published: str, hidden: int) -> tuple[Variant, ...]:
+def _variants(form: str, published: str, hidden: int) -> tuple[Variant, ...]:
     """The networks on a form of the task; `hidden` counts the cells of 1997."""
     common: dict[str, object] = {"batch": 32, "learning_rate": 0.02, "tiny": TINY}
     today = {"hidden": 16, "sequences": 60_000, "init": "chrono(100)"}
@@ -71,8 +71,8 @@ EXPERIMENT = Experiment(
     batched="batches of 32, softmax and cross entropy, Adam with clipping and a cosine decay, where the paper trained "
     "online with truncated gradients; cell blocks of size 1 (4 and 6 cells), where the paper has 2 and 3 of size 2",
     variants=(
-        *variants("6a", "31,390 sequences, 1 of 2560 wrong", hidden=4),
-        *variants("6b", "571,100 sequences, 2 of 2560 wrong", hidden=6),
+        *_variants("6a", "31,390 sequences, 1 of 2560 wrong", hidden=4),
+        *_variants("6b", "571,100 sequences, 2 of 2560 wrong", hidden=6),
     ),
     seeds=3,
     trial=trial,

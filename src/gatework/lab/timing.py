@@ -64,7 +64,7 @@ def train(model: Generator, options: Mapping[str, Any], progress: Progress) -> l
     return curve
 
 
-def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+def _trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
     options = variant.at(size)
     torch.manual_seed(seed)
     model = Generator(variant.cell, options["hidden"], options["feedback"], options.get("init"))
@@ -81,7 +81,7 @@ def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
     )
 
 
-def picture(figure: Any, trials: Mapping[str, Sequence[Trial]]) -> None:
+def _picture(figure: Any, trials: Mapping[str, Sequence[Trial]]) -> None:
     """What the first seed of each network generates, over six periods."""
     figure.set_size_inches(8, 1.6 * len(trials) + 0.6)
     for axis, (label, (first, *_)) in zip(figure.subplots(len(trials), sharex=True), trials.items(), strict=True):
@@ -137,7 +137,7 @@ EXPERIMENT = Experiment(
         Variant("lstm, 8 cells, h not fed back", "lstm", UNFED),
     ),
     seeds=5,
-    trial=trial,
-    picture=picture,
+    trial=_trial,
+    picture=_picture,
     drawn_seeds=1,
 )

@@ -67,14 +67,14 @@ class Rule:
 RULES = {"3a": Rule(0.2, 1, 0.01), "3b": Rule(0.2, 6, 0.04), "3c": Rule(0.1, 1, 0.015)}
 
 
-def task_of(name: str, T: int, N: int) -> Task:
+def _task_of(name: str, T: int, N: int) -> Task:
     drawn = partial(draw_3c, T, N) if name == "3c" else partial(draw_classes, T, N, name == "3b")
     return Task(drawn, partial(judge, RULES[name].limit), inputs=1, outputs=1)
 
 
-def trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
+def _trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
     options = variant.at(size)
-    task, rule = task_of(options["task"], options["T"], options["N"]), RULES[options["task"]]
+    task, rule = _task_of(options["task"], options["T"], options["N"]), RULES[options["task"]]
     model = network(variant, task, options, seed)
     start_biases(model.layer, options.get("start", {}))
     few = Stop(rule.error, rule.wrong, FRESH)
@@ -100,7 +100,7 @@ SMALL = {"quick": {"sequences": 30_000}, "tiny": {"T": 10, "batch": 8, "sequence
 START_1997 = {"b_i": [-1.0, -3.0, -5.0], "b_o": [-2.0, -4.0, -6.0]}
 
 
-def variants(name: str, published: str) -> list[Variant]:
+def _variants(name: str, published: str) -> list[Variant]:
     """Today's network, the published one and the plain one on a form of the task."""
     options = {"task": name, **COMMON, **SMALL}
     form = f"{name}, T = 100, N = 3"
@@ -134,10 +134,10 @@ EXPERIMENT = Experiment(
     ),
     shows="The memory is kept over a hundred steps of noise on the same line, in fewer sequences than in 1997.",
     variants=(
-        *variants("3a", "27,380 sequences (ST1), 39,850 (ST2, from memory)"),
-        *variants("3b", "41,740 sequences (ST1), 43,250 (ST2, from memory)"),
-        *variants("3c", "269,650 sequences"),
+        *_variants("3a", "27,380 sequences (ST1), 39,850 (ST2, from memory)"),
+        *_variants("3b", "41,740 sequences (ST1), 43,250 (ST2, from memory)"),
+        *_variants("3c", "269,650 sequences"),
     ),
     seeds=5,
-    trial=trial,
+    trial=_trial,
 )

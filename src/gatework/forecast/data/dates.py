@@ -76,14 +76,14 @@ class Dates:
 
 
 @dataclass(frozen=True)
-class Moments:
+class _Moments:
     """Times [n], in UTC where they have offsets from it [n], in seconds."""
 
     times: Times
     offsets: Whole | None = None
 
-    def take(self, rows: Whole) -> Moments:
-        return Moments(self.times[rows], None if self.offsets is None else self.offsets[rows])
+    def take(self, rows: Whole) -> _Moments:
+        return _Moments(self.times[rows], None if self.offsets is None else self.offsets[rows])
 
     def dates(self, note: str = "") -> Dates:
         """With the zone that the offsets are of."""
@@ -105,20 +105,20 @@ def read_dates(texts: Sequence[str] | Column) -> Dates:
     Raises NoDateError, AmbiguousDateError.
     """
     column = texts if isinstance(texts, np.ndarray) else packed(texts)
-    at_once = iso_moments(column) if column.dtype.kind == "S" and len(column) else None
+    at_once = _iso_moments(column) if column.dtype.kind == "S" and len(column) else None
     if at_once is not None:
         return at_once.dates()
     entries = words(column)
-    likely = readers(entries.texts[:: max(1, len(entries.texts) // TRIED)])
+    likely = _readers(entries.texts[:: max(1, len(entries.texts) // TRIED)])
     read = {
-        name: moments for name, reader in likely.items() if (moments := read_all(reader, entries.texts)) is not None
+        name: moments for name, reader in likely.items() if (moments := _read_all(reader, entries.texts)) is not None
     }
     if not read:
-        raise first_failure(likely, entries.rows())
+        raise _first_failure(likely, entries.rows())
     name, moments = next(iter(read.items()))
     if len(read) == 1 or all((other.times == moments.times).all() for other in read.values()):
-        return moments.take(entries.of).dates(year_note(name, entries.texts[0], moments.times[0]))
-    even = {form: other for form, other in read.items() if evenly(other.times)}
+        return moments.take(entries.of).dates(_year_note(name, entries.texts[0], moments.times[0]))
+    even = {form: other for form, other in read.items() if _evenly(other.times)}
     if len(even) != 1:
         raise AmbiguousDateError
     name, moments = next(iter(even.items()))
@@ -128,41 +128,41 @@ def read_dates(texts: Sequence[str] | Column) -> Dates:
     )
 
 
-def year_note(name: str, text: str, time: np.datetime64) -> str:
+def _year_note(name: str, text: str, time: np.datetime64) -> str:
     """What to say of a year of two digits."""
     return f"dates such as {text} are read as {str(time)[:10]}" if "%y" in name else ""
 
 
-def readers(texts: Iterable[str]) -> dict[str, Reader]:
+def _readers(texts: Iterable[str]) -> dict[str, Reader]:
     """The formats that any of some texts is in, and what reads them."""
-    tried: dict[str, Reader] = {"iso": iso, "quarter": quarter}
-    tried |= {format: partial(parsed, format=format) for format in FORMATS}
-    return {name: reader for name, reader in tried.items() if any(reads(reader, text) for text in texts)}
+    tried: dict[str, Reader] = {"iso": _iso, "quarter": _quarter}
+    tried |= {format: partial(_parsed, format=format) for format in FORMATS}
+    return {name: reader for name, reader in tried.items() if any(_reads(reader, text) for text in texts)}
 
 
-def parsed(text: str, format: str) -> datetime:
+def _parsed(text: str, format: str) -> datetime:
     """A date in a format of strptime, and after it the time of day, if any: 13:00, 1:00 PM, 13:00:00.250 +01:00."""
     match = CLOCK.fullmatch(text)
     if not match:
-        return parsed_day(text, format)
+        return _parsed_day(text, format)
     hour, half = int(match["hour"]), (match["half"] or "")[:1].lower()
     if half and not 1 <= hour <= 12:
         raise ValueError(text)
     hour = hour % 12 + 12 * (half == "p") if half else hour
     part = int((match["part"] or "0").ljust(6, "0")[:6])
-    day = parsed_day(match["date"], format)
+    day = _parsed_day(match["date"], format)
     moment = day.replace(
         hour=hour, minute=int(match["minute"] or 0), second=int(match["second"] or 0), microsecond=part
     )
-    return moment.replace(tzinfo=offset(match["zone"])) if match["zone"] else moment
+    return moment.replace(tzinfo=_offset(match["zone"])) if match["zone"] else moment
 
 
 @lru_cache(maxsize=1 << 14)
-def parsed_day(text: str, format: str) -> datetime:
+def _parsed_day(text: str, format: str) -> datetime:
     return datetime.strptime(text, format)
 
 
-def offset(text: str) -> timezone:
+def _offset(text: str) -> timezone:
     """Z, UTC, +01, +0100 or +01:00."""
     if text.upper() in ("Z", "UTC", "GMT"):
         return UTC
@@ -171,7 +171,7 @@ def offset(text: str) -> timezone:
     return timezone(-ahead if text[0] == "-" else ahead)
 
 
-def reads(reader: Reader, text: str) -> bool:
+def _reads(reader: Reader, text: str) -> bool:
     """Whether a reader can make a date of a text."""
     try:
         reader(text)
@@ -180,33 +180,33 @@ def reads(reader: Reader, text: str) -> bool:
     return True
 
 
-def read_all(reader: Reader, texts: Sequence[str]) -> Moments | None:
+def _read_all(reader: Reader, texts: Sequence[str]) -> _Moments | None:
     """The dates in one format; None where one of them is not, or only some have an offset from UTC."""
     parts = []
     try:
         for begin in range(0, len(texts), BLOCK):
-            parts.append(moments([reader(text) for text in texts[begin : begin + BLOCK]]))
+            parts.append(_moments([reader(text) for text in texts[begin : begin + BLOCK]]))
     except ValueError:
         return None
     if len({part.offsets is None for part in parts}) != 1:
         return None
     times = np.concatenate([part.times for part in parts])
     offsets = [part.offsets for part in parts if part.offsets is not None]
-    return Moments(times, np.concatenate(offsets) if offsets else None)
+    return _Moments(times, np.concatenate(offsets) if offsets else None)
 
 
-def moments(dates: Sequence[datetime]) -> Moments:
+def _moments(dates: Sequence[datetime]) -> _Moments:
     """Python's dates in arrays; ValueError for parts of a millisecond, and where only some have an offset."""
     if any(date.microsecond % 1000 for date in dates):
         raise ValueError("parts of a millisecond")
     offsets = [date.utcoffset() for date in dates]
     if all(each is None for each in offsets):
-        return Moments(np.array(dates, "datetime64[ms]"))
+        return _Moments(np.array(dates, "datetime64[ms]"))
     ahead = np.array([int(each.total_seconds()) for each in offsets if each is not None], np.int64)
     if len(ahead) < len(dates):
         raise ValueError("an offset in some")
     bare = np.array([date.replace(tzinfo=None) for date in dates], "datetime64[ms]")
-    return Moments(bare - ahead.astype("timedelta64[s]"), ahead)
+    return _Moments(bare - ahead.astype("timedelta64[s]"), ahead)
 
 
 def coarsest(times: Times) -> Times:
@@ -215,53 +215,53 @@ def coarsest(times: Times) -> Times:
     return whole if (whole == times).all() else times.astype("datetime64[ms]")
 
 
-def first_failure(likely: dict[str, Reader], texts: Sequence[str]) -> NoDateError:
+def _first_failure(likely: dict[str, Reader], texts: Sequence[str]) -> NoDateError:
     """The first text that is not in the format that most are in."""
     some = texts[:: max(1, len(texts) // LOOKED_AT)]
-    good = {name: sum(reads(reader, text) for text in some) for name, reader in likely.items()}
+    good = {name: sum(_reads(reader, text) for text in some) for name, reader in likely.items()}
     best = max(good, key=lambda name: good[name], default=None)
     if best is None:
         return NoDateError(0, None)
-    like = next(text for text in some if reads(likely[best], text))
-    return NoDateError(next((row for row, text in enumerate(texts) if not reads(likely[best], text)), 0), like)
+    like = next(text for text in some if _reads(likely[best], text))
+    return NoDateError(next((row for row, text in enumerate(texts) if not _reads(likely[best], text)), 0), like)
 
 
-def iso(text: str) -> datetime:
+def _iso(text: str) -> datetime:
     """A date of ISO 8601."""
     if text.isdigit():
         raise ValueError(text)  # whole numbers are read by whole_dates
     return datetime.fromisoformat(text)
 
 
-def iso_moments(column: Column) -> Moments | None:
+def _iso_moments(column: Column) -> _Moments | None:
     """Dates of ISO 8601 that are all written with as many digits, read at once; None for others."""
     match = ISO.fullmatch(column[0])
     width = column.dtype.itemsize
     if not match or len(column[0]) != width:
         return None
     like, k = letters(column[:1])[0], width - len(match["zone"] or b"")
-    digit = is_digit(like)
+    digit = _is_digit(like)
     times, offsets = [], []
     for block in blocks(column):
         rows = letters(block)
         same = rows == like
         same[:, k : k + 1] |= np.isin(rows[:, k : k + 1], SIGNS) & (width > k + 1)
-        if not (is_digit(rows) == digit).all() or not (digit | same).all():
+        if not (_is_digit(rows) == digit).all() or not (digit | same).all():
             return None
         try:
             times.append(np.ascontiguousarray(rows[:, :k]).view(f"S{k}").ravel().astype("datetime64[ms]"))
         except ValueError:
             return None
-        offsets.append(offsets_of(rows[:, k:]))
+        offsets.append(_offsets_of(rows[:, k:]))
     whole, ahead = np.concatenate(times), np.concatenate(offsets)
-    return Moments(whole - ahead.astype("timedelta64[s]"), ahead) if k < width else Moments(whole)
+    return _Moments(whole - ahead.astype("timedelta64[s]"), ahead) if k < width else _Moments(whole)
 
 
-def is_digit(bytes: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+def _is_digit(bytes: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     return (bytes >= ord("0")) & (bytes <= ord("9"))
 
 
-def offsets_of(bytes: npt.NDArray[np.uint8]) -> Whole:
+def _offsets_of(bytes: npt.NDArray[np.uint8]) -> Whole:
     """Offsets such as +01:00, a row each [n,6], in seconds; 0 for Z [n,1]."""
     if bytes.shape[1] < 6:
         return np.zeros(len(bytes), np.int64)
@@ -269,7 +269,7 @@ def offsets_of(bytes: npt.NDArray[np.uint8]) -> Whole:
     return np.asarray(np.where(bytes[:, 0] == ord("-"), -1, 1) * (tens @ np.array([36_000, 3600, 600, 60])))
 
 
-def quarter(text: str) -> datetime:
+def _quarter(text: str) -> datetime:
     """The first day of 2024-Q1, 2024Q1 or Q1 2024."""
     match = QUARTER.fullmatch(text)
     if match is None:
@@ -299,8 +299,8 @@ def compact_dates(numbers: Times, expected: bool = False) -> Dates | None:
         if len(str(unique[0])) != digits or not str(unique[0]) > "1700" or not str(unique[-1]) < "2200":
             continue
         texts = [str(number) for number in unique.tolist()]
-        moments = read_all(partial(parsed_day, format=format), texts)
-        if moments is not None and (expected or digits != 6 or (len(unique) > 1 and not evenly(unique))):
+        moments = _read_all(partial(_parsed_day, format=format), texts)
+        if moments is not None and (expected or digits != 6 or (len(unique) > 1 and not _evenly(unique))):
             return Dates(coarsest(moments.times)[where], f"times such as {texts[0]} are read as dates, {form}")
     return None
 
@@ -320,7 +320,7 @@ def epoch_dates(numbers: npt.NDArray[Any]) -> Dates | None:
     return None
 
 
-def evenly(times: Times) -> bool:
+def _evenly(times: Times) -> bool:
     """Whether times, once sorted, follow one another without a gap."""
     ordered = np.unique(times)
     spacing = find_spacing([ordered])

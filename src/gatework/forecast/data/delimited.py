@@ -24,7 +24,7 @@ CHUNK = 1 << 16  # rows read as Python's own lists
 
 
 @dataclass(frozen=True)
-class Beginning:
+class _Beginning:
     """What stands before the rows: the first line that is no comment, how many come before it, the last comment."""
 
     first: str
@@ -40,7 +40,7 @@ class Beginning:
         return []
 
 
-class Gathered:
+class _Gathered:
     """The rows read so far: of each column arrays of texts, and the line that each row ends on."""
 
     def __init__(self, width: int) -> None:
@@ -82,17 +82,17 @@ def csv_table(lines: Iterable[str], name: str) -> Table:
     Before the line of names there may be one that says sep=; and comments, which begin with #.
     """
     rest = iter(lines)
-    begun = beginning(rest)
+    begun = _beginning(rest)
     reader = csv.reader(chain([begun.first], rest), delimiter=begun.delimiter, strict=True)
     rows: Iterator[tuple[int, list[str]]] = ((reader.line_num + begun.before, row) for row in reader if any(row))
-    with damage_named(name):
+    with _damage_named(name):
         line, first = next(rows, (0, []))
         names = begun.commented_names(first)
         if names:
             rows = chain([(line, first)], rows)
         names = names or [field.strip() for field in first]
         check_names(name, names)
-        gathered = Gathered(len(names))
+        gathered = _Gathered(len(names))
         gathered.read(rows, name)
     said = f"{gathered.comments:,} {'line is a comment' if gathered.comments == 1 else 'lines are comments'}: left out"
     return Table(
@@ -104,7 +104,7 @@ def csv_table(lines: Iterable[str], name: str) -> Table:
     )
 
 
-def beginning(lines: Iterator[str]) -> Beginning:
+def _beginning(lines: Iterator[str]) -> _Beginning:
     """Reads up to the line of names."""
     before, delimiter, comment, line = 0, "", "", ""
     for line in lines:
@@ -118,11 +118,11 @@ def beginning(lines: Iterator[str]) -> Beginning:
     else:
         line = ""
     bare = QUOTED.sub("", line)
-    return Beginning(line, before, comment, delimiter or max(DELIMITERS, key=bare.count))
+    return _Beginning(line, before, comment, delimiter or max(DELIMITERS, key=bare.count))
 
 
 @contextmanager
-def damage_named(name: str) -> Iterator[None]:
+def _damage_named(name: str) -> Iterator[None]:
     """Turns what a CSV text may be damaged by into an InputError that names the file."""
     try:
         yield

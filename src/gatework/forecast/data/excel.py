@@ -31,7 +31,7 @@ def sheet_table(path: Path, name: str, sheet: str | None = None) -> Table:
         raise InputError(
             f"{name}: reading spreadsheets needs calamine: pip install 'gatework[excel]', or save it as CSV"
         )
-    check_size(path, name)
+    _check_size(path, name)
     calamine: Any = import_module("python_calamine")
     try:
         with calamine.CalamineWorkbook.from_path(path) as book:
@@ -44,19 +44,19 @@ def sheet_table(path: Path, name: str, sheet: str | None = None) -> Table:
         raise InputError(f"{name} is a damaged or locked spreadsheet: {' '.join(str(error).split())[:200]}") from error
     if not full:
         raise InputError(f"{name} is empty: expected a line of names and a row for each time")
-    used, rows = next((each for each in full if len(filled(each[1])) > 1), full[0])
+    used, rows = next((each for each in full if len(_filled(each[1])) > 1), full[0])
     said = f"the sheet {used!r} is read, of {len(names):,}: --sheet names another"
-    return rows_table(rows, name, (said,) if len(full) > 1 else ())
+    return _rows_table(rows, name, (said,) if len(full) > 1 else ())
 
 
-def filled(rows: Sequence[Sequence[Cell]]) -> list[tuple[int, Sequence[Cell]]]:
+def _filled(rows: Sequence[Sequence[Cell]]) -> list[tuple[int, Sequence[Cell]]]:
     """The rows that hold anything, numbered from 1; those before the first of several cells are titles, left out."""
     nonempty = [(number, row) for number, row in enumerate(rows, 1) if any(cell != "" for cell in row)]
     wide = [place for place, (_, row) in enumerate(nonempty) if sum(cell != "" for cell in row) > 1]
     return nonempty[wide[0] :] if wide else nonempty
 
 
-def check_size(path: Path, name: str) -> None:
+def _check_size(path: Path, name: str) -> None:
     """Raises InputError where a spreadsheet says that it holds far more than its own size."""
     if not zipfile.is_zipfile(path):
         return
@@ -66,41 +66,41 @@ def check_size(path: Path, name: str) -> None:
         raise InputError(f"{name} holds {total:,} bytes, more than {RATIO} times its size: save it as CSV first")
 
 
-def rows_table(rows: Sequence[Sequence[Cell]], name: str, notes: tuple[str, ...]) -> Table:
+def _rows_table(rows: Sequence[Sequence[Cell]], name: str, notes: tuple[str, ...]) -> Table:
     """Rows of cells as columns; those without a name that hold nothing are left out, and rows of nothing."""
-    nonempty = filled(rows)
+    nonempty = _filled(rows)
     if not nonempty:
         raise InputError(f"{name} is empty: expected a line of names and a row for each time")
     _, header = nonempty.pop(0)
     columns = list(zip(*(row for _, row in nonempty), strict=True)) or [()] * len(header)
     named = {
-        place: text(cell)
+        place: _text(cell)
         for place, cell in enumerate(header)
         if cell != "" or any(value != "" for value in columns[place])
     }
     check_names(name, list(named.values()))
-    read = {key: cells(columns[place]) for place, key in named.items()}
+    read = {key: _cells(columns[place]) for place, key in named.items()}
     stamps = {key: Stamp() for key, column in read.items() if column.dtype.kind == "M"}
     return Table(name, read, [number for number, _ in nonempty], counts="row", points=False, stamps=stamps, notes=notes)
 
 
-def cells(values: Sequence[Cell]) -> Column:
+def _cells(values: Sequence[Cell]) -> Column:
     """A column of cells: numbers, dates, or texts where they are mixed."""
     there = [value for value in values if value != ""]
     if there and all(isinstance(value, int | float) for value in there):
         return np.array([np.nan if value == "" else value for value in values], np.float64)
     if there and all(isinstance(value, date) for value in there):
-        return snapped(np.array([None if value == "" else value for value in values], "datetime64[us]"))
-    return objects([None if value == "" else text(value) for value in values])
+        return _snapped(np.array([None if value == "" else value for value in values], "datetime64[us]"))
+    return objects([None if value == "" else _text(value) for value in values])
 
 
-def snapped(times: Times) -> Times:
+def _snapped(times: Times) -> Times:
     """Times to the second where they all but hit it: a spreadsheet has them as parts of a day."""
     nearest = (times + np.timedelta64(500, "ms")).astype("datetime64[s]")
     return np.where(np.abs(times - nearest) <= np.timedelta64(2, "ms"), nearest.astype(times.dtype), times)
 
 
-def text(value: Cell) -> str:
+def _text(value: Cell) -> str:
     """A cell as text; whole numbers without a decimal point."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))

@@ -40,7 +40,7 @@ class Stored:
         return "spreadsheet" if start == SPREADSHEET or (start in ZIP and self._is_book()) else "text"
 
     def _is_book(self) -> bool:
-        with damage_named(self.name), zipfile.ZipFile(self.path) as archive:
+        with _damage_named(self.name), zipfile.ZipFile(self.path) as archive:
             return any(name in BOOKS for name in archive.namelist())
 
     def lines(self, encoding: str | None = None) -> Iterator[str]:
@@ -52,7 +52,7 @@ class Stored:
         """
         with ExitStack() as stack:
             blocks = self._blocks(stack)
-            yield from lines_of(decoded(blocks, self.name, encoding), self.name)
+            yield from _lines_of(decoded(blocks, self.name, encoding), self.name)
 
     def _blocks(self, stack: ExitStack) -> Iterator[bytes]:
         with blamed("read", self.name):
@@ -61,14 +61,14 @@ class Stored:
         start = file.read(4)
         file.seek(0)
         if start in ZIP:
-            return self._unpacked(stack.enter_context(only_member(file, self.name, stack)), size)
+            return self._unpacked(stack.enter_context(_only_member(file, self.name, stack)), size)
         if start.startswith(GZIP):
             return self._unpacked(cast(IO[bytes], gzip.GzipFile(fileobj=file)), size)
         return self._read(file)
 
     def _read(self, stream: IO[bytes]) -> Iterator[bytes]:
         while True:
-            with blamed("read", self.name), damage_named(self.name):
+            with blamed("read", self.name), _damage_named(self.name):
                 block = stream.read(BLOCK)
             if not block:
                 return
@@ -87,7 +87,7 @@ class Stored:
 
 
 @contextmanager
-def damage_named(name: str) -> Iterator[None]:
+def _damage_named(name: str) -> Iterator[None]:
     """Turns what a packed file may be damaged by into an InputError that names the file."""
     try:
         yield
@@ -95,9 +95,9 @@ def damage_named(name: str) -> Iterator[None]:
         raise InputError(f"{name} is damaged, or locked: {error}; unpack it yourself") from error
 
 
-def only_member(file: IO[bytes], name: str, stack: ExitStack) -> IO[bytes]:
+def _only_member(file: IO[bytes], name: str, stack: ExitStack) -> IO[bytes]:
     """The one file that an archive holds, opened."""
-    with damage_named(name):
+    with _damage_named(name):
         archive = stack.enter_context(zipfile.ZipFile(file))
         members = [
             each
@@ -110,7 +110,7 @@ def only_member(file: IO[bytes], name: str, stack: ExitStack) -> IO[bytes]:
         return archive.open(members[0])
 
 
-def lines_of(texts: Iterable[str], name: str) -> Iterator[str]:
+def _lines_of(texts: Iterable[str], name: str) -> Iterator[str]:
     """The lines of a text that comes in pieces, each with its end: \\n, \\r\\n or \\r."""
     rest = ""
     for text in texts:

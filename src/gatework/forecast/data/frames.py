@@ -29,12 +29,12 @@ def frame_table(source: Any, name: str, target: str = "y", id: str = "unique_id"
     several, which are called by their number, from 1.
     """
     if isinstance(source, np.ndarray):
-        return Table(name, array_columns(source, target, id))
+        return Table(name, _array_columns(source, target, id))
     if isinstance(source, Mapping):
-        return Table(name, {str(key): given_column(values, str(key)) for key, values in source.items()})
+        return Table(name, {str(key): _given_column(values, str(key)) for key, values in source.items()})
     if isinstance(source, Sequence) and source and all(isinstance(row, Mapping) for row in source):
         keys = dict.fromkeys(key for row in source for key in row)
-        return Table(name, {str(key): given_column([row.get(key) for row in source], str(key)) for key in keys})
+        return Table(name, {str(key): _given_column([row.get(key) for row in source], str(key)) for key in keys})
     try:
         native = nw.from_native(source, allow_series=True)
     except TypeError:
@@ -42,24 +42,24 @@ def frame_table(source: Any, name: str, target: str = "y", id: str = "unique_id"
     if isinstance(native, nw.LazyFrame):
         native = native.collect()
     frame = native.alias(target).to_frame() if isinstance(native, nw.Series) else native
-    columns = {str(key): numpy_column(frame[key]) for key in frame.columns}
-    stamps = {str(key): stamp for key in frame.columns if (stamp := stamp_of(frame[key].dtype))}
+    columns = {str(key): _numpy_column(frame[key]) for key in frame.columns}
+    stamps = {str(key): stamp for key in frame.columns if (stamp := _stamp_of(frame[key].dtype))}
     index: Any = nw.maybe_get_index(native)  # pandas keeps the dates of a series there
     of_index = str(getattr(index, "name", None) or "ds")
-    if index is not None and of_index not in columns and holds_times(index):
+    if index is not None and of_index not in columns and _holds_times(index):
         made = nw.from_native(index.to_series(), series_only=True)
-        columns[of_index] = numpy_column(made)
-        if stamp := stamp_of(made.dtype):
+        columns[of_index] = _numpy_column(made)
+        if stamp := _stamp_of(made.dtype):
             stamps[of_index] = stamp
     return Table(name, columns, stamps=stamps)
 
 
-def holds_times(index: Any) -> bool:
+def _holds_times(index: Any) -> bool:
     """Whether an index of pandas holds dates or periods."""
     return str(index.dtype).startswith(("datetime64", "period"))
 
 
-def array_columns(values: npt.NDArray[Any], target: str, id: str) -> dict[str, Column]:
+def _array_columns(values: npt.NDArray[Any], target: str, id: str) -> dict[str, Column]:
     """An array [T] of one series, or [T,k] of k side by side, as columns."""
     if values.dtype.kind not in "biuf" or values.ndim not in (1, 2):
         raise InputError(f"a table is an array of {values.dtype}, {list(values.shape)}: expected numbers [T] or [T,k]")
@@ -70,10 +70,10 @@ def array_columns(values: npt.NDArray[Any], target: str, id: str) -> dict[str, C
     return {id: names, target: np.asarray(values.T.reshape(-1), np.float64)}
 
 
-def given_column(values: Any, name: str) -> Column:
+def _given_column(values: Any, name: str) -> Column:
     """A column of a dict: a list, an array or a series."""
     with suppress(TypeError):
-        return numpy_column(nw.from_native(values, series_only=True))
+        return _numpy_column(nw.from_native(values, series_only=True))
     array = np.asarray(values)
     if array.ndim != 1:
         raise InputError(f"column {name!r} of the table is {type(values).__name__}: expected a list of values")
@@ -81,10 +81,10 @@ def given_column(values: Any, name: str) -> Column:
         return array.astype(np.int64 if array.dtype.kind in "iu" else np.float64)
     if array.dtype.kind == "M":
         return array.astype("datetime64[us]")
-    return of_objects(list(values))
+    return _of_objects(list(values))
 
 
-def of_objects(values: Sequence[Any]) -> Column:
+def _of_objects(values: Sequence[Any]) -> Column:
     """Python's own values: as numbers where all are such, or missing; otherwise as texts."""
     there = [value for value in values if value is not None]
     if there and all(isinstance(value, int | float | np.number | Decimal) for value in there):
@@ -92,7 +92,7 @@ def of_objects(values: Sequence[Any]) -> Column:
     return objects([None if value is None or value != value else str(value) for value in values])  # noqa: PLR0124
 
 
-def numpy_column(series: nw.Series[Any]) -> Column:
+def _numpy_column(series: nw.Series[Any]) -> Column:
     """A column as float64, int64, datetime64[us] or objects."""
     dtype = series.dtype
     if dtype.is_integer() and not series.is_null().any():
@@ -107,7 +107,7 @@ def numpy_column(series: nw.Series[Any]) -> Column:
     return objects([None if gone else str(value) for gone, value in zip(missing, series.to_list(), strict=True)])
 
 
-def stamp_of(dtype: Any) -> Stamp | None:
+def _stamp_of(dtype: Any) -> Stamp | None:
     """How a column holds dates; None for columns of other things."""
     if isinstance(dtype, nw.Datetime):
         return Stamp(dtype.time_unit, None if dtype.time_zone is None else named(dtype.time_zone))

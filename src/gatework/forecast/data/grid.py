@@ -24,7 +24,7 @@ def check_grid(
     """
     off = np.flatnonzero(~fits(spacing, times))
     if off.size:
-        raise InputError(two_spacings(table, column, times, rows, spacing, int(off[0]), freq))
+        raise InputError(_two_spacings(table, column, times, rows, spacing, int(off[0]), freq))
     gaps = np.diff(spacing.steps(times[0], times))
     if gaps.sum() > MOST_MISSING * len(times) + 1000:
         at = int(gaps.argmax())
@@ -33,12 +33,12 @@ def check_grid(
             f"{spacing.show(times[at + 1])} in the series {name!r}, where times are {spacing}: {gaps[at] - 1:,} would "
             "be missing; is the date right?"
         )
-    begin = second_spacing(gaps)
+    begin = _second_spacing(gaps)
     if begin is not None:
-        raise InputError(two_spacings(table, column, times, rows, spacing, begin + 1, freq))
+        raise InputError(_two_spacings(table, column, times, rows, spacing, begin + 1, freq))
 
 
-def two_spacings(
+def _two_spacings(
     table: Table, column: str | None, times: Times, rows: Whole, spacing: Spacing, at: int, freq: str | None
 ) -> str:
     """What is wrong where the time at an index does not follow the one before."""
@@ -50,7 +50,7 @@ def two_spacings(
     )
 
 
-def second_spacing(gaps: npt.NDArray[np.int64]) -> int | None:
+def _second_spacing(gaps: npt.NDArray[np.int64]) -> int | None:
     """Where a second spacing begins; None where there is none.
 
     It is a run of gaps (> 1 step), no shorter than 4 and a fifth of the series, that are all the same, or large.

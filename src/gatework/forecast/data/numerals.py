@@ -77,11 +77,11 @@ def is_missing(text: str) -> bool:
 
 def is_number(text: str) -> bool:
     """Whether a text by itself is a number."""
-    text = bare(text)
+    text = _bare(text)
     return any(pattern.fullmatch(text) for pattern in CONVENTIONS.values()) or bool(NOT_FINITE.fullmatch(text))
 
 
-def bare(text: str) -> str:
+def _bare(text: str) -> str:
     """A text with the characters that Python's numbers have: one minus, one space, one apostrophe; true and false."""
     text = text.strip().translate(LIKE)
     return BOOLEANS.get(text.lower(), text)
@@ -95,10 +95,10 @@ def read_numerals(texts: Sequence[str], decimal: Mark | None = None, points: boo
     Raises NumeralError for a text that is no number, and where two ways to read a column give other numbers.
     """
     given = [text for text in texts if not is_missing(text)]
-    signs, note = sign_of(given), ""
+    signs, note = _sign_of(given), ""
     if signs:
         note = f"numbers such as {given[0]!r} are read without their {signs}"
-    words = {text: without(bare(text), signs) for text in given}
+    words = {text: _without(_bare(text), signs) for text in given}
     finite = [word for word in words.values() if not NOT_FINITE.fullmatch(word)]
     fitting = [
         convention
@@ -106,15 +106,15 @@ def read_numerals(texts: Sequence[str], decimal: Mark | None = None, points: boo
         if decimal in (None, convention.decimal) and all(map(pattern.fullmatch, finite))
     ]
     if not fitting:
-        raise misfit(words, decimal)
-    convention = settled(words, fitting, points)
+        raise _misfit(words, decimal)
+    convention = _settled(words, fitting, points)
     read = {text: float(convention.plain(word)) for text, word in words.items()}
     return Numerals(np.array([read.get(text, np.nan) for text in texts], np.float64), note)
 
 
-def settled(words: dict[str, str], fitting: Sequence[Convention], points: bool) -> Convention:
+def _settled(words: dict[str, str], fitting: Sequence[Convention], points: bool) -> Convention:
     """The convention among those that a column fits; NumeralError where they make other numbers of it."""
-    doubtful = [text for text, word in words.items() if has_two_meanings(word, fitting)]
+    doubtful = [text for text, word in words.items() if _has_two_meanings(word, fitting)]
     if not doubtful:
         return fitting[0]
     commas = [text for text in doubtful if "," in text]
@@ -125,12 +125,12 @@ def settled(words: dict[str, str], fitting: Sequence[Convention], points: bool) 
     return next(each for each in fitting if each.decimal == ".")
 
 
-def has_two_meanings(word: str, conventions: Sequence[Convention]) -> bool:
+def _has_two_meanings(word: str, conventions: Sequence[Convention]) -> bool:
     """Whether conventions that a text fits make other numbers of it."""
     return ("." in word or "," in word) and len({each.plain(word) for each in conventions}) > 1
 
 
-def misfit(words: dict[str, str], decimal: Mark | None) -> NumeralError:
+def _misfit(words: dict[str, str], decimal: Mark | None) -> NumeralError:
     """The first text that is not written as most are."""
     patterns = [pattern for each, pattern in CONVENTIONS.items() if decimal in (None, each.decimal)]
     fits = [[bool(each.fullmatch(word) or NOT_FINITE.fullmatch(word)) for word in words.values()] for each in patterns]
@@ -138,17 +138,17 @@ def misfit(words: dict[str, str], decimal: Mark | None) -> NumeralError:
     return NumeralError(text, "is its comma a decimal point, or thousands? write it without" if "," in text else "")
 
 
-def sign_of(texts: Sequence[str]) -> str:
+def _sign_of(texts: Sequence[str]) -> str:
     """The currency or percent sign that all numbers have, before or after them; "" for none, or several."""
-    signs = {"".join(letter for letter in text if is_sign(letter)) for text in texts}
+    signs = {"".join(letter for letter in text if _is_sign(letter)) for text in texts}
     return signs.pop() if len(signs) == 1 else ""
 
 
-def is_sign(letter: str) -> bool:
+def _is_sign(letter: str) -> bool:
     return letter == "%" or unicodedata.category(letter) == "Sc"
 
 
-def without(text: str, sign: str) -> str:
+def _without(text: str, sign: str) -> str:
     """A number without its sign, which stands before or after it: -$5, $-5, 5 %."""
     if not sign:
         return text
@@ -164,10 +164,10 @@ def plain_numbers(column: Column, points: bool, decimal: Mark | None) -> Numbers
         values = np.where(column == b"", b"nan", column).astype(np.float64)
     except ValueError:
         return None
-    return values if points or decimal == "." or shows_decimals(column) else None
+    return values if points or decimal == "." or _shows_decimals(column) else None
 
 
-def shows_decimals(column: Column) -> bool:
+def _shows_decimals(column: Column) -> bool:
     """Whether one of the first numbers with a point shows that it sets off decimals, or none has a point."""
     pointed = column[np.concatenate([(letters(block) == ord(".")).any(1) for block in blocks(column)])]
     thousands = CONVENTIONS[Convention(",", ".")]

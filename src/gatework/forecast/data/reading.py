@@ -72,7 +72,7 @@ def read_table(source: Any, reading: Reading = AS_IT_IS, *, target: str = "y", i
     Raises InputError for what cannot be read, naming the line.
     """
     if isinstance(source, str | Path):
-        table = file_table(source, reading)
+        table = _file_table(source, reading)
     else:
         table = frame_table(source, "the table", target, id)
     if not len(table):
@@ -80,7 +80,7 @@ def read_table(source: Any, reading: Reading = AS_IT_IS, *, target: str = "y", i
     return replace(table, decimal=reading.decimal)
 
 
-def file_table(path: str | Path, reading: Reading) -> Table:
+def _file_table(path: str | Path, reading: Reading) -> Table:
     """Reads a CSV or a Parquet file, or a spreadsheet."""
     if Path(path).is_dir():
         raise InputError(f"{path} is a folder: name one file, CSV or Parquet")
@@ -88,13 +88,13 @@ def file_table(path: str | Path, reading: Reading) -> Table:
         stored = Stored(source.path, source.name)
         match stored.kind:
             case "parquet":
-                return frame_table(read_parquet(source.path, source.name), source.name)
+                return frame_table(_read_parquet(source.path, source.name), source.name)
             case "spreadsheet":
                 return sheet_table(source.path, source.name, reading.sheet)
         return csv_table(stored.lines(reading.encoding), source.name)
 
 
-def read_parquet(path: Path, name: str) -> nw.DataFrame[Any]:
+def _read_parquet(path: Path, name: str) -> nw.DataFrame[Any]:
     """Reads a Parquet file by what is installed."""
     backend = next((backend for backend in BACKENDS if find_spec(backend)), None)
     if backend is None:

@@ -63,14 +63,14 @@ def empty_ends(columns: Columns, spacing: Spacing, rows: list[Rows]) -> list[str
     ]
     notes = []
     if before:
-        notes.append(f"{rows_are(before)} without {columns.target} before the first value: left out")
+        notes.append(f"{_rows_are(before)} without {columns.target} before the first value: left out")
     if total := sum(count for count, _ in after):
         last = max(time for count, time in after if count)
         what = "they give the future of the known columns" if columns.known else "left out"
         begins = f"the forecast begins after {spacing.show(last)}"
-        notes.append(f"{rows_are(total)} without {columns.target} after the last value: {what}; {begins}")
+        notes.append(f"{_rows_are(total)} without {columns.target} after the last value: {what}; {begins}")
     return notes
 
 
-def rows_are(count: int) -> str:
+def _rows_are(count: int) -> str:
     return f"{count:,} {'row is' if count == 1 else 'rows are'}"

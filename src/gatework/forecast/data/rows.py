@@ -53,14 +53,14 @@ def read_rows(
     ids = Words([columns.target], np.zeros(n, np.int64)) if columns.id is None else table.words(columns.id)
     if (row := ids.first("")) is not None:
         raise InputError(f"{table.name}, {table.place(row)}: {columns.id} is missing: expected the name of a series")
-    dates = Dates(counted(ids.of)) if columns.time is None else read_times(table, columns.time, reading, spacing, ids)
+    dates = Dates(_counted(ids.of)) if columns.time is None else _read_times(table, columns.time, reading, spacing, ids)
     notes += [dates.note] if dates.note else []
     y = table.numbers(columns.target, notes) if columns.target in table.columns else np.full(n, np.nan)
-    known, past, static = (features(table, columns, getattr(columns, kind), notes) for kind in KINDS)
+    known, past, static = (_features(table, columns, getattr(columns, kind), notes) for kind in KINDS)
     return ids.texts, Rows(ids.of, dates.times, y, known, past, static, np.arange(n)), dates
 
 
-def read_times(table: Table, name: str, reading: Reading, spacing: Spacing | None, ids: Words) -> Dates:
+def _read_times(table: Table, name: str, reading: Reading, spacing: Spacing | None, ids: Words) -> Dates:
     """The times of the rows, in UTC where they are of a zone: their own, the one given, or that of the rows before."""
     dates = table.times(name, dated=None if spacing is None else spacing.unit != "step")
     dated = dates.times.dtype.kind == "M"
@@ -79,7 +79,7 @@ def read_times(table: Table, name: str, reading: Reading, spacing: Spacing | Non
     return Dates(disambiguated(ids.of, dates.times, zone), dates.note, zone, from_clocks=True)
 
 
-def counted(series: npt.NDArray[np.int64]) -> Times:
+def _counted(series: npt.NDArray[np.int64]) -> Times:
     """The rows of each series counted from 1: [n]."""
     order = np.argsort(series, kind="stable")
     begin = np.flatnonzero(np.diff(series[order], prepend=-1))
@@ -88,7 +88,7 @@ def counted(series: npt.NDArray[np.int64]) -> Times:
     return numbers
 
 
-def features(table: Table, columns: Columns, names: tuple[str, ...], notes: list[str]) -> Numbers:
+def _features(table: Table, columns: Columns, names: tuple[str, ...], notes: list[str]) -> Numbers:
     """Columns as numbers [n,K]: texts as one number for each category, 0 or 1; all 0 where the text is missing."""
     parts = [np.zeros((len(table), 0))]
     for name in names:
@@ -119,7 +119,7 @@ def in_order(table: Table, columns: Columns, names: list[str], rows: Rows, notes
     if not again.size:
         return rows
     if (other := again[~same_numbers(rows.take(again).values(), rows.take(again - 1).values())]).size:
-        raise InputError(doubled(table, columns, names, rows, int(other[0]), zone))
+        raise InputError(_doubled(table, columns, names, rows, int(other[0]), zone))
     notes.append(
         f"{again.size:,} {'row is' if again.size == 1 else 'rows are'} given twice, first at "
         f"{table.place(rows.row[again[0]])}: counted once"
@@ -132,7 +132,7 @@ def same_numbers(a: Numbers, b: Numbers) -> npt.NDArray[np.bool_]:
     return np.asarray(((a == b) | (np.isnan(a) & np.isnan(b))).all(1))
 
 
-def doubled(table: Table, columns: Columns, names: list[str], rows: Rows, at: int, zone: str | None) -> str:
+def _doubled(table: Table, columns: Columns, names: list[str], rows: Rows, at: int, zone: str | None) -> str:
     """What is wrong where a time comes twice with different values."""
     now, before = (table.place(rows.row[index]) for index in (at, at - 1))
     dated = rows.times.dtype.kind == "M"

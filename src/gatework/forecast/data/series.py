@@ -44,19 +44,19 @@ def read_panel(
     Raises InputError for anything that cannot be used; what can be mended is, and stands in the panel's notes.
     """
     table = read_table(source, reading, target=columns.target, id=columns.id or DEFAULTS.id or "")
-    columns, notes = resolved(table, columns, spacing, going_on)
+    columns, notes = _resolved(table, columns, spacing, going_on)
     names, rows, dates = read_rows(table, columns, reading, spacing, notes)
     rows = in_order(table, columns, names, rows, notes, dates.zone)
-    groups = series_of(rows)
+    groups = _series_of(rows)
     if spacing is None:
-        spacing = spacing_of_rows(table, columns, groups, reading.freq, dates)
+        spacing = _spacing_of_rows(table, columns, groups, reading.freq, dates)
     series, empty = [], list[str]()
     for one in groups:
         name = names[one.series[0]]
         check_grid(table, columns.time, name, one.times, one.row, spacing, reading.freq)
-        check_static(table, columns, name, one)
+        _check_static(table, columns, name, one)
         if going_on or not np.isnan(one.y).all():
-            series.append(filled(name, one, spacing) if going_on else trimmed(filled(name, one, spacing)))
+            series.append(_filled(name, one, spacing) if going_on else trimmed(_filled(name, one, spacing)))
         else:
             empty.append(name)
     if not series:
@@ -69,13 +69,13 @@ def read_panel(
     return Panel(tuple(series), spacing, columns, tuple(notes), tuple(empty), stamp.unit)
 
 
-def series_of(rows: Rows) -> list[Rows]:
+def _series_of(rows: Rows) -> list[Rows]:
     """Rows in order, those of each series together."""
     edges = [0, *(np.flatnonzero(np.diff(rows.series)) + 1).tolist(), len(rows)]
     return [rows.take(slice(begin, end)) for begin, end in pairwise(edges)]
 
 
-def resolved(table: Table, columns: Columns, spacing: Spacing | None, going_on: bool) -> tuple[Columns, list[str]]:
+def _resolved(table: Table, columns: Columns, spacing: Spacing | None, going_on: bool) -> tuple[Columns, list[str]]:
     """The columns as the table has them, and what is worth saying about that."""
     notes = list(table.notes)
     if not (going_on and columns.target not in table.columns):
@@ -84,19 +84,19 @@ def resolved(table: Table, columns: Columns, spacing: Spacing | None, going_on: 
     if id == DEFAULTS.id and id not in table.columns and spacing is None:
         id = None
     if time == DEFAULTS.time and time not in table.columns and spacing is None:
-        time = only_dates(table, replace(columns, time=None, id=id))
+        time = _only_dates(table, replace(columns, time=None, id=id))
         notes.append(
             f"column {time!r} holds the times" if time else "no column of dates: the rows are counted, in their order"
         )
     for name in (time, id, *columns.known, *columns.past, *columns.static):
         if name is not None:
             table.column(name)
-    texts = texts_among(table, columns, spacing)
-    categories = {name: columns.categories.get(name) or categories_of(table, name) for name in texts}
+    texts = _texts_among(table, columns, spacing)
+    categories = {name: columns.categories.get(name) or _categories_of(table, name) for name in texts}
     return replace(columns, time=time, id=id, categories=categories), notes
 
 
-def only_dates(table: Table, columns: Columns) -> str | None:
+def _only_dates(table: Table, columns: Columns) -> str | None:
     """The one column of dates that is nothing else; None where there is none, InputError where there are several."""
     others = {columns.target, columns.id, *columns.known, *columns.past, *columns.static}
     dates = [name for name in table.columns if name not in others and table.holds_dates(name)]
@@ -107,7 +107,7 @@ def only_dates(table: Table, columns: Columns) -> str | None:
     return dates[0] if dates else None
 
 
-def texts_among(table: Table, columns: Columns, spacing: Spacing | None) -> list[str]:
+def _texts_among(table: Table, columns: Columns, spacing: Spacing | None) -> list[str]:
     """The columns beside the target that hold texts, or did where a run goes on."""
     beside = [*columns.known, *columns.past, *columns.static]
     if spacing is not None:
@@ -115,7 +115,7 @@ def texts_among(table: Table, columns: Columns, spacing: Spacing | None) -> list
     return [name for name in beside if table.holds_texts(name)]
 
 
-def categories_of(table: Table, name: str) -> tuple[str, ...]:
+def _categories_of(table: Table, name: str) -> tuple[str, ...]:
     """The texts that a column holds, sorted."""
     texts = sorted(set(table.words(name).texts) - {""})
     if len(texts) > MOST_TEXTS:
@@ -126,7 +126,7 @@ def categories_of(table: Table, name: str) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def spacing_of_rows(table: Table, columns: Columns, groups: list[Rows], freq: str | None, dates: Dates) -> Spacing:
+def _spacing_of_rows(table: Table, columns: Columns, groups: list[Rows], freq: str | None, dates: Dates) -> Spacing:
     """The spacing that was named, or that most times have."""
     named = None if freq is None else spacing_of(freq, dates.zone)
     if columns.time is None:
@@ -144,7 +144,7 @@ def spacing_of_rows(table: Table, columns: Columns, groups: list[Rows], freq: st
     return detected
 
 
-def check_static(table: Table, columns: Columns, name: str, rows: Rows) -> None:
+def _check_static(table: Table, columns: Columns, name: str, rows: Rows) -> None:
     """Raises InputError where a column that is fixed for each series changes within one."""
     changed = ~same_numbers(rows.static[1:], rows.static[:-1])
     if changed.any():
@@ -159,7 +159,7 @@ def check_static(table: Table, columns: Columns, name: str, rows: Rows) -> None:
         )
 
 
-def filled(name: str, rows: Rows, spacing: Spacing) -> Series:
+def _filled(name: str, rows: Rows, spacing: Spacing) -> Series:
     """A series without gaps: values are NaN at times that have no row."""
     steps = spacing.steps(rows.times[0], rows.times)
     T = int(steps[-1]) + 1

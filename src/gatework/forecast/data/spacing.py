@@ -182,15 +182,17 @@ def find_spacing(series: Sequence[Times], zone: str | None = None, *, from_clock
     if not several:
         return None
     if several[0].dtype.kind != "M":
-        return Spacing("step", most_common(np.concatenate([np.diff(times) for times in several])))
+        return Spacing("step", _most_common(np.concatenate([np.diff(times) for times in several])))
     local = [to_local(times, zone) for times in several]
-    gap = most_common(gaps(local))
-    spacing = replace(months_apart(local) or days_apart(local, gap) or clock_apart(gap), zone=zone)
+    gap = _most_common(_gaps(local))
+    spacing = replace(_months_apart(local) or _days_apart(local, gap) or _clock_apart(gap), zone=zone)
     if zone is None:
         return spacing
     if spacing.unit in CLOCK:
         return of_clock(spacing, several, from_clocks=from_clocks)
-    return fitting_most([spacing, replace(clock_apart(most_common(gaps(several)), longest="hour"), zone=zone)], several)
+    return _fitting_most(
+        [spacing, replace(_clock_apart(_most_common(_gaps(several)), longest="hour"), zone=zone)], several
+    )
 
 
 def of_clock(spacing: Spacing, series: Sequence[Times], *, from_clocks: bool) -> Spacing:
@@ -198,10 +200,10 @@ def of_clock(spacing: Spacing, series: Sequence[Times], *, from_clocks: bool) ->
     if spacing.zone is None or spacing.many * MILLISECONDS[spacing.unit] <= LONGEST_CHANGE:
         return spacing
     by_clock = replace(spacing, by_clock=True)
-    return fitting_most([by_clock, spacing] if from_clocks else [spacing, by_clock], series)
+    return _fitting_most([by_clock, spacing] if from_clocks else [spacing, by_clock], series)
 
 
-def fitting_most(spacings: Sequence[Spacing], series: Sequence[Times]) -> Spacing:
+def _fitting_most(spacings: Sequence[Spacing], series: Sequence[Times]) -> Spacing:
     """The spacing that most times have, the first of those that fit alike."""
     return max(spacings, key=lambda spacing: sum(int(fits(spacing, times).sum()) for times in series))
 
@@ -212,19 +214,19 @@ def fits(spacing: Spacing, times: Times) -> npt.NDArray[np.bool_]:
     return spacing.on_grid(times[0], times) & (np.diff(steps, prepend=steps[0] - 1) > 0)
 
 
-def gaps(series: Sequence[Times]) -> Whole:
+def _gaps(series: Sequence[Times]) -> Whole:
     """How many milliseconds pass from each time to the next."""
     return np.concatenate([np.diff(times).astype("timedelta64[ms]").astype(np.int64) for times in series])
 
 
-def months_apart(series: Sequence[Times]) -> Spacing | None:
+def _months_apart(series: Sequence[Times]) -> Spacing | None:
     """The spacing of times on the same day of their months; None for others."""
-    if any(last_day(times[:LOOKED_AT]) is None for times in series):
+    if any(_last_day(times[:LOOKED_AT]) is None for times in series):
         return None
-    days = {last_day(times) for times in series}
+    days = {_last_day(times) for times in series}
     if None in days:
         return None
-    many = most_common(np.concatenate([np.diff(times.astype("datetime64[M]")) for times in series]).astype(np.int64))
+    many = _most_common(np.concatenate([np.diff(times.astype("datetime64[M]")) for times in series]).astype(np.int64))
     if many < 1:
         return None
     unit = next(unit for unit in ("year", "quarter", "month") if many % MONTHS[unit] == 0)
@@ -232,7 +234,7 @@ def months_apart(series: Sequence[Times]) -> Spacing | None:
     return Spacing(unit, many // MONTHS[unit], day if day > 28 else 0)
 
 
-def last_day(times: Times) -> int | None:
+def _last_day(times: Times) -> int | None:
     """The day of the month that times are all on, 31 for the last; None where they are on several."""
     dates = times.astype("datetime64[D]")
     on, most, clock = day_of_month(dates), days_in_month(dates), times - dates
@@ -241,17 +243,17 @@ def last_day(times: Times) -> int | None:
     return 31 if (on == most).all() else int(on.max())
 
 
-def days_apart(series: Sequence[Times], gap: int) -> Spacing | None:
+def _days_apart(series: Sequence[Times], gap: int) -> Spacing | None:
     """The spacing of times whole days apart: of a working week, where some days of the week are always left out."""
     if gap % DAY:
         return None
-    week = working_week(np.concatenate(series), gap // DAY)
+    week = _working_week(np.concatenate(series), gap // DAY)
     if week is not None:
         return Spacing("weekday", week=week)
     return Spacing("week", gap // DAY // 7) if gap % (7 * DAY) == 0 else Spacing("day", gap // DAY)
 
 
-def working_week(times: Times, gap: int) -> str | None:
+def _working_week(times: Times, gap: int) -> str | None:
     """The days of the week that some times are on, where others are left out all the time; None for no such week."""
     days = np.unique(times.astype("datetime64[D]"))
     weekday = (days.astype(np.int64) + 3) % 7  # 1970 began on a Thursday
@@ -264,14 +266,14 @@ def working_week(times: Times, gap: int) -> str | None:
     return WORKING if gap == 1 and weeks > 1 and there[5:] == "00" else None
 
 
-def clock_apart(gap: int, longest: str = "week") -> Spacing:
+def _clock_apart(gap: int, longest: str = "week") -> Spacing:
     """The spacing of times so many milliseconds apart, in units no longer than one."""
     units = list(MILLISECONDS)
     unit = next(unit for unit in reversed(units[: units.index(longest) + 1]) if gap % MILLISECONDS[unit] == 0)
     return Spacing(unit, gap // MILLISECONDS[unit])
 
 
-def most_common(gaps: npt.NDArray[Any]) -> int:
+def _most_common(gaps: npt.NDArray[Any]) -> int:
     """The most common of whole numbers, the least where several are."""
     values, counts = np.unique(gaps, return_counts=True)
     return int(values[counts.argmax()])

@@ -154,7 +154,7 @@ class Table:
     def _holds_dated_numbers(self, name: str, column: Column) -> bool:
         if self._first_missing(name, column) is not None:
             return False
-        numbers = whole(column)
+        numbers = _whole(column)
         return numbers is not None and numbers.dtype.kind == "i" and whole_dates(numbers).times.dtype.kind == "M"
 
     def times(self, name: str, dated: bool | None = None) -> Dates:
@@ -167,7 +167,7 @@ class Table:
             raise InputError(f"{self.name}, {self.place(row)}: {name} is missing: expected a time in every row")
         if column.dtype.kind == "M":
             return self._stamped(name, column)
-        numbers = whole(column)
+        numbers = _whole(column)
         if numbers is None:
             return self._dates(name, column)
         if numbers.dtype.kind == "i":
@@ -210,7 +210,7 @@ class Table:
             raise InputError(f"{self.name}, {self.place(row)}: {name} is {texts[row]!r}: {remedy}") from None
 
 
-def whole(column: Column) -> npt.NDArray[Any] | None:
+def _whole(column: Column) -> npt.NDArray[Any] | None:
     """A column as whole numbers, int64; as float64 where some are none; None where they are no numbers."""
     if column.dtype.kind != "f":
         with suppress(ValueError, OverflowError, TypeError):

@@ -88,10 +88,10 @@ def words(column: Column) -> Words:
         unique, of = distinct(column)
         texts = [text.decode().strip() for text in unique.tolist()]
     else:
-        texts, of = numbered(["" if text is None else text.strip() for text in column])
+        texts, of = _numbered(["" if text is None else text.strip() for text in column])
     if len(set(texts)) == len(texts):
         return Words(texts, of)
-    stripped, again = numbered(texts)
+    stripped, again = _numbered(texts)
     return Words(stripped, again[of])
 
 
@@ -108,7 +108,7 @@ def distinct(column: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Whole]:
     return unique[order], place[of]
 
 
-def numbered(texts: Sequence[str]) -> tuple[list[str], Whole]:
+def _numbered(texts: Sequence[str]) -> tuple[list[str], Whole]:
     """The distinct ones of some texts, and the number of each."""
     places: dict[str, int] = {}
     of = np.array([places.setdefault(text, len(places)) for text in texts], np.int64)

@@ -38,9 +38,9 @@ def named(zone: str) -> str:
     if match := OF_A_FILE.fullmatch(zone):
         zone = match[1]
     if match := OF_MINUTES.fullmatch(zone):
-        return offset_name(60 * int(match[1]))
+        return _offset_name(60 * int(match[1]))
     if match := OFFSET.fullmatch(zone):
-        return offset_name((-1 if match[1] == "-" else 1) * (3600 * int(match[2]) + 60 * int(match[3])))
+        return _offset_name((-1 if match[1] == "-" else 1) * (3600 * int(match[2]) + 60 * int(match[3])))
     try:
         return ZoneInfo(zone).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -50,17 +50,17 @@ def named(zone: str) -> str:
         ) from None
 
 
-def offset_name(seconds: int) -> str:
+def _offset_name(seconds: int) -> str:
     """An offset from UTC as +01:00."""
-    return "UTC" if seconds == 0 else written(seconds)
+    return "UTC" if seconds == 0 else _written(seconds)
 
 
-def written(seconds: int) -> str:
+def _written(seconds: int) -> str:
     sign, minutes = "-" if seconds < 0 else "+", abs(seconds) // 60
     return f"{sign}{minutes // 60:02d}:{minutes % 60:02d}"
 
 
-def rules(zone: str) -> tzinfo:
+def _rules(zone: str) -> tzinfo:
     """What Python knows of a zone."""
     match = OFFSET.fullmatch(zone)
     if not match:
@@ -70,56 +70,56 @@ def rules(zone: str) -> tzinfo:
 
 
 @lru_cache(maxsize=64)
-def changes(zone: str) -> tuple[Whole, Whole]:
+def _changes(zone: str) -> tuple[Whole, Whole]:
     """The moments [C], in seconds since 1970, at which clocks are set, and how far they are ahead of UTC [C+1]."""
-    of = rules(zone)
-    moments = [moment for moment, _ in changes_of(of)]
-    ahead = [ahead_of_utc(of, KNOWN[0]), *(offset for _, offset in changes_of(of))]
+    of = _rules(zone)
+    moments = [moment for moment, _ in _changes_of(of)]
+    ahead = [_ahead_of_utc(of, KNOWN[0]), *(offset for _, offset in _changes_of(of))]
     return np.array(moments, np.int64), np.array(ahead, np.int64)
 
 
-def changes_of(of: tzinfo) -> Iterator[tuple[int, int]]:
+def _changes_of(of: tzinfo) -> Iterator[tuple[int, int]]:
     """Each change: its moment, and how far clocks are ahead from then on."""
     if isinstance(of, timezone):
         return
     moment, last = KNOWN
-    now = ahead_of_utc(of, moment)
+    now = _ahead_of_utc(of, moment)
     while moment < last:
         later = moment + STEP
-        then = ahead_of_utc(of, later)
+        then = _ahead_of_utc(of, later)
         if then != now:
-            yield bisected(of, moment, later), then
+            yield _bisected(of, moment, later), then
         moment, now = later, then
 
 
-def bisected(of: tzinfo, begin: datetime, end: datetime) -> int:
+def _bisected(of: tzinfo, begin: datetime, end: datetime) -> int:
     """The second between two moments at which clocks were set."""
-    before = ahead_of_utc(of, begin)
+    before = _ahead_of_utc(of, begin)
     while end - begin > timedelta(seconds=1):
         middle = begin + timedelta(seconds=(end - begin) // timedelta(seconds=2))
-        begin, end = (middle, end) if ahead_of_utc(of, middle) == before else (begin, middle)
+        begin, end = (middle, end) if _ahead_of_utc(of, middle) == before else (begin, middle)
     return int(end.timestamp())
 
 
-def ahead_of_utc(of: tzinfo, moment: datetime) -> int:
+def _ahead_of_utc(of: tzinfo, moment: datetime) -> int:
     offset = moment.astimezone(of).utcoffset()
     return 0 if offset is None else int(offset.total_seconds())
 
 
-def ahead(times: Times, zone: str) -> Whole:
+def _ahead(times: Times, zone: str) -> Whole:
     """How far clocks are ahead of UTC at moments in UTC, in seconds: [n]."""
-    moments, offsets = changes(zone)
-    return np.asarray(offsets[np.searchsorted(moments, seconds(times), "right")])
+    moments, offsets = _changes(zone)
+    return np.asarray(offsets[np.searchsorted(moments, _seconds(times), "right")])
 
 
 def offset_of(time: Any, zone: str) -> str:
     """How far clocks are ahead of UTC at a moment in UTC, as +01:00."""
-    return written(int(ahead(np.asarray(time).reshape(1), zone)[0]))
+    return _written(int(_ahead(np.asarray(time).reshape(1), zone)[0]))
 
 
 def to_local(times: Times, zone: str | None) -> Times:
     """What clocks show at moments in UTC: [n]; the same times where there is no zone."""
-    return times if zone is None else np.asarray(times + ahead(times, zone).astype("timedelta64[s]"))
+    return times if zone is None else np.asarray(times + _ahead(times, zone).astype("timedelta64[s]"))
 
 
 def to_utc(times: Times, zone: str | None, second: bool = False) -> Times:
@@ -130,9 +130,9 @@ def to_utc(times: Times, zone: str | None, second: bool = False) -> Times:
     """
     if zone is None:
         return times
-    moments, offsets = changes(zone)
+    moments, offsets = _changes(zone)
     edges = moments + (np.minimum if second else np.maximum)(offsets[:-1], offsets[1:])
-    shown = offsets[np.searchsorted(edges, seconds(times), "right")]
+    shown = offsets[np.searchsorted(edges, _seconds(times), "right")]
     return np.asarray(times - shown.astype("timedelta64[s]"))
 
 
@@ -146,7 +146,7 @@ def disambiguated(series: Whole, times: Times, zone: str) -> Times:
     return first
 
 
-def seconds(times: Times) -> Whole:
+def _seconds(times: Times) -> Whole:
     """Whole seconds since 1970, rounded down."""
     return times.astype("datetime64[s]").astype(np.int64)
 
@@ -154,14 +154,14 @@ def seconds(times: Times) -> Whole:
 def zone_with(times: Times, offsets: Whole) -> str | None:
     """A zone whose clocks were ahead of UTC by some offsets at some moments; None where there is none."""
     if (offsets == offsets[0]).all():
-        return offset_name(int(offsets[0]))
+        return _offset_name(int(offsets[0]))
     order = np.argsort(times, kind="stable")
     changed = np.flatnonzero(np.diff(offsets[order]))
     shown = order[np.unique([0, *changed, *(changed + 1), len(order) - 1])]
-    moments = [datetime.fromtimestamp(moment, UTC) for moment in seconds(times[shown]).tolist()]
+    moments = [datetime.fromtimestamp(moment, UTC) for moment in _seconds(times[shown]).tolist()]
     known = available_timezones()
     for zone in dict.fromkeys([*(zone for zone in LIKELY if zone in known), *sorted(known)]):
         of = ZoneInfo(zone)
-        if all(ahead_of_utc(of, moment) == offset for moment, offset in zip(moments, offsets[shown], strict=True)):
+        if all(_ahead_of_utc(of, moment) == offset for moment, offset in zip(moments, offsets[shown], strict=True)):
             return zone
     return None

@@ -48,7 +48,7 @@ def over_grid(cell: str, train: bool, prepare: Prepare, *, variant: str = "", H:
     return contests
 
 
-def sides(ours: Step, theirs: Step, settings: Settings) -> tuple[Side, Side]:
+def _sides(ours: Step, theirs: Step, settings: Settings) -> tuple[Side, Side]:
     return timed(ours, settings.budget.block), timed(theirs, settings.budget.block)
 
 
@@ -63,7 +63,7 @@ def against_torch(cell: str, train: bool, shape: Shape, settings: Settings) -> t
         if cell in DROP_IN
         else Recurrent(cell, shape.I, shape.H, shape.L, engine=settings.engine)
     )
-    return sides(step_of(ours, x, train), step_of(theirs, x, train), settings)
+    return _sides(step_of(ours, x, train), step_of(theirs, x, train), settings)
 
 
 def gru_and_rnn(settings: Settings) -> list[Contest]:
@@ -94,30 +94,30 @@ def memory_sides(one: str, other: str, shape: Shape, settings: Settings) -> tupl
 # -- a cell that torch has no layer for
 
 
-def peephole(settings: Settings, shape: Shape) -> tuple[Recurrent, Tensor]:
+def _peephole(settings: Settings, shape: Shape) -> tuple[Recurrent, Tensor]:
     return Recurrent("peephole_lstm", shape.I, shape.H, engine=settings.engine), draw(shape)
 
 
 def against_loop(compiled: bool, shape: Shape, settings: Settings) -> tuple[Side, Side]:
     """The training step of a peephole LSTM and of the loop that one writes without gatework."""
-    ours, x = peephole(settings, shape)
+    ours, x = _peephole(settings, shape)
     weights = [weight.requires_grad_() for weight in peephole_weights(ours)]
     if compiled:
         torch.compiler.reset()  # another shape is another function
     loop = torch.compile(peephole_loop, dynamic=False) if compiled else peephole_loop
     theirs = training(lambda value: loop(value, *weights), x, weights)
-    return sides(step_of(ours, x, train=True), theirs, settings)
+    return _sides(step_of(ours, x, train=True), theirs, settings)
 
 
 def against_jax(shape: Shape, settings: Settings) -> tuple[Side, Side]:
-    ours, x = peephole(settings, shape)
+    ours, x = _peephole(settings, shape)
     theirs = jax_peephole(x, peephole_weights(ours), settings.threads)
-    return sides(step_of(ours, x, train=True), theirs, settings)
+    return _sides(step_of(ours, x, train=True), theirs, settings)
 
 
 def against_onnx(shape: Shape, settings: Settings) -> tuple[Side, Side]:
     ours, x = LSTM(shape.I, shape.H, engine=settings.engine), draw(shape)
-    return sides(inference(ours, x), onnx_lstm(ours, x, settings.threads), settings)
+    return _sides(inference(ours, x), onnx_lstm(ours, x, settings.threads), settings)
 
 
 # -- ours against ours, and against the machine
@@ -136,25 +136,25 @@ def by_stages(least: int, most: int) -> Contests:
             for given in settings.grid(H=128, quick=(CELL_SHAPE,)):
                 shape = replace(given, I=given.H) if tied else given
                 amounts = [work(cells[cell], shape, train=True) for cell in (name, "lstm")]
-                prepare = partial(against_lstm, name, shape, settings)
+                prepare = partial(_against_lstm, name, shape, settings)
                 made.append(Contest(f"{name} (I = H)" if tied else name, given, prepare, *amounts))
         return made
 
     return contests
 
 
-def against_lstm(cell: str, shape: Shape, settings: Settings) -> tuple[Side, Side]:
+def _against_lstm(cell: str, shape: Shape, settings: Settings) -> tuple[Side, Side]:
     x = draw(shape)
     layers = [Recurrent(name, shape.I, shape.H, engine=settings.engine) for name in (cell, "lstm")]
     ours, lstm = (step_of(layer, x, train=True) for layer in layers)
-    return sides(ours, lstm, settings)
+    return _sides(ours, lstm, settings)
 
 
 def recomputing(shape: Shape, settings: Settings) -> tuple[Side, Side]:
     """The LSTM with recompute=True and without."""
     layers = [LSTM(shape.I, shape.H, engine=settings.engine, recompute=recompute) for recompute in (True, False)]
     ours, theirs = (step_of(layer, draw(shape), train=True) for layer in layers)
-    return sides(ours, theirs, settings)
+    return _sides(ours, theirs, settings)
 
 
 def bfloat16(train: bool, shape: Shape, settings: Settings) -> tuple[Side, Side]:
@@ -162,7 +162,7 @@ def bfloat16(train: bool, shape: Shape, settings: Settings) -> tuple[Side, Side]
     engine = choose(settings.engine, torch.device("cpu"), torch.float32).name
     layers = [LSTM(shape.I, shape.H, engine=engine, dtype=dtype) for dtype in (torch.bfloat16, torch.float32)]
     short, full = (step_of(layer, draw(shape, dtype=layer.anchor.dtype), train) for layer in layers)
-    return sides(short, full, settings)
+    return _sides(short, full, settings)
 
 
 def against_ceiling(train: bool, shape: Shape, settings: Settings) -> tuple[Side, Side]:
@@ -177,10 +177,10 @@ def against_ceiling(train: bool, shape: Shape, settings: Settings) -> tuple[Side
 
 def streams(settings: Settings) -> list[Contest]:
     shapes = settings.shapes or (STREAM_SHAPE,)
-    return [Contest("", shape, partial(stream_sides, shape, settings)) for shape in shapes]
+    return [Contest("", shape, partial(_stream_sides, shape, settings)) for shape in shapes]
 
 
-def stream_sides(shape: Shape, settings: Settings) -> tuple[Side, Side]:
+def _stream_sides(shape: Shape, settings: Settings) -> tuple[Side, Side]:
     """Seconds a step of a stream, called step by step, and of the same layer over the whole sequence at once."""
     layer, x = LSTM(shape.I, shape.H, engine=settings.engine), draw(shape)
     stream = layer.stream(shape.B)
@@ -189,7 +189,7 @@ def stream_sides(shape: Shape, settings: Settings) -> tuple[Side, Side]:
         for x_t in x:
             stream(x_t)
 
-    ours, theirs = sides(steps, inference(layer, x), settings)
+    ours, theirs = _sides(steps, inference(layer, x), settings)
     return lambda: ours() / shape.T, lambda: theirs() / shape.T
 
 

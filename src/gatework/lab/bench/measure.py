@@ -104,22 +104,22 @@ class Measurement:
 SPREADS = ("ours", "theirs", "figure")
 
 
-def speed(contest: Contest, ours: float, theirs: float) -> float:
+def _speed(contest: Contest, ours: float, theirs: float) -> float:
     """How many times faster ours is, by the multiply-add."""
     return (theirs / contest.their_work) / (ours / contest.work)
 
 
-def cost(contest: Contest, ours: float, theirs: float) -> float:
+def _cost(contest: Contest, ours: float, theirs: float) -> float:
     """How many times as much ours costs, by the multiply-add."""
-    return 1 / speed(contest, ours, theirs)
+    return 1 / _speed(contest, ours, theirs)
 
 
-def excess(_: Contest, ours: float, theirs: float) -> float:
+def _excess(_: Contest, ours: float, theirs: float) -> float:
     """What ours costs beyond theirs."""
     return ours - theirs
 
 
-FIGURES: dict[str, Callable[[Contest, float, float], float]] = {"speed": speed, "cost": cost, "excess": excess}
+FIGURES: dict[str, Callable[[Contest, float, float], float]] = {"speed": _speed, "cost": _cost, "excess": _excess}
 
 
 def measure(row: str, figure: str, contest: Contest, budget: Budget) -> Measurement:

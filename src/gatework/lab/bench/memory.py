@@ -37,11 +37,11 @@ def main() -> None:
     """Prints the peak of one step; a tiny one before it loads what any step needs."""
     layer, shape, threads, engine = sys.argv[1:]
     torch.set_num_threads(int(threads))
-    lstm_step(layer, WARM_UP, engine)()
-    print(peak_of(lstm_step(layer, Shape.parse(shape), engine)))
+    _lstm_step(layer, WARM_UP, engine)()
+    print(peak_of(_lstm_step(layer, Shape.parse(shape), engine)))
 
 
-def lstm_step(layer: str, shape: Shape, engine: str) -> Step:
+def _lstm_step(layer: str, shape: Shape, engine: str) -> Step:
     theirs = nn.LSTM(shape.I, shape.H, shape.L)
     recompute = layer == "recomputing"
     chosen = theirs if layer == "theirs" else LSTM.from_torch(theirs, engine=engine, recompute=recompute)
@@ -59,12 +59,12 @@ def peak_of(step: Step) -> int:
         (PROCESS / "clear_refs").write_text("5")
     except OSError as error:
         raise InputError(f"peak memory is measured by {PROCESS}/clear_refs, which cannot be written here") from error
-    before = status("VmRSS")
+    before = _status("VmRSS")
     step()
-    return status("VmHWM") - before
+    return _status("VmHWM") - before
 
 
-def status(name: str) -> int:
+def _status(name: str) -> int:
     """An entry of /proc/self/status, in bytes."""
     match = re.search(rf"^{name}:\s*(\d+) kB$", (PROCESS / "status").read_text(), re.MULTILINE)
     assert match is not None, name

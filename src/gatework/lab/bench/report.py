@@ -56,7 +56,7 @@ class Report:
 
     def with_more(self, other: Self) -> Self:
         """Both reports as one: of what both have measured, the other's figures. Raises InputError for two machines."""
-        if unlike := [name for name, one, two in pairs(self.machine, other.machine) if one != two]:
+        if unlike := [name for name, one, two in _pairs(self.machine, other.machine) if one != two]:
             raise InputError(f"measured on another machine or with other settings: {', '.join(unlike)}")
         latest = {(m.row, m.variant, m.shape): m for m in (*self.measurements, *other.measurements)}
         return replace(
@@ -72,21 +72,21 @@ class Report:
         """The header, the table of rows, and the shapes of each, in Markdown that reads as text."""
         shown = [row for row in ROWS.values() if self.of(row.name)]
         lines = [summary(row, self.of(row.name)) for row in shown]
-        parts = [header(self), table(SUMMARY, lines) if lines else "Nothing was measured."]
+        parts = [_header(self), table(SUMMARY, lines) if lines else "Nothing was measured."]
         if self.skipped:
             parts.append("\n".join(f"- not measured: {skip.row}: {skip.reason}" for skip in self.skipped))
         parts += [f"### {row.title}\n\n{details(row, self.of(row.name))}" for row in shown]
         return "\n\n".join(parts) + "\n"
 
 
-def pairs(one: Machine, two: Machine) -> Iterator[tuple[str, Any, Any]]:
+def _pairs(one: Machine, two: Machine) -> Iterator[tuple[str, Any, Any]]:
     """What two machines are and run, name by name; ceiling and date are those of a day."""
     for name, value in asdict(one).items():
         if name not in ("ceiling", "date"):
             yield name, value, getattr(two, name)
 
 
-def header(report: Report) -> str:
+def _header(report: Report) -> str:
     """The machine and how it was measured, a line each."""
     machine = report.machine
     ceiling = "not measured" if machine.ceiling is None else f"{machine.ceiling:.0f} GF/s"
@@ -111,37 +111,37 @@ SUMMARY = ("work", "shapes", "at every shape", "worst", "where", "geometric mean
 
 def summary(row: Row, measured: Sequence[Measurement]) -> list[str]:
     """The targets of a row beside what was reached."""
-    worst = worst_of(row, measured)
+    worst = _worst_of(row, measured)
     mean = None if row.figure == "excess" else geometric_mean(m.figure.median for m in measured)
     goals = [(row.each, worst.figure.median), (row.mean, mean)]
-    met = [reached(row, goal, value) for goal, value in goals if goal is not None and value is not None]
+    met = [_reached(row, goal, value) for goal, value in goals if goal is not None and value is not None]
     return [
         row.title,
         str(len(measured)),
-        target(row, row.each),
-        figure(row, worst.figure.median),
+        _target(row, row.each),
+        _figure(row, worst.figure.median),
         f"{worst.variant} {worst.shape}".strip(),
-        target(row, row.mean),
-        "" if mean is None else figure(row, mean),
+        _target(row, row.mean),
+        "" if mean is None else _figure(row, mean),
         ("met" if all(met) else "missed") if met else "",
     ]
 
 
-def worst_of(row: Row, measured: Iterable[Measurement]) -> Measurement:
+def _worst_of(row: Row, measured: Iterable[Measurement]) -> Measurement:
     """The measurement furthest from what the row wants."""
     choose = min if row.figure == "speed" else max
     return choose(measured, key=lambda measurement: measurement.figure.median)
 
 
-def reached(row: Row, goal: float, value: float) -> bool:
+def _reached(row: Row, goal: float, value: float) -> bool:
     return value >= goal if row.figure == "speed" else value <= goal
 
 
-def target(row: Row, goal: float | None) -> str:
-    return "" if goal is None else f"{'>=' if row.figure == 'speed' else '<='} {figure(row, goal)}"
+def _target(row: Row, goal: float | None) -> str:
+    return "" if goal is None else f"{'>=' if row.figure == 'speed' else '<='} {_figure(row, goal)}"
 
 
-def figure(row: Row, value: float) -> str:
+def _figure(row: Row, value: float) -> str:
     """A ratio, a share or a time as one reads it."""
     if row.percent:
         return f"{value:.0%}"
@@ -160,10 +160,10 @@ def digits(value: float) -> str:
 def details(row: Row, measured: Sequence[Measurement]) -> str:
     """A line for each measurement, or where a row has many variants their figures by shape."""
     variants = list(dict.fromkeys(measurement.variant for measurement in measured))
-    return matrix(row, variants, measured) if len(variants) > MANY + 1 else listing(row, measured)
+    return _matrix(row, variants, measured) if len(variants) > MANY + 1 else _listing(row, measured)
 
 
-def listing(row: Row, measured: Sequence[Measurement]) -> str:
+def _listing(row: Row, measured: Sequence[Measurement]) -> str:
     compared = {"speed": "other / ours", "cost": "ours / other", "excess": "ours - other"}[row.figure]
     columns = ["", "T,B,I,H", f"other {row.unit}", f"ours {row.unit}", compared, "quartiles", "rounds", "ours GF/s"]
     lines = [
@@ -172,8 +172,8 @@ def listing(row: Row, measured: Sequence[Measurement]) -> str:
             str(m.shape),
             digits(m.theirs.median * UNITS[row.unit]),
             digits(m.ours.median * UNITS[row.unit]),
-            figure(row, m.figure.median),
-            f"{figure(row, m.figure.low)}-{figure(row, m.figure.high)}",
+            _figure(row, m.figure.median),
+            f"{_figure(row, m.figure.low)}-{_figure(row, m.figure.high)}",
             str(m.rounds),
             digits(2e-9 * m.work / m.ours.median) if m.work > 1 else "",
         ]
@@ -183,14 +183,14 @@ def listing(row: Row, measured: Sequence[Measurement]) -> str:
     return table([columns[i] for i in used], [[line[i] for i in used] for line in lines])
 
 
-def matrix(row: Row, variants: Sequence[str], measured: Sequence[Measurement]) -> str:
+def _matrix(row: Row, variants: Sequence[str], measured: Sequence[Measurement]) -> str:
     shapes = list(dict.fromkeys(str(measurement.shape) for measurement in measured))
     medians = {(m.variant, str(m.shape)): m.figure.median for m in measured}
     lines = []
     for variant in variants:
         values = [medians.get((variant, shape)) for shape in shapes]
         mean = geometric_mean(value for value in values if value is not None)
-        lines.append([variant, *("" if v is None else figure(row, v) for v in values), figure(row, mean)])
+        lines.append([variant, *("" if v is None else _figure(row, v) for v in values), _figure(row, mean)])
     return table(["", *shapes, "mean"], lines)
 
 

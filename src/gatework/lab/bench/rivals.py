@@ -28,14 +28,14 @@ def extra(module: str) -> Any:
         raise InputError(f"{name} is not installed: pip install 'gatework[bench]'") from None
 
 
-def packed(layer: Recurrent, kind: str, gates: Sequence[str]) -> Tensor:
+def _packed(layer: Recurrent, kind: str, gates: Sequence[str]) -> Tensor:
     """The parameters `kind`_gate of a layer, one below the other."""
     return torch.cat([layer.get_parameter(f"l0.{kind}_{gate}").detach() for gate in gates])
 
 
 def peephole_weights(layer: Recurrent) -> list[Tensor]:
     """W [4H,I], U [4H,H], b [4H], p [3H] of a peephole LSTM."""
-    return [*(packed(layer, kind, PEEPHOLE_GATES) for kind in "WUb"), packed(layer, "p", ("i", "f", "o"))]
+    return [*(_packed(layer, kind, PEEPHOLE_GATES) for kind in "WUb"), _packed(layer, "p", ("i", "f", "o"))]
 
 
 def peephole_loop(x: Tensor, W: Tensor, U: Tensor, b: Tensor, p: Tensor) -> Tensor:
@@ -87,10 +87,10 @@ def onnx_lstm(layer: Recurrent, x: Tensor, threads: int) -> Callable[[], Any]:
     """The inference of an LSTM in ONNX Runtime; a call returns h [T,B,H]."""
     onnx, runtime = extra("onnx"), extra("onnxruntime")
     helper, FLOAT = onnx.helper, onnx.TensorProto.FLOAT
-    biases = packed(layer, "b", ONNX_GATES)
+    biases = _packed(layer, "b", ONNX_GATES)
     weights = {
-        "W": packed(layer, "W", ONNX_GATES)[None],
-        "R": packed(layer, "U", ONNX_GATES)[None],
+        "W": _packed(layer, "W", ONNX_GATES)[None],
+        "R": _packed(layer, "U", ONNX_GATES)[None],
         "B": torch.cat([biases, torch.zeros_like(biases)])[None],
     }
     node = helper.make_node("LSTM", ["x", *weights], ["h"], hidden_size=layer.hidden_size)
