@@ -1,4 +1,4 @@
-// What Python sees: Plan, run, and which instruction set was chosen.
+// What Python sees: plans, calls, streams, and which instruction set was chosen.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/array.h>
@@ -6,9 +6,11 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 
+#include "call.h"
 #include "dispatch.h"
 #include "memory.h"
 #include "plan.h"
@@ -19,16 +21,40 @@ using namespace gatework;
 
 namespace {
 
+// A buffer: memory, numbers before it, from step to step and from row to row, steps before it is used again, numbers in all.
 using Table = nb::ndarray<const int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 Job job_of(const Plan& plan, std::vector<int64_t> sizes, int64_t T, int64_t B, Table table, std::vector<int32_t> starts) {
-    if (table.shape(1) != 5) throw std::invalid_argument("native plan: a buffer is five numbers");
+    if (table.shape(1) != 6) throw std::invalid_argument("native plan: a buffer is six numbers");
     Job job{&plan, std::move(sizes), T, B, {}, nullptr, nullptr, std::move(starts)};
     for (size_t i = 0; i < table.shape(0); ++i) {
-        const int64_t* one = table.data() + 5 * i;
-        job.buffers.push_back({reinterpret_cast<void*>(one[0]), one[1], one[2], one[3], one[4]});
+        const int64_t* one = table.data() + 6 * i;
+        job.buffers.push_back({nullptr, one[2], one[3], one[4], one[5]});
     }
     return job;
+}
+
+std::vector<Place> places_of(const Plan& plan, Table table) {
+    std::vector<Place> places;
+    for (size_t i = 0; i < std::min(table.shape(0), plan.buffers.size()); ++i) {
+        const int64_t* one = table.data() + 6 * i;
+        places.push_back({one[0], one[1], {nullptr, {1, 1, one[5]}, {1, 1, 1}, plan.buffers[i].element}});
+    }
+    return places;
+}
+
+// An array: memory, numbers before it, its shape, numbers from one to the next in each direction, its element.
+using Described = std::array<int64_t, 9>;
+
+Place place_of(const Described& one) {
+    if (one[8] < 0 || one[8] >= static_cast<int64_t>(Element::count)) throw std::invalid_argument("native call: no such element");
+    return {one[0], one[1], {nullptr, {one[2], one[3], one[4]}, {one[5], one[6], one[7]}, static_cast<Element>(one[8])}};
+}
+
+std::vector<Place> places_of(const std::vector<Described>& many) {
+    std::vector<Place> places;
+    for (const Described& one : many) places.push_back(place_of(one));
+    return places;
 }
 
 // What a plan's numbers stand for: kind of thing -> name -> number.
@@ -53,79 +79,19 @@ Grid grid_of(int rows, int columns) {
     return {rows, columns};
 }
 
-void run(const Plan& plan, std::vector<int64_t> sizes, int64_t T, int64_t B, Table table, std::vector<int32_t> starts, uintptr_t lengths, uintptr_t resets,
-         int rows, int columns) {
-    Job job = job_of(plan, std::move(sizes), T, B, table, std::move(starts));
-    job.lengths = reinterpret_cast<const int64_t*>(lengths);
-    job.resets = reinterpret_cast<const uint8_t*>(resets);
-    verify(job);
-    const Grid grid = grid_of(rows, columns);
-    nb::gil_scoped_release released;
-    chosen().prepare(job, grid)->run(0, parallel);
-}
-
-// A matrix as Python describes it: address, rows, columns, numbers from row to row and from column to column, element.
-// An address, since what numpy shares of a tensor could never be resized again.
-using Described = std::array<int64_t, 6>;
-
-struct Given {
-    int64_t rows, columns, row, column;
-    Element element;
-    void* data;
-    bool empty() const { return rows == 0 || columns == 0; }
-};
-
-Given given_of(const Described& one) {
-    const auto [address, rows, columns, row, column, element] = one;
-    if (rows < 0 || columns < 0 || rows > MOST_STEPS || columns > MOST_STEPS)
-        throw std::invalid_argument("native product: a matrix of negative or absurd size");
-    if (element != 0 && element != 1) throw std::invalid_argument("native product: expected float32 or bfloat16");
-    const Element kind = element ? Element::bfloat16 : Element::float32;
-    Given given{rows, columns, 1, 1, kind, reinterpret_cast<void*>(address)};
-    if (given.empty()) return given;
-    if (!address || address % (element ? 2 : 4)) throw std::invalid_argument("native product: a matrix out of alignment");
-    if (rows > 1) given.row = row;  // strides mean something only where there is a second row or column
-    if (columns > 1) given.column = column;
-    if ((given.row != 1 && given.column != 1) || given.row < 0 || given.column < 0)
-        throw std::invalid_argument("native product: expected rows or columns without gaps");
-    return given;
-}
-
-Matrix matrix_of(const Given& given) { return {given.data, given.row, given.column, given.element}; }
-
-void multiply(const Described& left, const std::vector<Described>& right, const std::vector<Described>& results, bool add, int rows, int columns) {
-    const Given a = given_of(left);
-    struct Work {
-        Product product;
-        Grid grid;
-    } work{{a.rows, a.columns, matrix_of(a), {}, add}, grid_of(rows, columns)};
-    if (right.size() != results.size()) throw std::invalid_argument("native product: expected as many results as matrices");
-    for (size_t i = 0; i < right.size(); ++i) {
-        const Given b = given_of(right[i]), to = given_of(results[i]);
-        if (a.rows != to.rows || a.columns != b.rows || b.columns != to.columns) throw std::invalid_argument("native product: shapes do not fit");
-        if (to.element != Element::float32) throw std::invalid_argument("native product: expected a result in float32");
-        if (to.empty()) continue;
-        if (to.columns > 1 && to.column != 1) throw std::invalid_argument("native product: expected a result with its columns next to one another");
-        if (to.rows > 1 && to.row < to.columns) throw std::invalid_argument("native product: the rows of the result overlap");
-        work.product.right.push_back({to.columns, matrix_of(b), static_cast<float*>(to.data), to.row});
-    }
-    nb::gil_scoped_release released;
-    parallel(
-        rows * columns,
-        [](int thread, void* context) {
-            auto* own = static_cast<Work*>(context);
-            chosen().multiply(own->product, own->grid, thread);
-        },
-        &work);
-}
-
 // A forward plan, one step at a time, its weights packed once.
 class Stream {
 public:
-    Stream(const Plan& plan, std::vector<int64_t> sizes, int64_t B, Table table, size_t input, int rows, int columns)
+    Stream(const Plan& plan, std::vector<int64_t> sizes, int64_t B, Table table, const std::vector<uintptr_t>& memories, size_t input, int rows, int columns)
         : job_(job_of(plan, std::move(sizes), MOST_STEPS, B, table, std::vector<int32_t>(table.shape(0), -1))), input_(input) {
         if (plan.backwards) throw std::invalid_argument("native plan: a stream runs forwards");
         if (input_ >= job_.buffers.size() || job_.buffers[input_].period != 1) throw std::invalid_argument("native plan: no such input");
+        for (size_t i = 0; i < job_.buffers.size(); ++i) {
+            const int64_t memory = table.data()[6 * i], before = table.data()[6 * i + 1];
+            if (i >= plan.buffers.size() || memory < 0 || static_cast<size_t>(memory) >= memories.size())
+                throw std::invalid_argument("native plan: no such memory");
+            job_.buffers[i].data = reinterpret_cast<void*>(memories[memory] + before * plan.buffers[i].bytes());
+        }
         verify(job_);  // for as many steps as there may be, so that all of every buffer is seen
         job_.T = 1;
         scan_ = chosen().prepare(job_, grid_of(rows, columns));
@@ -152,10 +118,31 @@ NB_MODULE(_native, module) {
     nb::class_<Plan>(module, "Plan").def(nb::init<const std::vector<int32_t>&>());
     module.attr("MAGIC") = MAGIC;
     module.def("codes", &codes);
-    module.def("run", &run);
-    module.def("multiply", &multiply);
+    nb::class_<Call>(module, "Call")
+        .def(nb::init<>())
+        .def("memory", &Call::add_memory)
+        .def("own_memory", &Call::add_own_memory)
+        .def("used", &Call::used)
+        .def("free_to", &Call::free_to)
+        .def("clear", [](Call& call, const Described& to) { call.clear(place_of(to)); })
+        .def("copy", [](Call& call, const Described& to, const Described& from, bool add) { call.copy(place_of(to), place_of(from), add); })
+        .def("multiply", [](Call& call, const Described& a, const std::vector<Described>& right, const std::vector<Described>& results, bool add, int rows,
+                            int columns) { call.multiply(place_of(a), places_of(right), places_of(results), add, grid_of(rows, columns)); })
+        .def(
+            "scan",
+            [](Call& call, const Plan& plan, std::vector<int64_t> sizes, int64_t T, int64_t B, Table table, std::vector<int32_t> starts, int64_t first,
+               int64_t steps, int rows, int columns) {
+                call.scan(job_of(plan, std::move(sizes), T, B, table, std::move(starts)), places_of(plan, table), first, steps, grid_of(rows, columns));
+            },
+            nb::keep_alive<1, 2>())
+        .def("restart",
+             [](Call& call, const Described& by_state, const Described& by_start, int64_t step) { call.restart(place_of(by_state), place_of(by_start), step); })
+        .def("run", [](const Call& call, const std::vector<uintptr_t>& addresses, uintptr_t lengths, uintptr_t resets) {
+            nb::gil_scoped_release released;
+            call.run(addresses, reinterpret_cast<const int64_t*>(lengths), reinterpret_cast<const uint8_t*>(resets));
+        });
     nb::class_<Stream>(module, "Stream")
-        .def(nb::init<const Plan&, std::vector<int64_t>, int64_t, Table, size_t, int, int>(), nb::keep_alive<1, 2>())
+        .def(nb::init<const Plan&, std::vector<int64_t>, int64_t, Table, const std::vector<uintptr_t>&, size_t, int, int>(), nb::keep_alive<1, 2>())
         .def("step", &Stream::step);
     module.def("ceiling", [](double seconds, int threads) {
         if (!(seconds > 0 && seconds < 60) || threads < 1 || threads > 1024) throw std::invalid_argument("expected 0 to 60 seconds and 1 to 1024 threads");

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "arrays.h"
 #include "product.h"
 #include "scan.h"
 
@@ -12,6 +13,7 @@ struct Isa {
     const char* name;
     std::unique_ptr<Scan> (*prepare)(const Job& job, Grid grid);
     void (*multiply)(const Product& product, Grid grid, int thread);  // one thread's part
+    void (*copy)(const Array& to, const Array& from, bool add);       // shapes alike; adds, or puts in the place of what is there
     void (*map)(int op, const float* from, float* to, int64_t many);
     double (*ceiling)(double seconds);  // operations per second in a bare loop of multiply-adds
 };

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import ClassVar
 from unittest.mock import patch
 
 import numpy as np
@@ -55,26 +56,43 @@ class Plan(_native.Plan):
         self.stream = tuple(stream)
 
 
+class Call(_native.Call):
+    """A call that notes the plans that it runs."""
+
+    calls: ClassVar[list[CoreCall]] = []
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scans: list[tuple] = []
+
+    def scan(self, plan, sizes, T, B, table, starts, first, steps, rows, columns) -> None:
+        super().scan(plan, sizes, T, B, table, starts, first, steps, rows, columns)
+        buffers = tuple(tuple(row) for row in table[:, 2:].tolist())
+        self.scans.append((plan.stream, tuple(sizes), T, B, buffers, tuple(starts), first, steps, rows * columns))
+
+    def run(self, addresses, lengths, resets) -> None:
+        super().run(addresses, lengths, resets)
+        for stream, sizes, T, B, buffers, starts, first, steps, threads in self.scans:
+            ends = array(lengths, ctypes.c_int64, B) if steps else ()
+            again = array(resets, ctypes.c_uint8, steps * B)[first * B : (first + T) * B]
+            ends = tuple(min(max(end - first, 0), T) for end in ends)
+            self.calls.append(CoreCall(stream, sizes, T, B, buffers, starts, ends, again, threads))
+
+
 @contextmanager
 def recording() -> Iterator[list[CoreCall]]:
     """Collects the calls that are made inside the block."""
-    calls: list[CoreCall] = []
-    run = _native.run
-
-    def watched(plan, sizes, T, B, table, starts, lengths, resets, rows, columns) -> None:
-        buffers = tuple(tuple(row) for row in table[:, 1:].tolist())
-        ends, again = array(lengths, ctypes.c_int64, B), array(resets, ctypes.c_uint8, T * B)
-        calls.append(CoreCall(plan.stream, tuple(sizes), T, B, buffers, tuple(starts), ends, again, rows * columns))
-        run(plan, sizes, T, B, table, starts, lengths, resets, rows, columns)
-
     caches = (
         plans.forward_plan,
         plans.backward_plan,
         forward.forward_recipe,
+        forward.bind,
         backward.backward_recipe,
+        backward.bind,
         call.tensor_spec,
     )
-    with patch.object(_native, "Plan", Plan), patch.object(_native, "run", watched):
+    calls: list[CoreCall] = []
+    with patch.object(_native, "Plan", Plan), patch.object(_native, "Call", Call), patch.object(Call, "calls", calls):
         for cache in caches:
             cache.cache_clear()
         yield calls

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from core_toys import run_plan
 from torch import Tensor
 
 import gatework as gw
@@ -47,8 +48,8 @@ def copied(source: Tensor, element: str, dtype: torch.dtype) -> Tensor:
 def run(plan: NativePlan, *series: Tensor) -> None:
     """Runs a plan of one step on contiguous series [1,B,H]."""
     _, B, H = series[0].shape
-    table = np.array([[s.data_ptr(), 0, H, 1, s.numel()] for s in series], dtype=np.int64)
-    _native.run(_native.Plan(list(plan.stream)), [0, H, 0], 1, B, table, [-1] * len(series), 0, 0, 1, 1)
+    buffers = [(s.data_ptr(), 0, H, 1, s.numel()) for s in series]
+    run_plan(_native.Plan(list(plan.stream)), [0, H, 0], 1, B, buffers)
 
 
 def numbers() -> Tensor:

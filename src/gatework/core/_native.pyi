@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-_Matrix = tuple[int, int, int, int, int, int]
+_Array = Sequence[int]  # memory, numbers before the first, three sizes, three strides in numbers, element
 
 MAGIC: int  # the first number of a plan
 
@@ -17,40 +17,71 @@ class Plan:
 
     def __init__(self, stream: Sequence[int], /) -> None: ...
 
-def run(
-    plan: Plan,
-    sizes: Sequence[int],
-    T: int,
-    B: int,
-    table: npt.NDArray[np.int64],
-    starts: Sequence[int],
-    lengths: int,
-    resets: int,
-    rows: int,
-    columns: int,
-    /,
-) -> None:
-    """Runs a plan on buffers.
+class Call:
+    """What is done to arrays, in order: bound once for its sizes, and run on addresses.
 
-    table: a row of five numbers a buffer: address, numbers from step to step, from row to row, steps before memory is
-        used again, numbers in all.
-    starts: buffer -> the one its rows start from, or -1. lengths, resets: addresses or 0.
-    rows, columns: bands of the batch and of the units that threads take. Raises ValueError where these do not fit.
+    An array lies in a memory that was added before, and has three directions. What does not fit raises ValueError.
     """
 
-def multiply(
-    a: _Matrix, right: Sequence[_Matrix], results: Sequence[_Matrix], add: bool, rows: int, columns: int, /
-) -> None:
-    """results [M,N] (+)= a [M,K] . right [K,N], by threads that take bands of rows and of columns of the results.
+    def __init__(self) -> None: ...
+    def memory(self, bytes: int, /) -> int:
+        """The number of one more memory, whose address each run is given."""
 
-    A matrix is six numbers: address, rows, columns, numbers from row to row and from column to column, and 0 for
-    float32 or 1 for bfloat16; its rows or its columns are without gaps. Raises ValueError for others.
-    """
+    def own_memory(self, bytes: int, /) -> int:
+        """The number of one more memory of the call's own, without values at first."""
+
+    def used(self) -> int:
+        """Bytes of its own memory that are in use."""
+
+    def free_to(self, bytes: int, /) -> None:
+        """What was added as its own after `used()` was so many is done with: what is added next may lie there."""
+
+    def clear(self, to: _Array, /) -> None: ...
+    def copy(self, to: _Array, source: _Array, add: bool, /) -> None:
+        """Copies between arrays of one shape, or adds."""
+
+    def multiply(
+        self, a: _Array, right: Sequence[_Array], results: Sequence[_Array], add: bool, rows: int, columns: int, /
+    ) -> None:
+        """results [M,N] (+)= a [M,K] . right [K,N], by threads that take bands of rows and of columns of the results.
+
+        A matrix is an array of one step, and its rows or its columns are without gaps; results are float32.
+        """
+
+    def scan(
+        self,
+        plan: Plan,
+        sizes: Sequence[int],
+        T: int,
+        B: int,
+        table: npt.NDArray[np.int64],
+        starts: Sequence[int],
+        first: int,
+        steps: int,
+        rows: int,
+        columns: int,
+        /,
+    ) -> None:
+        """Runs a plan.
+
+        table: a row of six numbers a buffer: memory, numbers before the first, from step to step, from row to row,
+            steps before it is used again, numbers in all.
+        starts: buffer -> the one its rows start from, or -1. first, steps: of the call's steps, the one that is the
+            plan's first, and how many there are; 0 where the call's lengths and resets do not count.
+        rows, columns: bands of the batch and of the units that threads take.
+        """
+
+    def restart(self, by_state: _Array, by_start: _Array, step: int, /) -> None:
+        """Where the call resets before a step: gradients by states [B,size] go to those by starts, and no further."""
+
+    def run(self, addresses: Sequence[int], lengths: int, resets: int, /) -> None:
+        """Does it all; addresses: of the memories that are not its own; lengths, resets: addresses or 0."""
 
 class Stream:
     """A forward plan, one step at a time: packs its weights once, and uses the buffers of `table` in turn.
 
-    input: the number of the buffer that `step` gives; in the table it has one step. Raises ValueError as `run` does.
+    memories: the addresses of those that the table names. input: the number of the buffer that `step` gives; in the
+    table it has one step. Raises ValueError as `Call.scan` does.
     """
 
     def __init__(
@@ -59,6 +90,7 @@ class Stream:
         sizes: Sequence[int],
         B: int,
         table: npt.NDArray[np.int64],
+        memories: Sequence[int],
         input: int,
         rows: int,
         columns: int,

@@ -2,8 +2,8 @@
 
 float32 and bfloat16 on CPU. The passes, in their order: `plans` says what of a Program (or of its adjoint) is stored
 where; `simplify`, `placement` and `instructions` make blocks of its nodes, which `lowering` writes as the integers that
-the core interprets tile by tile. At every call, `call` and `memory` hold the tensors, `forward` and `backward` run the
-plans on them, and `operators` is what torch sees of that.
+the core interprets tile by tile. `forward` and `backward` bind a call once for its kind: `layout` has its arrays,
+`binding` notes what is done to them. After that a call gives the core addresses; `operators` is what torch sees of it.
 """
 
 import torch

@@ -8,25 +8,117 @@ from math import ceil
 import torch
 from torch import Tensor
 
-from gatework.engines.native import boundaries
-from gatework.engines.native.call import (
-    Call,
-    allocate_saved,
-    dense,
-    saved_numbers,
-    state_dtypes,
-    tensor_spec,
-    without_autocast,
-)
+from gatework.engines.native.arrays import Array
+from gatework.engines.native.binding import Binding, Bound
+from gatework.engines.native.call import Call, Outline, dense, outline, saved_numbers, tensor_spec
 from gatework.engines.native.keys import Key, Role
-from gatework.engines.native.memory import Memory, allocated, execute
-from gatework.engines.native.plans import BackwardPlan, backward_plan, forward_plan
-from gatework.engines.native.products import product, products
+from gatework.engines.native.layout import Layout
+from gatework.engines.native.plans import BackwardPlan, backward_plan, forward_plan, state_elements
 from gatework.notation import Program
 
 PIECES, ENOUGH = 8, 512  # with `recompute`: pieces of a sequence at most, and rows of each at least
-_STEPWISE = frozenset({Role.INPUT, Role.STATE, Role.OUTPUT_GRADIENT, Role.INPUT_GRADIENT})
 _OUTPUT_GRADIENT = Key(Role.OUTPUT_GRADIENT)
+
+
+def backward(
+    call: Call, saved: Sequence[Tensor], gradients: Sequence[Tensor | None], wanted: Sequence[bool]
+) -> list[Tensor | None]:
+    """The gradients by the call's tensors, None where none is wanted, from those by output and final states.
+
+    saved: as the forward pass returned it.
+    """
+    tensors, saved = [*map(dense, call.tensors)], [value.contiguous() for value in saved]
+    present = [dense(gradient) for gradient in gradients if gradient is not None]
+    bound = bind(
+        call.program,
+        call.options.recompute,
+        tuple(wanted),
+        outline(tensors),
+        outline(saved),
+        outline(present),
+        tuple([gradient is not None for gradient in gradients]),
+        torch.get_num_threads(),
+    )
+    made = bound.call.run([*tensors, *saved, *present], call.lengths, call.resets)
+    parts: list[Tensor] = []
+    for whole, sizes in zip(made, bound.parts, strict=True):
+        parts += whole.split_with_sizes(sizes) if len(sizes) > 1 else (whole,)
+    return [
+        None if not wants else _fitted(None if place is None else parts[place], tensor)
+        for wants, place, tensor in zip(wanted, bound.places, call.tensors, strict=True)
+    ]
+
+
+def _fitted(gradient: Tensor | None, like: Tensor) -> Tensor:
+    """A gradient in the shape and dtype of its tensor: summed over the steps that shared it."""
+    if gradient is None:
+        return torch.zeros_like(like)
+    gradient = gradient if gradient.shape == like.shape else gradient.sum(0, keepdim=True)
+    return gradient if gradient.dtype is like.dtype else gradient.to(like.dtype)
+
+
+@dataclass(frozen=True)
+class Backward:
+    """A backward pass that is bound.
+
+    parts: of each result, the rows of the gradients that it is made of. places: of each of the call's tensors, which of
+    these is its gradient; None where there is none.
+    """
+
+    call: Bound
+    parts: tuple[tuple[int, ...], ...]
+    places: tuple[int | None, ...]
+
+
+@lru_cache(maxsize=1024)
+def bind(
+    program: Program,
+    recompute: bool,
+    wanted: tuple[bool, ...],
+    tensors: Outline,
+    saved: Outline,
+    gradients: Outline,
+    present: tuple[bool, ...],
+    threads: int,
+) -> Backward:
+    layout = Layout.of(program, tensors, threads)
+    recipe, call = backward_recipe(program, wanted, layout.element), layout.call
+    _place_saved(recipe, program, layout, [*map(call.given, *saved)])
+    given = map(call.given, *gradients)
+    results = _Results(call)
+    _place_gradients(recipe, program, layout, [next(given) if there else None for there in present], results)
+    for first, last in _pieces(layout, recompute):
+        whole = last - first == layout.T
+        part = layout if whole else layout.section(first, last)
+        with call.temporary():
+            if recompute:
+                _recompute_saved(program, part)
+            _run(recipe, part, first, layout.T, results)
+            _add_matrix_gradients(recipe.lowered, part, results)
+            _add_input_gradients(recipe.lowered, part)
+    for key, by_state in recipe.firsts:
+        call.copy(results.add([key], (layout.B,), layout.arrays[by_state].shape[-1]), layout.arrays[by_state].step(0))
+    places = {key: place for place, key in enumerate(results.keys)}
+    return Backward(call.bound(), tuple(results.parts), tuple(places.get(key) for key in tensor_spec(program).shapes))
+
+
+class _Results:
+    """The gradients that a run returns, by the tensors that they are for: each result is the rows of one or several."""
+
+    def __init__(self, call: Binding) -> None:
+        self.call = call
+        self.arrays: dict[Key, Array] = {}
+        self.keys: list[Key] = []
+        self.parts: list[tuple[int, ...]] = []
+        self.products: dict[tuple[object, ...], Array] = {}  # of which factors, operand and matrices
+
+    def add(self, keys: Sequence[Key], rows: tuple[int, ...], *more: int, element: str = "float32") -> Array:
+        """A new result, with so many rows for each of the keys."""
+        whole = self.call.result(sum(rows), *more, element=element)
+        self.arrays.update(zip(keys, whole.rows(rows), strict=True))
+        self.keys += keys
+        self.parts.append(rows)
+        return whole
 
 
 @dataclass(frozen=True)
@@ -35,8 +127,7 @@ class BackwardRecipe:
 
     states: of each the keys of its series, its gradient, the gradient by its start, and its size. restarts: gradient
     by a state -> gradient by its start; starts: the same for the core. inputs: those with a gradient, and that.
-    wanted: the call's tensors whose gradients are, None in place of others. by_states: first states and starts, and
-    their gradients.
+    firsts, wanted_starts: first states and starts whose gradients are wanted, and what has these.
     """
 
     lowered: BackwardPlan
@@ -44,8 +135,8 @@ class BackwardRecipe:
     restarts: dict[Key, Key]
     starts: list[int]
     inputs: tuple[tuple[Key, Key], ...]
-    by_states: tuple[tuple[Key, Key], ...]
-    wanted: tuple[Key | None, ...]
+    firsts: tuple[tuple[Key, Key], ...]
+    wanted_starts: dict[Key, Key]
 
 
 @lru_cache(maxsize=256)
@@ -70,166 +161,139 @@ def backward_recipe(program: Program, wanted: tuple[bool, ...], element: str) ->
         restarts,
         lowered.plan.starts(restarts),
         tuple((Key(Role.INPUT, name), Key(Role.INPUT_GRADIENT, name)) for name in program.inputs if name in names),
-        tuple((Key(Role.FIRST, key.of), key) for key in restarts)
-        + tuple((Key(Role.START, key.of), key) for key in restarts.values()),
-        tuple(key if wants else None for key, wants in zip(keys, wanted, strict=True)),
+        tuple((first, key) for key in restarts if (first := Key(Role.FIRST, key.of)) in asked),
+        {key: start for key in restarts.values() if (start := Key(Role.START, key.of)) in asked},
     )
 
 
-@without_autocast
-def backward(
-    call: Call, saved: Sequence[Tensor], gradients: Sequence[Tensor | None], wanted: Sequence[bool]
-) -> list[Tensor | None]:
-    """The gradients by the call's tensors, None where none is wanted, from those by output and final states.
-
-    saved: as the forward pass returned it.
-    """
-    program, recompute, memory = call.program, call.options.recompute, call.memory()
-    recipe = backward_recipe(program, tuple(wanted), memory.element)
-    _place_saved(recipe, program, memory, saved)
-    _place_gradients(recipe, program, memory, gradients)
-    by_tensors: dict[Key, Tensor] = {}
-    for first, last in _pieces(memory, recompute):
-        part = memory if last - first == memory.T else _section(memory, first, last)
-        if recompute:
-            _recompute_saved(program, part)
-        _run(call, recipe, part, first)
-        for key, value in _parameter_gradients(recipe.lowered, part).items():
-            by_tensors[key] = by_tensors[key].add_(value) if key in by_tensors else value
-        _add_input_gradients(recipe.lowered, part)
-    for key, gradient in recipe.by_states:
-        value = memory.tensors[gradient]
-        by_tensors[key] = value[0] if value.dim() == 3 else value  # the first of two steps in turn
-    for key, gradient in recipe.inputs:
-        by_tensors[key] = memory.tensors[gradient]
-    return [
-        None if key is None else _fitted(by_tensors.get(key), tensor)
-        for key, tensor in zip(recipe.wanted, call.tensors, strict=True)
-    ]
-
-
-def _place_saved(recipe: BackwardRecipe, program: Program, memory: Memory, saved: Sequence[Tensor]) -> None:
+def _place_saved(recipe: BackwardRecipe, program: Program, layout: Layout, saved: Sequence[Array]) -> None:
     """Places what the forward pass saved: the series of the states and, but for `recompute`, one piece of the rest."""
     for (state, *_), series in zip(recipe.states, saved, strict=False):
-        memory.tensors[state] = series
+        layout.arrays[state] = series
     for whole in saved[len(recipe.states) :]:
-        memory.place_consecutive(tensor_spec(program).saved, whole)
+        layout.place_consecutive(tensor_spec(program).saved, whole)
 
 
 def _place_gradients(
-    recipe: BackwardRecipe, program: Program, memory: Memory, gradients: Sequence[Tensor | None]
+    recipe: BackwardRecipe, program: Program, layout: Layout, given: Sequence[Array | None], results: _Results
 ) -> None:
     """Places the gradients by output and final states, and memory for those by states, starts and inputs."""
-    tensors, (by_output, *by_finals) = memory.tensors, gradients
+    call, arrays, B, (by_output, *by_finals) = layout.call, layout.arrays, layout.B, given
     if by_output is None:
-        by_output = _zeros(1, memory.B, memory.units[program.output_size]).to(memory.dtype)
-    tensors[_OUTPUT_GRADIENT] = dense(by_output)
+        by_output = call.scratch(1, B, layout.units[program.output_size], element=layout.element)
+        call.clear(by_output)
+    arrays[_OUTPUT_GRADIENT] = by_output
     for (_, by_state, by_start, size), final in zip(recipe.states, by_finals, strict=True):
-        tensors[by_state] = flow = _zeros(2, memory.B, memory.units[size])
-        if final is not None:
-            flow[0] = final
-        tensors[by_start] = _zeros(memory.B, memory.units[size])
+        units, start = layout.units[size], recipe.wanted_starts.get(by_start)
+        arrays[by_state] = flow = call.scratch(2, B, units)
+        arrays[by_start] = call.scratch(B, units) if start is None else results.add([start], (B,), units)
+        call.clear(arrays[by_start])
+        if final is None:
+            call.clear(flow.step(0))
+        else:
+            call.copy(flow.step(0), final)
     for key, gradient in recipe.inputs:
-        tensors[gradient] = allocated(memory.T, memory.B, tensors[key].shape[-1], dtype=memory.dtype)
+        arrays[gradient] = results.add([key], (layout.T,), B, arrays[key].shape[-1], element=layout.element)
 
 
-def _zeros(*shape: int) -> Tensor:
-    return torch.zeros(shape, dtype=torch.float32, device="cpu")
-
-
-def _pieces(memory: Memory, recompute: bool) -> Iterator[tuple[int, int]]:
+def _pieces(layout: Layout, recompute: bool) -> Iterator[tuple[int, int]]:
     """Steps from..to that are taken back at once, the last ones first: all of them, or few enough to be recomputed."""
-    steps = max(ceil(memory.T / PIECES), ceil(ENOUGH / max(memory.B, 1))) if recompute else memory.T
-    last = memory.T
+    T = layout.T
+    steps = max(ceil(T / PIECES), ceil(ENOUGH / max(layout.B, 1))) if recompute else T
+    last = T
     while last > steps:
         yield last - steps, last
         last -= steps
     yield 0, last
 
 
-def _section(memory: Memory, first: int, last: int) -> Memory:
-    """The same memory, of some steps."""
-
-    def steps(tensor: Tensor) -> Tensor:
-        return tensor if tensor.shape[0] == 1 else tensor[first:last]  # one step may stand for all
-
-    tensors = {key: steps(t) if key.role in _STEPWISE else t for key, t in memory.tensors.items()}
-    return Memory(last - first, memory.B, memory.units, tensors)
-
-
-def _recompute_saved(program: Program, memory: Memory) -> None:
+def _recompute_saved(program: Program, layout: Layout) -> None:
     """Computes the saved values again: from the states all steps are known at once, and run as rows of a single one."""
-    lowered, rows = forward_plan(program, True, False, False, (), memory.element), memory.T * memory.B
-    flat = Memory(1, rows, memory.units, dict(memory.tensors))
+    lowered, rows = forward_plan(program, True, False, False, (), layout.element), layout.T * layout.B
+    call, spec = layout.call, tensor_spec(program)
+    flat = Layout(call, 1, rows, layout.units, layout.element, dict(layout.arrays))
     for name in program.inputs:
         key = Key(Role.INPUT, name)
-        flat.tensors[key] = memory.flat(memory.tensors[key])[None]
-    for state, kind in zip(program.states, state_dtypes(program, memory), strict=True):
-        key = Key(Role.STATE, state.name)
-        series = flat.series(2, state.size, kind)
-        series[0] = memory.flat(memory.tensors[key][: memory.T])
-        flat.tensors |= {key: series, Key(Role.START, state.name): series[0]}
-    whole = allocate_saved(program, flat, saved_numbers(program, memory))
-    execute(lowered.core, lowered.plan, flat, None, None, lowered.plan.no_starts)
-    memory.place_consecutive(tensor_spec(program).saved, whole)
+        flat.arrays[key] = layout.flat(layout.arrays[key]).as_step()
+    for name, element in state_elements(program, layout.element).items():
+        key = Key(Role.STATE, name)
+        states = layout.flat(layout.arrays[key].steps(0, layout.T))
+        series = call.scratch(2, *states.shape, element=element)
+        call.copy(series.step(0), states)
+        flat.arrays.update({key: series, Key(Role.START, name): series.step(0)})
+    whole = call.scratch(saved_numbers(program, layout.sizes), element=layout.element)
+    flat.place_consecutive(spec.saved, whole)
+    flat.scan(lowered.core, lowered.plan, lowered.plan.no_starts)
+    layout.place_consecutive(spec.saved, whole)
 
 
-def _run(call: Call, recipe: BackwardRecipe, memory: Memory, first: int) -> None:
-    """Runs the backward plan over the steps from `first` on."""
-    tensors, T, lengths, resets = memory.tensors, memory.T, call.lengths, call.resets
-    plan = recipe.lowered.plan
-    for gradient in recipe.restarts if T % 2 else ():
-        tensors[gradient][1] = tensors[gradient][0]
-    width = sum(memory.units[size] for _, size in plan.factors)
-    memory.place_interleaved(plan.factors, allocated(T, memory.B, width, dtype=memory.dtype))
-    for key, size in plan.totals:
-        tensors[key] = allocated(memory.units[size], dtype=torch.float32)
-    if first or call.options.recompute:
-        lengths, resets = boundaries.of_steps(lengths, resets, first, T)
-    execute(recipe.lowered.core, plan, memory, lengths, resets, recipe.starts)
-    if first and resets is not None:  # the core never looks at what lies before its first step
-        boundaries.reset_gradients(memory, resets[0], recipe.restarts)
+def _run(recipe: BackwardRecipe, layout: Layout, first: int, steps: int, results: _Results) -> None:
+    """Runs the backward plan over the steps from `first` on, of so many in all; sums up the gradients by vectors."""
+    call, arrays, plan, vectors = layout.call, layout.arrays, recipe.lowered.plan, recipe.lowered.vectors
+    for gradient in recipe.restarts if layout.T % 2 else ():
+        call.copy(arrays[gradient].step(1), arrays[gradient].step(0))
+    layout.place_interleaved(plan.factors)
+    totals, again = dict(plan.totals), any(vector in results.arrays for vector, _ in vectors)
+    if vectors:
+        rows = tuple(layout.units[totals[total]] for _, total in vectors)
+        whole = call.scratch(sum(rows)) if again else results.add([vector for vector, _ in vectors], rows)
+        arrays.update(zip([total for _, total in vectors], whole.rows(rows), strict=True))
+    layout.scan(recipe.lowered.core, plan, recipe.starts, first=first, steps=steps)
+    for vector, total in vectors if again else ():
+        call.copy(results.arrays[vector], arrays[total], add=True)
+    for by_state, by_start in recipe.restarts.items() if first else ():  # the core sees no step before its first
+        call.core.restart(arrays[by_state].step(0).described, arrays[by_start].described, first)
 
 
-def _parameter_gradients(lowered: BackwardPlan, memory: Memory) -> dict[Key, Tensor]:
-    """A vector's gradient as the plan has summed it; a matrix's, of factors x operands, as large products."""
-    sums = {vector: memory.tensors[total] for vector, total in lowered.vectors}
+def _add_matrix_gradients(lowered: BackwardPlan, layout: Layout, results: _Results) -> None:
+    """Adds to the matrices' gradients, of factors x operands, as large products."""
+    call = layout.call
     for factors, users in lowered.matrices:
-        operands = [_operand(memory, operand) for operand, _ in users]
-        results = products(memory.joined(factors).t(), operands)
-        for (_, matrices), result in zip(users, results, strict=True):
-            sizes = [memory.units_of(key) for key in factors]
-            parts = result.split_with_sizes(sizes) if len(sizes) > 1 else (result,)
-            for key, part in zip(matrices, parts, strict=True):
-                sums[key] = sums[key] + part if key in sums else part
-    return sums
-
-
-def _operand(memory: Memory, key: Key) -> Tensor:
-    """What a matrix was multiplied with at all steps, [T*B,size]: of states, those before each step."""
-    values = memory.tensor(key)
-    return memory.flat(values[: memory.T] if key.role is Role.STATE else values)
-
-
-def _add_input_gradients(lowered: BackwardPlan, memory: Memory) -> None:
-    """Adds to what the plan has written of each input's gradient [T,B,I]: factors x matrices, as large products."""
-    begun = set(lowered.inputs)
-    for gradient, pairs in lowered.products:
-        out = memory.tensors[gradient].flatten(0, 1)
-        for factors, matrices in pairs:
-            whole = torch.cat([memory.tensors[key] for key in matrices])
-            if out.dtype == torch.float32:
-                product(memory.joined(factors), whole, out, add=gradient in begun)
-            elif gradient in begun:
-                out.add_(product(memory.joined(factors), whole))
+        rows = tuple(layout.arrays[key].shape[-1] for key in factors)
+        new: list[tuple[Array, Array]] = []
+        more: list[tuple[Array, Array]] = []
+        apart: list[tuple[Sequence[Key], Array]] = []  # products that belong to gradients which others have begun
+        for operand, matrices in users:
+            right, begun = _operand(layout, operand), results.products.get((factors, operand, matrices))
+            if begun is not None:
+                more.append((right, begun))
+                continue
+            if results.arrays.keys().isdisjoint(matrices):
+                whole = results.products[factors, operand, matrices] = results.add(matrices, rows, right.shape[1])
             else:
-                out.copy_(product(memory.joined(factors), whole))
+                whole = call.scratch(sum(rows), right.shape[1])
+                apart.append((matrices, whole))
+            new.append((right, whole))
+        for pairs in (new, more):
+            if pairs:
+                left = layout.joined(factors).t()
+                call.products(left, [right for right, _ in pairs], [whole for _, whole in pairs], add=pairs is more)
+        for keys, whole in apart:
+            for key, part in zip(keys, whole.rows(rows), strict=True):
+                call.copy(results.arrays[key], part, add=True)
+
+
+def _operand(layout: Layout, key: Key) -> Array:
+    """What a matrix was multiplied with at all steps, [T*B,size]: of states, those before each step."""
+    values = layout.arrays[key]
+    return layout.flat(values.steps(0, layout.T) if key.role is Role.STATE else values)
+
+
+def _add_input_gradients(lowered: BackwardPlan, layout: Layout) -> None:
+    """Adds to what the plan has written of each input's gradient [T,B,I]: factors x matrices, as large products."""
+    call, arrays, begun = layout.call, layout.arrays, set(lowered.inputs)
+    for gradient, pairs in lowered.products:
+        out = layout.flat(arrays[gradient])
+        for factors, matrices in pairs:
+            rows = tuple(arrays[key].shape[0] for key in matrices)
+            whole = call.scratch(sum(rows), out.shape[1], element=layout.element)
+            for key, part in zip(matrices, whole.rows(rows), strict=True):
+                call.copy(part, arrays[key])
+            add = gradient in begun
+            if out.element == "float32":
+                call.products(layout.joined(factors), [whole], [out], add=add)
+            else:
+                wide = call.scratch(*out.shape)
+                call.products(layout.joined(factors), [whole], [wide])
+                call.copy(out, wide, add=add)
             begun.add(gradient)
-
-
-def _fitted(gradient: Tensor | None, like: Tensor) -> Tensor:
-    """A gradient in the shape and dtype of its tensor: summed over the steps that shared it."""
-    if gradient is None:
-        return torch.zeros_like(like)
-    gradient = gradient if gradient.shape == like.shape else gradient.sum(0, keepdim=True)
-    return gradient if gradient.dtype is like.dtype else gradient.to(like.dtype)

@@ -1,15 +1,15 @@
 """A call of the native engine: its options and its tensors, in the order of the Program's specification."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, wraps
-from typing import NamedTuple, ParamSpec, TypeVar
+from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from gatework.engines.native.keys import Key, Role
-from gatework.engines.native.memory import DTYPES, Memory, allocated
+from gatework.engines.native.memory import DTYPES, NAMES
 from gatework.engines.native.plan import SIZES
 from gatework.engines.native.plans import state_elements
 from gatework.notation import Program
@@ -47,18 +47,48 @@ class Call(NamedTuple):
         """Whether sequences may end or start again between the first step and the last."""
         return self.lengths is not None or self.resets is not None
 
-    def memory(self) -> Memory:
-        """The tensors by key, and the sizes that they have."""
-        spec, tensors = tensor_spec(self.program), self.tensors
-        T, B, _ = tensors[0].shape
-        units = _NO_UNITS | {size: tensors[which].shape[side] for size, (which, side) in spec.sides.items()}
-        tensors = [tensor if tensor.is_contiguous() else dense(tensor) for tensor in tensors]
-        return Memory(T, B, units, dict(zip(spec.shapes, tensors, strict=True)))
+    @property
+    def dtype(self) -> torch.dtype:
+        """That of all tensors."""
+        return self.tensors[0].dtype
+
+    def sizes(self) -> "Sizes":
+        return sizes_of(self.program, [tensor.shape for tensor in self.tensors])
+
+
+class Sizes(NamedTuple):
+    """Steps, sequences, and units by the names that a Program has for them."""
+
+    T: int
+    B: int
+    units: Mapping[str, int]
+
+
+def sizes_of(program: Program, shapes: Sequence[Sequence[int]]) -> Sizes:
+    """The sizes that the shapes of a call's tensors say."""
+    T, B, _ = shapes[0]
+    return Sizes(T, B, _NO_UNITS | {s: shapes[which][side] for s, (which, side) in tensor_spec(program).sides.items()})
+
+
+class Outline(NamedTuple):
+    """What is bound of tensors: shapes, strides, and elements."""
+
+    shapes: tuple[tuple[int, ...], ...]
+    strides: tuple[tuple[int, ...], ...]
+    elements: tuple[str, ...]
+
+
+def outline(tensors: Sequence[Tensor]) -> Outline:
+    return Outline(
+        tuple([tensor.shape for tensor in tensors]),
+        tuple([tensor.stride() for tensor in tensors]),
+        tuple([NAMES[tensor.dtype] for tensor in tensors]),
+    )
 
 
 def dense(tensor: Tensor) -> Tensor:
     """The tensor with its units next to one another."""
-    return tensor if tensor.stride(-1) == 1 else tensor.contiguous()
+    return tensor if tensor.is_contiguous() or tensor.stride(-1) == 1 else tensor.contiguous()
 
 
 @dataclass(frozen=True)
@@ -90,35 +120,11 @@ def tensor_spec(program: Program) -> TensorSpec:
     return TensorSpec(shapes, sides, saved)
 
 
-def state_dtypes(program: Program, memory: Memory) -> list[torch.dtype]:
+def state_dtypes(program: Program, element: str) -> list[torch.dtype]:
     """The dtype of each state's series."""
-    return [DTYPES[element] for element in state_elements(program, memory.element).values()]
+    return [DTYPES[each] for each in state_elements(program, element).values()]
 
 
-def saved_numbers(program: Program, memory: Memory) -> int:
+def saved_numbers(program: Program, sizes: Sizes) -> int:
     """How many numbers are saved for the backward pass beside the states."""
-    return memory.T * memory.B * sum(memory.units[size] for _, size in tensor_spec(program).saved)
-
-
-def allocate_saved(program: Program, memory: Memory, numbers: int) -> Tensor:
-    """One piece of memory for the saved values of a pass, one series after another."""
-    whole = allocated(numbers, dtype=memory.dtype)
-    memory.place_consecutive(tensor_spec(program).saved, whole)
-    return whole
-
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def without_autocast(function: Callable[P, R]) -> Callable[P, R]:
-    """The function with torch's products as they are written."""
-
-    @wraps(function)
-    def run(*args: P.args, **options: P.kwargs) -> R:
-        if not torch.is_autocast_enabled("cpu"):
-            return function(*args, **options)
-        with torch.autocast("cpu", enabled=False):
-            return function(*args, **options)
-
-    return run
+    return sizes.T * sizes.B * sum(sizes.units[size] for _, size in tensor_spec(program).saved)

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gatework.engines.native.call import Call, Options, allocate_saved, saved_numbers, without_autocast
+from gatework.engines.native.binding import Bound
+from gatework.engines.native.call import Call, Options, Outline, dense, outline, saved_numbers, tensor_spec
 from gatework.engines.native.keys import Key, Role
-from gatework.engines.native.memory import DTYPES, execute
+from gatework.engines.native.layout import Layout
 from gatework.engines.native.plans import ForwardPlan, forward_plan, state_elements
-from gatework.engines.native.products import products
 from gatework.notation import Program
 
 FEW = 6  # rows below which products with inputs are done ahead, for all steps at once
@@ -31,48 +31,80 @@ class Result(NamedTuple):
     saved: list[Tensor]
 
 
-@without_autocast
 def forward(call: Call) -> Result:
-    memory, options = call.memory(), call.options
-    T, tensors, dtype = memory.T, memory.tensors, memory.dtype
-    recipe = forward_recipe(options, call.has_boundaries, memory.B < FEW, memory.element)
-    states = []
-    for key, first, size, kind, every_step in recipe.states:
-        tensors[key] = series = memory.series(T + 1 if every_step else 2, size, kind)
-        series[0] = tensors[first]
-        states.append(series)
-    for key, size in recipe.results:
-        tensors[key] = memory.series(T, size, dtype)
-    saved = states if options.train else []
-    if recipe.lowered.saved:
-        saved = [*saved, allocate_saved(options.program, memory, saved_numbers(options.program, memory))]
-    for operand, matrices, results in recipe.ahead:
-        values = products(memory.flat(tensors[operand]), [tensors[key].t() for key in matrices])
-        for key, value in zip(results, values, strict=True):
-            tensors[key] = value.view(T, memory.B, value.shape[1])
-    execute(recipe.lowered.core, recipe.lowered.plan, memory, call.lengths, call.resets, recipe.starts)
-    output = tensors[recipe.output]
+    tensors = [*map(dense, call.tensors)]
+    bound = bind(call.options, outline(tensors), call.has_boundaries, torch.get_num_threads())
+    made = bound.call.run(tensors, call.lengths, call.resets)
+    output = made[bound.output]
     return Result(
-        output[1:] if recipe.output.role is Role.STATE else output,
-        [_final(series, T, dtype) for series in states],
-        [tensors[key] for key in recipe.recorded],
-        saved,
+        output[1:] if bound.of_states else output,
+        made[bound.finals :],
+        made[bound.recorded : bound.finals],
+        made[: bound.saved],
     )
+
+
+@dataclass(frozen=True)
+class Forward:
+    """A forward pass that is bound, and where its results are.
+
+    saved: how many are for the backward pass. output: which is the output, or the states of which it is those after
+    each step. recorded, finals: the first of these.
+    """
+
+    call: Bound
+    saved: int
+    output: int
+    of_states: bool
+    recorded: int
+    finals: int
+
+
+@lru_cache(maxsize=1024)
+def bind(options: Options, tensors: Outline, has_boundaries: bool, threads: int) -> Forward:
+    program = options.program
+    layout = Layout.of(program, tensors, threads)
+    call, arrays, T, B, units = layout.call, layout.arrays, layout.T, layout.B, layout.units
+    recipe = forward_recipe(options, has_boundaries, B < FEW and T > 1, layout.element)
+    series = []
+    for key, first, size, element, every_step in recipe.states:
+        made = call.result if every_step else call.scratch
+        arrays[key] = made(T + 1 if every_step else 2, B, units[size], element=element)
+        call.copy(arrays[key].step(0), arrays[first])
+        series.append(key)
+    kept = [key for key, *_, every_step in recipe.states if every_step]
+    if recipe.lowered.saved:
+        whole = call.result(saved_numbers(program, layout.sizes), element=layout.element)
+        layout.place_consecutive(tensor_spec(program).saved, whole)
+    saved = len(call.results) if options.train else 0
+    output = kept.index(recipe.output) if recipe.output in kept else len(call.results)
+    for key, size in recipe.results:
+        arrays[key] = call.result(T, B, units[size], element=layout.element)
+    finals = len(call.results)
+    for operand, matrices, results in recipe.ahead:
+        ahead = [call.scratch(T, B, arrays[matrix].shape[0]) for matrix in matrices]
+        right = [arrays[matrix].t() for matrix in matrices]
+        call.products(layout.flat(arrays[operand]), right, [layout.flat(array) for array in ahead])
+        arrays.update(zip(results, ahead, strict=True))
+    layout.scan(recipe.lowered.core, recipe.lowered.plan, recipe.starts, steps=T)
+    for key in series:
+        states = arrays[key]
+        call.copy(call.result(*states.shape[1:], element=layout.element), states.step(T % states.shape[0]))
+    return Forward(call.bound(), saved, output, recipe.output in kept, finals - len(options.record), finals)
 
 
 @dataclass(frozen=True)
 class ForwardRecipe:
     """What forward passes of one kind have in common.
 
-    states: key, that of what it starts from, size, dtype, whether there is memory for every step. results: keys and
-    sizes of what is returned beside them, of which `recorded` was asked for. output: the key of the output. starts:
-    see `NativePlan.starts`. ahead: products with an input that are done ahead of the steps: operand, matrices, results.
+    states: key, that of what it starts from, size, element, whether there is memory for every step. results: keys and
+    sizes of what is returned beside them, those that are recorded last. output: the key of the output. starts: see
+    `NativePlan.starts`. ahead: products with an input that are done ahead of the steps: operand, matrices, results.
     """
 
     lowered: ForwardPlan
-    states: tuple[tuple[Key, Key, str, torch.dtype, bool], ...]
+    states: tuple[tuple[Key, Key, str, str, bool], ...]
     results: tuple[tuple[Key, str], ...]
-    recorded: tuple[Key, ...]
     output: Key
     starts: list[int]
     ahead: tuple[tuple[Key, tuple[Key, ...], tuple[Key, ...]], ...]
@@ -92,7 +124,7 @@ def forward_recipe(options: Options, has_boundaries: bool, few: bool, element: s
             Key(Role.STATE, state.name),
             Key(Role.FIRST, state.name),
             state.size,
-            DTYPES[elements[state.name]],
+            elements[state.name],
             train or (state.name == program.output and not own),
         )
         for state in program.states
@@ -102,7 +134,6 @@ def forward_recipe(options: Options, has_boundaries: bool, few: bool, element: s
         lowered,
         tuple(states),
         (*([(output, program.output_size)] if own else []), *zip(recorded, sizes, strict=True)),
-        recorded,
         output,
         lowered.plan.starts(restarts),
         _ahead(program, lowered.ahead),
@@ -125,11 +156,3 @@ def needs_own_output(program: Program, has_boundaries: bool, element: str) -> bo
     carried = {state.name: state.node for state in program.states}
     same = carried.get(program.output) == program.names[program.output]
     return has_boundaries or not same or state_elements(program, element)[program.output] != element
-
-
-def _final(series: Tensor, T: int, dtype: torch.dtype) -> Tensor:
-    """What a series of states ends with, apart from what is returned or saved of the series."""
-    last = series[T % series.shape[0]]
-    if last.dtype != dtype:
-        return last.to(dtype)
-    return last if series.shape[0] < T else last.clone()

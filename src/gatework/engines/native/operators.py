@@ -15,7 +15,7 @@ from gatework.engines.eager import is_eager, is_transformed
 from gatework.engines.native.backward import backward
 from gatework.engines.native.call import Call, Options, saved_numbers, state_dtypes, tensor_spec
 from gatework.engines.native.forward import forward
-from gatework.engines.native.memory import DTYPES, Memory
+from gatework.engines.native.memory import NAMES
 from gatework.errors import InputError
 from gatework.notation.recipe import read
 
@@ -115,24 +115,23 @@ def scan(
 @scan.register_fake
 def scan_shapes(recipe: str, tensors: Sequence[Tensor], *options: Any) -> list[Tensor]:
     call = _call(recipe, tensors, *options)
-    program, memory, new = call.program, call.memory(), tensors[0].new_empty
-    T, B, units = memory.T, memory.B, memory.units
+    program, (T, B, units), new = call.program, call.sizes(), tensors[0].new_empty
     widths = [units[state.size] for state in program.states]
     recorded = [units[program.nodes[program.names[name]].size] for name in call.options.record]
     return [
         new(T, B, units[program.output_size]),
         *(new(B, width) for width in widths),
         *(new(T, B, width) for width in recorded),
-        *(new(shape, dtype=dtype) for shape, dtype in _saved_shapes(call, memory) if call.options.train),
+        *(new(shape, dtype=dtype) for shape, dtype in _saved_shapes(call) if call.options.train),
     ]
 
 
-def _saved_shapes(call: Call, memory: Memory) -> list[tuple[list[int], torch.dtype]]:
+def _saved_shapes(call: Call) -> list[tuple[list[int], torch.dtype]]:
     """Shape and dtype of what a forward pass leaves for the backward pass."""
-    program = call.program
-    shapes = [[memory.T + 1, memory.B, memory.units[state.size]] for state in program.states]
-    saved = list(zip(shapes, state_dtypes(program, memory), strict=True))
-    return saved if call.options.recompute else [*saved, ([saved_numbers(program, memory)], memory.dtype)]
+    program, sizes = call.program, call.sizes()
+    shapes = [[sizes.T + 1, sizes.B, sizes.units[state.size]] for state in program.states]
+    saved = list(zip(shapes, state_dtypes(program, NAMES[call.dtype]), strict=True))
+    return saved if call.options.recompute else [*saved, ([saved_numbers(program, sizes)], call.dtype)]
 
 
 def _call(
@@ -163,17 +162,16 @@ def _check(call: Call) -> None:
         raise InputError(
             f"gatework::scan: {len(tensors)} tensors given; expected {len(shapes)}: {', '.join(map(str, shapes))}"
         )
-    memory = call.memory()
-    sizes = {**memory.units, "T": memory.T, "B": memory.B}
-    dtype = memory.dtype if memory.dtype in DTYPES.values() else torch.float32
+    T, B, units = call.sizes()
+    sizes, dtype = {**units, "T": T, "B": B}, call.dtype if call.dtype in NAMES else torch.float32
     for (key, shape), tensor in zip(shapes.items(), tensors, strict=True):
         _check_fit(str(key), tensor, [sizes[size] for size in shape], dtype)
     if call.lengths is not None:
-        _check_fit("lengths", call.lengths, [memory.B], torch.int64)
-        if bool(((call.lengths < 0) | (call.lengths > memory.T)).any()):
-            raise InputError(f"lengths holds {call.lengths.tolist()}; expected 0 to T = {memory.T}")
+        _check_fit("lengths", call.lengths, [B], torch.int64)
+        if bool(((call.lengths < 0) | (call.lengths > T)).any()):
+            raise InputError(f"lengths holds {call.lengths.tolist()}; expected 0 to T = {T}")
     if call.resets is not None:
-        _check_fit("resets", call.resets, [memory.T, memory.B], torch.uint8)
+        _check_fit("resets", call.resets, [T, B], torch.uint8)
 
 
 def _check_fit(name: str, tensor: Tensor | None, shape: list[int], dtype: torch.dtype) -> None:
@@ -202,14 +200,13 @@ def scan_backward(
     """
     call = _call(recipe, tensors, "", lengths, resets, True, recompute)
     _check(call)
-    memory, program = call.memory(), call.program
-    T, B, units = memory.T, memory.B, memory.units
+    program, (T, B, units) = call.program, call.sizes()
     results = [[T, B, units[program.output_size]], *([B, units[state.size]] for state in program.states)]
     if len(gradients) != len(results):
         raise InputError(f"gatework::scan_backward: {len(gradients)} gradients given; expected {len(results)}")
     for value, shape in zip(gradients, results, strict=True):
-        _check_fit("a gradient", value, shape, memory.dtype)
-    expected = _saved_shapes(call, memory) if saved else []
+        _check_fit("a gradient", value, shape, call.dtype)
+    expected = _saved_shapes(call) if saved else []
     if len(saved) != len(expected):
         raise InputError(f"gatework::scan_backward: {len(saved)} tensors saved; expected {len(expected)}")
     for value, (shape, dtype) in zip(saved, expected, strict=True):

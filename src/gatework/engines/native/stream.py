@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from gatework.core import _native
 from gatework.engines.arguments import Arguments
-from gatework.engines.native.call import Call, Options, state_dtypes
+from gatework.engines.native.call import dense, outline
 from gatework.engines.native.forward import needs_own_output
 from gatework.engines.native.keys import Key, Role
-from gatework.engines.native.memory import grid, table
+from gatework.engines.native.layout import Layout
+from gatework.engines.native.memory import allocated
 from gatework.engines.native.plan import SIZES
-from gatework.engines.native.plans import forward_plan
+from gatework.engines.native.plans import forward_plan, state_elements
 from gatework.notation import Program
 
 
@@ -31,26 +33,32 @@ class Stepper:
         inputs: Mapping[str, Tensor],
     ) -> None:
         copies = {name: value.detach().clone() for name, value in params.items()}
-        tensors = Arguments(program, copies, x[None], state, inputs=inputs).tensors()
-        memory = Call(Options(program), tensors).memory()
-        own = needs_own_output(program, False, memory.element)
-        lowered = forward_plan(program, False, own, False, (), memory.element)
-        for carried, kind in zip(program.states, state_dtypes(program, memory), strict=True):
-            memory.tensors[Key(Role.STATE, carried.name)] = memory.series(2, carried.size, kind)
+        tensors = [*map(dense, Arguments(program, copies, x[None], state, inputs=inputs).tensors())]
+        layout = Layout.of(program, outline(tensors), torch.get_num_threads())
+        call, units, element = layout.call, layout.units, layout.element
+        own = needs_own_output(program, False, element)
+        lowered = forward_plan(program, False, own, False, (), element)
+        kinds = state_elements(program, element)
+        series = {Key(Role.STATE, each.name): (each.size, kinds[each.name]) for each in program.states}
         if own:
-            memory.tensors[Key(Role.OUTPUT)] = memory.series(2, program.output_size, x.dtype)
-        self.states = [memory.tensors[Key(Role.STATE, carried.name)] for carried in program.states]
+            series[Key(Role.OUTPUT)] = program.output_size, element
+        series |= {buffer.key: (buffer.columns, buffer.element) for buffer in lowered.plan.between}
+        for key, (size, kind) in series.items():
+            layout.arrays[key] = call.result(2, layout.B, units[size], element=kind)
+        made = [allocated(shape, dtype) for shape, dtype in call.results]
+        self.states = made[: len(program.states)]
         self.reset(state, 0)
-        output = memory.tensors[Key(Role.OUTPUT) if own else Key(Role.STATE, program.output)]
+        output = made[list(series).index(Key(Role.OUTPUT) if own else Key(Role.STATE, program.output))]
         self.outputs = (output[0], output[1]) if own else (output[1], output[0])  # where it is with the states after it
-        self.memory, self.dtype = memory, x.dtype  # the core points into the memory
+        self.memory, self.dtype = [*tensors, *made], x.dtype  # the core points into the memory
         core = _native.Stream(
             lowered.core,
-            [memory.units[size] for size in SIZES],
-            memory.B,
-            table(lowered.plan, memory),
+            [units[size] for size in SIZES],
+            layout.B,
+            layout.table(lowered.plan),
+            [tensor.data_ptr() for tensor in self.memory],
             lowered.plan.numbers[Key(Role.INPUT, "x")],
-            *grid(lowered.plan, memory),
+            *layout.grid(lowered.plan),
         )
         self._step = core.step  # takes the address of an input [B,I], contiguous and of x's dtype
 
