@@ -1,6 +1,8 @@
 import pytest
 from cli_toys import Command
 
+import gatework as gw
+
 COMMANDS = [
     "train",
     "train text",
@@ -58,3 +60,8 @@ def test_the_help_of_training_names_every_default(gatework: Command) -> None:
         "[default: lstm]",
     ):
         assert default in words
+
+
+def test_the_bands_that_are_learned_are_those_of_python(gatework: Command) -> None:
+    words = " ".join(gatework("train", "series", "--help").out.split())
+    assert gw.Forecaster(3).levels == (80, 95) and "Bands to learn, in percent. [default: 80,95]" in words

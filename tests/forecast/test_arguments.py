@@ -103,7 +103,7 @@ def test_windows_of_numpy():
 
 
 def test_a_quantile_that_was_not_learned_is_named():
-    (made,) = quick(3).fit(table(seasonal())).forecasts()
+    (made,) = quick(3, levels=80).fit(table(seasonal())).forecasts()
     assert made.at(np.float64(0.1)) is not None
     with pytest.raises(InputError, match=r"the quantile 0\.025 was not learned; there are 0\.1, 0\.2"):
         made.band(95)

@@ -63,8 +63,8 @@ def test_unknown_arguments_are_refused_and_change_nothing(name):
 
 
 def test_what_is_shown_is_what_was_given_and_makes_the_same_again():
-    made = gw.Forecaster(6, "gru", levels=(80, 95), known="price")
-    assert repr(made) == "Forecaster(horizon=6, cell='gru', levels=(80, 95), known='price')"
+    made = gw.Forecaster(6, "gru", levels=(60, 80), known="price")
+    assert repr(made) == "Forecaster(horizon=6, cell='gru', levels=(60, 80), known='price')"
     assert eval(repr(made), {"Forecaster": gw.Forecaster}).get_params() == made.get_params()
 
 

@@ -10,9 +10,7 @@ import typer
 from gatework.cli.arguments import SeriesTable
 from gatework.cli.options import Chosen, with_options
 from gatework.cli.values import numbers
-from gatework.forecast.options import Options
-
-LEVELS = "80,95"  # percent
+from gatework.forecast.options import LEVELS, Options
 
 
 @with_options
@@ -21,7 +19,7 @@ def train_series(
     options: Chosen[Options],
     out: Annotated[Path, typer.Option(help="The run folder to make.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
-    levels: Annotated[str, typer.Option(help="Bands to learn, in percent.")] = LEVELS,
+    levels: Annotated[str, typer.Option(help="Bands to learn, in percent.")] = ",".join(map(str, LEVELS)),
 ) -> None:
     """Learns to forecast a series, or thousands together, from a table.
 

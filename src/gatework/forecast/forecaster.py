@@ -56,7 +56,7 @@ class Forecaster(Parameters, Options):
         horizon: steps h to forecast.
         cell: of the network: a name of `gw.cells`, a `gw.Cell` or equations.
         season: its length in steps, 1 for none, or "auto": those of the calendar and of the autocorrelation are tried.
-        levels: bands, in percent: 80, or (80, 95).
+        levels: bands, in percent: 80, or several.
         target, time, id: the columns of the values, their times and the series they belong to; a table without the
             last two is one series whose rows are counted.
         known, past, static: columns known in the future as well, in the past alone, and fixed for each series; numbers

@@ -9,6 +9,7 @@ from gatework.options import known_of, option
 
 Columns = str | Sequence[str]  # names of columns: one, or several
 Season = int | Literal["auto"]
+LEVELS = (80, 95)  # percent
 DECIMAL = "The mark before decimals.  [default: what each column shows]"
 ENCODING = "Of a CSV file: latin-1, cp1252, ...  [default: UTF-8, or what its mark says]"
 SHEET = "Of a spreadsheet.  [default: the first that holds anything]"
@@ -19,7 +20,7 @@ class Options:
     """Names, defaults and helps; what each is for is said by gatework.forecast.forecaster.Forecaster, which checks."""
 
     horizon: int = field(kw_only=False, metadata=known_of("Steps to forecast, h."))
-    levels: float | Sequence[float] = (80,)
+    levels: float | Sequence[float] = LEVELS
     target: str = option("y", "The column to forecast.")
     time: str | None = option(
         "ds",

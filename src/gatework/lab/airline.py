@@ -62,7 +62,7 @@ def _month_by_month(forecaster: Forecaster, left_out: int, progress: Progress) -
 def _trial(variant: Variant, seed: int, size: Size, progress: Progress) -> Trial:
     options = variant.at(size)
     h, left_out = options["horizon"], options["left_out"]
-    forecaster = Forecaster(h, variant.cell, seed=seed, members=options["members"], steps=options["steps"])
+    forecaster = Forecaster(h, variant.cell, levels=80, seed=seed, members=options["members"], steps=options["steps"])
     progress(f"{left_out} months left out")
     forecasts = _ahead(forecaster, left_out) if h > 1 else _month_by_month(forecaster, left_out, progress)
     y = panel().series[0].y[-left_out:]

@@ -73,7 +73,7 @@ def _measured(panel: Panel, horizon: int, season: int, seeds: int) -> dict[str, 
     """The mean measures of each model, over windows and, for the network, seeds; the rivals run once."""
     rows_of: dict[str, list[dict[str, float]]] = {}
     for seed in range(seeds):
-        forecaster = Forecaster(horizon, seed=seed)
+        forecaster = Forecaster(horizon, levels=80, seed=seed)
         beside = rivals() if seed == 0 else {}
         result: Backtest = backtest(forecaster, panel, WINDOWS, beside=beside, scaled_by=season)
         for row in result.means():
@@ -136,7 +136,7 @@ def _print_panel() -> None:
     panel, seasons = _made_panel()
     began = time.perf_counter()
     result = backtest(
-        Forecaster(12),
+        Forecaster(12, levels=80),
         panel,
         1,
         scaled_by=dict(zip((s.id for s in panel.series), seasons, strict=True)),
