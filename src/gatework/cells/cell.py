@@ -15,7 +15,7 @@ V = TypeVar("V")
 
 
 class FrozenMap(Mapping[str, V]):
-    """A mapping that can be read, hashed, copied and pickled, never changed. Its order counts when compared."""
+    """An immutable mapping that can be hashed, copied and pickled. Its order counts when compared."""
 
     def __init__(self, items: Mapping[str, V] | None = None) -> None:
         self._items = dict(items or {})

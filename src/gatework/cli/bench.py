@@ -60,7 +60,7 @@ def bench(
             threads=torch.get_num_threads() if threads is None else threads,
             engine=engine,
             quick=quick,
-            shapes=tuple(Shape.parse(given) for given in shape or ()),
+            shapes=tuple(Shape.parse(each) for each in shape or ()),
             cells=tuple(find_cell(name).name for name in split(cell)),
         )
         rows = measuring.chosen_rows(split(only), to_plot is not None)

@@ -40,8 +40,8 @@ def cells(
             from gatework import diagram  # for who asks for it
 
             write_atomically(svg, diagram.svg(cell.program, cell.name).encode())
-    elif given := [option for option, value in options.items() if value]:
-        raise InputError(f"{given[0]} is about one cell: give its name, as in gatework cells lstm --backward")
+    elif needing_cell := [option for option, value in options.items() if value]:
+        raise InputError(f"{needing_cell[0]} is about one cell: give its name, as in gatework cells lstm --backward")
     else:
         print("\n".join(listing(shutil.get_terminal_size((120, 24)).columns)))
 

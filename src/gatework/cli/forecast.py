@@ -49,7 +49,7 @@ def forecast(
     from gatework.forecast.forecaster import Forecaster
     from gatework.forecast.table import going_on, merged
 
-    files = Files.of(run, out, picture, given=file)
+    files = Files.of(run, out, picture, series_file=file)
     forecaster = Forecaster.load(run)
     shown = levels_of(forecaster, levels)
     panel = forecaster.fitted.panel
@@ -68,11 +68,11 @@ def forecast(
         print("no picture, as matplotlib is not installed: pip install 'gatework[plot]'")
 
 
-def levels_of(forecaster: "Forecaster", given: str | None) -> tuple[float, ...]:
+def levels_of(forecaster: "Forecaster", text: str | None) -> tuple[float, ...]:
     """The bands to show, each of which must have been learned."""
-    if given is None:
+    if text is None:
         return forecaster.bands
-    levels = tuple(sorted(set(numbers("--levels", given))))
+    levels = tuple(sorted(set(numbers("--levels", text))))
     learned = sorted(round(200 * p - 100, 6) for p in forecaster.probabilities if p > 0.5)
     if unknown := [level for level in levels if level not in learned]:
         raise InputError(

@@ -25,8 +25,8 @@ class CellChoice:
     cell: Cell = option(None)
 
 
-def _as_given(_: str, given: Any) -> Any:
-    return given
+def _as_given(_: str, value: Any) -> Any:
+    return value
 
 
 def _as_is(value: Any) -> Any:
@@ -61,12 +61,12 @@ class Form:
 class Chosen(Generic[T]):
     """The options of a dataclass as a command line gave them."""
 
-    def __init__(self, kind: type[T], given: Given, named: Iterable[str]) -> None:
-        self.kind, self.given, self.named, self.forms = kind, given, frozenset(named), forms(kind)
+    def __init__(self, kind: type[T], raw: Given, named: Iterable[str]) -> None:
+        self.kind, self.raw, self.named, self.forms = kind, raw, frozenset(named), forms(kind)
 
     def values(self) -> dict[str, Any]:
         """The fields' values."""
-        return {field: form.value(self.given, self.named) for field, form in self.forms.items()}
+        return {field: form.value(self.raw, self.named) for field, form in self.forms.items()}
 
     def made(self, **others: Any) -> T:
         """The dataclass; others: fields that the command line does not have as options."""
@@ -75,7 +75,7 @@ class Chosen(Generic[T]):
     def changes(self) -> dict[str, Any]:
         """The values of those fields of which something was said."""
         return {
-            field: form.value(self.given, self.named)
+            field: form.value(self.raw, self.named)
             for field, form in self.forms.items()
             if any(asked.parameter.name in self.named for asked in form.asked)
         }
@@ -88,7 +88,7 @@ class Chosen(Generic[T]):
         for field, form in self.forms.items():
             for asked in form.asked if field not in free else ():
                 if asked.parameter.name in self.named:
-                    was, now = asked.view(getattr(begun, field)), asked.read(self.given)
+                    was, now = asked.view(getattr(begun, field)), asked.read(self.raw)
                     if isinstance(was, dict) and isinstance(now, dict) and asked.parameter.name == "constant":
                         now = was | now  # those of the cell that are not named stay as they are
                     if now != was:
@@ -106,15 +106,15 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     }
 
     @wraps(command)
-    def asked(context: typer.Context, **given: Any) -> None:
+    def asked(context: typer.Context, **raw: Any) -> None:
         named = named_in(context)
         chosen = {}
         for name, kind in kinds.items():
-            own = {each.name: given.pop(each.name) for each in _parameters(kind)}
+            own = {each.name: raw.pop(each.name) for each in _parameters(kind)}
             chosen[name] = Chosen(kind, own, named & own.keys())
         if "context" in arguments:
-            given["context"] = context
-        command(**given, **chosen)
+            raw["context"] = context
+        command(**raw, **chosen)
 
     parameters = [Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context)]
     for name, each in arguments.items():
@@ -127,7 +127,7 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def named_in(context: typer.Context) -> set[str]:
-    """The names of the arguments that were given, not defaulted."""
+    """The names of the arguments that the command line sets."""
     return {
         name
         for name in context.params
@@ -156,13 +156,13 @@ def _form(field: Field[Any], hint: Any, known: Option) -> Form:
     switches = {each.name.replace("-", "_"): each for each in known.switches}
     main, meant = _main(field, hint, known) if known.help else (None, lambda _: _default(field))
 
-    def value(given: Given, named: frozenset[str]) -> Any:
+    def value(raw: Given, named: frozenset[str]) -> Any:
         for name, switch in switches.items():
-            if given[name]:
+            if raw[name]:
                 if main is not None and main.parameter.name in named:
-                    raise InputError(f"--{switch.name} and {main.name} {shown(main.read(given))}: give one of them")
+                    raise InputError(f"--{switch.name} and {main.name} {shown(main.read(raw))}: give one of them")
                 return switch.value
-        return meant(given)
+        return meant(raw)
 
     asked = [_switch(name, each) for name, each in switches.items()]
     return Form((*([] if main is None else [main]), *asked), value)
@@ -176,7 +176,7 @@ def _default(field: Field[Any]) -> Any:
 
 def _switch(name: str, switch: Switch) -> Asked:
     annotation = Annotated[bool, typer.Option(f"--{switch.name}", help=switch.help)]
-    return Asked(_parameter(name, annotation, False), lambda given: given[name], lambda value: value == switch.value)
+    return Asked(_parameter(name, annotation, False), lambda raw: raw[name], lambda value: value == switch.value)
 
 
 def _main(field: Field[Any], hint: Any, known: Option) -> tuple[Asked, Callable[[Given], Any]]:
@@ -190,45 +190,45 @@ def _main(field: Field[Any], hint: Any, known: Option) -> tuple[Asked, Callable[
     written = default if default is Parameter.empty else spelling.write(default)
     option_name = "--" + name.replace("_", "-")
 
-    def meant(given: Given) -> Any:
-        return None if off is not None and given[name] == off else spelling.read(option_name, given[name])
+    def meant(raw: Given) -> Any:
+        return None if off is not None and raw[name] == off else spelling.read(option_name, raw[name])
 
     def view(value: Any) -> Any:
         return off if value is None and off is not None else value
 
-    return Asked(_parameter(name, Annotated[kind, about], written), lambda given: view(meant(given)), view), meant
+    return Asked(_parameter(name, Annotated[kind, about], written), lambda raw: view(meant(raw)), view), meant
 
 
 def _parameter(name: str, annotation: Any, default: Any = None) -> Parameter:
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def _cell(given: Given, named: frozenset[str]) -> Cell:
-    if "cell" in named and given["equations"] is not None:
-        raise InputError(f"--cell {given['cell']} and --equations {given['equations']}: give one of them")
-    return chosen_cell(given["cell"], given["equations"], given["constant"])
+def _cell(raw: Given, named: frozenset[str]) -> Cell:
+    if "cell" in named and raw["equations"] is not None:
+        raise InputError(f"--cell {raw['cell']} and --equations {raw['equations']}: give one of them")
+    return chosen_cell(raw["cell"], raw["equations"], raw["constant"])
 
 
 _CELL = (
-    Asked(_parameter("cell", Annotated[str, CELL], "lstm"), lambda given: given["cell"], lambda cell: cell.name),
-    Asked(_parameter("equations", Equations), lambda given: _cell(given, frozenset())),
+    Asked(_parameter("cell", Annotated[str, CELL], "lstm"), lambda raw: raw["cell"], lambda cell: cell.name),
+    Asked(_parameter("equations", Equations), lambda raw: _cell(raw, frozenset())),
     Asked(
         _parameter("constant", Constants),
-        lambda given: by_name("--constant", given["constant"]),
+        lambda raw: by_name("--constant", raw["constant"]),
         lambda cell: dict(cell.constants),
     ),
 )
 
 
-def _recurrent(given: Given, _: frozenset[str]) -> dict[str, Any] | None:
-    values = {each.parameter.name: each.read(given) for each in _RECURRENT}
+def _recurrent(raw: Given, _: frozenset[str]) -> dict[str, Any] | None:
+    values = {each.parameter.name: each.read(raw) for each in _RECURRENT}
     return {name: value for name, value in values.items() if value} or None
 
 
 def _listed(name: str, read: Callable[[str, Any], Any], help: str) -> Asked:
     annotation = Annotated[list[str] | None, typer.Option(help=help)]
     option_name = "--" + name.replace("_", "-")
-    return Asked(_parameter(name, annotation), lambda given: read(option_name, given[name]))
+    return Asked(_parameter(name, annotation), lambda raw: read(option_name, raw[name]))
 
 
 _RECURRENT = (

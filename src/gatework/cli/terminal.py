@@ -1,4 +1,4 @@
-"""The border to the terminal: what users' files hold is shown there, never obeyed."""
+"""The border to the terminal: control characters of users' files are shown there in escaped form."""
 
 import json
 import os

@@ -26,15 +26,15 @@ def chosen_cell(name: str, equations: Path | None, constant: Iterable[str] | Non
     return replace(cell, constants={**cell.constants, **constants}) if constants else cell
 
 
-def rules(option: str, given: list[str] | None) -> str | dict[str, str] | None:
+def rules(option: str, items: list[str] | None) -> str | dict[str, str] | None:
     """How weights start: one rule for all, or rules by name or pattern, as in ["g_*=1"]."""
-    if not given:
+    if not items:
         return None
-    if len(given) == 1 and "=" not in given[0]:
-        return given[0]
-    if missing := [item for item in given if "=" not in item]:
+    if len(items) == 1 and "=" not in items[0]:
+        return items[0]
+    if missing := [item for item in items if "=" not in item]:
         raise InputError(f"{option} {missing[0]}: expected one rule, or name=rule each time, such as g_*=1")
-    return {name.strip(): rule.strip() for name, _, rule in (item.partition("=") for item in given)}
+    return {name.strip(): rule.strip() for name, _, rule in (item.partition("=") for item in items)}
 
 
 def own_cell(path: Path, constants: Mapping[str, float] = MappingProxyType({})) -> Cell:
@@ -49,10 +49,10 @@ def own_cell(path: Path, constants: Mapping[str, float] = MappingProxyType({})) 
         raise InputError(f"{path}, {error}") from error
 
 
-def by_name(option: str, given: Iterable[str] | None) -> dict[str, float]:
+def by_name(option: str, items: Iterable[str] | None) -> dict[str, float]:
     """["g=0.1"] as {"g": 0.1}."""
     numbers_by_name: dict[str, float] = {}
-    for item in given or ():
+    for item in items or ():
         name, _, number = item.partition("=")
         try:
             numbers_by_name[name.strip()] = float(number)
@@ -61,36 +61,36 @@ def by_name(option: str, given: Iterable[str] | None) -> dict[str, float]:
     return numbers_by_name
 
 
-def numbers(option: str, given: str) -> list[float]:
+def numbers(option: str, text: str) -> list[float]:
     """ "80,95" as numbers."""
     try:
-        return [float(number) for number in given.split(",")]
+        return [float(number) for number in text.split(",")]
     except ValueError:
-        raise InputError(f"{option} {given}: expected percents such as 80,95") from None
+        raise InputError(f"{option} {text}: expected percents such as 80,95") from None
 
 
-def season(option: str, given: str) -> Season:
+def season(option: str, text: str) -> Season:
     """ "auto", or a number of steps."""
-    if given == "auto":
+    if text == "auto":
         return "auto"
     try:
-        return int(given)
+        return int(text)
     except ValueError:
-        raise InputError(f"{option} {given}: expected its length in steps, 1 for none, or auto") from None
+        raise InputError(f"{option} {text}: expected its length in steps, 1 for none, or auto") from None
 
 
-def split(given: Iterable[str] | None) -> list[str]:
+def split(items: Iterable[str] | None) -> list[str]:
     """["a,b", "c"] as ["a", "b", "c"]."""
-    return [name.strip() for item in given or () for name in item.split(",")]
+    return [name.strip() for item in items or () for name in item.split(",")]
 
 
-def shares(option: str, given: str) -> Splits:
+def shares(option: str, text: str) -> Splits:
     """ "0.9,0.05,0.05" as numbers."""
     try:
-        return check_splits([float(share) for share in given.split(",")])
+        return check_splits([float(share) for share in text.split(",")])
     except ValueError:
         raise InputError(
-            f"{option} {given}: expected three shares, for training, validation and test, that add up to 1, the first "
+            f"{option} {text}: expected three shares, for training, validation and test, that add up to 1, the first "
             "above 0, such as 0.9,0.05,0.05"
         ) from None
 
@@ -120,10 +120,10 @@ def _nothing(_: Any) -> None:
 
 
 SPELLINGS: dict[Any, Spelling] = {
-    tuple[str, ...]: Spelling(list[str] | None, lambda _, given: tuple(given or ()), _nothing),
+    tuple[str, ...]: Spelling(list[str] | None, lambda _, raw: tuple(raw or ()), _nothing),
     dict[str, float]: Spelling(list[str] | None, by_name, _nothing),
     str | dict[str, str] | None: Spelling(list[str] | None, rules, _nothing),
-    Columns: Spelling(list[str] | None, lambda _, given: tuple(split(given)), _nothing),
+    Columns: Spelling(list[str] | None, lambda _, raw: tuple(split(raw)), _nothing),
     Season: Spelling(str, season, str),
     Splits: Spelling(str, shares, lambda splits: ",".join(f"{share:g}" for share in splits)),
 }

@@ -59,7 +59,7 @@ class Plan:
         )
 
     def is_only(self, stem: Stem) -> bool:
-        """Whether its line does nothing but turn into the element: it neither passes on nor enters another one."""
+        """Whether its line only turns into the element, and ends there."""
         column, y = self.rows[stem.column], self.y[stem.column, stem.foot]
         passes = any(slot.kind == "wire" and self.y[stem.column, r] == y for r, slot in enumerate(column))
         others = [its for its in self.stems if (its.column, its.foot) == (stem.column, stem.foot)]

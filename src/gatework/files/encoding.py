@@ -58,10 +58,10 @@ def decoded(blocks: Iterable[bytes], name: str, encoding: str | None = None) -> 
         begun = begun or bool(text)
 
 
-def _chosen(start: bytes, name: str, given: str | None) -> str:
+def _chosen(start: bytes, name: str, encoding: str | None) -> str:
     """The encoding of a text that begins with some bytes: the one given, or what its mark says, or UTF-8."""
-    if given is not None:
-        return check_encoding(given)
+    if encoding is not None:
+        return check_encoding(encoding)
     marked, mark = encoding_of(start)
     if not mark and b"\0" in start[:4096]:
         raise InputError(f"{name} is not UTF-8, for it holds zero bytes: name its encoding, such as {UTF_16}")

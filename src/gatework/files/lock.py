@@ -1,4 +1,4 @@
-"""A folder that one process alone writes to: a lock that a dead process does not keep."""
+"""A folder that one process alone writes to: a lock that ends with its process."""
 
 import errno
 import json
@@ -53,7 +53,7 @@ class Lock:
 
 
 def refuse_locked(folder: Path, doing: str) -> None:
-    """Refuse a folder whose lock another process has; nothing is written.
+    """Refuse a folder whose lock another process has; only reads.
 
     Errors: InputError as of a `Lock`.
     """

@@ -1,4 +1,4 @@
-"""Files, directories and standard input to blocks of bytes or characters, never a whole text at once."""
+"""Files, directories and standard input to blocks of bytes or characters."""
 
 from __future__ import annotations
 
@@ -201,13 +201,13 @@ def sources(
 
     Raises InputError for a missing path and for a directory without a matching file.
     """
-    given = [paths] if isinstance(paths, str | Path) else list(paths)
-    if not given:
+    listed = [paths] if isinstance(paths, str | Path) else list(paths)
+    if not listed:
         raise InputError('no text was given: name a file, a directory, or "-" for standard input')
     suffixes = tuple("." + suffix.lower().removeprefix(".") for suffix in suffixes)
     with ExitStack() as stack:
         by_path: dict[Path, Source] = {}
-        for path in dict.fromkeys(given):  # standard input, too, is read once
+        for path in dict.fromkeys(listed):  # standard input, too, is read once
             for source in _at(path, suffixes, exclude, stack):
                 by_path.setdefault(source.path.resolve(), source)
         yield list(by_path.values())

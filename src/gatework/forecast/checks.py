@@ -16,25 +16,25 @@ TINY = 1e-100  # numbers beyond it, or its inverse, have no squares in float64
 KINDS: tuple[Kind, ...] = ("known", "past", "static")
 
 
-def season(given: object) -> int | Literal["auto"]:
-    if isinstance(given, str) and given == "auto":
+def season(value: object) -> int | Literal["auto"]:
+    if isinstance(value, str) and value == "auto":
         return "auto"
-    return whole("season", given, 1, 'its length in steps (1 for none), or "auto"')
+    return whole("season", value, 1, 'its length in steps (1 for none), or "auto"')
 
 
-def levels(given: object) -> tuple[float, ...]:
+def levels(value: object) -> tuple[float, ...]:
     """Percents, one or several, each once, from the least."""
-    several = given if isinstance(given, Iterable) and not isinstance(given, str) else (given,)
+    several = value if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
     return tuple(sorted({_level(each) for each in several}))
 
 
-def _level(given: object) -> float:
+def _level(value: object) -> float:
     """The percent of values that a band holds."""
-    number = real(given)
+    number = real(value)
     if number is None or not 0 < number <= WIDEST_LEVEL:
-        raise InputError(f"levels holds {given!r}; expected percents between 0 and 100, such as 80 and 95")
+        raise InputError(f"levels holds {value!r}; expected percents between 0 and 100, such as 80 and 95")
     if number < 1:
-        raise InputError(f"levels holds {given!r}, less than 1 %; expected percents: {100 * number:g} for {number:g}?")
+        raise InputError(f"levels holds {value!r}, less than 1 %; expected percents: {100 * number:g} for {number:g}?")
     return int(number) if number.is_integer() else number
 
 
@@ -49,7 +49,7 @@ def enough(series: Series, horizon: int, season: int | Literal["auto"]) -> bool:
 
 
 def _values(series: Series) -> int:
-    """How many there are that are not missing."""
+    """The number of values present."""
     return int((~np.isnan(series.y)).sum())
 
 

@@ -1,4 +1,4 @@
-"""Series of which nothing can be learned, short ones and constant ones: each is answered by a naive forecast."""
+"""Series too short to learn from, or constant: each is answered by a naive forecast."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ FEW = 3  # errors of its own that the width of a series' bands rests on, at leas
 
 @dataclass(frozen=True)
 class Naive:
-    """The forecast of a series that was not learned from, and why it was not."""
+    """The naive forecast of a series, and why it has one."""
 
     base: Base
     why: Literal["short", "constant"]
@@ -58,9 +58,9 @@ def apart(panel: Panel, horizon: int, season: int | Literal["auto"]) -> tuple[li
     return learned, [each for each in panel.series if each.id not in ids]
 
 
-def naive(series: Series, season: int, horizon: int, given: int | Literal["auto"]) -> Naive:
-    """What fits a series that was not learned from; season: that of the others."""
-    if enough(series, horizon, given):
+def naive(series: Series, season: int, horizon: int, asked_season: int | Literal["auto"]) -> Naive:
+    """The naive forecast that fits a series; season: that of the others; asked_season: the option."""
+    if enough(series, horizon, asked_season):
         return Naive(Base("last value"), "constant")
     return Naive(fitting(series.y, season), "short")
 

@@ -84,13 +84,13 @@ class Model:
         return [each for each in panel.series if each.id in self.plans]
 
     def answers(self, panel: Panel) -> dict[str, Naive]:
-        """The naive forecasts of the series of a panel that were not learned from, those that began since as well."""
+        """The naive forecasts of the series of a panel that have one, those that began since as well."""
         begun = [each for each in panel.series if each.id not in self.plans and each.id not in self.answered]
         season = usual_season(self.plans.values())
         return self.answered | {each.id: Naive(fitting(each.y, season), "short") for each in begun}
 
     def exceptions(self, panel: Panel, lacking: Sequence[str] = ()) -> list[str]:
-        """What to say about the series of a panel that are not forecast as the others are."""
+        """What to say about series with a naive forecast, with an earlier end, or without the future of known columns."""
         naive = naive_notes(self.answers(panel), len(panel) + len(panel.empty))
         return [*naive, *ended(panel, len(self.fitted.offsets)), *without_future(panel, lacking)]
 

@@ -61,7 +61,7 @@ def _learned(payload: Payload, hypotheses: Sequence[Hypothesis], names: Sequence
 
 
 def _rarity(each: Hypothesis) -> str:
-    """Why a label says nothing of a unit."""
+    """Why a label is too rare for a finding."""
     if each.episodes < each.needed:
         return f"{each.episodes} times in one half of it, {each.needed} are needed"
     return f"{figure(100 * each.prevalence, 1)} % of one half of it, {figure(100 * PREVALENCE, 0)} % is needed"

@@ -88,11 +88,13 @@ class Options:
             ) from None
 
     def _check_class_weight(self) -> None:
-        given = self.class_weight
-        numbers = list(given.values()) if isinstance(given, Mapping) else [] if given in (None, "balanced") else [None]
+        chosen = self.class_weight
+        numbers = (
+            list(chosen.values()) if isinstance(chosen, Mapping) else [] if chosen in (None, "balanced") else [None]
+        )
         if any((number := real(n)) is None or number <= 0 for n in numbers):
             raise InputError(
-                f"class_weight is {given!r}; expected 'balanced', numbers above 0 by label, {{'rare': 5}}, or None"
+                f"class_weight is {chosen!r}; expected 'balanced', numbers above 0 by label, {{'rare': 5}}, or None"
             )
 
     def settings(self, batches: int) -> Settings:

@@ -107,17 +107,17 @@ def counts(parts: Parts) -> dict[str, int]:
 
 def class_weights(job: Job, training: Encoded) -> Tensor | None:
     """How much each of the K classes counts in the loss [K], 1 on the mean over the training part; None for alike."""
-    given = job.options.class_weight
-    if given is None or not isinstance(job.targets, Classes):
+    chosen = job.options.class_weight
+    if chosen is None or not isinstance(job.targets, Classes):
         return None
     assert training.targets is not None
     counts = training.targets.bincount(minlength=len(job.targets.values)).double()
-    if isinstance(given, str):
+    if isinstance(chosen, str):
         weights = 1 / counts.clamp(min=1)
     else:
-        names = list(given)
+        names = list(chosen)
         weights = torch.ones(len(counts), dtype=torch.double)
         weights[job.targets.encode(names, lambda k: f"class_weight {names[k]!r}")] = torch.tensor(
-            [float(given[name]) for name in names], dtype=torch.double
+            [float(chosen[name]) for name in names], dtype=torch.double
         )
     return (weights * counts.sum() / (weights @ counts)).float()

@@ -50,7 +50,7 @@ def warn(message: str) -> None:
 
 
 def can_stand_still(zoneout: Mapping[str, float], states: Sequence[State]) -> None:
-    """No state under zoneout starts at infinity: between that and a number lies nothing."""
+    """Raises InputError for a state under zoneout that starts at infinity, from which zoneout cannot interpolate."""
     finite = [state.name for state in states if not math.isinf(state.start)]
     for name, rate in zoneout.items():
         if rate > 0 and name not in finite:
@@ -88,24 +88,24 @@ def alike(weights: Mapping[str, Tensor], place: str) -> None:
             raise InputError(f"the weights of {place} are of two kinds, {both}; convert the layer with .to(...)")
 
 
-def states(given: Sequence[Tensor] | None, names: Sequence[str], anchor: Tensor) -> None:
+def states(tensors: Sequence[Tensor] | None, names: Sequence[str], anchor: Tensor) -> None:
     """Each state has the layer's device and dtype."""
-    if given is None:
+    if tensors is None:
         return
-    for name, value in zip(names, given, strict=True):
+    for name, value in zip(names, tensors, strict=True):
         like(value, f"state {name}", anchor)
 
 
-def lengths(given: Tensor | Sequence[int] | None, T: int, B: int, device: torch.device) -> Tensor | None:
+def lengths(value: Tensor | Sequence[int] | None, T: int, B: int, device: torch.device) -> Tensor | None:
     """[B] whole numbers from 0 to T."""
-    if given is None:
+    if value is None:
         return None
     try:
-        values = _lengths_tensor(given, T, device)
+        values = _lengths_tensor(value, T, device)
     except InputError:
         raise
     except (TypeError, ValueError, RuntimeError):
-        raise InputError(f"lengths is {given!r}; expected [{B}] whole numbers") from None
+        raise InputError(f"lengths is {value!r}; expected [{B}] whole numbers") from None
     if values.shape != (B,) or values.is_floating_point() or values.dtype == torch.bool:
         raise InputError(f"lengths has shape {list(values.shape)} and {values.dtype}; expected [{B}] whole numbers")
     if is_eager(values) and bool(((values < 0) | (values > T)).any()):
@@ -114,22 +114,22 @@ def lengths(given: Tensor | Sequence[int] | None, T: int, B: int, device: torch.
     return values
 
 
-def _lengths_tensor(given: Tensor | Sequence[int], T: int, device: torch.device) -> Tensor:
+def _lengths_tensor(value: Tensor | Sequence[int], T: int, device: torch.device) -> Tensor:
     """As a tensor; a list also where torch.compile reads, without being a constant there."""
-    if isinstance(given, (list, tuple)):  # torch.compile of older versions does not read list | tuple
+    if isinstance(value, (list, tuple)):  # torch.compile of older versions does not read list | tuple
         compiled = torch.compiler.is_compiling() and not torch.compiler.is_exporting()
         if compiled:
             from gatework.layers import listed  # noqa: PLC0415, torch.compile takes long to import
 
-            listed.as_inputs(given)
-        if all(isinstance(number, int) and not isinstance(number, bool) for number in given):
-            given = list(given)
+            listed.as_inputs(value)
+        if all(isinstance(number, int) and not isinstance(number, bool) for number in value):
+            value = list(value)
             return (
-                listed.lengths(given, T, device) if compiled else torch.tensor(given, dtype=torch.int64, device=device)
+                listed.lengths(value, T, device) if compiled else torch.tensor(value, dtype=torch.int64, device=device)
             )
         if compiled:  # NumPy's integers are tensors there
-            given = torch.stack([torch.as_tensor(number) for number in given])
-    return torch.as_tensor(given, device=device)
+            value = torch.stack([torch.as_tensor(number) for number in value])
+    return torch.as_tensor(value, device=device)
 
 
 def resets(value: Tensor | None, x: Tensor) -> Tensor | None:

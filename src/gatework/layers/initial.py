@@ -202,10 +202,10 @@ def defaults(program: Program) -> dict[str, Rule]:
     }
 
 
-def chosen(program: Program, given: Mapping[str, Given]) -> dict[str, Rule]:
+def chosen(program: Program, texts: Mapping[str, Given]) -> dict[str, Rule]:
     """Parameter -> rule for what the mapping says; raises InputError where it says something of no parameter."""
     names = [parameter.name for parameter in program.parameters]
-    rules = {key: read(value, key) for key, value in given.items()}
+    rules = {key: read(value, key) for key, value in texts.items()}
     for key, rule in rules.items():
         matching = [parameter for parameter in program.parameters if fnmatchcase(parameter.name, key)]
         if not matching:

@@ -43,5 +43,5 @@ def drop(y: Tensor, p: float, *, variational: bool, training: bool) -> Tensor:
 
 
 def positive(rates: Mapping[str, float]) -> tuple[str, ...]:
-    """The names whose probability is not 0."""
+    """The names with a probability above 0."""
     return tuple(name for name, rate in rates.items() if rate > 0)

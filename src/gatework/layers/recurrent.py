@@ -215,10 +215,10 @@ class Recurrent(nn.Module):
             resets = None if resets is None else resets.transpose(0, 1)
         T, B = x.shape[:2]
         lengths = check.lengths(lengths, T, B, x.device)
-        given = check.state(state, self.state_shapes, B, batched)
+        initial = check.state(state, self.state_shapes, B, batched)
         if autocast_dtype(x) is not None and autocast_dtype(anchor := next(self.parameters(), x)) is not None:
             x = x.to(self._run_dtype(anchor))  # once for both directions
-        x, states = self._stacked(x, given, lengths, resets)
+        x, states = self._stacked(x, initial, lengths, resets)
         if (autocast := autocast_dtype(states[0])) is not None:
             x = x.to(autocast)
         if not batched:
@@ -241,14 +241,14 @@ class Recurrent(nn.Module):
         return state_of(self.state_names, states)
 
     def _stacked(
-        self, x: Tensor, given: tuple[Tensor, ...] | None, lengths: Tensor | None, resets: Tensor | None
+        self, x: Tensor, initial: tuple[Tensor, ...] | None, lengths: Tensor | None, resets: Tensor | None
     ) -> tuple[Tensor, list[Tensor]]:
         """x [T,B,I] through all layers and directions: output [T,B,D*H] and states [L*D,B,H] each."""
         final: list[tuple[Tensor, ...]] = []
         for layer in range(self.num_layers):
             outputs = []
             for direction in self.directions:
-                old = None if given is None else tuple(value[len(final)] for value in given)
+                old = None if initial is None else tuple(value[len(final)] for value in initial)
                 output, new = self.weights(layer, direction)(self._run, x, old, lengths, resets, layer, direction)
                 outputs.append(output)
                 final.append(new)

@@ -58,15 +58,15 @@ class Stream:
             raise InputError("a stream records nothing; make it outside gw.record, or call the layer")
         self.layer, self.batch_size = layer, batch_size
         self.shape = (batch_size, layer.input_size)
-        given = check.state(state, layer.state_shapes, batch_size, batched=True)
-        anchor: Tensor = layer.weights(0, "")(first, torch.empty(0) if given is None else given[0])
+        initial = check.state(state, layer.state_shapes, batch_size, batched=True)
+        anchor: Tensor = layer.weights(0, "")(first, torch.empty(0) if initial is None else initial[0])
         self.anchor, self.dtype, self.device = anchor.new_empty(0), anchor.dtype, anchor.device
-        check.states(given, layer.state_names, anchor)
+        check.states(initial, layer.state_names, anchor)
         with torch.inference_mode(False), torch.no_grad():
             self.start = _starts(layer, batch_size, self.anchor)
-            given = self.start if given is None else given
+            initial = self.start if initial is None else initial
             stepper = choose(layer.engine, self.device, self.dtype, layer.lacks).stepper
-            self._steps: _Steps = _Whole(layer, given) if stepper is None else _Packed(layer, given, stepper)
+            self._steps: _Steps = _Whole(layer, initial) if stepper is None else _Packed(layer, initial, stepper)
         self._step = self._steps.step  # which reads memory as it is: what is no dense [B,I] goes through `fitting`
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -98,10 +98,10 @@ class Stream:
 
     def reset(self, state: Sequence[Tensor] | Tensor | None = None) -> None:
         """Goes back to the start state, or on from another."""
-        given = check.state(state, self.layer.state_shapes, self.batch_size, batched=True)
-        check.states(given, self.layer.state_names, self.anchor)
+        initial = check.state(state, self.layer.state_shapes, self.batch_size, batched=True)
+        check.states(initial, self.layer.state_names, self.anchor)
         with torch.inference_mode(False), torch.no_grad():
-            self._steps.reset(self.start if given is None else given)
+            self._steps.reset(self.start if initial is None else initial)
 
 
 def _starts(layer: Layers, B: int, like: Tensor) -> States:
@@ -163,13 +163,13 @@ def _packed(layer: Layers, number: int, x: Tensor, state: States, stepper: Calla
 class _Residual:
     """A layer whose output has its input added."""
 
-    def __init__(self, inner: Stepper, given: Outputs) -> None:
-        self.inner, self.given, self.slot = inner, given, 0
-        self.outputs: Outputs = (torch.empty_like(given[0]), torch.empty_like(given[1]))
+    def __init__(self, inner: Stepper, added: Outputs) -> None:
+        self.inner, self.added, self.slot = inner, added, 0
+        self.outputs: Outputs = (torch.empty_like(added[0]), torch.empty_like(added[1]))
 
     def _step(self, address: int) -> None:
         self.inner._step(address)
-        torch.add(self.inner.outputs[self.slot], self.given[self.slot], out=self.outputs[self.slot])
+        torch.add(self.inner.outputs[self.slot], self.added[self.slot], out=self.outputs[self.slot])
         self.slot = 1 - self.slot
 
 

@@ -13,5 +13,5 @@ def call_of(layer: nn.Module, x: Proxy, state: Any, **options: Any) -> Any:
     path = x.tracer.path_of_module(layer)  # type: ignore[attr-defined]
     if not path:
         raise InputError("torch.fx traces models that hold a layer; trace a module whose forward calls this one")
-    given = {name: value for name, value in options.items() if value is not None}
-    return x.tracer.create_proxy("call_module", path, (x,) if state is None else (x, state), given)
+    named = {name: value for name, value in options.items() if value is not None}
+    return x.tracer.create_proxy("call_module", path, (x,) if state is None else (x, state), named)

@@ -31,9 +31,9 @@ class Weights(nn.Module):
                 raise InputError(f"a parameter cannot be called {name!r}: torch modules use that name; rename it")
             self.register_parameter(name, nn.Parameter(torch.empty(shape, **options)))
 
-    def forward(self, use: Callable[..., R], *given: Any) -> R:
+    def forward(self, use: Callable[..., R], *rest: Any) -> R:
         """What `use` returns of the tensors by name, and of what is given beside; they are there until it returns."""
-        return use({name: self.tensor(name) for name in self.shapes}, *given)
+        return use({name: self.tensor(name) for name in self.shapes}, *rest)
 
     def tensor(self, name: str) -> Tensor:
         parameter = self._parameters.get(name)  # getattr, for what is made of other tensors, searches at length

@@ -32,7 +32,7 @@ def targets(lines: Iterable[Statement], constants: Container[str]) -> dict[str, 
 
 
 def unusable(name: str) -> str:
-    """Why nothing can be called so, if that is so."""
+    """Why a name cannot be used, or ""."""
     if name in functions() or name == "prev":
         return f"{name} is a function"
     if name in DERIVED:

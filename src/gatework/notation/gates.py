@@ -118,7 +118,7 @@ class _Ranges:
         return terms if len(terms) <= MOST_TERMS and len(atoms) <= MOST_ATOMS else own
 
     def share(self, node: Node) -> Range:
-        """a / (a + b) of values that are not negative lies between 0 and 1."""
+        """a / (a + b) of values from 0 on lies between 0 and 1."""
         if node.op == "div" and self.nodes[node.args[1]].op == "add":
             terms = self.nodes[node.args[1]].args
             if node.args[0] in terms and all(self.reach[term].low >= 0 for term in terms):
@@ -146,7 +146,7 @@ def _summed(plus: Sequence[Polynomial], minus: Sequence[Polynomial]) -> Polynomi
 
 
 def _changing(program: Program) -> set[int]:
-    """The nodes that are not made of parameters and numbers alone."""
+    """The nodes that depend on an input or a state."""
     changing: set[int] = set()
     for index, node in enumerate(program.nodes):
         if node.op in {"input", "state"} or not changing.isdisjoint(node.args):

@@ -14,51 +14,51 @@ from gatework.errors import InputError
 MOST_LAYERS = 1000  # each is built before a size can be refused
 
 
-def whole(name: str, given: object, least: int, expected: str = "") -> int:
+def whole(name: str, value: object, least: int, expected: str = "") -> int:
     """A whole number of at least `least`, of any type that is one; True and False are none."""
     try:
-        number = None if isinstance(given, bool) else operator.index(cast(SupportsIndex, given))
+        number = None if isinstance(value, bool) else operator.index(cast(SupportsIndex, value))
     except TypeError:
         number = None
     if number is None or number < least:
-        raise InputError(f"{name} is {given!r}; expected {expected or f'a whole number of at least {least}'}")
+        raise InputError(f"{name} is {value!r}; expected {expected or f'a whole number of at least {least}'}")
     return number
 
 
-def real(given: object) -> float | None:
+def real(value: object) -> float | None:
     """A finite number as Python's; None for anything else."""
-    if isinstance(given, bool) or not isinstance(given, Real) or not math.isfinite(given):
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         return None
-    return float(given)
+    return float(value)
 
 
-def above_zero(name: str, given: object) -> float:
-    number = real(given)
+def above_zero(name: str, value: object) -> float:
+    number = real(value)
     if number is None or number <= 0:
-        raise InputError(f"{name} is {given!r}; expected a number above 0")
+        raise InputError(f"{name} is {value!r}; expected a number above 0")
     return number
 
 
-def share(name: str, given: object, what: str = "a probability") -> float:
+def share(name: str, value: object, what: str = "a probability") -> float:
     """A number from 0 to 1."""
-    number = real(given)
+    number = real(value)
     if number is None or not 0 <= number <= 1:
-        raise InputError(f"{name} is {given!r}; expected {what} between 0 and 1")
+        raise InputError(f"{name} is {value!r}; expected {what} between 0 and 1")
     return number
 
 
-def names(argument: str, given: str | Iterable[str] | None) -> tuple[str, ...]:
+def names(argument: str, value: str | Iterable[str] | None) -> tuple[str, ...]:
     """Names of columns: a single text is one name, None is none."""
-    if given is None or isinstance(given, str):
-        return () if given is None else (given,)
-    result: tuple[Any, ...] = tuple(given) if isinstance(given, Iterable) else (None,)
-    if not all(isinstance(each, str) for each in result):
-        raise InputError(f"{argument} is {given!r}; expected the name of a column, or several")
-    return result
+    if value is None or isinstance(value, str):
+        return () if value is None else (value,)
+    listed: tuple[Any, ...] = tuple(value) if isinstance(value, Iterable) else (None,)
+    if not all(isinstance(each, str) for each in listed):
+        raise InputError(f"{argument} is {value!r}; expected the name of a column, or several")
+    return listed
 
 
-def one_name(argument: str, given: str | None, *, optional: bool = True) -> str | None:
+def one_name(argument: str, value: str | None, *, optional: bool = True) -> str | None:
     """The name of one column; None, for without one, where that is possible."""
-    if isinstance(given, str) or (given is None and optional):
-        return given
-    raise InputError(f"{argument} is {given!r}; expected the name of one column{', or None' if optional else ''}")
+    if isinstance(value, str) or (value is None and optional):
+        return value
+    raise InputError(f"{argument} is {value!r}; expected the name of one column{', or None' if optional else ''}")

@@ -128,7 +128,7 @@ def score(
 
 
 def spells(vocabulary: Vocabulary, tokens: "np.typing.NDArray[Any]") -> bool:
-    """Whether tokens are characters, not bytes that are something else; they may be cut out of a text anywhere."""
+    """Whether the bytes of tokens spell characters; they may be cut out of a text anywhere."""
     if vocabulary.level != "byte":
         return True
     blocks = (tokens[start : start + BLOCK] for start in range(0, len(tokens), BLOCK))

@@ -48,7 +48,7 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], progress: Progres
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint and hold it against its digest; nothing in the file is ever executed.
+    """Read a checkpoint and check it against its digest; nothing in the file is ever executed.
 
     Errors: InputError naming the file and what is wrong: missing, truncated, altered, foreign, of another version.
     """
@@ -112,7 +112,7 @@ def put_weights(checkpoint: Checkpoint, model: torch.nn.Module) -> None:
 def check_tensors(
     path: Path, tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], free: Container[str] = ()
 ) -> None:
-    """Refuse tensors that are not exactly those wanted, by name, shape and type, or that hold a nan or inf.
+    """Raises InputError unless tensors are those wanted, by name, shape and type, and all their values finite.
 
     free: names of those that may hold any value: a buffer may have its reasons for an inf.
     """

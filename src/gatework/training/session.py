@@ -113,8 +113,8 @@ class Session:
     @property
     def total(self) -> int | None:
         """The number of the last step, None if it is still to be planned."""
-        given = self.settings.total(self.per_epoch)
-        return given if given is not None or self.progress.plan_at is not None else self.progress.planned
+        steps = self.settings.total(self.per_epoch)
+        return steps if steps is not None or self.progress.plan_at is not None else self.progress.planned
 
     def _why(self) -> Why | None:
         """The reason to stop now, if there is one."""
@@ -247,7 +247,7 @@ class Session:
             self.metrics.write(step, validation)
 
     def _save(self, name: str = LAST) -> None:
-        """Write a checkpoint, unless it would hold weights that are good for nothing."""
+        """Write a checkpoint; TrainingError where a weight is no longer finite."""
         self._read()
         now, path, began = self.progress, self.run / name, self.clock.elapsed
         now.elapsed, now.step_seconds = began, self.clock.step_seconds

@@ -202,7 +202,7 @@ def _cut(state: Any) -> tuple[Tensor, ...] | None:
 
 
 def _like_a_state(part: Tensor) -> Tensor:
-    """What a model carries that does not say so itself: numbers of a type that it computes in."""
+    """A part of the state of a model without `carried`: numbers of a type that it computes in."""
     return part if part.dtype in _COMPUTED_IN else torch.empty(part.shape)
 
 

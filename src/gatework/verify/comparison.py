@@ -30,7 +30,7 @@ class Errors:
 
 
 class Mismatch(AssertionError):  # noqa: N818 - what pytest shows as a failed assertion
-    """Values are not what was expected; `errors` are the figures, infinite where there is nothing to measure."""
+    """Values differ from those expected; `errors` are the figures, infinite where there is nothing to measure."""
 
     def __init__(self, message: str, errors: Errors) -> None:
         super().__init__(message)

@@ -216,7 +216,7 @@ def coarsest(times: Times) -> Times:
 
 
 def _first_failure(likely: dict[str, Reader], texts: Sequence[str]) -> NoDateError:
-    """The first text that is not in the format that most are in."""
+    """The first text outside the format of the majority."""
     some = texts[:: max(1, len(texts) // LOOKED_AT)]
     good = {name: sum(_reads(reader, text) for text in some) for name, reader in likely.items()}
     best = max(good, key=lambda name: good[name], default=None)

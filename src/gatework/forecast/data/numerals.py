@@ -94,11 +94,11 @@ def read_numerals(texts: Sequence[str], decimal: Mark | None = None, points: boo
         column that has no other mark, sets off decimals.
     Raises NumeralError for a text that is no number, and where two ways to read a column give other numbers.
     """
-    given = [text for text in texts if not is_missing(text)]
-    signs, note = _sign_of(given), ""
+    present = [text for text in texts if not is_missing(text)]
+    signs, note = _sign_of(present), ""
     if signs:
-        note = f"numbers such as {given[0]!r} are read without their {signs}"
-    words = {text: _without(_bare(text), signs) for text in given}
+        note = f"numbers such as {present[0]!r} are read without their {signs}"
+    words = {text: _without(_bare(text), signs) for text in present}
     finite = [word for word in words.values() if not NOT_FINITE.fullmatch(word)]
     fitting = [
         convention
@@ -131,7 +131,7 @@ def _has_two_meanings(word: str, conventions: Sequence[Convention]) -> bool:
 
 
 def _misfit(words: dict[str, str], decimal: Mark | None) -> NumeralError:
-    """The first text that is not written as most are."""
+    """The first text written unlike the majority."""
     patterns = [pattern for each, pattern in CONVENTIONS.items() if decimal in (None, each.decimal)]
     fits = [[bool(each.fullmatch(word) or NOT_FINITE.fullmatch(word)) for word in words.values()] for each in patterns]
     text = list(words)[max(fits, key=sum).index(False)]

@@ -32,9 +32,9 @@ class Columns:
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        named = [self.target, self.time, self.id, *self.known, *self.past, *self.static]
-        given = [name for name in named if name is not None]
-        if twice := [name for name in given if given.count(name) > 1]:
+        optional = [self.target, self.time, self.id, *self.known, *self.past, *self.static]
+        named = [name for name in optional if name is not None]
+        if twice := [name for name in named if named.count(name) > 1]:
             raise InputError(f"the column {twice[0]!r} is given twice: it can be one of target, time, id, known, ...")
 
     def features(self, kind: Kind) -> tuple[str, ...]:

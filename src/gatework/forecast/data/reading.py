@@ -27,7 +27,7 @@ BACKENDS: tuple[Literal["polars", "pyarrow", "pandas"], ...] = ("polars", "pyarr
 
 @dataclass(frozen=True)
 class Reading:
-    """What a table does not say of itself; every field is a JSON value, None to see in the table.
+    """How to read a table; every field is a JSON value, None to detect it from the table.
 
     encoding: of a CSV file's characters, such as latin-1; by default UTF-8, or what its byte order mark says.
     decimal: the mark before decimals, "." or ",". sheet: of a spreadsheet, by name.

@@ -36,7 +36,7 @@ def read_panel(
 ) -> Panel:
     """Reads series from the path of a CSV or Parquet file or a spreadsheet, a frame, a series, an array or a dict.
 
-    reading: what the table does not say of itself. spacing: that of the times; detected by default.
+    reading: how to read the table. spacing: that of the times; detected by default.
     going_on: the table goes on where another ended: every row remains, also those after the last value, where y is NaN,
         and y may be missing altogether. Otherwise a series begins with its first value and ends with its last; rows
         after that give the future of the known columns.

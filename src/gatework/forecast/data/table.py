@@ -134,10 +134,12 @@ class Table:
             return False
         entries = self.words(name)
         counts = np.bincount(entries.of, minlength=len(entries.texts))
-        given = [
+        counted = [
             (is_number(text), count) for text, count in zip(entries.texts, counts, strict=True) if not is_missing(text)
         ]
-        return bool(given) and sum(count for number, count in given if number) * 2 <= sum(count for _, count in given)
+        return bool(counted) and sum(count for number, count in counted if number) * 2 <= sum(
+            count for _, count in counted
+        )
 
     def holds_dates(self, name: str) -> bool:
         """Whether a column holds dates, whole numbers that are written as such among them."""

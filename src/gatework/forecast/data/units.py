@@ -35,8 +35,8 @@ SEASONS = {
 
 def moment(times: Any) -> Any:
     """Times as they are, or in seconds where they are coarser."""
-    given = np.asarray(times, "datetime64")
-    return given if given.dtype == np.dtype("datetime64[ms]") else given.astype("datetime64[s]")
+    moments = np.asarray(times, "datetime64")
+    return moments if moments.dtype == np.dtype("datetime64[ms]") else moments.astype("datetime64[s]")
 
 
 def elapsed(unit: str, many: Any) -> Any:

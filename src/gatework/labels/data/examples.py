@@ -173,7 +173,7 @@ def _are_words(row: Any) -> bool:
 
 
 def _sequence(row: Any, form: Form, at: str) -> Any:
-    """One sequence of this form, not empty."""
+    """One sequence of this form, of a step at least."""
     if form == "numbers":
         return as_numbers(row, at)
     if form == "list":
@@ -209,9 +209,9 @@ def _field(rows: list[dict[str, Any]], at: Callable[[int], str]) -> str:
 # -- arrays
 
 
-def _lengths(given: Any, X: Any) -> npt.NDArray[np.intp]:
+def _lengths(value: Any, X: Any) -> npt.NDArray[np.intp]:
     """Lengths [N], 1 to T each."""
-    lengths = np.asarray(given)
+    lengths = np.asarray(value)
     if lengths.shape != (len(X),) or lengths.dtype.kind not in "iu":
         raise InputError(
             f"lengths has shape {list(lengths.shape)} and {lengths.dtype}; expected a whole number for each of the "

@@ -48,7 +48,7 @@ class Counts:
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """A text as token ids, in a file that is mapped and not loaded.
+    """A text as token ids, in a memory-mapped file.
 
     tokens: [n], read-only; `train`, `validation` and `test` are contiguous slices of it, in this order.
     unknown: what the vocabulary has not, counted, where it was not made from this text and the text was just read.
