@@ -90,7 +90,7 @@ class Model:
         return self.answered | {each.id: Naive(fitting(each.y, season), "short") for each in begun}
 
     def exceptions(self, panel: Panel, lacking: Sequence[str] = ()) -> list[str]:
-        """What to say about series with a naive forecast, with an earlier end, or without the future of known columns."""
+        """What to say about series with a naive forecast, an earlier end, or no future of the known columns."""
         naive = naive_notes(self.answers(panel), len(panel) + len(panel.empty))
         return [*naive, *ended(panel, len(self.fitted.offsets)), *without_future(panel, lacking)]
 
