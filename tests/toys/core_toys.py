@@ -7,7 +7,7 @@ import torch
 
 from gatework.core import _native
 from gatework.engines.native.arrays import Array
-from gatework.engines.native.call import outline
+from gatework.engines.native.memory import NAMES
 from gatework.engines.native.threads import product_grid
 
 Buffer = Sequence[int]  # address, numbers from step to step and from row to row, steps before it is used again, numbers
@@ -57,7 +57,6 @@ def product(a: torch.Tensor, b: torch.Tensor, threads: int = 1) -> torch.Tensor:
 
 def described(call: _native.Call, tensor: torch.Tensor) -> tuple[int, ...]:
     """A tensor as an array of a memory of its own."""
-    (shape,), (strides,), (element,) = outline([tensor])
-    whole = Array(0, 0, tuple(shape), strides, element)
+    whole = Array(0, 0, tuple(tensor.shape), tensor.stride(), NAMES[tensor.dtype])
     memory = call.memory(whole.numbers * tensor.element_size())
     return whole._replace(memory=memory).described

@@ -1,8 +1,8 @@
 """Which engine runs: the one asked for by name, or for "auto" the fastest that can."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 import torch
 
@@ -18,8 +18,7 @@ ENGINES: Mapping[str, Run] = MappingProxyType({"native": native.run, "reference"
 STEPPERS: Mapping[str, type[Stepper]] = MappingProxyType({"native": Stepper})  # engines that take single steps
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """An engine and why it was chosen: what runs a sequence, and what takes single steps, if it can."""
 
     name: str

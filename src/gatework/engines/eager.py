@@ -23,6 +23,7 @@ def _keys(*names: str) -> int:
 
 _OTHER_MODES = ~_keys("BackendSelect", "ADInplaceOrView")
 _OTHER_TENSORS = ~_keys("CPU", "AutogradCPU", "AutocastCPU", "CUDA", "AutogradCUDA", "AutocastCUDA", "ADInplaceOrView")
+_TYPES = frozenset({Tensor, Parameter})
 _VMAP = _keys("VmapMode")  # of gradients for many losses at once; torch.func's own vmap is in its stack
 _FUNCTIONALIZE = torch._C._functorch.TransformType.Functionalize
 
@@ -31,12 +32,11 @@ def is_eager(*tensors: Tensor | None) -> bool:
     """Whether the tensors are numbers in memory, of a CPU or a GPU, and no mode of torch looks on."""
     if torch.compiler.is_compiling() or torch._C._dispatch_tls_local_include_set().raw_repr() & _OTHER_MODES:
         return False
-    return all(tensor is None or _in_memory(tensor) for tensor in tensors)
-
-
-def _in_memory(tensor: Tensor) -> bool:
-    kind = type(tensor)
-    return (kind is Tensor or kind is Parameter) and not torch._C._dispatch_keys(tensor).raw_repr() & _OTHER_TENSORS
+    given = [tensor for tensor in tensors if tensor is not None]
+    if not _TYPES.issuperset(map(type, given)):
+        return False
+    keys = {keys.raw_repr() for keys in map(torch._C._dispatch_keys, given)}  # one or two of however many tensors
+    return not any(each & _OTHER_TENSORS for each in keys)
 
 
 def is_transformed() -> bool:

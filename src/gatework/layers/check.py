@@ -80,11 +80,12 @@ def like(tensor: Tensor, name: str, anchor: Tensor) -> None:
 
 def alike(weights: Mapping[str, Tensor], place: str) -> None:
     """All weights of one layer in one direction have one device and dtype."""
-    first, *others = weights or ("",)
-    for name in others:
-        one, other = weights[first], weights[name]
-        if one.dtype != other.dtype or one.device != other.device:
-            both = f"{first} {one.dtype} on {one.device}, {name} {other.dtype} on {other.device}"
+    dtype, device, first = None, None, ""
+    for name, tensor in weights.items():
+        if dtype is None:
+            dtype, device, first = tensor.dtype, tensor.device, name
+        elif tensor.dtype != dtype or tensor.device != device:
+            both = f"{first} {dtype} on {device}, {name} {tensor.dtype} on {tensor.device}"
             raise InputError(f"the weights of {place} are of two kinds, {both}; convert the layer with .to(...)")
 
 

@@ -256,7 +256,7 @@ class Recurrent(nn.Module):
             y = y + x if self.residual and layer > 0 else y
             p = self.dropout if layer < self.num_layers - 1 else 0.0
             x = drop(y, p, variational=self.variational, training=self.training)
-        return x, [torch.stack(v) if len(v) > 1 else v[0][None] for v in zip(*final, strict=True)]
+        return x, [torch.stack(v) if len(v) > 1 else v[0].unsqueeze(0) for v in zip(*final, strict=True)]
 
     # -- one layer, one direction
 
@@ -304,15 +304,15 @@ class Recurrent(nn.Module):
         sizes, watcher = self.units[layer], self.watcher
         taps = {} if watcher is None else watcher.taps(sizes | {"x": x.shape[2]}, x.shape[:2], start[0])
         x = x + taps["x"] if "x" in taps else x
-        inputs = self._masks(x, sizes, self.training) | {
-            f"tap {name}": tap for name, tap in taps.items() if name != "x"
-        }
-        program = self._programs.get(
-            dropout=tuple(n for n in self.recurrent_dropout if f"dropout {n}" in inputs),
-            zoneout=tuple(n for n in self.zoneout if f"zoneout {n}" in inputs),
-            taps=tuple(name for name in taps if name != "x"),
-            retention=() if watcher is None else watcher.retained,
-        )
+        inputs, program = self._masks(x, sizes, self.training), self.program
+        inputs |= {f"tap {name}": tap for name, tap in taps.items() if name != "x"}
+        if inputs or watcher is not None:
+            program = self._programs.get(
+                dropout=tuple(n for n in self.recurrent_dropout if f"dropout {n}" in inputs),
+                zoneout=tuple(n for n in self.zoneout if f"zoneout {n}" in inputs),
+                taps=tuple(name for name in taps if name != "x"),
+                retention=() if watcher is None else watcher.retained,
+            )
         arguments = Arguments(
             program,
             weights,

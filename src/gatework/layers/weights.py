@@ -33,11 +33,9 @@ class Weights(nn.Module):
 
     def forward(self, use: Callable[..., R], *rest: Any) -> R:
         """What `use` returns of the tensors by name, and of what is given beside; they are there until it returns."""
-        return use({name: self.tensor(name) for name in self.shapes}, *rest)
-
-    def tensor(self, name: str) -> Tensor:
-        parameter = self._parameters.get(name)  # getattr, for what is made of other tensors, searches at length
-        return getattr(self, name) if parameter is None else parameter
+        parameters = self._parameters  # getattr, for what is made of other tensors, searches at length
+        tensors = {name: parameters[name] if name in parameters else getattr(self, name) for name in self.shapes}
+        return use(tensors, *rest)
 
     @torch.no_grad()
     def draw(self, fill: Callable[[Mapping[str, Tensor]], None]) -> None:

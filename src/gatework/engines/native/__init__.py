@@ -50,15 +50,16 @@ def run(arguments: Arguments) -> Results:
     arguments = restart_at_first(arguments)
     x, tensors = arguments.x, arguments.tensors()
     check(x.device, x.dtype)
+    wanted, dtype = False, x.dtype
     for tensor in tensors:
-        if tensor.dtype is not x.dtype or not tensor.is_cpu:
+        wanted = wanted or tensor.requires_grad
+        if tensor.dtype is not dtype or not tensor.is_cpu:
             check(tensor.device, tensor.dtype)
             both = f"{shown(x.dtype)} and {shown(tensor.dtype)}"
             raise InputError(
                 f"engine='native' takes one dtype, not {both}: convert input, state or weights with .to(...)"
             )
-    wanted = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    train = wanted and not (torch.compiler.is_exporting() or is_tracing())  # those are for inference
+    train = wanted and torch.is_grad_enabled() and not (torch.compiler.is_exporting() or is_tracing())  # for inference
     record, lengths, resets = tuple(arguments.record), arguments.lengths, arguments.resets
     call = Call(
         Options(arguments.program, record, train, arguments.recompute),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from math import ceil
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from gatework.engines.native.arrays import Array
 from gatework.engines.native.binding import Binding, Bound
-from gatework.engines.native.call import Call, Outline, dense, outline, saved_numbers, tensor_spec
+from gatework.engines.native.call import Call, Outline, outline, saved_numbers, tensor_spec
 from gatework.engines.native.keys import Key, Role
 from gatework.engines.native.layout import Layout
 from gatework.engines.native.plans import BackwardPlan, backward_plan, forward_plan, state_elements
@@ -27,24 +28,23 @@ def backward(
 
     saved: as the forward pass returned it.
     """
-    tensors, saved = [*map(dense, call.tensors)], [value.contiguous() for value in saved]
-    present = [dense(gradient) for gradient in gradients if gradient is not None]
+    present = [gradient for gradient in gradients if gradient is not None]
+    parts = [call.tensors, [value.contiguous() for value in saved], present]
+    given, outlines = zip(*map(outline, parts), strict=True)
     bound = bind(
         call.program,
         call.options.recompute,
         tuple(wanted),
-        outline(tensors),
-        outline(saved),
-        outline(present),
+        *outlines,
         tuple([gradient is not None for gradient in gradients]),
         torch.get_num_threads(),
     )
-    made = bound.call.run([*tensors, *saved, *present], call.lengths, call.resets)
-    parts: list[Tensor] = []
+    made = bound.call.run([*chain(*given)], call.lengths, call.resets)
+    rows: list[Tensor] = []
     for whole, sizes in zip(made, bound.parts, strict=True):
-        parts += whole.split_with_sizes(sizes) if len(sizes) > 1 else (whole,)
+        rows += whole.split_with_sizes(sizes) if len(sizes) > 1 else (whole,)
     return [
-        None if not wants else _fitted(None if place is None else parts[place], tensor)
+        None if not wants else _fitted(None if place is None else rows[place], tensor)
         for wants, place, tensor in zip(wanted, bound.places, call.tensors, strict=True)
     ]
 
@@ -83,8 +83,8 @@ def bind(
 ) -> Backward:
     layout = Layout.of(program, tensors, threads)
     recipe, call = backward_recipe(program, wanted, layout.element), layout.call
-    _place_saved(recipe, program, layout, [*map(call.given, *saved)])
-    given = map(call.given, *gradients)
+    _place_saved(recipe, program, layout, call.given(saved))
+    given = iter(call.given(gradients))
     results = _Results(call)
     _place_gradients(recipe, program, layout, [next(given) if there else None for there in present], results)
     for first, last in _pieces(layout, recompute):

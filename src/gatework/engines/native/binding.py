@@ -10,7 +10,8 @@ from torch import Tensor
 
 from gatework.core import _native
 from gatework.engines.native.arrays import SIZES, Array, contiguous, reach
-from gatework.engines.native.memory import DTYPES, allocated
+from gatework.engines.native.call import Outline
+from gatework.engines.native.memory import DTYPES, NAMES, allocated
 from gatework.engines.native.threads import product_grid
 
 
@@ -26,15 +27,19 @@ class Binding:
     core: _native.Call
     results: list[tuple[tuple[int, ...], torch.dtype]] = field(default_factory=list)
 
-    def given(self, shape: Sequence[int], strides: Sequence[int], element: str) -> Array:
-        """A tensor that each run is given."""
-        shape, strides = tuple(shape), tuple(strides)
+    def given(self, tensors: Outline) -> list[Array]:
+        """Tensors that each run is given."""
+        strides = tensors.strides or map(contiguous, tensors.shapes)
+        elements = [NAMES[dtype] for dtype in tensors.dtypes]
+        return [*map(self._memory, map(tuple, tensors.shapes), strides, elements)]
+
+    def _memory(self, shape: tuple[int, ...], strides: tuple[int, ...], element: str) -> Array:
         return Array(self.core.memory(reach(shape, strides) * SIZES[element]), 0, shape, strides, element)
 
     def result(self, *shape: int, element: str = "float32") -> Array:
         """A new tensor that each run returns."""
         self.results.append((shape, DTYPES[element]))
-        return self.given(shape, contiguous(shape), element)
+        return self._memory(shape, contiguous(shape), element)
 
     def scratch(self, *shape: int, element: str = "float32") -> Array:
         """Memory of the call's own."""

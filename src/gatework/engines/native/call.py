@@ -3,18 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from gatework.engines.native.keys import Key, Role
-from gatework.engines.native.memory import DTYPES, NAMES
+from gatework.engines.native.memory import DTYPES
 from gatework.engines.native.plan import SIZES
 from gatework.engines.native.plans import state_elements
 from gatework.notation import Program
 from gatework.notation.adjoint import adjoint
 
+_DTYPE = attrgetter("dtype")
 _NO_UNITS = dict.fromkeys(SIZES, 0)
 
 
@@ -71,24 +73,20 @@ def sizes_of(program: Program, shapes: Sequence[Sequence[int]]) -> Sizes:
 
 
 class Outline(NamedTuple):
-    """What is bound of tensors: shapes, strides, and elements."""
+    """What is bound of tensors; no strides where all are contiguous."""
 
     shapes: tuple[tuple[int, ...], ...]
-    strides: tuple[tuple[int, ...], ...]
-    elements: tuple[str, ...]
+    strides: tuple[tuple[int, ...], ...] | None
+    dtypes: tuple[torch.dtype, ...]
 
 
-def outline(tensors: Sequence[Tensor]) -> Outline:
-    return Outline(
-        tuple([tensor.shape for tensor in tensors]),
-        tuple([tensor.stride() for tensor in tensors]),
-        tuple([NAMES[tensor.dtype] for tensor in tensors]),
-    )
-
-
-def dense(tensor: Tensor) -> Tensor:
-    """The tensor with its units next to one another."""
-    return tensor if tensor.is_contiguous() or tensor.stride(-1) == 1 else tensor.contiguous()
+def outline(tensors: Sequence[Tensor]) -> tuple[Sequence[Tensor], Outline]:
+    """The tensors with units next to one another, and what is bound of them."""
+    strides = None
+    if not all(map(Tensor.is_contiguous, tensors)):
+        tensors = [t if t.is_contiguous() or t.stride(-1) == 1 else t.contiguous() for t in tensors]
+        strides = tuple(map(Tensor.stride, tensors))
+    return tensors, Outline(tuple(map(Tensor.size, tensors)), strides, tuple(map(_DTYPE, tensors)))
 
 
 @dataclass(frozen=True)

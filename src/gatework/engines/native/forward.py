@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gatework.engines.native.binding import Bound
-from gatework.engines.native.call import Call, Options, Outline, dense, outline, saved_numbers, tensor_spec
+from gatework.engines.native.call import Call, Options, Outline, outline, saved_numbers, tensor_spec
 from gatework.engines.native.keys import Key, Role
 from gatework.engines.native.layout import Layout
 from gatework.engines.native.plans import ForwardPlan, forward_plan, state_elements
@@ -32,12 +32,12 @@ class Result(NamedTuple):
 
 
 def forward(call: Call) -> Result:
-    tensors = [*map(dense, call.tensors)]
-    bound = bind(call.options, outline(tensors), call.has_boundaries, torch.get_num_threads())
+    tensors, shape = outline(call.tensors)
+    bound = bind(call.options, shape, call.has_boundaries, torch.get_num_threads())
     made = bound.call.run(tensors, call.lengths, call.resets)
     output = made[bound.output]
     return Result(
-        output[1:] if bound.of_states else output,
+        output.narrow(0, 1, len(output) - 1) if bound.of_states else output,
         made[bound.finals :],
         made[bound.recorded : bound.finals],
         made[: bound.saved],

@@ -12,6 +12,7 @@ from gatework.engines.native.arrays import Array
 from gatework.engines.native.binding import Binding
 from gatework.engines.native.call import Outline, Sizes, sizes_of, tensor_spec
 from gatework.engines.native.keys import Key, Role
+from gatework.engines.native.memory import NAMES
 from gatework.engines.native.plan import SIZES, NativePlan
 from gatework.engines.native.threads import scan_grid
 from gatework.notation import Program
@@ -41,10 +42,9 @@ class Layout:
     def of(cls, program: Program, outline: Outline, threads: int) -> Self:
         """The tensors that each run is given."""
         call = Binding(threads, _native.Call())
-        shapes, strides, elements = outline
         keys = tensor_spec(program).shapes
-        given = map(call.given, shapes, strides, elements)
-        return cls(call, *sizes_of(program, shapes), elements[0], dict(zip(keys, given, strict=True)))
+        arrays = dict(zip(keys, call.given(outline), strict=True))
+        return cls(call, *sizes_of(program, outline.shapes), NAMES[outline.dtypes[0]], arrays)
 
     def section(self, first: int, last: int) -> Self:
         """The same of some steps; what is added to it is its own."""

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gatework.core import _native
 from gatework.engines.arguments import Arguments
-from gatework.engines.native.call import dense, outline
+from gatework.engines.native.call import outline
 from gatework.engines.native.forward import needs_own_output
 from gatework.engines.native.keys import Key, Role
 from gatework.engines.native.layout import Layout
@@ -33,8 +33,8 @@ class Stepper:
         inputs: Mapping[str, Tensor],
     ) -> None:
         copies = {name: value.detach().clone() for name, value in params.items()}
-        tensors = [*map(dense, Arguments(program, copies, x[None], state, inputs=inputs).tensors())]
-        layout = Layout.of(program, outline(tensors), torch.get_num_threads())
+        tensors, shape = outline(Arguments(program, copies, x[None], state, inputs=inputs).tensors())
+        layout = Layout.of(program, shape, torch.get_num_threads())
         call, units, element = layout.call, layout.units, layout.element
         own = needs_own_output(program, False, element)
         lowered = forward_plan(program, False, own, False, (), element)
