@@ -3,26 +3,29 @@
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
 #include <type_traits>
 
+#include "memory.h"
 #include "vectors.h"
 
 namespace gatework::GW_ISA {
 
 constexpr int MOST = GW_VL >= 16 ? 4 : 2;  // vectors side by side in registers
+constexpr int WIDE = 8;                    // the same for so few rows that a sum would wait for the one before it
 constexpr int ROWS = 6;                    // rows of a register block
 constexpr int LINE = 16;                   // numbers that memory hands over at once
 
 inline int64_t ceiling(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+// Memory that begins at a cache line.
 struct Aligned {
-    std::unique_ptr<float[]> memory;
     float* data = nullptr;
-    void make(int64_t floats) {
-        memory.reset(new float[floats + 16]);
-        data = reinterpret_cast<float*>((reinterpret_cast<uintptr_t>(memory.get()) + 63) / 64 * 64);
+    Aligned() = default;
+    Aligned(const Aligned&) = delete;
+    ~Aligned() {
+        if (data) give_memory(data);
     }
+    void make(int64_t floats) { data = static_cast<float*>(take_memory(floats * sizeof(float))); }
 };
 
 // lanes += a . strip for M rows and N vectors, K steps. On the way it asks for memory that is needed
@@ -111,8 +114,17 @@ void kernel(const Half* a, int64_t row, int64_t K, const float* strip, float* co
 }
 
 #define GW_ROW(N) {kernel<1, N>, kernel<2, N>, kernel<3, N>, kernel<4, N>, kernel<5, N>, kernel<6, N>}
+#define GW_FEW(N) {kernel<1, N>, kernel<2, N>, kernel<3, N>}
 template <class E>
-constexpr Kernel<E> KERNELS[4][ROWS] = {GW_ROW(1), GW_ROW(2), GW_ROW(3), GW_ROW(4)};
+constexpr Kernel<E> KERNELS[WIDE][ROWS] = {GW_ROW(1), GW_ROW(2), GW_ROW(3), GW_ROW(4), GW_FEW(5), GW_FEW(6), GW_FEW(7), GW_FEW(8)};
+#undef GW_ROW
+#undef GW_FEW
+
+// Vectors side by side for blocks of at most so many rows: as many sums as there are registers for.
+constexpr int widest(int64_t rows) {
+    if (rows > 3) return MOST;
+    return rows == 1 || GW_VL >= 16 ? WIDE : 2 * MOST;
+}
 
 // 32-bit words of weights over K steps: each holds a number, or a pair of them.
 template <class E>
@@ -122,11 +134,11 @@ int64_t words(int64_t K) {
 
 // -- packing
 
-// Vectors side by side, cut into strips of equal width as far as that goes.
+// Vectors side by side, cut into strips of at most `most` and of equal width as far as that goes.
 template <class F>
-void strips(int64_t vectors, F f) {
+void strips(int64_t vectors, int most, F f) {
     if (vectors == 0) return;
-    const int64_t many = ceiling(vectors, MOST), width = vectors / many, wider = vectors % many;
+    const int64_t many = ceiling(vectors, most), width = vectors / many, wider = vectors % many;
     int64_t first = 0;
     for (int64_t i = 0; i < many; ++i) {
         const int64_t wide = width + (i < wider);

@@ -66,7 +66,7 @@ struct Part {
         const bool transposed = b.column == 1;
         const int64_t row = transposed ? b.row : b.column;
         float* out = strips_of_b.data + part.strips;
-        strips(part.vectors, [&](int64_t first, int64_t wide) {
+        strips(part.vectors, MOST, [&](int64_t first, int64_t wide) {
             for (int64_t i = 0; i < wide; ++i) {
                 const int64_t from = part.n0 + (first + i) * VL, width = part.n1 - from;
                 float* to = out + i * VL;
@@ -123,7 +123,7 @@ struct Part {
         for (const Columns& part : parts) {
             const int64_t row = part.right.row;
             const float* strip = strips_of_b.data + part.strips;
-            strips(part.vectors, [&](int64_t first, int64_t wide) {
+            strips(part.vectors, MOST, [&](int64_t first, int64_t wide) {
                 const int64_t from = part.n0 + first * VL, W = wide * VL, width = std::min(W, part.n1 - from);
                 float* to = part.right.to + m * row + from;
                 const bool whole = width == W;

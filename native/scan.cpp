@@ -55,6 +55,7 @@ struct Layout {
     int shift = 0;                // its logarithm
     int64_t tiles = 0;            // tiles of units
     int64_t height = 1;           // rows of a tile, at most
+    int wide = MOST;              // vectors of a strip, at most
     int64_t weights = 0;          // where its weights start
     int64_t tile_weights = 0;     // how many a tile has
     std::vector<int64_t> groups;  // where a group's start in a tile
@@ -65,6 +66,7 @@ struct Tile {
     int64_t W, slot;  // numbers from row to row and from slot to slot
     int64_t row, height;
     int64_t from, width;
+    int most;                  // vectors of a strip of its weights, at most
     const float *end, *after;  // where its weights end, and those of the next tile begin
 
     int64_t area() const { return height * W; }
@@ -122,6 +124,9 @@ Layout laid_out(const Job& job, const Block& block, Grid grid) {
     out.tiles = ceiling(out.N, out.W);
     const int64_t fits = NEAR / (std::max(block.slots, 1) * out.W * 4);
     out.height = block.lanes ? std::clamp<int64_t>(fits / ROWS * ROWS, ROWS, 8 * ROWS) : std::clamp<int64_t>(fits, 1, 8 * ROWS);
+    const int64_t rows = std::max<int64_t>(ceiling(job.B, grid.rows), 1);  // of a thread
+    out.height = std::min(out.height, rows);
+    out.wide = widest(rows);
     for (const Group& group : block.groups) {
         out.groups.push_back(out.tile_weights);
         const int64_t K = operand_size(job, group);
@@ -139,7 +144,7 @@ void pack_tile(const Job& job, const Block& block, const Layout& layout, int64_t
         float* out = weights + layout.weights + tile * layout.tile_weights + layout.groups[g];
         for (int64_t k0 = 0; k0 < K; k0 += CHUNK) {
             const int64_t many = std::min<int64_t>(CHUNK, K - k0);
-            strips(n * each, [&](int64_t first, int64_t wide) {
+            strips(n * each, layout.wide, [&](int64_t first, int64_t wide) {
                 for (int64_t i = 0; i < wide; ++i) {
                     const Term& term = group.terms[(first + i) / each];
                     const int64_t from = tile * layout.W + (first + i) % each * VL;
@@ -315,7 +320,7 @@ struct Worker {
         const float* weights = shared.weights.data + layout.weights + number * layout.tile_weights;
         const float* end = weights + layout.tile_weights;
         const float* after = t & 1 ? weights - layout.tile_weights : end;  // of the tile that comes next
-        const Tile tile{W, layout.height * W, row, height, from, std::min(W, layout.N - from), end, after};
+        const Tile tile{W, layout.height * W, row, height, from, std::min(W, layout.N - from), layout.wide, end, after};
         for (int32_t lane = 0; lane < block.lanes; ++lane) begin(block.initial[lane], scratch.data + lane * tile.slot, tile);
         for (size_t g = 0; g < block.groups.size(); ++g) product(block.groups[g], weights + layout.groups[g], tile);
         for (const Instruction& step : block.code) execute(step, tile);
@@ -354,10 +359,10 @@ struct Worker {
         const int shift = std::countr_zero(static_cast<uint64_t>(each));
         const uint32_t height = static_cast<uint32_t>(tile.height), blocks = (height + ROWS - 1) / ROWS;
         const uint32_t rows = height / blocks, more = height % blocks;
-        strips(static_cast<int64_t>(group.terms.size()) * each, [&](int64_t first, int64_t wide) {
+        strips(static_cast<int64_t>(group.terms.size()) * each, tile.most, [&](int64_t first, int64_t wide) {
             const float* next = strip + words<E>(many) * wide * VL;
             const float* soon = next == tile.end ? tile.after : next;
-            float* lanes[MOST];
+            float* lanes[WIDE];
             for (int64_t n = 0; n < wide; ++n) lanes[n] = scratch.data + group.terms[(first + n) >> shift].lane * tile.slot + ((first + n) & (each - 1)) * VL;
             const E* from = a;
             for (uint32_t i = 0; i < blocks; ++i) {
