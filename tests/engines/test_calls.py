@@ -7,6 +7,7 @@ from core_toys import described
 
 from gatework.core import _native
 from gatework.engines.native.binding import Binding
+from gatework.engines.native.call import outline
 from gatework.verify.comparison import compare
 
 DTYPES = [torch.float32, torch.bfloat16]
@@ -59,8 +60,9 @@ def test_only_the_array_is_cleared():
 
 
 def test_what_is_freed_is_used_again_and_what_is_not_keeps_its_numbers():
-    call = Binding(1, _native.Call())
-    source, first, second = call.given((4,), (1,), "float32"), call.result(4), call.result(4)
+    call, values = Binding(1, _native.Call()), torch.randn(4)
+    (source,) = call.given(outline([values])[1])
+    first, second = call.result(4), call.result(4)
     kept = call.scratch(4)
     call.copy(kept, source)
     used = call.core.used()
@@ -75,7 +77,6 @@ def test_what_is_freed_is_used_again_and_what_is_not_keeps_its_numbers():
         call.copy(again, source)
         call.copy(again, kept, add=True)
         call.copy(second, again)
-    values = torch.randn(4)
     one, two = call.bound().run([values], None, None)
     assert torch.equal(one, values)
     assert torch.equal(two, 2 * values)
