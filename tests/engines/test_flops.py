@@ -51,6 +51,14 @@ def test_the_operations_are_those_of_the_reference_engine(cell, case):
     assert ours == reference and ours[0] > 0
 
 
+def test_a_gradient_costs_its_way_through_a_product_to_a_matrix_behind_it():
+    cell = gw.Cell("deep", "z = tanh(W @ x)\nh = tanh(U @ z + V @ h)")
+    ours, reference = (
+        counted(gw.Recurrent(cell, 4, 6, 2, engine=engine), x=False) for engine in ("native", "reference")
+    )
+    assert ours == reference
+
+
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rhn_3"])
 def test_recomputing_costs_the_forward_pass_once_more(cell):
     forward, whole = counted(layer_of(cell, "native"))

@@ -1,6 +1,10 @@
 """Backtests: windows that do not overlap and see nothing later, with other forecasts beside."""
 
+from typing import Any
+
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from forecast_toys import panel, quick, seasonal, table
 
@@ -55,6 +59,11 @@ def test_the_method_returns_a_frame_with_a_row_for_each_model():
     assert {"mase", "relative_mase", "smape", "rmse", "scaled_quantile_loss", "coverage_80", "seconds"} <= set(
         found.columns
     )
+
+
+@pytest.mark.parametrize(("made", "kind"), [(pl.from_pandas, pl.DataFrame), (dict, pd.DataFrame)])
+def test_the_frame_is_of_the_kind_that_was_given_or_of_one_that_is_installed(made: Any, kind: type) -> None:
+    assert isinstance(quick(6).backtest(made(table(seasonal(60))), 1), kind)
 
 
 def test_rivals_of_statsforecast_give_ordered_quantiles():

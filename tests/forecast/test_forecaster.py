@@ -74,6 +74,13 @@ def test_new_rows_are_read_from_the_saved_state_as_if_they_had_been_there():
     assert not np.allclose(gone_on["forecast"], fitted.predict()["forecast"])
 
 
+def test_rows_without_times_are_counted_on_from_those_before():
+    y = seasonal(104)
+    forecaster = quick().fit(y[:96])
+    assert list(forecaster.predict()["ds"]) == list(range(97, 103))
+    assert list(forecaster.predict(y[96:100])["ds"]) == list(range(101, 107))
+
+
 def test_missing_values_are_masked_and_change_little():
     y = seasonal(120)
     holed = y.copy()

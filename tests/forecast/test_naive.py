@@ -86,6 +86,7 @@ def test_a_band_is_that_of_normal_errors_widened_as_they_are_few() -> None:
 def test_counts_are_not_answered_below_zero() -> None:
     q = Naive(Base("last value"), "short").quantiles(np.array([0.0, 3.0, 1.0, 0.0]), 3, (0.1, 0.5, 0.9), 1.0)
     assert (q >= 0).all()
+    assert (q[:, 0] == 0).all()
 
 
 def test_unsteadiness_is_the_median_share_of_a_value_that_it_changes_by() -> None:

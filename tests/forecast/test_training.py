@@ -5,15 +5,17 @@ import math
 import numpy as np
 import pytest
 import torch
-from forecast_toys import quick, seasonal, table
+from forecast_toys import panel, quick, seasonal, table
 
 import gatework as gw
+from gatework.forecast import batches
 from gatework.forecast.calibration import caution, independent_errors, trusted, widths
 from gatework.forecast.data.series import read_panel
 from gatework.forecast.inputs import Beside, Inputs, prepare
 from gatework.forecast.linear import fit_linear
 from gatework.forecast.model import Ensemble, one_cycle, pinball
 from gatework.forecast.plan import plan
+from gatework.forecast.training import PASSES
 from gatework.training.events import TrainingError
 
 NORMAL = np.random.default_rng(0)
@@ -120,6 +122,22 @@ def test_widths_bring_bands_to_their_share():
 def test_bands_are_wider_where_they_rest_on_few_errors():
     assert caution(0.9, 1e9) == pytest.approx(1)
     assert caution(0.9, 5) == pytest.approx(math.sqrt(1.2) * 1.533 / 1.2816, rel=0.01)  # t of 4 degrees: 1.533
+
+
+def test_the_network_learns_from_columns_known_in_the_future() -> None:
+    price = np.random.default_rng(5).integers(0, 2, 102).astype(float)
+    given = table(np.append(seasonal(96) + 8 * price[:96], [math.nan] * 6), price=price)
+    mixed = quick(known=("price",)).fit(given).fitted.fitted.network.mixed
+    assert mixed is not None
+    assert mixed.any()
+
+
+def test_every_series_is_passed_over_often_where_they_are_more_than_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "POSITIONS", 2 * 96)
+    series = {f"series {number}": seasonal(96, seed=number) for number in range(5)}
+    told: list[int] = []
+    quick(report=lambda _, steps, __: told.append(steps)).fit(panel(**series))
+    assert told == [3 * PASSES] * (3 * PASSES)
 
 
 def test_interrupting_a_fit_leaves_nothing_learned():

@@ -59,6 +59,13 @@ def test_a_backward_pass_inside_autocast_is_the_same():
     all_same(found, wanted)
 
 
+def test_what_the_native_engine_has_not_it_computes_in_the_layers_dtype():
+    layer, x = gw.LSTM(4, 5, engine="native"), torch.randn(6, 3, 4)
+    exact = layer(x)[0]
+    with torch.autocast("cpu", torch.float16):
+        assert torch.equal(layer(x)[0], exact.half())
+
+
 def test_input_and_state_may_be_of_either_dtype():
     layer, x = gw.LSTM(4, 5), torch.randn(6, 3, 4).bfloat16()
     with torch.autocast("cpu", BFLOAT16):

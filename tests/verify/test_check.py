@@ -78,6 +78,7 @@ def test_thorough_adds_a_statement_about_all_sizes_for_fused_engines(monkeypatch
     results = [result for result in verify([LSTM], thorough=True) if result.what == "all sizes"]
     assert [result.engine for result in results] == [str(t) for t in targets() if t.engine != "reference"]
     assert all(result.passed and result.errors.rms > 0 for result in results)
+    assert {result.cell for result in results} == {"lstm"}
 
 
 def test_a_size_that_fails_is_named(monkeypatch):
@@ -116,6 +117,18 @@ def test_answers_that_may_cancel_are_measured_by_a_part_of_the_largest_of_their_
     found = verification.floors({"output": small, "final state h": large, "gradient by x": slope})
     expected = {"output": 1e-5, "final state h": 1e-5, "gradient by x": 1.0}
     assert found == {name: pytest.approx(floor) for name, floor in expected.items()}
+
+
+@pytest.mark.parametrize("longest", [{"I": 400}, {"H": 400}, {"R": 400}, {"T": 40, "B": 10}], ids=str)
+def test_what_roundings_move_grows_with_the_longest_sum(longest):
+    """Of a product's terms, and of a parameter's gradient over all steps and sequences."""
+    case = Case(2, 1, 3, 4, 4)
+    problem, right = verification.solved(LSTM, case, torch.float32)
+    few, many = (
+        verification.moved(problem, right, summed, torch.float32)["output"].rms
+        for summed in (case, replace(case, **longest))
+    )
+    assert many / few == pytest.approx((1 + math.sqrt(400)) / (1 + math.sqrt(4)), rel=0.01)
 
 
 def test_what_is_verified_by_default_is_the_registry():

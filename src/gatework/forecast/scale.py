@@ -45,9 +45,6 @@ def scales(y: Numbers, base: Numbers, season: int) -> tuple[Numbers, Numbers]:
     """
     T, h = base.shape
     e = errors_behind(y, base)
-    if season == 1:
-        scale = recent(e)
-        return scale, np.repeat(scale[:, None], h, axis=1)
     factors = place_factors(e, season)  # [S+1,m]
     t = np.arange(T)
     scale = recent(e / factors[t // season, t % season])

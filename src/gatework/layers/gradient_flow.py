@@ -122,7 +122,7 @@ def at_step(returned: Any, layers: Iterable[Any], at: int) -> Tensor:
     """The output of a step, weighed at random: a loss that every unit moves differently."""
     output = returned if isinstance(returned, Tensor) else returned[0]
     if output.dim() == 3:
-        batch_first = any(getattr(layer, "batch_first", False) for layer in layers)
+        batch_first = any(layer.batch_first for layer in layers)
         output = output.select(int(batch_first), step(at, output.shape[int(batch_first)]))
     weights = torch.randn(output.shape[-1], generator=torch.Generator().manual_seed(0)).to(output)
     return (output * weights).sum()

@@ -118,6 +118,11 @@ def test_numbers_that_count_from_1970_are_dates(unit: str) -> None:
     assert (found.zone, found.note.endswith(f"are read as {unit} since 1970")) == ("UTC", True)
 
 
+def test_milliseconds_in_nanoseconds_are_kept() -> None:
+    found = whole_dates((1_706_659_200_000 + np.arange(5)) * 10**6)
+    assert (found.times == np.datetime64("2024-01-31T00", "ms") + np.arange(5)).all()
+
+
 def test_whole_numbers_that_count_stay_where_they_are_known_to() -> None:
     numbers = 1_706_659_200 + np.arange(3)
     assert (whole_dates(numbers, dated=False).times == numbers).all()

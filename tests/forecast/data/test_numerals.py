@@ -97,6 +97,7 @@ def test_a_point_is_decimal_where_commas_are_between_fields_and_in_frames(tmp_pa
     path = tmp_path / "sales.csv"
     path.write_text("ds,y\n1,1.003\n2,993\n")
     assert_array_equal(read_table(path).numbers("y"), [1.003, 993])
+    assert_array_equal(read_table(path, Reading(decimal=",")).numbers("y"), [1003, 993])
     assert_array_equal(read_table(pl.DataFrame({"y": ["1.003", "993"]})).numbers("y"), [1.003, 993])
 
 

@@ -179,6 +179,8 @@ def test_a_run_that_goes_on_knows_its_columns_and_times() -> None:
         go_on(pl.DataFrame({"y": [4], "holiday": ["a"]}), begun)
     with pytest.raises(InputError, match="the times of the table are whole numbers, where those before were dates"):
         go_on(pl.DataFrame({"ds": [4], "y": [4], "holiday": ["a"]}), begun)
+    with pytest.raises(InputError, match="are of the zone \\+02:00, where those before had none: give them without"):
+        go_on(pl.DataFrame({"ds": ["2020-04-01T00:00+02:00"], "y": [4], "holiday": ["a"]}), begun)
     new = go_on(pl.DataFrame({"ds": [202004], "y": [4], "holiday": ["c"]}), begun)
     assert_array_equal(new.series[0].known, [[0, 0]])
     assert new.series[0].times[0] == np.datetime64("2020-04")
