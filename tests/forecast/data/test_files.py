@@ -13,7 +13,7 @@ import xlsxwriter
 from numpy.testing import assert_array_equal
 
 from gatework import InputError
-from gatework.forecast.data import files
+from gatework.forecast.data import delimited, files, texts
 from gatework.forecast.data.reading import Reading, read_table
 from gatework.forecast.data.series import read_panel
 
@@ -190,8 +190,10 @@ def test_a_damaged_spreadsheet_is_named(tmp_path: Path) -> None:
 # -- memory
 
 
-def test_a_row_costs_no_more_than_its_numbers_and_its_texts(tmp_path: Path) -> None:
-    n = 300_000
+def test_a_row_costs_no_more_than_its_numbers_and_its_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, size in ((files, "BLOCK"), (delimited, "CHUNK"), (texts, "BLOCK")):
+        monkeypatch.setattr(module, size, getattr(module, size) // 8)  # what is held at once, beside many rows little
+    n = 37_500
     times = np.datetime64("2000-01-01T00:00") + np.arange(n)
     path = put(tmp_path, ("ds,y\n" + "".join(f"{time},{i % 997 / 4:.2f}\n" for i, time in enumerate(times))).encode())
     read_panel(path)  # whatever is made once
