@@ -24,7 +24,8 @@ def write_atomically(path: Path, data: bytes) -> None:
         aside.replace(path)
         _sync_folder(path.parent)
     except BaseException as error:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # nor is anything removed from a read-only disk
+            aside.unlink()
         if isinstance(error, OSError):
             raise InputError(
                 f"cannot write {path}: {error.strerror or error}; what was there before is unchanged"
