@@ -31,7 +31,7 @@ app = typer.Typer(
 )
 
 
-def print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         from gatework import __version__
 
@@ -40,15 +40,15 @@ def print_version(wanted: bool) -> None:
 
 
 @app.callback()
-def options(
+def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Recurrent cells written as equations: train, sample, score, look."""
 
 
-def command() -> TyperGroup:
+def _command() -> TyperGroup:
     """The command `gatework` with its subcommands."""
     root = cast(TyperGroup, typer.main.get_command(app))
     fill(root)
@@ -58,24 +58,24 @@ def command() -> TyperGroup:
 def main() -> NoReturn:
     """Runs the command line; what the user gave wrong ends in one line on standard error and status 2."""
     with border():
-        status = run()
+        status = _run()
         if status == INTERRUPTED:  # typer, too, makes this of Ctrl-C
             print("gatework: interrupted", file=sys.stderr)
     sys.exit(status)
 
 
-def run() -> int:
+def _run() -> int:
     """Runs the command that was given; returns its status."""
     try:
         with warnings.catch_warnings(), termination():
             warnings.simplefilter("always", EquationWarning)
-            warnings.showwarning = notes()
-            status = command().main(prog_name="gatework", standalone_mode=False)
+            warnings.showwarning = _notes()
+            status = _command().main(prog_name="gatework", standalone_mode=False)
         sys.stdout.flush()
     except UsageError as error:
-        fail_usage(error)
+        _fail_usage(error)
     except (InputError, EquationError) as error:
-        fail(str(error))
+        _fail(str(error))
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except Interrupted:
@@ -83,40 +83,40 @@ def run() -> int:
             print("gatework: interrupted", file=sys.stderr)
         return stopped()
     except BrokenPipeError:  # the reader, such as head, has seen enough; typer makes the same of it
-        discard_output()
+        _discard_output()
         return 1
     except OSError as error:
-        discard_output()
-        fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+        _discard_output()
+        _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
-            fail("the memory does not hold it: fewer --hidden units, --layers, --streams or --bptt steps need less")
+            _fail("the memory does not hold it: fewer --hidden units, --layers, --streams or --bptt steps need less")
         raise
     return status or 0
 
 
-def fail_usage(error: typer.BadParameter) -> NoReturn:
+def _fail_usage(error: typer.BadParameter) -> NoReturn:
     """What is wrong with the command line; its help where nothing was given."""
     command = error.ctx.command_path if error.ctx else "gatework"
     message = error.format_message()
     if error.ctx is not None and message == error.ctx.get_help():
         print(message, file=sys.stderr)
         sys.exit(2)
-    fail(f"{message} (see {command} --help)", command)
+    _fail(f"{message} (see {command} --help)", command)
 
 
-def fail(message: str, command: str = "gatework") -> NoReturn:
+def _fail(message: str, command: str = "gatework") -> NoReturn:
     print(f"{command}: {one_line(message)}", file=sys.stderr)
     sys.exit(2)
 
 
-def discard_output() -> None:
+def _discard_output() -> None:
     """Lets Python end without an error of its own over what can no longer be written."""
     with suppress(OSError):  # what is no file has no descriptor
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def notes() -> Callable[..., None]:
+def _notes() -> Callable[..., None]:
     """Shows each doubt about the user's equations once, as a line of its own, and other warnings as Python does."""
     seen: set[str] = set()
     other = warnings.showwarning

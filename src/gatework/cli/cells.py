@@ -35,7 +35,7 @@ def cells(
     if name is not None or equations is not None:
         cell = chosen_cell(name or "", equations, constant)
         if svg is None:
-            print(shown(cell, backward, latex))
+            print(_shown(cell, backward, latex))
         else:
             from gatework import diagram  # for who asks for it
 
@@ -43,10 +43,10 @@ def cells(
     elif needing_cell := [option for option, value in options.items() if value]:
         raise InputError(f"{needing_cell[0]} is about one cell: give its name, as in gatework cells lstm --backward")
     else:
-        print("\n".join(listing(shutil.get_terminal_size((120, 24)).columns)))
+        print("\n".join(_listing(shutil.get_terminal_size((120, 24)).columns)))
 
 
-def shown(cell: Cell, backward: bool, latex: bool) -> str:
+def _shown(cell: Cell, backward: bool, latex: bool) -> str:
     """One cell as text or LaTeX."""
     what = adjoint.adjoint(cell.program) if backward else cell.program
     if latex:
@@ -64,7 +64,7 @@ def shown(cell: Cell, backward: bool, latex: bool) -> str:
     return "\n".join(parts)
 
 
-def listing(width: int) -> list[str]:
+def _listing(width: int) -> list[str]:
     """All cells, a line each, cut to the width of the terminal."""
     lines = [f"{'cell':22}{'states':12}{'parameters':>10}{'stages':>8}  source"]
     for cell in registry.values():

@@ -26,23 +26,23 @@ from gatework.lab.running import Begun, Ended, run
 def listing() -> str:
     """The experiments, and what a full and a quick run of each cost where that was measured."""
     lines = [
-        [name, each.title, *(shown_cost(name, size) for size in (Size.FULL, Size.QUICK))]
+        [name, each.title, *(_shown_cost(name, size) for size in (Size.FULL, Size.QUICK))]
         for name, each in EXPERIMENTS.items()
     ]
     return table(["name", "experiment", "cost", "--quick"], lines)
 
 
-def shown_cost(name: str, size: Size) -> str:
+def _shown_cost(name: str, size: Size) -> str:
     seconds = cost(name, size)
     return "not measured" if seconds is None else duration(seconds)
 
 
 def named(name: str) -> list[Experiment]:
     """All experiments, or the one of this name."""
-    return list(EXPERIMENTS.values()) if name == ALL else [find(name)]
+    return list(EXPERIMENTS.values()) if name == ALL else [_find(name)]
 
 
-def find(name: str) -> Experiment:
+def _find(name: str) -> Experiment:
     """The experiment by name."""
     if name not in EXPERIMENTS:
         near = get_close_matches(name, [*EXPERIMENTS, ALL], n=1)
@@ -53,17 +53,17 @@ def find(name: str) -> Experiment:
 
 def variants_of(experiment: Experiment, cells: Sequence[str], forms: Sequence[str], size: Size) -> list[Variant]:
     """The networks to run. Raises InputError for a cell that does not exist, or a form that the task has not."""
-    known = {squeezed(variant.form): variant.form for variant in experiment.variants if variant.form}
+    known = {_squeezed(variant.form): variant.form for variant in experiment.variants if variant.form}
     for form in forms:
-        if squeezed(form) not in known:
+        if _squeezed(form) not in known:
             there = f"there are {', '.join(known.values())}" if known else "it has one form only"
             raise InputError(f"--form {form!r}: {experiment.name} has no such form; {there}")
-    wanted = [squeezed(form) for form in forms]
+    wanted = [_squeezed(form) for form in forms]
     size = Size.FULL if forms else size  # what is asked for by name is run also where a quick run leaves it out
-    return [variant for variant in experiment.chosen(cells, size) if not forms or squeezed(variant.form) in wanted]
+    return [variant for variant in experiment.chosen(cells, size) if not forms or _squeezed(variant.form) in wanted]
 
 
-def squeezed(form: str) -> str:
+def _squeezed(form: str) -> str:
     """ "T = 100" as "T=100"."""
     return form.replace(" ", "")
 
@@ -74,17 +74,17 @@ def one(experiment: Experiment, variants: Sequence[Variant], seeds: int, size: S
     results = load(path, experiment) if path.exists() else Results(experiment.name, size)
     print(f"{experiment.title}\n")
     try:
-        fill(experiment, variants, seeds, results, path)
+        _fill(experiment, variants, seeds, results, path)
     except KeyboardInterrupt:
         where = f"the seeds that have ended are in {path}: the same command goes on after them"
         print(f"stopped; {where if path.exists() else 'no seed had ended, so nothing is kept'}")
         raise typer.Exit(INTERRUPTED) from None
     print(text(experiment, results))
-    draw(experiment, results, path.with_suffix(".svg"))
+    _draw(experiment, results, path.with_suffix(".svg"))
     print(f"saved: {path}")
 
 
-def fill(experiment: Experiment, variants: Sequence[Variant], seeds: int, results: Results, path: Path) -> None:
+def _fill(experiment: Experiment, variants: Sequence[Variant], seeds: int, results: Results, path: Path) -> None:
     """Runs what is missing, each seed saved as it ends, with a line for each and how far it is."""
     here = machine(torch.get_num_threads(), "auto", seconds=0)
     with TrainingProgress("", terminal.console(stderr=True)) as progress:
@@ -99,17 +99,17 @@ def fill(experiment: Experiment, variants: Sequence[Variant], seeds: int, result
                     trial = f"{event.number}/{event.total} {event.variant.label}, seed {event.seed}"
                 case Ended():
                     save(results, path)
-                    progress.say(ended(trial, event))
+                    progress.say(_ended(trial, event))
 
 
-def ended(trial: str, event: Ended) -> str:
+def _ended(trial: str, event: Ended) -> str:
     """A finished trial in one line."""
     figures = [f"{name} {spread([value])}" for name, value in event.trial.figures.items()]
     verdict = "solved" if event.trial.solved else "not solved"
     return f"{trial}: {', '.join([verdict, *figures, duration(event.trial.seconds)])}"
 
 
-def draw(experiment: Experiment, results: Results, path: Path) -> None:
+def _draw(experiment: Experiment, results: Results, path: Path) -> None:
     """Writes the picture, or says what it needs."""
     try:
         picture = svg(experiment, results)

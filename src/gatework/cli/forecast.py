@@ -51,7 +51,7 @@ def forecast(
 
     files = Files.of(run, out, picture, series_file=file)
     forecaster = Forecaster.load(run)
-    shown = levels_of(forecaster, levels)
+    shown = _levels_of(forecaster, levels)
     panel = forecaster.fitted.panel
     known = forecaster.reading
     reading = replace(
@@ -68,7 +68,7 @@ def forecast(
         print("no picture, as matplotlib is not installed: pip install 'gatework[plot]'")
 
 
-def levels_of(forecaster: "Forecaster", text: str | None) -> tuple[float, ...]:
+def _levels_of(forecaster: "Forecaster", text: str | None) -> tuple[float, ...]:
     """The bands to show, each of which must have been learned."""
     if text is None:
         return forecaster.bands

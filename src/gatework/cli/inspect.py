@@ -59,12 +59,12 @@ def inspect(
             progress=progress,
         )
     page.write(out, large=large)
-    tell(page, out)
+    _tell(page, out)
     if open_it:
         webbrowser.open(out.resolve().as_uri())
 
 
-def tell(page: "Page", out: Path) -> None:
+def _tell(page: "Page", out: Path) -> None:
     """Prints the findings, and where the page is."""
     from gatework.inspect.document import WARN
 

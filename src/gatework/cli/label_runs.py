@@ -30,10 +30,10 @@ def begin(
     overwrite: bool,
 ) -> None:
     """Trains a new model."""
-    with progress_on() as progress:
+    with _progress_on() as progress:
 
         def on_start(examples: Examples, job: Job, parts: Parts) -> None:
-            for line in introduction(file, examples, job, parts):
+            for line in _introduction(file, examples, job, parts):
                 progress.say(line)
 
         outcome = train_labels(
@@ -48,7 +48,7 @@ def begin(
             report=progress,
             on_start=on_start,
         )
-    conclude(outcome, out)
+    _conclude(outcome, out)
 
 
 def go_on(out: Path, options: Chosen[Options], named: set[str], device: str) -> None:
@@ -60,12 +60,12 @@ def go_on(out: Path, options: Chosen[Options], named: set[str], device: str) -> 
             "folder"
         )
     changes = options.changes()
-    with progress_on() as progress:
+    with _progress_on() as progress:
         outcome = resume_labels(out, changes, device=device, report=progress)
-    conclude(outcome, out)
+    _conclude(outcome, out)
 
 
-def introduction(file: str, examples: Examples, job: Job, parts: Parts) -> list[str]:
+def _introduction(file: str, examples: Examples, job: Job, parts: Parts) -> list[str]:
     """What will be learnt from what."""
     lengths = [len(sequence) for sequence in examples.sequences]
     span = f"{min(lengths):,}" if min(lengths) == max(lengths) else f"{min(lengths):,} to {max(lengths):,}"
@@ -92,25 +92,25 @@ def introduction(file: str, examples: Examples, job: Job, parts: Parts) -> list[
     ]
 
 
-def conclude(outcome: Outcome, out: Path) -> None:
+def _conclude(outcome: Outcome, out: Path) -> None:
     """The figures of a training that ended, and what to do next."""
     result, folder = outcome.result, shlex.quote(str(out))
     if result.best is not None:
         print(f"best validation loss {result.best:.4f}, at step {result.best_step:,}: {result.best_path}")
     if outcome.test is not None:
         print("held-out sequences:")
-        print("\n".join(outcome.test.lines(columns())))
+        print("\n".join(outcome.test.lines(_columns())))
     say_next(result, f"gatework train labels --resume --out {folder}", f"gatework predict {folder} FILE")
 
 
-def progress_on() -> TrainingProgress:
+def _progress_on() -> TrainingProgress:
     """The progress on standard output."""
-    return TrainingProgress("steps", figure=loss_words)
+    return TrainingProgress("steps", figure=_loss_words)
 
 
-def loss_words(loss: float) -> str:
+def _loss_words(loss: float) -> str:
     return f"loss {loss:.4f}"
 
 
-def columns() -> int:
+def _columns() -> int:
     return shutil.get_terminal_size((120, 24)).columns

@@ -39,7 +39,7 @@ def check(files: Files) -> None:
         if path is not None and not path.parent.is_dir():
             raise InputError(f"cannot write {path}: {path.parent} is no directory")
     if files.markdown is not None:
-        document(files.markdown, "")
+        _document(files.markdown, "")
     if files.plot is not None:
         check_plot(files.plot)
 
@@ -52,29 +52,29 @@ def measure(rows: Iterable[Row], settings: Settings, report: Report, files: File
             for event in run(rows, settings):
                 match event:
                     case Begun():
-                        status.update(f"{event.number}/{event.total}  {named(event.row, event.contest)}")
+                        status.update(f"{event.number}/{event.total}  {_named(event.row, event.contest)}")
                         continue
                     case Measurement():
                         report.measurements.append(event)
                     case Skipped():
                         report.skipped.append(event)
-                console.print(terminal.line(line(event)))
-                save(report, files.json)
+                console.print(terminal.line(_line(event)))
+                _save(report, files.json)
         report.finished = True
     except KeyboardInterrupt:
         console.print("stopped: what was measured so far")
 
 
-def named(row: str, what: Contest | Measurement) -> str:
+def _named(row: str, what: Contest | Measurement) -> str:
     return " ".join(part for part in (row, what.variant, str(what.shape)) if part)
 
 
-def line(event: Measurement | Skipped) -> str:
+def _line(event: Measurement | Skipped) -> str:
     """An event in one line."""
     if isinstance(event, Skipped):
         return f"{event.row}: not measured: {event.reason}"
     low, median, high = (f"{value:.3g}" for value in (event.figure.low, event.figure.median, event.figure.high))
-    return f"{named(event.row, event)}: {median} ({low}-{high})"
+    return f"{_named(event.row, event)}: {median} ({low}-{high})"
 
 
 # -- files
@@ -82,20 +82,20 @@ def line(event: Measurement | Skipped) -> str:
 
 def finish(report: Report, files: Files) -> None:
     """Writes the files that were asked for."""
-    save(report, files.json)
+    _save(report, files.json)
     if files.markdown is not None:
-        write_atomically(files.markdown, document(files.markdown, report.text()).encode())
+        write_atomically(files.markdown, _document(files.markdown, report.text()).encode())
     if files.plot is not None:
         with blamed("write", files.plot):
             plot(report.of(GROWTH), files.plot)
 
 
-def save(report: Report, path: Path | None) -> None:
+def _save(report: Report, path: Path | None) -> None:
     if path is not None:
         write_json(path, report.to_dict())
 
 
-def document(path: Path, text: str) -> str:
+def _document(path: Path, text: str) -> str:
     """The document at `path` with the text as its generated part; a new one is nothing else."""
     try:
         old = whole(path, MOST_JSON).decode() if path.exists() else NEW_DOCUMENT
@@ -108,9 +108,9 @@ def document(path: Path, text: str) -> str:
 
 def together(saved: Sequence[Path]) -> Report:
     """What several runs have saved, as one."""
-    report = read(saved[0])
+    report = _read(saved[0])
     for path in saved[1:]:
-        further = read(path)
+        further = _read(path)
         try:
             report = report.with_more(further)
         except InputError as error:
@@ -118,7 +118,7 @@ def together(saved: Sequence[Path]) -> Report:
     return report
 
 
-def read(path: Path) -> Report:
+def _read(path: Path) -> Report:
     """What --json saved."""
     data = whole(path, MOST_JSON)
     try:

@@ -62,7 +62,7 @@ class Chosen(Generic[T]):
     """The options of a dataclass as a command line gave them."""
 
     def __init__(self, kind: type[T], raw: Given, named: Iterable[str]) -> None:
-        self.kind, self.raw, self.named, self.forms = kind, raw, frozenset(named), forms(kind)
+        self.kind, self.raw, self.named, self.forms = kind, raw, frozenset(named), _forms(kind)
 
     def values(self) -> dict[str, Any]:
         """The fields' values."""
@@ -136,10 +136,10 @@ def named_in(context: typer.Context) -> set[str]:
 
 
 def _parameters(kind: type) -> list[Parameter]:
-    return [asked.parameter for form in forms(kind).values() for asked in form.asked]
+    return [asked.parameter for form in _forms(kind).values() for asked in form.asked]
 
 
-def forms(kind: type) -> dict[str, Form]:
+def _forms(kind: type) -> dict[str, Form]:
     """How the command line asks for each field of an options' dataclass that it has."""
     form_of = {field.name: _form(field, hint, known) for field, hint, known in options_of(kind)}
     return {name: form for name, form in form_of.items() if form.asked}

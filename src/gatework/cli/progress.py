@@ -27,14 +27,14 @@ PLAIN_EVERY = 10.0  # seconds between two plain lines
 SMOOTHING = 0.98  # of the loss shown, per step
 
 
-def in_bits(loss: float) -> str:
+def _in_bits(loss: float) -> str:
     return f"{bits(loss):.3f} bits"
 
 
 class TrainingProgress:
     """Prints the events of a training; `unit` is what a token is called, `figure` writes a loss."""
 
-    def __init__(self, unit: str, console: Console | None = None, *, figure: Callable[[float], str] = in_bits) -> None:
+    def __init__(self, unit: str, console: Console | None = None, *, figure: Callable[[float], str] = _in_bits) -> None:
         self.figure = figure
         self.unit, self.console = unit, console or terminal.console()
         self.live = Live(console=self.console, auto_refresh=False, transient=True) if self.console.is_terminal else None
@@ -63,7 +63,7 @@ class TrainingProgress:
             case Evaluating():
                 self.evaluating(event)
             case _:
-                self.say(described(event, self.figure))
+                self.say(_described(event, self.figure))
 
     def say(self, line: str) -> None:
         """Prints a line that stays."""
@@ -93,7 +93,7 @@ class TrainingProgress:
         self.loss = weight * (self.loss or 0.0) + (1 - weight) * event.loss
         if not self.due(LIVE_EVERY if self.live is not None else PLAIN_EVERY) and event.step != event.total:
             return
-        line = step_line(event, self.figure(self.loss), self.unit)
+        line = _step_line(event, self.figure(self.loss), self.unit)
         if self.live is not None:
             self.draw(line)
         else:
@@ -112,7 +112,7 @@ class TrainingProgress:
         self.live.update(Text(terminal.line(line), overflow="ellipsis", no_wrap=True), refresh=True)
 
 
-def step_line(event: Step, loss: str, unit: str) -> str:
+def _step_line(event: Step, loss: str, unit: str) -> str:
     total = f"/{event.total:,}" if event.total is not None else ""
     left = f"  {clock(event.left)} left" if event.left is not None else ""
     return (
@@ -122,7 +122,7 @@ def step_line(event: Step, loss: str, unit: str) -> str:
     )
 
 
-def described(event: Event, figure: Callable[[float], str] = in_bits) -> str:
+def _described(event: Event, figure: Callable[[float], str] = _in_bits) -> str:
     """An event that is no step, in one line."""
     match event:
         case Validation():
@@ -185,7 +185,7 @@ def bar(what: str) -> Iterator[Callable[..., None]]:
         yield partial(on_progress, what)
 
 
-def launcher() -> str:
+def _launcher() -> str:
     """What stands before a command that several processes run."""
     return f"torchrun --nproc-per-node {os.environ['LOCAL_WORLD_SIZE']} -m " if under_torchrun() else ""
 
@@ -193,7 +193,7 @@ def launcher() -> str:
 def say_next(result: Result, resume: str, use: str) -> None:
     """The command that goes on with a training that was stopped, or uses one that ended; after Ctrl-C, status 130."""
     if result.why in ("time", "interrupted") and result.step != result.total:
-        print(f"go on with: {launcher()}{resume}")
+        print(f"go on with: {_launcher()}{resume}")
         if result.why == "interrupted":
             raise typer.Exit(stopped())
         return

@@ -64,7 +64,7 @@ class Files:
 
         formulas: write names that a spreadsheet would run as they are.
         """
-        write_atomically(self.table, csv_of(panel, forecasts, levels, str if formulas else as_text).encode())
+        write_atomically(self.table, _csv_of(panel, forecasts, levels, str if formulas else as_text).encode())
         if self.picture is None:
             return [self.table]
         picture = io.BytesIO()
@@ -78,17 +78,17 @@ class Files:
 
 def as_text(name: str) -> str:
     """A name as spreadsheets take it for text: with ' before what they would run as a formula; numbers are none."""
-    return f"'{name}" if name.startswith(FORMULA) and not is_number(name) else name
+    return f"'{name}" if name.startswith(FORMULA) and not _is_number(name) else name
 
 
-def is_number(text: str) -> bool:
+def _is_number(text: str) -> bool:
     try:
         return isfinite(float(text))
     except ValueError:
         return False
 
 
-def csv_of(
+def _csv_of(
     panel: Panel, forecasts: Sequence[Forecast], levels: Sequence[float], written_as: Callable[[str], str] = as_text
 ) -> str:
     """A row for each series and step: id, time, "forecast", and "lo-80", "hi-80" for each level.
@@ -102,12 +102,12 @@ def csv_of(
     names = [columns.id or "unique_id", columns.time or "ds"]
     writer.writerow([*map(written_as, names), "forecast", *bounds])
     for each in forecasts:
-        for time, row in zip(each.times, figures(each, levels), strict=True):
-            writer.writerow([written_as(each.id), dated(time, panel.spacing), *(f"{number:.7g}" for number in row)])
+        for time, row in zip(each.times, _figures(each, levels), strict=True):
+            writer.writerow([written_as(each.id), _dated(time, panel.spacing), *(f"{number:.7g}" for number in row)])
     return written.getvalue()
 
 
-def dated(time: np.generic, spacing: Spacing) -> str:
+def _dated(time: np.generic, spacing: Spacing) -> str:
     """A time as CSV files have it: 2024-01-31, 2024-01-31 13:00:00, or 2024-01-31 13:00:00+01:00."""
     if spacing.unit == "step":
         return str(time)
@@ -117,7 +117,7 @@ def dated(time: np.generic, spacing: Spacing) -> str:
     return written if spacing.unit in CLOCK else written.removesuffix(" 00:00:00")
 
 
-def figures(forecast: Forecast, levels: Sequence[float]) -> np.ndarray:
+def _figures(forecast: Forecast, levels: Sequence[float]) -> np.ndarray:
     """The median and the borders of the bands: [h, 1 + 2 * levels]."""
     return np.stack([forecast.median, *(border for level in levels for border in forecast.band(level))], 1)
 
@@ -127,20 +127,20 @@ def forecast_lines(panel: Panel, forecasts: Sequence[Forecast], levels: Sequence
     several = len(forecasts) > 1
     rows = []
     for each in forecasts[:MOST_LINES]:
-        numbers = figures(each, levels)
-        places = decimals(numbers)
+        numbers = _figures(each, levels)
+        places = _decimals(numbers)
         for time, row in zip(each.times, numbers, strict=True):
             name = [each.id] if several else []
             rows.append([*name, panel.spacing.show(time), *(f"{number:,.{places}f}" for number in row)])
     bounds = [f"{side}-{level:g}" for level in levels for side in ("lo", "hi")]
     names = [panel.columns.id or "series"] if several else []
-    yield from aligned([*names, panel.columns.time or "step", "forecast", *bounds], rows[:MOST_LINES], len(names) + 1)
+    yield from _aligned([*names, panel.columns.time or "step", "forecast", *bounds], rows[:MOST_LINES], len(names) + 1)
     total = len(forecasts) * len(forecasts[0].times)
     if total > MOST_LINES:
         yield f"... and {total - MOST_LINES:,} more rows in the CSV file"
 
 
-def decimals(numbers: np.ndarray) -> int:
+def _decimals(numbers: np.ndarray) -> int:
     """How many show four significant digits of the largest number."""
     largest = float(np.abs(numbers).max())
     return min(6, max(0, 3 - floor(log10(largest)))) if largest > 0 else 0
@@ -156,10 +156,10 @@ def score_lines(scores: Backtest, windows: int, horizon: int) -> Iterator[str]:
         ]
         for row in scores.means()
     ]
-    yield from aligned(["", *(heading for heading, _ in SCORES.values())], rows, 1)
+    yield from _aligned(["", *(heading for heading, _ in SCORES.values())], rows, 1)
 
 
-def aligned(heading: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> Iterator[str]:
+def _aligned(heading: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> Iterator[str]:
     """Lines of a table; the first `left` columns are flush left, the others right."""
     heading, *rows = [[field(text) for text in row] for row in (heading, *rows)]
     widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]

@@ -57,7 +57,7 @@ def border() -> Iterator[None]:
     if sys.stderr is None:
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  # for as long as the process lives
     if sys.stdout is None:
-        closed("standard output is closed: send it to a file, or to /dev/null")
+        _closed("standard output is closed: send it to a file, or to /dev/null")
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")  # a model may write what the terminal cannot show
@@ -65,7 +65,7 @@ def border() -> Iterator[None]:
         yield
 
 
-def closed(message: str) -> NoReturn:
+def _closed(message: str) -> NoReturn:
     print(f"gatework: {message}", file=sys.stderr)
     sys.exit(2)
 

@@ -54,7 +54,7 @@ def begin(out: Path, arguments: Arguments, device: str, overwrite: bool) -> None
     once = {} if any(ends[name] is not None for name in ("steps", "epochs", "minutes")) else {"epochs": 1}
     shape, cell = arguments.shape.made(), arguments.cell.made().cell
     text = arguments.text.made(paths=arguments.paths)
-    with progress_on(text.level) as progress:
+    with _progress_on(text.level) as progress:
 
         def introduce(corpus: Corpus, batches: LanguageBatches, model: LanguageModel) -> None:
             for line in introduction(corpus, batches, model):
@@ -73,7 +73,7 @@ def begin(out: Path, arguments: Arguments, device: str, overwrite: bool) -> None
             on_start=introduce,
             reading=progress.reading,
         )
-    conclude(outcome, out)
+    _conclude(outcome, out)
 
 
 def go_on(out: Path, arguments: Arguments, device: str) -> None:
@@ -102,17 +102,17 @@ def go_on(out: Path, arguments: Arguments, device: str) -> None:
             "read then, or start anew (--overwrite, or another folder)"
         )
     changes = {name: value for name, value in arguments.settings.changes().items() if name in RESUMABLE}
-    with progress_on(run.text.level) as progress:
+    with _progress_on(run.text.level) as progress:
         outcome = resume_text(out, changes, device=device, report=progress)
-    conclude(outcome, out)
+    _conclude(outcome, out)
 
 
 def tune(start: Path, out: Path, arguments: Arguments, device: str, overwrite: bool) -> None:
     """Trains from the weights of a run on, with what was given in the place of what that run was begun with."""
     origin = Run.open(start)
-    refuse_unlike(origin, arguments)
+    _refuse_unlike(origin, arguments)
     changes = {"text": arguments.text.changes(), "shape": arguments.shape.changes()}
-    with progress_on(origin.text.level) as progress:
+    with _progress_on(origin.text.level) as progress:
 
         def introduce(corpus: Corpus, batches: LanguageBatches, model: LanguageModel) -> None:
             new = unknown_line(corpus)
@@ -134,10 +134,10 @@ def tune(start: Path, out: Path, arguments: Arguments, device: str, overwrite: b
             reading=progress.reading,
             **changes,
         )
-    conclude(outcome, out)
+    _conclude(outcome, out)
 
 
-def refuse_unlike(origin: Run, arguments: Arguments) -> None:
+def _refuse_unlike(origin: Run, arguments: Arguments) -> None:
     """Raises InputError for what cannot be otherwise than in the run that a training begins from."""
 
     def why(option: str, was: str) -> str:
@@ -148,7 +148,7 @@ def refuse_unlike(origin: Run, arguments: Arguments) -> None:
     arguments.shape.refuse_other(origin.shape, why, free=TUNABLE_SHAPE)
 
 
-def conclude(outcome: Outcome, out: Path) -> None:
+def _conclude(outcome: Outcome, out: Path) -> None:
     """The figures of a run that ended, and what to do next."""
     if not first_process():
         return
@@ -163,7 +163,7 @@ def conclude(outcome: Outcome, out: Path) -> None:
     say_next(result, f"gatework train text --resume --out {folder}", sample)
 
 
-def progress_on(level: Level) -> TrainingProgress:
+def _progress_on(level: Level) -> TrainingProgress:
     """The progress on standard output, which is the first process's."""
     console = None if first_process() else Console(file=io.StringIO())
     return TrainingProgress(UNITS[level], console)

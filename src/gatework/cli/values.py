@@ -69,7 +69,7 @@ def numbers(option: str, text: str) -> list[float]:
         raise InputError(f"{option} {text}: expected percents such as 80,95") from None
 
 
-def season(option: str, text: str) -> Season:
+def _season(option: str, text: str) -> Season:
     """ "auto", or a number of steps."""
     if text == "auto":
         return "auto"
@@ -124,6 +124,6 @@ SPELLINGS: dict[Any, Spelling] = {
     dict[str, float]: Spelling(list[str] | None, by_name, _nothing),
     str | dict[str, str] | None: Spelling(list[str] | None, rules, _nothing),
     Columns: Spelling(list[str] | None, lambda _, raw: tuple(split(raw)), _nothing),
-    Season: Spelling(str, season, str),
+    Season: Spelling(str, _season, str),
     Splits: Spelling(str, shares, lambda splits: ",".join(f"{share:g}" for share in splits)),
 }

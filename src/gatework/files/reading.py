@@ -248,7 +248,7 @@ def _at(path: str | Path, suffixes: tuple[str, ...], exclude: Sequence[str], sta
         return _inside(path, suffixes, exclude)
     if stat.S_ISREG(status.st_mode):
         return [Source(path, str(path), status.st_size)]
-    refuse_device(status.st_mode, str(path))
+    _refuse_device(status.st_mode, str(path))
     with blamed("read", path), path.open("rb") as pipe:
         return [_spooled(pipe, str(path), stack)]
 
@@ -260,11 +260,11 @@ def _stdin() -> IO[bytes]:
     with suppress(io.UnsupportedOperation):
         status = os.fstat(sys.stdin.fileno())
         if not sys.stdin.isatty():
-            refuse_device(status.st_mode, "standard input")
+            _refuse_device(status.st_mode, "standard input")
     return sys.stdin.buffer
 
 
-def refuse_device(mode: int, name: str) -> None:
+def _refuse_device(mode: int, name: str) -> None:
     """Raises InputError for what may have no end, or is nothing to read, by the mode that `stat` gives."""
     kinds = {stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
     if kind := kinds.get(stat.S_IFMT(mode)):
@@ -274,7 +274,7 @@ def refuse_device(mode: int, name: str) -> None:
 def whole(path: Path, most: int) -> bytes:
     """All bytes of a file or a pipe; InputError where it cannot be read, is a device, or has more than `most`."""
     with blamed("read", path):
-        refuse_device(path.stat().st_mode, str(path))
+        _refuse_device(path.stat().st_mode, str(path))
         with path.open("rb") as file:
             data = file.read(most + 1)
     if len(data) > most:

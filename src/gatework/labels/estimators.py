@@ -95,7 +95,7 @@ class SequenceEstimator:
         with tempfile.TemporaryDirectory(prefix="gatework-", ignore_cleanup_errors=True) as folder:
             try:
                 model, result = learn(
-                    job, parts, Path(folder) / "run", world=world, report=print_event if self.verbose else no_report
+                    job, parts, Path(folder) / "run", world=world, report=_print_event if self.verbose else no_report
                 )
             except TrainingError as error:  # the checkpoint that it names goes with the folder
                 raise InputError(str(error).partition("; the last good checkpoint")[0]) from None
@@ -274,7 +274,7 @@ class SequenceClassifier(SequenceEstimator):
         Raises:
             InputError: before `fit`, and for sequences that cannot be used.
         """
-        return softmax(self._scores(X, lengths))
+        return _softmax(self._scores(X, lengths))
 
     def predict(self, X: Any, lengths: Any = None) -> npt.NDArray[Any]:
         """Predicts the likeliest label of each sequence.
@@ -387,7 +387,7 @@ class Tagger(SequenceEstimator):
         Raises:
             InputError: before `fit`, and for sequences that cannot be used.
         """
-        return [softmax(one) for one in self._scores(X, lengths)]
+        return [_softmax(one) for one in self._scores(X, lengths)]
 
     def predict(self, X: Any, lengths: Any = None) -> list[npt.NDArray[Any]]:
         """Predicts the likeliest label of each step.
@@ -420,14 +420,14 @@ class Tagger(SequenceEstimator):
         return float(np.mean(np.concatenate(self.predict(X, lengths)) == np.concatenate(true)))
 
 
-def softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Probabilities from unnormalised log probabilities, over the last axis."""
     powers = np.exp(scores - scores.max(-1, keepdims=True))
     shares: npt.NDArray[np.float64] = powers / powers.sum(-1, keepdims=True)
     return shares
 
 
-def print_event(event: Event) -> None:
+def _print_event(event: Event) -> None:
     """Prints what matters of a training."""
     match event:
         case Validation():

@@ -28,7 +28,7 @@ AT_ONCE = 256  # sequences of a batch where nothing is learnt
 
 
 @contextmanager
-def own_randomness() -> Iterator[None]:
+def _own_randomness() -> Iterator[None]:
     """Leaves torch's generators as they were."""
     with torch.random.fork_rng(range(torch.cuda.device_count())):
         yield
@@ -50,7 +50,7 @@ def learn(
         raise InputError(f"{world.size} processes: models of labels are trained by one")
     batches = LabelBatches(parts.training, job.options.batch_size, job.options.random_state)
     validation = parts.validation
-    with own_randomness():
+    with _own_randomness():
         model = job.untrained()
         model.class_weights = class_weights(job, parts.training)
         result = train(
@@ -58,7 +58,7 @@ def learn(
             batches,
             job.options.settings(len(batches)),
             folder,
-            evaluate=None if validation is None else lambda model: mean_loss(cast(SequenceModel, model), validation),
+            evaluate=None if validation is None else lambda model: _mean_loss(cast(SequenceModel, model), validation),
             report=report,
             resume=resume,
             further_minutes=further,
@@ -71,7 +71,7 @@ def learn(
     return model, result
 
 
-def mean_loss(model: SequenceModel, encoded: Encoded) -> float:
+def _mean_loss(model: SequenceModel, encoded: Encoded) -> float:
     """The mean loss over all targets."""
     device, total, count = next(model.parameters()).device, 0.0, 0
     for rows in in_order_of_length(encoded, AT_ONCE):

@@ -72,12 +72,12 @@ def load_parts(path: Path, job: Job) -> Parts:
         raise InputError(f"{path} holds no sequences to train on: train anew")
     for name, tensors in tensors_of.items():
         if tensors:
-            check_part(path, name, tensors, job)
+            _check_part(path, name, tensors, job)
     tagged = job.kind == "tag"
     return Parts(**{name: Encoded(**each, tagged=tagged) if each else None for name, each in tensors_of.items()})  # type: ignore[arg-type]
 
 
-def check_part(path: Path, part: str, tensors: Mapping[str, Tensor], job: Job) -> None:
+def _check_part(path: Path, part: str, tensors: Mapping[str, Tensor], job: Job) -> None:
     """Raises InputError, naming the tensor, unless a part has the types, sizes and numbers of such a job."""
     lengths = tensors.get("lengths", torch.empty(0))
     N, steps = len(lengths), int(lengths.clamp(min=0).sum())

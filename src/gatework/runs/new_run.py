@@ -38,7 +38,7 @@ class NewRun:
             self.lock.folder = self.out
 
     def keep(self) -> None:
-        settle(self.out, self.aside)
+        _settle(self.out, self.aside)
 
     def keeping(self, report: Report) -> Report:
         """The report, which also makes the run final at its first checkpoint."""
@@ -53,7 +53,7 @@ class NewRun:
     def close(self) -> None:
         """Keeps the run if it has a checkpoint; else all is as it was before."""
         with interruption():  # a second Ctrl-C does not disturb the clearing up
-            settle(self.out, self.aside)
+            _settle(self.out, self.aside)
         if self.replaced is not None:
             self.replaced.folder = self.out
 
@@ -70,15 +70,15 @@ def new_run(out: Path, *, overwrite: bool = False, resumable: bool = True) -> It
     above = [folder for folder in real.parents if not folder.exists()]
     with ExitStack() as stack:
         stack.enter_context(termination())
-        stack.callback(remove_empty, above)
+        stack.callback(_remove_empty, above)
         with blamed("make", out):
             real.parent.mkdir(parents=True, exist_ok=True)
-        aside = stack.enter_context(claimed(real))
-        refuse_taken(out, overwrite, resumable)  # another process may have been faster
-        replaced = stack.enter_context(Lock(real, in_use(out))) if is_run(real) else None
+        aside = stack.enter_context(_claimed(real))
+        _refuse_taken(out, overwrite, resumable)  # another process may have been faster
+        replaced = stack.enter_context(Lock(real, _in_use(out))) if is_run(real) else None
         with blamed("make", out):
             (aside / NEW).mkdir()
-        new = NewRun(real, aside, stack.enter_context(Lock(aside / NEW, in_use(out))), replaced)
+        new = NewRun(real, aside, stack.enter_context(Lock(aside / NEW, _in_use(out))), replaced)
         stack.callback(new.close)
         yield new
 
@@ -86,16 +86,16 @@ def new_run(out: Path, *, overwrite: bool = False, resumable: bool = True) -> It
 def check_free(out: Path, overwrite: bool = False, resumable: bool = True) -> None:
     """Refuses at once what `new_run` would refuse, and removes what a killed process left."""
     recover(out)
-    refuse_taken(out, overwrite, resumable)
+    _refuse_taken(out, overwrite, resumable)
 
 
-def refuse_taken(out: Path, overwrite: bool, resumable: bool) -> None:
+def _refuse_taken(out: Path, overwrite: bool, resumable: bool) -> None:
     """Raises InputError unless a run can be made in `out`; resumable: whether the one there could be gone on with."""
     try:
         str(out).encode()
     except UnicodeEncodeError:
         raise InputError(f"{out} is not UTF-8, as checkpoints need it: name another folder") from None
-    refuse_locked(out, in_use(out))
+    refuse_locked(out, _in_use(out))
     with blamed("make", out):
         if not out.exists():
             return
@@ -116,7 +116,7 @@ def recover(out: Path) -> None:
     with blamed("make", out):
         left = aside_of(out).is_dir()
     if left:
-        with claimed(out):
+        with _claimed(out):
             pass
 
 
@@ -126,11 +126,11 @@ def open_to_write(run: Path) -> Iterator[None]:
 
     Raises InputError naming the process that has it.
     """
-    with termination(), Lock(run, in_use(run)):
+    with termination(), Lock(run, _in_use(run)):
         yield
 
 
-def in_use(out: Path) -> str:
+def _in_use(out: Path) -> str:
     """How an error begins that says which process has a run."""
     return f"{out} is in use"
 
@@ -140,13 +140,13 @@ def aside_of(out: Path) -> Path:
 
 
 @contextmanager
-def claimed(out: Path) -> Iterator[Path]:
+def _claimed(out: Path) -> Iterator[Path]:
     """The folder aside of `out`, which one process has at a time; what another one left in it is settled."""
     aside = aside_of(out)
     with blamed("make", out):
         aside.mkdir(exist_ok=True)
-    with Lock(aside, in_use(out)):
-        settle(out, aside)
+    with Lock(aside, _in_use(out)):
+        _settle(out, aside)
         try:
             yield aside
         finally:
@@ -154,25 +154,25 @@ def claimed(out: Path) -> Iterator[Path]:
                 shutil.rmtree(aside, ignore_errors=True)
 
 
-def settle(out: Path, aside: Path) -> None:
+def _settle(out: Path, aside: Path) -> None:
     """Ends what was begun aside: a run in its place that has a checkpoint stays, else all is as it was before."""
     former, placed = aside / FORMER, (aside / PLACED).exists() and not (aside / NEW).exists()
     with blamed("restore", out):
-        if placed and is_run(out) and not has_checkpoint(out):
+        if placed and is_run(out) and not _has_checkpoint(out):
             shutil.rmtree(out)
         if former.exists():
-            if has_checkpoint(out):
+            if _has_checkpoint(out):
                 shutil.rmtree(former)
             else:
                 former.rename(out)
     shutil.rmtree(aside / NEW, ignore_errors=True)
 
 
-def has_checkpoint(run: Path) -> bool:
+def _has_checkpoint(run: Path) -> bool:
     return any((run / name).exists() for name in (BEST, LAST))
 
 
-def remove_empty(folders: list[Path]) -> None:
+def _remove_empty(folders: list[Path]) -> None:
     for folder in folders:
         with suppress(OSError):
             folder.rmdir()

@@ -29,7 +29,7 @@ class Parameters:
 
     def __repr__(self) -> str:
         usual = {name: parameter.default for name, parameter in signature(type(self)).parameters.items()}
-        values = (f"{name}={value!r}" for name, value in self.given.items() if not same(value, usual[name]))
+        values = (f"{name}={value!r}" for name, value in self.given.items() if not _same(value, usual[name]))
         return f"{type(self).__name__}({', '.join(values)})"
 
 
@@ -40,7 +40,7 @@ def check_known(estimator: object, params: Iterable[str], known: Collection[str]
             raise InputError(f"a {type(estimator).__name__} has no argument {name!r}; there are {', '.join(known)}")
 
 
-def same(value: Any, usual: Any) -> bool:
+def _same(value: Any, usual: Any) -> bool:
     """Whether an argument is as it is where nothing is said; arrays, which compare by element, are not."""
     return value is usual or (type(value) is type(usual) and bool(value == usual))
 

@@ -48,7 +48,7 @@ def fine_tune_text(
         replace(origin.text, **new_paths, **(text or {})),
         Path(out),
         origin.cell,
-        replace(origin.settings, **ends(settings or {})),
+        replace(origin.settings, **_ends(settings or {})),
         shape=replace(origin.shape, **(shape or {})),
         batching=replace(origin.batching, **(batching or {})),
         overwrite=overwrite,
@@ -60,7 +60,7 @@ def fine_tune_text(
     )
 
 
-def ends(named: Mapping[str, Any]) -> dict[str, Any]:
+def _ends(named: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that are given, with an end of their own."""
     named = ENDS | dict(named)
     return named if any(named[name] is not None for name in ("steps", "epochs", "minutes")) else named | {"epochs": 1}

@@ -22,7 +22,7 @@ TASK = "language"
 TOKENS = "tokens.bin"
 
 
-def check_origin(values: Any) -> Mapping[str, Any] | None:
+def _check_origin(values: Any) -> Mapping[str, Any] | None:
     """What run.json says of the run that a run began from; ValueError for anything else."""
     kinds = {"run": str, "weights": str, "step": int}
     if values is None or (isinstance(values, dict) and {name: type(each) for name, each in values.items()} == kinds):
@@ -69,7 +69,7 @@ class Run:
                 Text.from_json(values["text"]),
                 Counts.from_json(values["counts"]),
                 Vocabulary.from_json(values["vocabulary"]),
-                check_origin(values.get("from")),
+                _check_origin(values.get("from")),
                 check_marks(values.get("files", ())),
                 values.get("digest"),
             )

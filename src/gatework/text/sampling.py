@@ -78,11 +78,11 @@ def sample(
     if vocabulary.conditions or condition is not None:
         ids = [vocabulary.begin(condition), *vocabulary.encode(prompt).tolist()]
     else:
-        ids = vocabulary.encode(prompt or opening(vocabulary)).tolist()
-    return written(model, vocabulary, torch.tensor(ids)[:, None], length, draw, generator)
+        ids = vocabulary.encode(prompt or _opening(vocabulary)).tolist()
+    return _written(model, vocabulary, torch.tensor(ids)[:, None], length, draw, generator)
 
 
-def written(
+def _written(
     model: Predictor, vocabulary: Vocabulary, tokens: Tensor, length: int, draw: Draw, generator: torch.Generator
 ) -> Iterator[str]:
     """Yields the text after tokens [T,1], the state carried, up to the end of the document if there is one."""
@@ -103,7 +103,7 @@ def written(
     yield decoder.finish()
 
 
-def opening(vocabulary: Vocabulary) -> str:
+def _opening(vocabulary: Vocabulary) -> str:
     """What a text begins after, when nothing is said: a new line, or the commonest token."""
     return "\n" if vocabulary.level == "byte" or "\n" in vocabulary.tokens else vocabulary.tokens[1]
 

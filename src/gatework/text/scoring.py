@@ -75,7 +75,7 @@ class Score:
         return asdict(self) | {name: value if value != math.inf else None for name, value in figures.items()}
 
 
-def surprises(model: Predictor, batches: Iterable[tuple[Tensor, Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+def _surprises(model: Predictor, batches: Iterable[tuple[Tensor, Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
     """Yields (-log p [T,B] in nats, targets [T,B]) batch by batch, the state carried; 0 where a stream has ended."""
     device = next(model.parameters()).device
     state = None
@@ -91,7 +91,7 @@ def surprises(model: Predictor, batches: Iterable[tuple[Tensor, Tensor, Tensor]]
 def mean_loss(model: Predictor, batches: ScoringBatches, progress: Progress | None = None) -> float:
     """The mean surprise in nats over all targets; of a process's share, what the mean over processes makes that."""
     lost, done = 0.0, 0
-    for nats, targets in surprises(model, batches):
+    for nats, targets in _surprises(model, batches):
         lost += nats.double().sum().item()
         done += int((targets != IGNORED).sum())
         if progress is not None:
@@ -112,10 +112,10 @@ def score(
 
     name: what the error for fewer than 2 tokens calls them; progress: called with tokens done and tokens in all.
     """
-    widths = torch.tensor([token_width(vocabulary, token) for token in range(len(vocabulary) + 1)])
+    widths = torch.tensor([_token_width(vocabulary, token) for token in range(len(vocabulary) + 1)])
     nats, count, characters, unknown = 0.0, 0, 0, 0
     batches = ScoringBatches(tokens, streams, SCORING_STEPS, name=name, unit=vocabulary.unit, end=vocabulary.end)
-    for lost, targets in surprises(model, batches):
+    for lost, targets in _surprises(model, batches):
         check_answer(lost, model)
         real = targets[targets != IGNORED]
         nats += lost.double().sum().item()
@@ -124,10 +124,10 @@ def score(
         unknown += 0 if vocabulary.unknown is None else int((real == vocabulary.unknown).sum())
         if progress is not None:
             progress(count, len(tokens) - 1)
-    return Score(vocabulary.level, nats, count, characters if spells(vocabulary, tokens) else 0, unknown)
+    return Score(vocabulary.level, nats, count, characters if _spells(vocabulary, tokens) else 0, unknown)
 
 
-def spells(vocabulary: Vocabulary, tokens: "np.typing.NDArray[Any]") -> bool:
+def _spells(vocabulary: Vocabulary, tokens: "np.typing.NDArray[Any]") -> bool:
     """Whether the bytes of tokens spell characters; they may be cut out of a text anywhere."""
     if vocabulary.level != "byte":
         return True
@@ -135,7 +135,7 @@ def spells(vocabulary: Vocabulary, tokens: "np.typing.NDArray[Any]") -> bool:
     return is_text((block[block < len(vocabulary)].astype(np.uint8).tobytes() for block in blocks), cut=True)
 
 
-def token_width(vocabulary: Vocabulary, token: int) -> int:
+def _token_width(vocabulary: Vocabulary, token: int) -> int:
     """How many characters a token spells: an end and a byte inside a character none, an unknown character one."""
     if token == len(vocabulary):
         return 0
@@ -149,7 +149,7 @@ def each(
 ) -> Iterator[tuple[str, float]]:
     """Yields every token but the first, as text, with its surprise in bits; one stream, the state carried."""
     batches = ScoringBatches(tokens, 1, SCORING_STEPS, name=name, unit=vocabulary.unit, end=vocabulary.end)
-    for nats, targets in surprises(model, batches):
+    for nats, targets in _surprises(model, batches):
         check_answer(nats, model)
         for token, lost in zip(targets[:, 0].tolist(), nats[:, 0].tolist(), strict=True):
             yield vocabulary.shown(token), lost / math.log(2)

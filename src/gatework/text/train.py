@@ -88,18 +88,18 @@ def train_text(
         with first_alone(world):
             if world.is_first:
                 new = stack.enter_context(new_run(out, overwrite=overwrite))
-                prepared = write_run(new, text, cell, settings, shape, batching, on_start, reading, origin)
+                prepared = _write_run(new, text, cell, settings, shape, batching, on_start, reading, origin)
                 new.place()
-        run, corpus = prepared or opened(Run.open(out))
+        run, corpus = prepared or _opened(Run.open(out))
         report = report if new is None else new.keeping(report)
         return _go(replace(run, path=out), corpus, world, report, origin=origin)
 
 
-def opened(run: Run) -> tuple[Run, Corpus]:
+def _opened(run: Run) -> tuple[Run, Corpus]:
     return run, run.corpus()
 
 
-def write_run(
+def _write_run(
     new: NewRun,
     text: Text,
     cell: Cell,
@@ -128,7 +128,7 @@ def write_run(
         raise InputError(f"{text.paths[0]} has nothing that the model has ever seen: give a text like its own")
     batches = training_batches(corpus, batching, 0, 1)
     model = language_model(cell, corpus.vocabulary, shape)
-    began = None if origin is None else begin_with(origin, model)
+    began = None if origin is None else _begin_with(origin, model)
     if settings.evaluate_every is None:
         epoch = math.ceil(len(batches) / settings.accumulate)
         settings = replace(settings, evaluate_every=min(epoch, EVALUATE_EVERY))
@@ -151,7 +151,7 @@ def write_run(
     return run, replace(corpus, path=new.out / TOKENS)
 
 
-def begin_with(origin: Run, model: LanguageModel) -> dict[str, Any]:
+def _begin_with(origin: Run, model: LanguageModel) -> dict[str, Any]:
     """Gives a model the weights of a trained run; returns what is to be known of them."""
     path = weights_of(origin.path)
     return {"run": str(origin.path), "weights": path.name, "step": load_weights(path, model).step}
@@ -192,7 +192,7 @@ def resume_text(
                 stack.enter_context(open_to_write(out))
                 check_built(changed.untrained, out / LAST)
                 say_changed(run.files, report)
-        return _go(*opened(changed), world, heard, resume=True, further=further)
+        return _go(*_opened(changed), world, heard, resume=True, further=further)
 
 
 def _go(
@@ -208,7 +208,7 @@ def _go(
     """Trains the run in this process's share, evaluates, and scores the test part in the first process."""
     model = run.untrained()
     if origin is not None:
-        begin_with(origin, model)
+        _begin_with(origin, model)
     if run.settings.minutes is not None and not resume:
         batching = affordable(model.to(world.device), corpus, run.batching, run.settings.minutes)
         run = replace(run, batching=world.broadcast(batching))  # the first process's clock decides

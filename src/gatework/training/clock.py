@@ -83,7 +83,7 @@ class Clock:
         ends = [] if self.limit is None else [max(0.0, self.limit - self.elapsed) + evaluation]
         if total is not None and self._speeds:
             steps = total - progress.step
-            ends.append(steps * self.step_seconds + evaluations(progress.step, total, every) * evaluation)
+            ends.append(steps * self.step_seconds + _evaluations(progress.step, total, every) * evaluation)
         return min(ends, default=None)
 
     def plan(self, progress: Progress, settings: Settings, steps_per_epoch: int) -> int:
@@ -100,7 +100,7 @@ class Clock:
         )
 
 
-def evaluations(step: int, total: int, every: int | None) -> int:
+def _evaluations(step: int, total: int, every: int | None) -> int:
     """How many evaluations come after a step: one every so many steps, and one after the last."""
     if every is None or step >= total:
         return 0

@@ -44,7 +44,7 @@ def gradients(
     """
     back = adjoint(program)
     sources = {"x": x, **(inputs or {})}
-    history = forward(back, params, {name: value.expand(len(x), -1, -1) for name, value in sources.items()}, state)
+    history = _forward(back, params, {name: value.expand(len(x), -1, -1) for name, value in sources.items()}, state)
     steps = schedule(back.nodes, range(len(back.nodes)), params)
     flowing = {s.name: gradient for s, gradient in zip(program.states, state_gradient, strict=True)}
     old = dict(back.states)
@@ -53,21 +53,21 @@ def gradients(
         arriving = flowing | {program.output: flowing.get(program.output, 0) + output_gradient[t]}
         values = leaves(back.nodes, gradient=arriving, **history[t])
         evaluate(steps, values)
-        flowing = {s.name: whole(values, old.get(s.name), v) for s, v in zip(program.states, state, strict=True)}
+        flowing = {s.name: _whole(values, old.get(s.name), v) for s, v in zip(program.states, state, strict=True)}
         swept.append(values)
     by_input = {name: dict(back.inputs).get(name) for name in sources}
     series = {
-        n: torch.stack([whole(v, by_input[n], value[0]) for v in reversed(swept)]) for n, value in sources.items()
+        n: torch.stack([_whole(v, by_input[n], value[0]) for v in reversed(swept)]) for n, value in sources.items()
     }
     return Gradients(
         x=series.pop("x"),
         state=tuple(flowing[s.name] for s in program.states),
-        params={name: torch.zeros_like(value) for name, value in params.items()} | summed(back, params, swept, x[0]),
+        params={name: torch.zeros_like(value) for name, value in params.items()} | _summed(back, params, swept, x[0]),
         inputs={name: value.sum_to_size(sources[name].shape) for name, value in series.items()},
     )
 
 
-def forward(
+def _forward(
     back: Adjoint, params: Mapping[str, Tensor], inputs: Mapping[str, Tensor], state: tuple[Tensor, ...]
 ) -> list[Sources]:
     """Runs the steps and returns the leaves that each step's backward pass reads."""
@@ -86,11 +86,11 @@ def forward(
     return history
 
 
-def summed(back: Adjoint, params: Mapping[str, Tensor], swept: list[list[Any]], row: Tensor) -> dict[str, Tensor]:
+def _summed(back: Adjoint, params: Mapping[str, Tensor], swept: list[list[Any]], row: Tensor) -> dict[str, Tensor]:
     """The parameters' gradients, summed over batch and time: for a matrix one product over T*B."""
 
     def series(index: int, size: int) -> Tensor:  # [T*B,size]
-        return torch.cat([whole(values, index, row[:, :1].expand(-1, size)) for values in swept])
+        return torch.cat([_whole(values, index, row[:, :1].expand(-1, size)) for values in swept])
 
     gradients = {name: series(index, len(params[name])).sum(0) for name, index in back.vectors}
     for name, pairs in back.matrices:
@@ -102,7 +102,7 @@ def summed(back: Adjoint, params: Mapping[str, Tensor], swept: list[list[Any]], 
     return gradients
 
 
-def whole(values: list[Any], index: int | None, like: Tensor) -> Tensor:
+def _whole(values: list[Any], index: int | None, like: Tensor) -> Tensor:
     """A step's value over the whole batch: zero where no gradient arrives, spread where it is the same for all."""
     value = 0.0 if index is None else values[index]
     return torch.as_tensor(value, dtype=like.dtype, device=like.device).expand_as(like)

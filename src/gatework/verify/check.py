@@ -27,13 +27,13 @@ from gatework.verify.rounding import spread, unit_of
 SUM, STORED, FAR = 256, 19, 3
 
 
-def bounds_of(dtype: torch.dtype) -> Errors:
+def _bounds_of(dtype: torch.dtype) -> Errors:
     rms = (STORED if dtype == torch.bfloat16 else SUM) * torch.finfo(dtype).eps
     return Errors(rms, FAR * rms)
 
 
 BOUNDS: Mapping[torch.dtype, Errors] = {
-    dtype: bounds_of(dtype) for dtype in (torch.float64, torch.float32, torch.bfloat16)
+    dtype: _bounds_of(dtype) for dtype in (torch.float64, torch.float32, torch.bfloat16)
 }
 # Sums that nearly cancel, divisions by little and long sequences magnify roundings without bound. Beyond the bounds
 # above those count that roundings themselves make (`rounding`): this many times what they move the answers by on the
@@ -119,7 +119,7 @@ def verify(
     for cell in chosen:
         expected = cache(partial(solved, cell))
         for target in on:
-            yield from engine_results(cell, target, expected)
+            yield from _engine_results(cell, target, expected)
         if thorough:
             yield from sizes_results(cell, [target for target in on if target.engine != "reference"])
         yield adjoint_result(cell, expected)
@@ -135,11 +135,11 @@ def solved(cell: Cell, case: Case, dtype: torch.dtype) -> tuple[Problem, Answers
     return problem, answer(reference.run, problem)
 
 
-def engine_results(cell: Cell, target: Target, expected: Solved) -> Iterator[Result]:
+def _engine_results(cell: Cell, target: Target, expected: Solved) -> Iterator[Result]:
     """Statements about a cell on an engine: values and gradients; both with lengths, resets, masks and records."""
 
-    pair = cache(partial(answers, target, expected))
-    state = partial(judged, cell.name, str(target), target.dtype, pair)
+    pair = cache(partial(_answers, target, expected))
+    state = partial(_judged, cell.name, str(target), target.dtype, pair)
     yield state("values", PLAIN, lambda name: not name.startswith(GRADIENT))
     yield state("gradients", PLAIN, lambda name: name.startswith(GRADIENT))
     yield state("lengths", LENGTHS)
@@ -147,13 +147,13 @@ def engine_results(cell: Cell, target: Target, expected: Solved) -> Iterator[Res
     yield state("masks and records", EXTRAS)
 
 
-def answers(target: Target, expected: Solved, case: Case) -> Compared:
+def _answers(target: Target, expected: Solved, case: Case) -> Compared:
     """What a target makes of a problem, the answers that count, and what roundings of its dtype make of them."""
     problem, right = expected(case, target.dtype)
-    return target.answer(problem), right, partial(moved, problem, right, case, target.dtype)
+    return target.answer(problem), right, partial(_moved, problem, right, case, target.dtype)
 
 
-def moved(problem: Problem, right: Answers, case: Case, dtype: torch.dtype) -> Mapping[str, Errors]:
+def _moved(problem: Problem, right: Answers, case: Case, dtype: torch.dtype) -> Mapping[str, Errors]:
     """What roundings move each answer by; infinite where the answer is beyond the dtype's numbers."""
     least = floors(right)
 
@@ -177,23 +177,23 @@ def sizes_results(cell: Cell, on: Iterable[Target]) -> Iterator[Result]:
             before = results.get(target)
             if before is not None and not before.passed:
                 continue
-            after = size_result(cell, target, expected, case)
+            after = _size_result(cell, target, expected, case)
             results[target] = after if before is None else replace(after, errors=before.errors | after.errors)
     yield from results.values()
 
 
-def size_result(cell: Cell, target: Target, expected: Solved, case: Case) -> Result:
+def _size_result(cell: Cell, target: Target, expected: Solved, case: Case) -> Result:
     """The statement about one size, from the first of DRAWS draws that passes."""
-    pair, bounds = partial(answers, target, expected), bounds_of_sizes(cell, target.dtype)
+    pair, bounds = partial(_answers, target, expected), _bounds_of_sizes(cell, target.dtype)
     for again in range(DRAWS):
         drawn = [replace(case, seed=case.seed + again)]
-        result = judged(cell.name, str(target), target.dtype, pair, "all sizes", drawn, bounds=bounds)
+        result = _judged(cell.name, str(target), target.dtype, pair, "all sizes", drawn, bounds=bounds)
         if result.passed:
             break
     return result
 
 
-def bounds_of_sizes(cell: Cell, dtype: torch.dtype) -> Errors:
+def _bounds_of_sizes(cell: Cell, dtype: torch.dtype) -> Errors:
     kinked = any(node.op in KINKED for node in cell.program.nodes)
     return replace(BOUNDS[dtype], peak=math.inf) if kinked else BOUNDS[dtype]
 
@@ -203,14 +203,14 @@ def adjoint_result(cell: Cell, expected: Solved) -> Result:
 
     def pair(case: Case) -> Compared:
         problem, right = expected(case, torch.float32)
-        return derived(problem), right, partial(moved, problem, right, case, torch.float64)
+        return derived(problem), right, partial(_moved, problem, right, case, torch.float64)
 
-    return judged(
+    return _judged(
         cell.name, "derived backward", torch.float64, pair, "gradients", DERIVED, lambda name: name.startswith(GRADIENT)
     )
 
 
-def judged(
+def _judged(
     cell: str,
     engine: str,
     dtype: torch.dtype,
@@ -229,13 +229,13 @@ def judged(
             for name, least in floors(expected).items():
                 if wanted(name):
                     where = f"{name}, {case}"
-                    finite(expected[name], where)
+                    _finite(expected[name], where)
                     check = partial(compared, expected=expected[name], what=where, floor=least)
                     try:
                         seen |= check(actual[name], bounds=bounds)
                     except Mismatch:
                         magnified = roundings() if magnified is None else magnified
-                        seen |= within(check, actual[name], bounds, allowed(magnified[name]))
+                        seen |= _within(check, actual[name], bounds, _allowed(magnified[name]))
     except Mismatch as mismatch:
         return Result(cell, engine, what, dtype, seen | mismatch.errors, str(mismatch))
     except Exception as error:  # whatever an engine raises is a finding about that engine
@@ -243,12 +243,12 @@ def judged(
     return Result(cell, engine, what, dtype, seen)
 
 
-def within(check: Callable[..., Errors], actual: Tensor, bounds: Errors, more: Errors) -> Errors:
+def _within(check: Callable[..., Errors], actual: Tensor, bounds: Errors, more: Errors) -> Errors:
     """The errors within the wider bounds; none where the answer has no digit that roundings leave."""
     return Errors() if more == INCOMPARABLE and actual.dtype != torch.float64 else check(actual, bounds=bounds | more)
 
 
-def finite(expected: Tensor, what: str) -> None:
+def _finite(expected: Tensor, what: str) -> None:
     if not expected.isfinite().all():
         raise Mismatch(f"{what}: not finite in float64 either", INCOMPARABLE)
 
@@ -257,7 +257,7 @@ def compared(actual: Tensor, expected: Tensor, what: str, bounds: Errors, floor:
     return compare(actual, expected, rms=bounds.rms, peak=bounds.peak, what=what, floor=floor)
 
 
-def allowed(usual: Errors) -> Errors:
+def _allowed(usual: Errors) -> Errors:
     return Errors(ALLOWED * usual.rms, ALLOWED * usual.peak)
 
 

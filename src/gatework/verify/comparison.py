@@ -56,16 +56,16 @@ def compare(
     same = (actual64 == expected64) | (actual64.isnan() & expected64.isnan())
     finite = actual64.isfinite() & expected64.isfinite()
     if not bool((same | finite).all()):
-        raise Mismatch(f"{shapes}: {place(actual64, expected64, ~(same | finite))}", INCOMPARABLE)
+        raise Mismatch(f"{shapes}: {_place(actual64, expected64, ~(same | finite))}", INCOMPARABLE)
     error = torch.where(same, 0, actual64 - expected64).abs()
-    errors = measure(error, torch.where(finite, expected64, 0), int(finite.sum()), floor)
+    errors = _measure(error, torch.where(finite, expected64, 0), int(finite.sum()), floor)
     if not errors.within(Errors(rms, peak)):
-        worst = place(actual64, expected64, error == error.max())
+        worst = _place(actual64, expected64, error == error.max())
         raise Mismatch(f"{shapes}: {errors} (bounds {rms:.2e}, {peak:.2e}); worst {worst}", errors)
     return errors
 
 
-def measure(error: Tensor, expected: Tensor, count: int, floor: float) -> Errors:
+def _measure(error: Tensor, expected: Tensor, count: int, floor: float) -> Errors:
     """The figures of absolute errors, where `count` of the expected values are numbers and the rest are 0."""
     if not bool(error.any()):
         return Errors()
@@ -81,7 +81,7 @@ def measure(error: Tensor, expected: Tensor, count: int, floor: float) -> Errors
     return Errors(root_mean_square(error) / scale, float((error / largest / units).max()))
 
 
-def place(actual: Tensor, expected: Tensor, bad: Tensor) -> str:
+def _place(actual: Tensor, expected: Tensor, bad: Tensor) -> str:
     """The first bad place and what stands there."""
     index = tuple(bad.nonzero()[0].tolist())
     return f"at {list(index)}: {actual[index].item():.9g} where {expected[index].item():.9g} was expected"

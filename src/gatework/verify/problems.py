@@ -85,7 +85,7 @@ def draw(cell: Cell, case: Case, dtype: torch.dtype = torch.float64) -> Problem:
     step to step, where those of chaotic systems grow by orders of magnitude. States lie between 0.1 and 1, where every
     cell is well conditioned (a normaliser must not be near 0); what resets go back to is the cell's own start.
     """
-    program = with_extras(cell) if case.extras else cell.program
+    program = _with_extras(cell) if case.extras else cell.program
     T, B = case.T, case.B
     sizes = program.bind(case.H if program.tied else case.I, case.H, case.R if "R" in program.sizes else 0)
     generator = torch.Generator().manual_seed(case.seed)
@@ -117,7 +117,7 @@ def draw(cell: Cell, case: Case, dtype: torch.dtype = torch.float64) -> Problem:
     )
 
 
-def with_extras(cell: Cell) -> Program:
+def _with_extras(cell: Cell) -> Program:
     """The cell's Program with dropout and a tap on every value and zoneout on every state."""
     names = tuple(cell.program.names)
     return parse(

@@ -61,11 +61,11 @@ def spread(
         with Rounding(unit, seed):
             answers = answer()
         for name, value in answers.items():
-            largest[name] = largest.get(name, Errors()) | measured(errors, name, value)
+            largest[name] = largest.get(name, Errors()) | _measured(errors, name, value)
     return largest
 
 
-def measured(errors: Callable[[str, Tensor], Errors], name: str, value: Tensor) -> Errors:
+def _measured(errors: Callable[[str, Tensor], Errors], name: str, value: Tensor) -> Errors:
     try:
         return errors(name, value)
     except Mismatch:  # a number on one side, none on the other: an edge that roundings cross

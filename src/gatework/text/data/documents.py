@@ -27,7 +27,7 @@ class Document:
     place: str
 
 
-def documents(source: Source, size: int = BLOCK, advance: Advance | None = None) -> Iterator[Document]:
+def _documents(source: Source, size: int = BLOCK, advance: Advance | None = None) -> Iterator[Document]:
     """Yield the documents of a JSONL file; InputError, with the line, where one cannot be read."""
     for place, values in source.records(EXPECTED, size, advance):
         if missing := [name for name in ("text", "condition") if name not in values]:
@@ -58,7 +58,7 @@ def counted(
     counts: Counter[str] = Counter()
     conditions: set[str] = set()
     for source in files:
-        for document in documents(source, size, advance):
+        for document in _documents(source, size, advance):
             conditions.add(document.condition)
             if level != "byte":
                 for part in pieces(level, [document.text]):
@@ -77,7 +77,7 @@ def encoded(
 
     unknown: counts what the vocabulary has not.
     """
-    for document in documents(source, size, advance):
+    for document in _documents(source, size, advance):
         try:
             begin = np.array([vocabulary.begin(document.condition)], vocabulary.dtype)
         except InputError as error:
