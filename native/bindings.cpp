@@ -119,7 +119,7 @@ NB_MODULE(_native, module) {
     module.attr("MAGIC") = MAGIC;
     module.def("codes", &codes);
     nb::class_<Call>(module, "Call")
-        .def(nb::init<>())
+        .def(nb::init<bool>(), nb::arg("reversed") = false)
         .def("memory", &Call::add_memory)
         .def("own_memory", &Call::add_own_memory)
         .def("used", &Call::used)
@@ -135,8 +135,8 @@ NB_MODULE(_native, module) {
                 call.scan(job_of(plan, std::move(sizes), T, B, table, std::move(starts)), places_of(plan, table), first, steps, grid_of(rows, columns));
             },
             nb::keep_alive<1, 2>())
-        .def("restart",
-             [](Call& call, const Described& by_state, const Described& by_start, int64_t step) { call.restart(place_of(by_state), place_of(by_start), step); })
+        .def("restart", [](Call& call, const Described& by_state, const Described& by_start, int64_t step,
+                           int64_t steps) { call.restart(place_of(by_state), place_of(by_start), step, steps); })
         .def("run", [](const Call& call, const std::vector<uintptr_t>& addresses, uintptr_t lengths, uintptr_t resets) {
             nb::gil_scoped_release released;
             call.run(addresses, reinterpret_cast<const int64_t*>(lengths), reinterpret_cast<const uint8_t*>(resets));

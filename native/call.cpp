@@ -141,40 +141,60 @@ void Call::multiply(const Place& a, const std::vector<Place>& right, const std::
     });
 }
 
+// Reversed, a border before a step in time is one before the step that precedes it; at a sequence's end there is none.
+bool Call::resets_before(const Running& now, int64_t step, int64_t row, int64_t steps, int64_t B) const {
+    if (!reversed_) return now.resets[step * B + row];
+    const int64_t after = steps - step;
+    return step > 0 && now.resets[after * B + row] && !(now.lengths && after >= now.lengths[row]);
+}
+
 void Call::scan(Job job, std::vector<Place> places, int64_t first, int64_t steps, Grid grid) {
     if (places.size() != job.buffers.size()) refuse("a scan with more or fewer places than buffers");
     for (const Place& place : places) check(place);
+    if (job.T < 0 || job.B < 0 || job.T > MOST || job.B > MOST) refuse("negative or absurd sizes");
     if (first < 0 || steps < 0 || first > MOST || steps > MOST || (steps && first + job.T > steps)) refuse("a scan of steps that are not there");
-    steps_.push_back([=](const Running& now) {
+    steps_.push_back([=, this](const Running& now) {
         Job own = job;
         for (size_t i = 0; i < places.size(); ++i) own.buffers[i].data = now.at(places[i]).data;
         std::vector<int64_t> lengths;  // of this part of the steps
+        std::vector<uint8_t> resets;
+        own.from_end = reversed_;
         if (steps && now.lengths) {
             own.lengths = now.lengths;
             if (own.T < steps) {
+                const int64_t before = reversed_ ? steps - first - own.T : first;
                 lengths.resize(own.B);
-                for (int64_t b = 0; b < own.B; ++b) lengths[b] = std::clamp<int64_t>(now.lengths[b] - first, 0, own.T);
+                for (int64_t b = 0; b < own.B; ++b) lengths[b] = std::clamp<int64_t>(now.lengths[b] - before, 0, own.T);
                 own.lengths = lengths.data();
             }
         }
-        if (steps && now.resets) own.resets = now.resets + first * own.B;
+        if (steps && now.resets) {
+            own.resets = now.resets + first * own.B;
+            if (reversed_) {
+                resets.resize(own.T * own.B);
+                for (int64_t t = 0; t < own.T; ++t)
+                    for (int64_t b = 0; b < own.B; ++b) resets[t * own.B + b] = resets_before(now, first + t, b, steps, own.B);
+                own.resets = resets.data();
+            }
+        }
         verify(own);
         chosen().prepare(own, grid)->run(0, parallel);
     });
 }
 
-void Call::restart(const Place& by_state, const Place& by_start, int64_t step) {
+void Call::restart(const Place& by_state, const Place& by_start, int64_t step, int64_t steps) {
     check(by_state);
     check(by_start);
     const auto& shape = by_state.array.shape;
     if (shape != by_start.array.shape || shape[0] != 1 || by_state.array.strides[2] != 1) refuse("a restart between arrays that do not fit");
-    steps_.push_back([=](const Running& now) {
+    if (step < 0 || step >= steps || steps > MOST) refuse("a restart at a step that is not there");
+    steps_.push_back([=, this](const Running& now) {
         if (!now.resets) return;
         Array from = now.at(by_state), to = now.at(by_start);
         const int64_t B = from.shape[1];
         from.shape[1] = to.shape[1] = 1;
         for (int64_t b = 0; b < B; ++b) {
-            if (now.resets[step * B + b]) {
+            if (resets_before(now, step, b, steps, B)) {
                 chosen().copy(to, from, true);
                 std::memset(from.data, 0, from.shape[2] * bytes_of(from.element));
             }

@@ -17,6 +17,9 @@ struct Place {
 
 class Call {
 public:
+    // reversed: its first step is the last in time, and what its plans reset and skip counts from there.
+    explicit Call(bool reversed) : reversed_(reversed) {}
+
     // The number of one more memory: one whose address each run is given; or the call's own, without values at first.
     int64_t add_memory(int64_t bytes);
     int64_t add_own_memory(int64_t bytes);
@@ -32,7 +35,7 @@ public:
     // the one that is the plan's first, and how many there are; 0 where the call's lengths and resets do not count.
     void scan(Job job, std::vector<Place> places, int64_t first, int64_t steps, Grid grid);
     // Where the call resets before a step: gradients by states [B,size] go to those by starts, and no further.
-    void restart(const Place& by_state, const Place& by_start, int64_t step);
+    void restart(const Place& by_state, const Place& by_start, int64_t step, int64_t steps);
 
     // Does all of it. addresses: of the memories that are not its own. lengths [B], resets [T,B]: or null.
     void run(const std::vector<uintptr_t>& addresses, const int64_t* lengths, const uint8_t* resets) const;
@@ -53,6 +56,9 @@ private:
     void check(const Place& place);
     void check_matrix(Place& place);
 
+    bool resets_before(const Running& now, int64_t step, int64_t row, int64_t steps, int64_t B) const;
+
+    const bool reversed_;
     std::vector<Memory> memories_;
     int64_t used_ = 0, most_ = 0;  // bytes of its own
     std::vector<std::function<void(const Running&)>> steps_;

@@ -1,5 +1,7 @@
 #include "plan.h"
 
+#include <cstdlib>
+
 namespace gatework {
 namespace {
 
@@ -192,9 +194,9 @@ std::vector<std::pair<int64_t, int64_t>> offsets_of(const Plan& plan) {
 void verify_buffer(const Buffer& buffer, const BufferType& type) {
     constexpr int64_t MOST = 1LL << 40;
     if (buffer.numbers < 0 || (buffer.numbers > 0 && buffer.data == nullptr)) refuse("a buffer without memory");
-    if (buffer.step > MOST || buffer.row > MOST || buffer.period > MOST || buffer.numbers > MOST) refuse("a buffer of absurd sizes");
+    if (buffer.step > MOST || buffer.step < -MOST || buffer.row > MOST || buffer.period > MOST || buffer.numbers > MOST) refuse("a buffer of absurd sizes");
     if (reinterpret_cast<uintptr_t>(buffer.data) % type.bytes()) refuse("a buffer out of alignment");
-    if (buffer.step < 0 || buffer.row < 0 || buffer.period < 1) refuse("a buffer without order");
+    if (buffer.row < 0 || buffer.period < 1) refuse("a buffer without order");
 }
 
 // Where rows start again, for each buffer and for what is stored in it.
@@ -228,8 +230,8 @@ void verify_reach(const Job& job, const Buffer& buffer, const BufferType& type, 
     if (offsets.first < 0) refuse("a step before the first");
     if (job.T == 0 || job.B == 0 || units == 0) return;
     if (type.written && job.B > 1 && buffer.row < units) refuse("rows that overlap");
-    const int64_t last = std::min(buffer.period - 1, job.T - 1 + offsets.second);
-    if (reach(last + 1, buffer.step, job.B, buffer.row, units) > buffer.numbers) refuse("a buffer too small");
+    const int64_t last = buffer.step < 0 ? buffer.period - 1 : std::min(buffer.period - 1, job.T - 1 + offsets.second);
+    if (reach(last + 1, std::abs(buffer.step), job.B, buffer.row, units) > buffer.numbers) refuse("a buffer too small");
 }
 
 }  // namespace

@@ -69,7 +69,7 @@ struct Plan {
 
 struct Buffer {
     void* data;
-    int64_t step, row;  // numbers from one step, one row to the next
+    int64_t step, row;  // numbers from one step, one row to the next; with a step below 0 the last lies first
     int64_t period;     // steps before it is used again
     int64_t numbers;    // what `data` holds
 };
@@ -82,6 +82,7 @@ struct Job {
     const int64_t* lengths;       // [B] or null
     const uint8_t* resets;        // [T,B] or null
     std::vector<int32_t> starts;  // buffer -> the buffer [B,size] its rows start from (state) or give to (flow), or -1
+    bool from_end = false;        // lengths count a sequence's last steps, not its first
 };
 
 constexpr int64_t MOST_STEPS = 1LL << 40;

@@ -346,6 +346,7 @@ struct Worker {
         const Buffer& place = job.buffers[buffer];
         int64_t step = t + offset;
         if (step >= place.period) step = place.period == 1 ? 0 : place.period == 2 ? step & 1 : step % place.period;
+        if (place.step < 0) step -= place.period - 1;
         return step * place.step + row * place.row;
     }
     template <class E>
@@ -358,7 +359,11 @@ struct Worker {
         const int64_t first = index(buffer, offset, row) + unit;
         as_numbers(plan, buffer, job.buffers[buffer].data, [&](auto* data) { f(data + first); });
     }
-    bool ended(int64_t row) const { return job.lengths && t >= job.lengths[row]; }
+    bool ended(int64_t row) const { return ended(row, t); }
+    bool ended(int64_t row, int64_t step) const {
+        if (!job.lengths) return false;
+        return job.from_end ? step < job.T - job.lengths[row] : step >= job.lengths[row];
+    }
     void wait() {
         if (shared.grid.columns > 1) shared.barriers[band]->wait();
     }
@@ -594,7 +599,7 @@ struct Worker {
             float other[WIDEST] = {};  // what is stored in place of the value
             bool own = false;
             if (step.mode == Mode::state) {
-                const bool again = job.resets && t + 1 < job.T && job.resets[(t + 1) * job.B + b] && !(job.lengths && t + 1 >= job.lengths[b]);
+                const bool again = job.resets && t + 1 < job.T && job.resets[(t + 1) * job.B + b] && !ended(b, t + 1);
                 if (again) take(job.starts[step.a], 0, b, tile.from, tile.width, other);
                 else if (over) take(step.a, step.b - 1, b, tile.from, tile.width, other);
                 else own = true;

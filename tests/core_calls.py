@@ -61,8 +61,8 @@ class Call(_native.Call):
 
     calls: ClassVar[list[CoreCall]] = []
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, reversed: bool) -> None:
+        super().__init__(reversed)
         self.scans: list[tuple] = []
 
     def scan(self, plan, sizes, T, B, table, starts, first, steps, rows, columns) -> None:

@@ -87,7 +87,7 @@ def test_gradients_of_reset_states_go_to_their_starts_alone():
     by_state, by_start = torch.randn(3, 4), torch.randn(3, 4)
     expected = by_start + by_state * resets[1, :, None], by_state * (1 - resets[1, :, None])
     call = _native.Call()
-    call.restart(described(call, by_state), described(call, by_start), 1)
+    call.restart(described(call, by_state), described(call, by_start), 1, 2)
     before = by_state.clone(), by_start.clone()
     run(call, by_state, by_start)  # without resets nothing happens
     assert torch.equal(by_state, before[0])
@@ -121,8 +121,8 @@ def test_an_array_outside_its_memory_is_refused(array):
         lambda call: call.copy(FLOATS, array, True),
         lambda call: call.multiply(array, [FLOATS], [FLOATS], False, 1, 1),
         lambda call: call.multiply(FLOATS, [array], [FLOATS], False, 1, 1),
-        lambda call: call.restart(array, FLOATS, 0),
-        lambda call: call.restart(FLOATS, array, 0),
+        lambda call: call.restart(array, FLOATS, 0, 1),
+        lambda call: call.restart(FLOATS, array, 0, 1),
     ):
         with pytest.raises(ValueError, match=r"^native call: "):
             bind(call_with(32))
@@ -130,7 +130,7 @@ def test_an_array_outside_its_memory_is_refused(array):
 
 def test_arrays_that_do_not_fit_one_another_are_refused():
     call, row = call_with(32), (0, 0, 1, 1, 4, 8, 4, 1, 0)
-    for bind in (lambda: call.copy(FLOATS, row, False), lambda: call.restart(FLOATS, row, 0)):
+    for bind in (lambda: call.copy(FLOATS, row, False), lambda: call.restart(FLOATS, row, 0, 1)):
         with pytest.raises(ValueError, match=r"^native call: "):
             bind()
 

@@ -21,9 +21,10 @@ class Call:
     """What is done to arrays, in order: bound once for its sizes, and run on addresses.
 
     An array lies in a memory that was added before, and has three directions. What does not fit raises ValueError.
+    reversed: its first step is the last in time, and what its plans reset and skip counts from there.
     """
 
-    def __init__(self) -> None: ...
+    def __init__(self, reversed: bool = False) -> None: ...
     def memory(self, bytes: int, /) -> int:
         """The number of one more memory, whose address each run is given."""
 
@@ -65,14 +66,14 @@ class Call:
         """Runs a plan.
 
         table: a row of six numbers a buffer: memory, numbers before the first, from step to step, from row to row,
-            steps before it is used again, numbers in all.
+            steps before it is used again, numbers in all. With less than 0 from step to step the last lies first.
         starts: buffer -> the one its rows start from, or -1. first, steps: of the call's steps, the one that is the
             plan's first, and how many there are; 0 where the call's lengths and resets do not count.
         rows, columns: bands of the batch and of the units that threads take.
         """
 
-    def restart(self, by_state: _Array, by_start: _Array, step: int, /) -> None:
-        """Where the call resets before a step: gradients by states [B,size] go to those by starts, and no further."""
+    def restart(self, by_state: _Array, by_start: _Array, step: int, steps: int, /) -> None:
+        """Where the call resets before a step, of so many: gradients by states [B,size] go to those by starts alone."""
 
     def run(self, addresses: Sequence[int], lengths: int, resets: int, /) -> None:
         """Does it all; addresses: of the memories that are not its own; lengths, resets: addresses or 0."""

@@ -23,6 +23,7 @@ class Arguments:
         masks, taps. Whoever calls draws them, so every engine sees the same numbers.
     record: names of assigned values, returned as [T,B,size] each.
     recompute: training saves the states alone, and the backward pass computes the rest again.
+    reverse: from each sequence's end to its beginning; all that is given and returned is in the order of time.
     """
 
     program: Program
@@ -35,6 +36,7 @@ class Arguments:
     inputs: Mapping[str, Tensor] = field(default_factory=dict)
     record: Sequence[str] = ()
     recompute: bool = False
+    reverse: bool = False
 
     @classmethod
     def from_tensors(

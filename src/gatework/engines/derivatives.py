@@ -1,6 +1,7 @@
 """Gradients of a scan that can be differentiated in turn: through the reference engine, in torch's own operations."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ def derivatives(
     wanted: Sequence[bool],
     lengths: Tensor | None,
     resets: Tensor | None,
+    reverse: bool = False,
 ) -> list[Tensor | None]:
     """The wanted gradients by a scan's tensors, from those by output and final states; None where there is none.
 
@@ -25,7 +27,8 @@ def derivatives(
     differentiable = torch.is_grad_enabled()
     with torch.enable_grad():
         leaves = [value.view_as(value) for value in tensors]  # a tensor that depends on another is by itself here
-        results = flat(reference.run(Arguments.from_tensors(program, leaves, lengths, resets)))
+        arguments = Arguments.from_tensors(program, leaves, lengths, resets)
+        results = flat(reference.run(replace(arguments, reverse=reverse)))
         pairs = [(r, g) for r, g in zip(results, gradients, strict=True) if g is not None and r.requires_grad]
         by = [value for value, wants in zip(leaves, wanted, strict=True) if wants]
         reached = (

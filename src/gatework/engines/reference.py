@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from gatework.engines.arguments import Arguments, Results
 from gatework.engines.evaluate import evaluate, leaves, schedule
+from gatework.engines.reverse import run_reversed
 from gatework.notation import Program
 from gatework.notation.rewrite import ahead_first
 
@@ -29,6 +30,8 @@ def rewritten(program: Program) -> Program:
 
 def run(arguments: Arguments) -> Results:
     """Executes a Program over a sequence, in torch's own operations."""
+    if arguments.reverse:
+        return run_reversed(run, arguments)
     if arguments.recompute and torch.is_grad_enabled() and arguments.x.shape[0] > 1:
         return _run_in_pieces(arguments)
     running = arguments.running()

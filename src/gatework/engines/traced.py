@@ -9,11 +9,14 @@ from torch import Tensor
 from gatework.engines import reference
 from gatework.engines.arguments import Arguments, Results
 from gatework.engines.derivatives import derivatives, flat
+from gatework.engines.reverse import run_reversed
 from gatework.notation.recipe import read
 
 
 def run(arguments: Arguments) -> Results:
     """Executes a Program over a sequence; the backward pass runs the forward pass again in any case."""
+    if arguments.reverse:
+        return run_reversed(run, arguments)
     program, record = arguments.program, arguments.record
     output, *rest = loop(program.recipe, arguments.tensors(), " ".join(record), arguments.lengths, arguments.resets)
     states = len(program.states)

@@ -16,7 +16,6 @@ from gatework.layers.initial import initialise
 from gatework.layers.masks import cell_masks, drop, positive
 from gatework.layers.programs import Programs
 from gatework.layers.record import Watcher
-from gatework.layers.reverse import run_reversed
 from gatework.layers.states import State, state_of, state_type
 from gatework.layers.stream import Stream
 from gatework.layers.symbolic import call_of
@@ -324,9 +323,9 @@ class Recurrent(nn.Module):
             inputs=inputs,
             record=() if watcher is None else watcher.computed,
             recompute=self.recompute,
+            reverse=direction != "",
         )
-        run = choose(self.engine, x.device, x.dtype, self.lacks).run
-        output, new, values = run_reversed(run, arguments) if direction else run(arguments)
+        output, new, values = choose(self.engine, x.device, x.dtype, self.lacks).run(arguments)
         if watcher is not None:
             watcher.add(f"l{layer}{direction}", {**values, "x": x}, taps)
         return output, new

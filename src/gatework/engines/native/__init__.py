@@ -9,7 +9,7 @@ the core interprets tile by tile. `forward` and `backward` bind a call once for 
 import torch
 
 from gatework.engines.arguments import Arguments, Results
-from gatework.engines.eager import is_tracing
+from gatework.engines.eager import is_eager, is_tracing
 from gatework.engines.native import flops as flops
 from gatework.engines.native.boundaries import restart_at_first
 from gatework.engines.native.call import Call, Options
@@ -19,6 +19,7 @@ from gatework.engines.native.codes import without as without
 from gatework.engines.native.memory import NAMES
 from gatework.engines.native.operators import TRANSFORMED as TRANSFORMED
 from gatework.engines.native.operators import apply
+from gatework.engines.reverse import run_reversed
 from gatework.errors import InputError
 
 DTYPES = tuple(NAMES)
@@ -46,6 +47,8 @@ def shown(dtype: torch.dtype) -> str:
 
 def run(arguments: Arguments) -> Results:
     """Executes a Program over a sequence, in the C++ core."""
+    if arguments.reverse and not is_eager(*arguments.tensors()):
+        return run_reversed(run, arguments)
     arguments = arguments.without_padding(arguments.running())
     arguments = restart_at_first(arguments)
     x, tensors = arguments.x, arguments.tensors()
@@ -62,7 +65,7 @@ def run(arguments: Arguments) -> Results:
     train = wanted and torch.is_grad_enabled() and not (torch.compiler.is_exporting() or is_tracing())  # for inference
     record, lengths, resets = tuple(arguments.record), arguments.lengths, arguments.resets
     call = Call(
-        Options(arguments.program, record, train, arguments.recompute),
+        Options(arguments.program, record, train, arguments.recompute, arguments.reverse),
         tensors,
         None if lengths is None else lengths.to(torch.int64).contiguous(),
         None if resets is None else resets.to(torch.uint8).contiguous(),

@@ -12,29 +12,34 @@ SIZES = {"float32": 4, "bfloat16": 2}  # bytes of an element
 
 
 class Array(NamedTuple):
-    """Part of a memory: the number of the memory, numbers before the first, shape, strides in numbers, element."""
+    """Part of a memory: the number of the memory, numbers before the first, shape, strides in numbers, element.
+
+    reversed: of a series, that its last step lies first.
+    """
 
     memory: int
     offset: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     element: str
+    reversed: bool = False
 
-    def step(self, index: int) -> Self:
+    def step(self, index: int) -> "Array":
         """One step of a series, as [B,size]."""
-        return self._replace(
-            offset=self.offset + index * self.strides[0], shape=self.shape[1:], strides=self.strides[1:]
-        )
+        place = self.shape[0] - 1 - index if self.reversed else index
+        offset = self.offset + place * self.strides[0]
+        return Array(self.memory, offset, self.shape[1:], self.strides[1:], self.element)
 
     def steps(self, first: int, last: int) -> Self:
         """Some steps of a series; one step may stand for all."""
         if self.shape[0] == 1:
             return self
-        return self._replace(offset=self.offset + first * self.strides[0], shape=(last - first, *self.shape[1:]))
+        place = self.shape[0] - last if self.reversed else first
+        return self._replace(offset=self.offset + place * self.strides[0], shape=(last - first, *self.shape[1:]))
 
     def as_step(self) -> Self:
         """A matrix as the one step of a series."""
-        return self._replace(shape=(1, *self.shape), strides=(0, *self.strides))
+        return self._replace(shape=(1, *self.shape), strides=(0, *self.strides), reversed=False)
 
     def rows(self, sizes: tuple[int, ...]) -> Iterator[Self]:
         """The rows of a matrix in groups of these sizes."""
@@ -63,7 +68,8 @@ class Array(NamedTuple):
         if 0 in self.shape:
             return self.memory, self.offset, 0, self.shape[-1], 1, 0
         if len(self.shape) == 3:
-            return self.memory, self.offset, self.strides[0], self.strides[1], self.shape[0], self.numbers
+            step = -self.strides[0] if self.reversed else self.strides[0]
+            return self.memory, self.offset, step, self.strides[1], self.shape[0], self.numbers
         row = self.strides[0] if len(self.shape) == 2 else self.shape[0]
         return self.memory, self.offset, 0, row, 1, self.numbers
 

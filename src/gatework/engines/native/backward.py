@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gatework.engines.native.arrays import Array
 from gatework.engines.native.binding import Binding, Bound
-from gatework.engines.native.call import Call, Outline, outline, saved_numbers, tensor_spec
+from gatework.engines.native.call import Call, Options, Outline, outline, saved_numbers, tensor_spec
 from gatework.engines.native.keys import Key, Role
 from gatework.engines.native.layout import Layout
 from gatework.engines.native.plans import BackwardPlan, backward_plan, forward_plan, state_elements
@@ -32,8 +32,7 @@ def backward(
     parts = [call.tensors, [value.contiguous() for value in saved], present]
     given, outlines = zip(*map(outline, parts), strict=True)
     bound = bind(
-        call.program,
-        call.options.recompute,
+        call.options,
         tuple(wanted),
         *outlines,
         tuple([gradient is not None for gradient in gradients]),
@@ -72,8 +71,7 @@ class Backward:
 
 @lru_cache(maxsize=1024)
 def bind(
-    program: Program,
-    recompute: bool,
+    options: Options,
     wanted: tuple[bool, ...],
     tensors: Outline,
     saved: Outline,
@@ -81,7 +79,8 @@ def bind(
     present: tuple[bool, ...],
     threads: int,
 ) -> Backward:
-    layout = Layout.of(program, tensors, threads)
+    program, recompute = options.program, options.recompute
+    layout = Layout.of(program, tensors, threads, options.reverse)
     recipe, call = backward_recipe(program, wanted, layout.element), layout.call
     _place_saved(recipe, program, layout, call.given(saved))
     given = iter(call.given(gradients))
@@ -169,7 +168,7 @@ def backward_recipe(program: Program, wanted: tuple[bool, ...], element: str) ->
 def _place_saved(recipe: BackwardRecipe, program: Program, layout: Layout, saved: Sequence[Array]) -> None:
     """Places what the forward pass saved: the series of the states and, but for `recompute`, one piece of the rest."""
     for (state, *_), series in zip(recipe.states, saved, strict=False):
-        layout.arrays[state] = series
+        layout.place(state, series)
     for whole in saved[len(recipe.states) :]:
         layout.place_consecutive(tensor_spec(program).saved, whole)
 
@@ -182,7 +181,7 @@ def _place_gradients(
     if by_output is None:
         by_output = call.scratch(1, B, layout.units[program.output_size], element=layout.element)
         call.clear(by_output)
-    arrays[_OUTPUT_GRADIENT] = by_output
+    layout.place(_OUTPUT_GRADIENT, by_output)
     for (_, by_state, by_start, size), final in zip(recipe.states, by_finals, strict=True):
         units, start = layout.units[size], recipe.wanted_starts.get(by_start)
         arrays[by_state] = flow = call.scratch(2, B, units)
@@ -193,7 +192,7 @@ def _place_gradients(
         else:
             call.copy(flow.step(0), final)
     for key, gradient in recipe.inputs:
-        arrays[gradient] = results.add([key], (layout.T,), B, arrays[key].shape[-1], element=layout.element)
+        layout.place(gradient, results.add([key], (layout.T,), B, arrays[key].shape[-1], element=layout.element))
 
 
 def _pieces(layout: Layout, recompute: bool) -> Iterator[tuple[int, int]]:
@@ -211,7 +210,7 @@ def _recompute_saved(program: Program, layout: Layout) -> None:
     """Computes the saved values again: from the states all steps are known at once, and run as rows of a single one."""
     lowered, rows = forward_plan(program, True, False, False, (), layout.element), layout.T * layout.B
     call, spec = layout.call, tensor_spec(program)
-    flat = Layout(call, 1, rows, layout.units, layout.element, dict(layout.arrays))
+    flat = Layout(call, 1, rows, layout.units, layout.element, arrays=dict(layout.arrays))
     for name in program.inputs:
         key = Key(Role.INPUT, name)
         flat.arrays[key] = layout.flat(layout.arrays[key]).as_step()
@@ -242,7 +241,7 @@ def _run(recipe: BackwardRecipe, layout: Layout, first: int, steps: int, results
     for vector, total in vectors if again else ():
         call.copy(results.arrays[vector], arrays[total], add=True)
     for by_state, by_start in recipe.restarts.items() if first else ():  # the core sees no step before its first
-        call.core.restart(arrays[by_state].step(0).described, arrays[by_start].described, first)
+        call.core.restart(arrays[by_state].step(0).described, arrays[by_start].described, first, steps)
 
 
 def _add_matrix_gradients(lowered: BackwardPlan, layout: Layout, results: _Results) -> None:

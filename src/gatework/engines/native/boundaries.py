@@ -9,7 +9,7 @@ from gatework.engines.arguments import Arguments
 
 def restart_at_first(arguments: Arguments) -> Arguments:
     """The same with the state at the start again where it is reset before the first step."""
-    if arguments.resets is None:
+    if arguments.resets is None or arguments.reverse:  # seen from the end, no border lies before the first step
         return arguments
     at_first, restart = arguments.resets[:1].any(0)[:, None], arguments.restart  # [B,1]
     state = tuple(torch.where(at_first, s, v) for s, v in zip(restart, arguments.state, strict=True))

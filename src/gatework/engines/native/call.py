@@ -23,13 +23,15 @@ _NO_UNITS = dict.fromkeys(SIZES, 0)
 class Options(NamedTuple):
     """What a run is asked for beside its tensors.
 
-    train: a backward pass may follow. recompute: it computes again what it needs beside the states.
+    train: a backward pass may follow. recompute: it computes again what it needs beside the states. reverse: the
+    first step is the last in time.
     """
 
     program: Program
     record: tuple[str, ...] = ()
     train: bool = False
     recompute: bool = False
+    reverse: bool = False
 
 
 class Call(NamedTuple):

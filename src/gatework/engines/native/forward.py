@@ -37,7 +37,7 @@ def forward(call: Call) -> Result:
     made = bound.call.run(tensors, call.lengths, call.resets)
     output = made[bound.output]
     return Result(
-        output.narrow(0, 1, len(output) - 1) if bound.of_states else output,
+        output if bound.since is None else output.narrow(0, bound.since, len(output) - 1),
         made[bound.finals :],
         made[bound.recorded : bound.finals],
         made[: bound.saved],
@@ -48,14 +48,14 @@ def forward(call: Call) -> Result:
 class Forward:
     """A forward pass that is bound, and where its results are.
 
-    saved: how many are for the backward pass. output: which is the output, or the states of which it is those after
-    each step. recorded, finals: the first of these.
+    saved: how many are for the backward pass. output: which is the output; or states, from the `since`-th on, where
+    that is not None. recorded, finals: the first of these.
     """
 
     call: Bound
     saved: int
     output: int
-    of_states: bool
+    since: int | None
     recorded: int
     finals: int
 
@@ -63,13 +63,15 @@ class Forward:
 @lru_cache(maxsize=1024)
 def bind(options: Options, tensors: Outline, has_boundaries: bool, threads: int) -> Forward:
     program = options.program
-    layout = Layout.of(program, tensors, threads)
+    layout = Layout.of(program, tensors, threads, options.reverse)
     call, arrays, T, B, units = layout.call, layout.arrays, layout.T, layout.B, layout.units
     recipe = forward_recipe(options, has_boundaries, B < FEW and T > 1, layout.element)
     series = []
     for key, first, size, element, every_step in recipe.states:
-        made = call.result if every_step else call.scratch
-        arrays[key] = made(T + 1 if every_step else 2, B, units[size], element=element)
+        if every_step:
+            layout.place(key, call.result(T + 1, B, units[size], element=element))
+        else:
+            arrays[key] = call.scratch(2, B, units[size], element=element)
         call.copy(arrays[key].step(0), arrays[first])
         series.append(key)
     kept = [key for key, *_, every_step in recipe.states if every_step]
@@ -79,18 +81,20 @@ def bind(options: Options, tensors: Outline, has_boundaries: bool, threads: int)
     saved = len(call.results) if options.train else 0
     output = kept.index(recipe.output) if recipe.output in kept else len(call.results)
     for key, size in recipe.results:
-        arrays[key] = call.result(T, B, units[size], element=layout.element)
+        layout.place(key, call.result(T, B, units[size], element=layout.element))
     finals = len(call.results)
     for operand, matrices, results in recipe.ahead:
         ahead = [call.scratch(T, B, arrays[matrix].shape[0]) for matrix in matrices]
         right = [arrays[matrix].t() for matrix in matrices]
         call.products(layout.flat(arrays[operand]), right, [layout.flat(array) for array in ahead])
-        arrays.update(zip(results, ahead, strict=True))
+        for key, array in zip(results, ahead, strict=True):
+            layout.place(key, array)
     layout.scan(recipe.lowered.core, recipe.lowered.plan, recipe.starts, steps=T)
     for key in series:
         states = arrays[key]
         call.copy(call.result(*states.shape[1:], element=layout.element), states.step(T % states.shape[0]))
-    return Forward(call.bound(), saved, output, recipe.output in kept, finals - len(options.record), finals)
+    since = None if recipe.output not in kept else 0 if options.reverse else 1  # those after each step, in time
+    return Forward(call.bound(), saved, output, since, finals - len(options.record), finals)
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ class ForwardRecipe:
 
 @lru_cache(maxsize=256)
 def forward_recipe(options: Options, has_boundaries: bool, few: bool, element: str) -> ForwardRecipe:
-    program, record, train, recompute = options
+    program, record, train, recompute, _ = options
     nodes, elements = program.nodes, state_elements(program, element)
     own = needs_own_output(program, has_boundaries, element)
     lowered = forward_plan(program, train and not recompute, own, few, record, element)

@@ -24,7 +24,7 @@ _STEPWISE = frozenset({Role.INPUT, Role.STATE, Role.OUTPUT_GRADIENT, Role.INPUT_
 class Layout:
     """Arrays by key, and the call that is bound on them; a series has one step for each in time, or a few in turn.
 
-    element: of all tensors that the call is given.
+    element: of all tensors that the call is given. reversed: its first step is the last in time.
     """
 
     call: Binding
@@ -32,6 +32,7 @@ class Layout:
     B: int
     units: Mapping[str, int]
     element: str
+    reversed: bool = False
     arrays: dict[Key, Array] = field(default_factory=dict)
 
     @property
@@ -39,12 +40,19 @@ class Layout:
         return Sizes(self.T, self.B, self.units)
 
     @classmethod
-    def of(cls, program: Program, outline: Outline, threads: int) -> Self:
+    def of(cls, program: Program, outline: Outline, threads: int, reversed: bool = False) -> Self:
         """The tensors that each run is given."""
-        call = Binding(threads, _native.Call())
+        call = Binding(threads, _native.Call(reversed))
         keys = tensor_spec(program).shapes
         arrays = dict(zip(keys, call.given(outline), strict=True))
-        return cls(call, *sizes_of(program, outline.shapes), NAMES[outline.dtypes[0]], arrays)
+        layout = cls(call, *sizes_of(program, outline.shapes), NAMES[outline.dtypes[0]], reversed, arrays)
+        for name in program.inputs:
+            layout.place(Key(Role.INPUT, name), arrays[Key(Role.INPUT, name)])
+        return layout
+
+    def place(self, key: Key, series: Array) -> None:
+        """Places a series of all steps, in the order of time."""
+        self.arrays[key] = series._replace(reversed=self.reversed)
 
     def section(self, first: int, last: int) -> Self:
         """The same of some steps; what is added to it is its own."""
@@ -57,7 +65,7 @@ class Layout:
         whole = self.call.scratch(self.T, self.B, sum(sizes.values()), element=self.element)
         before = whole.offset
         for key, units in sizes.items():
-            self.arrays[key] = whole._replace(offset=before, shape=(self.T, self.B, units))
+            self.place(key, whole._replace(offset=before, shape=(self.T, self.B, units)))
             before += units
 
     def place_consecutive(self, buffers: Iterable[tuple[Key, str]], whole: Array) -> None:
@@ -66,7 +74,7 @@ class Layout:
         for key, size in buffers:
             units = self.units[size]
             shape, strides = (self.T, self.B, units), (self.B * units, units, 1)
-            self.arrays[key] = Array(whole.memory, before, shape, strides, whole.element)
+            self.place(key, Array(whole.memory, before, shape, strides, whole.element))
             before += self.T * self.B * units
 
     def joined(self, keys: Sequence[Key]) -> Array:

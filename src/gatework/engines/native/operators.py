@@ -26,7 +26,7 @@ TWICE = f"{BACKWARD}; for gradients of gradients in a compiled function build th
 
 def apply(call: Call) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:
     """Output, final states and recorded values, differentiable in the call's tensors."""
-    (program, record, train, recompute), tensors, lengths, resets = call
+    (program, record, train, recompute, _), tensors, lengths, resets = call
     if is_eager(*tensors, lengths, resets):
         if not train:
             result = forward(call)
@@ -65,9 +65,10 @@ class Scan(torch.autograd.Function):
         tensors, saved = [saved[place] for place in ctx.places], saved[many:]
         call = Call(ctx.options, tensors, lengths, resets)
         wanted, gradients = ctx.needs_input_grad[1:], gradients[: 1 + len(program.states)]
-        if torch.is_grad_enabled() or is_transformed():
-            return None, *derivatives(program, tensors, gradients, wanted, lengths, resets)
-        if not is_eager(*tensors, *saved, *gradients):
+        eager, reverse = is_eager(*tensors, *saved, *gradients), ctx.options.reverse
+        if torch.is_grad_enabled() or is_transformed() or (reverse and not eager):
+            return None, *derivatives(program, tensors, gradients, wanted, lengths, resets, reverse)
+        if not eager:
             recipe, recompute = program.recipe, ctx.options.recompute
             by_tensors = scan_backward(recipe, tensors, saved, gradients, wanted, lengths, resets, recompute)
             return None, *spread(by_tensors, wanted)

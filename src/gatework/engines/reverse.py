@@ -5,16 +5,17 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from gatework.engines import Arguments, Results, Run
+from gatework.engines.arguments import Arguments, Results, Run
 
 
 def run_reversed(run: Run, arguments: Arguments) -> Results:
-    """As `run`, from each sequence's end to its beginning: all that is given and returned is in the order of time."""
+    """As `run`, of arguments that ask for the reverse direction, by an engine that knows only the other."""
     lengths, resets = arguments.lengths, arguments.resets
     turned = replace(
         arguments,
         x=reverse(arguments.x, lengths),
         resets=None if resets is None else reverse_resets(resets, lengths),
+        reverse=False,
         inputs={n: v if v.shape[0] == 1 else reverse(v, lengths) for n, v in arguments.inputs.items()},
     )
     output, state, recorded = run(turned)
