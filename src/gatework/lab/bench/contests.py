@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from gatework.cells import cells
 from gatework.engines import choose
@@ -27,6 +28,8 @@ DROP_IN: Mapping[str, type[DropIn[Any]]] = {"lstm": LSTM, "gru_reset_after": GRU
 TORCH = {"lstm": nn.LSTM, "gru_reset_after": nn.GRU, "gru": nn.GRU, "rnn": nn.RNN}
 CEILING_SECONDS = 0.1  # of the FMA loop, each round
 STREAM_SHAPE = Shape(1000, 1, 128, 128)
+CALL_SHAPE = Shape(1, 1, 32, 32)
+ONE_SEQUENCE, SHORT = Shape(1000, 1, 64, 64), Shape(8, 256, 128, 128)
 CELL_SHAPE = Shape(25, 64, 128, 256)  # of quick runs
 LEAST_MEMORY = 8 * 2**20
 GROWTH_FROM = Shape(100, 16, 128, 128)
@@ -73,6 +76,49 @@ def gru_and_rnn(settings: Settings) -> list[Contest]:
         for cell in ("gru_reset_after", "gru", "rnn")
         for contest in over_grid(cell, True, partial(against_torch, cell, True), variant=cell)(settings)
     ]
+
+
+def calls(settings: Settings) -> list[Contest]:
+    """A single step of a single sequence: what a call costs beside its arithmetic."""
+    return [
+        Contest(
+            f"{cell} {'training' if train else 'inference'}",
+            CALL_SHAPE,
+            partial(against_torch, cell, train, CALL_SHAPE, settings),
+        )
+        for cell in ("lstm", "gru_reset_after")
+        for train in (False, True)
+    ]
+
+
+def both_directions(settings: Settings) -> list[Contest]:
+    """One sequence in both directions; and many short ones of unequal lengths, which torch takes packed."""
+    return [
+        Contest("inference", ONE_SEQUENCE, partial(_bidirectional, ONE_SEQUENCE, settings)),
+        Contest("training with lengths", SHORT, partial(_of_lengths, SHORT, settings)),
+    ]
+
+
+def _bidirectional(shape: Shape, settings: Settings) -> tuple[Side, Side]:
+    theirs, x = nn.LSTM(shape.I, shape.H, bidirectional=True), draw(shape)
+    ours = LSTM.from_torch(theirs, engine=settings.engine)
+    return _sides(inference(ours, x), inference(theirs, x), settings)
+
+
+def _of_lengths(shape: Shape, settings: Settings) -> tuple[Side, Side]:
+    """Training steps in both directions, of lengths from 3 to T."""
+    theirs, x = nn.LSTM(shape.I, shape.H, bidirectional=True), draw(shape)
+    ours, lengths = LSTM.from_torch(theirs, engine=settings.engine), 3 + torch.arange(shape.B) % (shape.T - 2)
+
+    def packed(value: Tensor) -> Tensor:
+        output, _ = theirs(pack_padded_sequence(value, lengths, enforce_sorted=False))
+        return pad_packed_sequence(output)[0]
+
+    return _sides(
+        training(lambda value: ours(value, lengths=lengths)[0], x, [*ours.parameters()]),
+        training(packed, x, [*theirs.parameters()]),
+        settings,
+    )
 
 
 def memories(prepare: Prepare) -> Contests:

@@ -104,6 +104,7 @@ def onnx_lstm(layer: Recurrent, x: Tensor, threads: int) -> Callable[[], Any]:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=8)
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # its threads would take ours' turn
     session = runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     array = x.numpy()
     return lambda: session.run(None, {"x": array})[0][:, 0]
