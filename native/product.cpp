@@ -1,7 +1,7 @@
 // Large products by the register blocks of the scan. Compiled once for each instruction set.
 #include "product.h"
 
-#include "kernels.h"
+#include "packing.h"
 
 namespace gatework::GW_ISA {
 namespace {

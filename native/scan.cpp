@@ -9,7 +9,7 @@
 #include <memory>
 #include <thread>
 
-#include "kernels.h"
+#include "packing.h"
 
 namespace gatework::GW_ISA {
 namespace {

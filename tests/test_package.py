@@ -100,5 +100,10 @@ def test_layers_bring_torch_and_no_library_that_only_some_tasks_need():
     assert done.stdout.strip() == "set()"
 
 
+@pytest.mark.parametrize("module", ["engines", "engines.native.plans", "layers.recurrent", "training.loop"])
+def test_what_needs_torch_brings_it_itself(module):
+    subprocess.run([sys.executable, "-c", f"import gatework; import gatework.{module}"], check=True)
+
+
 def test_an_unknown_name_is_an_attribute_error():
     assert not hasattr(gatework, "Forecasters")

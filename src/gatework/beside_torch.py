@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-LAYERS = "gatework.layers"
+ENGINES, LAYERS = "gatework.engines", "gatework.layers"
 
 
 def follow_torch() -> None:
@@ -30,7 +30,8 @@ class BeforeTorch:
 
             def exec_module(module: ModuleType) -> None:
                 execute(module)
-                import_module(LAYERS)
+                if ENGINES not in sys.modules:  # which is importing torch itself, and which the layers need whole
+                    import_module(LAYERS)
 
             spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec

@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from gatework.engines.arguments import Arguments, Results
 from gatework.engines.evaluate import evaluate, leaves, schedule
-from gatework.engines.reverse import run_reversed
+from gatework.engines.reverse_direction import run_reversed
 from gatework.notation import Program
 from gatework.notation.rewrite import ahead_first
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from gatework.engines import reference
 from gatework.engines.arguments import Arguments, Results
 from gatework.engines.derivatives import derivatives, flat
-from gatework.engines.reverse import run_reversed
+from gatework.engines.reverse_direction import run_reversed
 from gatework.notation.recipe import read
 
 

@@ -19,7 +19,7 @@ from gatework.engines.native.codes import without as without
 from gatework.engines.native.memory import NAMES
 from gatework.engines.native.operators import TRANSFORMED as TRANSFORMED
 from gatework.engines.native.operators import apply
-from gatework.engines.reverse import run_reversed
+from gatework.engines.reverse_direction import run_reversed
 from gatework.errors import InputError
 
 DTYPES = tuple(NAMES)

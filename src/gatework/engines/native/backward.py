@@ -17,7 +17,8 @@ from gatework.engines.native.layout import Layout
 from gatework.engines.native.plans import BackwardPlan, backward_plan, forward_plan, state_elements
 from gatework.notation import Program
 
-PIECES, ENOUGH = 8, 512  # with `recompute`: pieces of a sequence at most, and rows of each at least
+ENOUGH, LARGE = 512, 16 << 20  # rows of a piece of a sequence at least, and bytes of what its products read at most
+PIECES = 8  # with `recompute`, at most
 _OUTPUT_GRADIENT = Key(Role.OUTPUT_GRADIENT)
 
 
@@ -86,7 +87,8 @@ def bind(
     given = iter(call.given(gradients))
     results = _Results(call)
     _place_gradients(recipe, program, layout, [next(given) if there else None for there in present], results)
-    for first, last in _pieces(layout, recompute):
+    width = sum(layout.units[size] for _, size in recipe.lowered.plan.factors)
+    for first, last in _pieces(layout.T, layout.B, width, recompute):
         whole = last - first == layout.T
         part = layout if whole else layout.section(first, last)
         with call.temporary():
@@ -195,10 +197,14 @@ def _place_gradients(
         layout.place(gradient, results.add([key], (layout.T,), B, arrays[key].shape[-1], element=layout.element))
 
 
-def _pieces(layout: Layout, recompute: bool) -> Iterator[tuple[int, int]]:
-    """Steps from..to that are taken back at once, the last ones first: all of them, or few enough to be recomputed."""
-    T = layout.T
-    steps = max(ceil(T / PIECES), ceil(ENOUGH / max(layout.B, 1))) if recompute else T
+def _pieces(T: int, B: int, width: int, recompute: bool) -> Iterator[tuple[int, int]]:
+    """Steps from..to that are taken back at once, the last ones first.
+
+    So many that the values for products over steps, `width` numbers a row, take no more than LARGE bytes: they are read
+    again while they lie in a cache, and their memory is used again. With `recompute` so few that all can be recomputed.
+    """
+    least = ceil(ENOUGH / max(B, 1))
+    steps = max(ceil(T / PIECES) if recompute else LARGE // max(4 * B * width, 1), least)
     last = T
     while last > steps:
         yield last - steps, last

@@ -17,7 +17,7 @@ from gatework.engines.native.plan import SIZES, NativePlan
 from gatework.engines.native.threads import scan_grid
 from gatework.notation import Program
 
-_STEPWISE = frozenset({Role.INPUT, Role.STATE, Role.OUTPUT_GRADIENT, Role.INPUT_GRADIENT})
+_STEPWISE = frozenset({Role.INPUT, Role.STATE, Role.SAVED, Role.OUTPUT_GRADIENT, Role.INPUT_GRADIENT})
 
 
 @dataclass(frozen=True)

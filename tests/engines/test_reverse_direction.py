@@ -7,7 +7,7 @@ import torch
 
 from gatework.cells import cells
 from gatework.engines import Arguments, Results, native
-from gatework.engines.reverse import run_reversed
+from gatework.engines.reverse_direction import run_reversed
 from gatework.verify.problems import Case, answer, draw
 from numerics import all_same
 

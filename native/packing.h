@@ -1,0 +1,72 @@
+// Weights and operands in the order in which the kernels read them. Compiled once for each instruction set.
+#pragma once
+
+#include <algorithm>
+#include <type_traits>
+
+#include "kernels.h"
+
+namespace gatework::GW_ISA {
+
+// 32-bit words of weights over K steps: each holds a number, or a pair of them.
+template <class E>
+int64_t words(int64_t K) {
+    return std::is_same_v<E, Half> ? ceiling(K, 2) : K;
+}
+
+// Vectors side by side, cut into strips of at most `most` and of equal width as far as that goes.
+template <class F>
+void strips(int64_t vectors, int most, F f) {
+    if (vectors == 0) return;
+    const int64_t many = ceiling(vectors, most), width = vectors / many, wider = vectors % many;
+    int64_t first = 0;
+    for (int64_t i = 0; i < many; ++i) {
+        const int64_t wide = width + (i < wider);
+        f(first, wide);
+        first += wide;
+    }
+}
+
+// One vector column of a strip: units from..from+VL of a term, K steps from k0; beyond the units it is 0.
+template <class E>
+void pack_column(const E* matrix, int64_t row, bool transposed, int64_t from, int64_t width, int64_t k0, int64_t K, float* out, int64_t stride) {
+    const int64_t units = std::clamp<int64_t>(width, 0, VL);
+    if (transposed) {
+        for (int64_t k = 0; k < K; ++k) {
+            const E* source = matrix + (k0 + k) * row + from;
+            if (units == VL) put(out + k * stride, get(source));
+            else
+                for (int64_t u = 0; u < VL; ++u) out[k * stride + u] = u < units ? number(source[u]) : 0.0f;
+        }
+        return;
+    }
+    constexpr int64_t SQUARE = 16;
+    int64_t done = 0;
+    if constexpr (std::is_same_v<E, float>)
+        if (units == VL)
+            for (; done + VL <= K; done += VL) transpose(matrix + from * row + k0 + done, row, out + done * stride, stride);
+    for (int64_t first = done; first < K; first += SQUARE) {
+        const int64_t last = std::min(first + SQUARE, K);
+        for (int64_t u = 0; u < units; ++u) {
+            const E* source = matrix + (from + u) * row + k0;
+            for (int64_t k = first; k < last; ++k) out[k * stride + u] = number(source[k]);
+        }
+        for (int64_t u = units; u < VL; ++u)
+            for (int64_t k = first; k < last; ++k) out[k * stride + u] = 0.0f;
+    }
+}
+
+// The same as pairs; beyond K it is 0 too.
+inline void pack_pairs(const Half* matrix, int64_t row, bool transposed, int64_t from, int64_t width, int64_t k0, int64_t K, float* out, int64_t stride) {
+    const int64_t units = std::clamp<int64_t>(width, 0, VL), unit = transposed ? 1 : row, step = transposed ? row : 1;
+    for (int64_t i = 0; i < ceiling(K, 2); ++i) {
+        Half* pairs = reinterpret_cast<Half*>(out + i * stride);
+        const Half* source = matrix + from * unit + (k0 + 2 * i) * step;
+        for (int64_t u = 0; u < VL; ++u) {
+            pairs[2 * u] = u < units ? source[u * unit] : 0;
+            pairs[2 * u + 1] = u < units && 2 * i + 1 < K ? source[u * unit + step] : 0;
+        }
+    }
+}
+
+}  // namespace gatework::GW_ISA
