@@ -65,12 +65,14 @@ std::map<std::string, std::map<std::string, int>> codes() {
 #define GW_MODE(name) GW_CODE(Mode, name)
 #define GW_KIND(name) GW_CODE(Kind, name)
 #define GW_ELEMENT(name) GW_CODE(Element, name)
+#define GW_STORAGE(name) GW_CODE(Storage, name)
     return {
         {"pointwise", {GW_MEMORY(GW_OP) GW_BINARY(GW_OP) GW_UNARY(GW_OP) GW_CURVES(GW_OP)}},
         {"rows", {GW_ROWS(GW_ROW)}},
         {"modes", {GW_MODES(GW_MODE)}},
         {"kinds", {GW_KINDS(GW_KIND)}},
         {"elements", {GW_ELEMENTS(GW_ELEMENT)}},
+        {"storages", {GW_STORAGES(GW_STORAGE)}},
     };
 }
 
@@ -79,10 +81,16 @@ Grid grid_of(int rows, int columns) {
     return {rows, columns};
 }
 
+Storage storage_of(int storage) {
+    if (storage < 0 || storage >= static_cast<int>(Storage::count)) throw std::invalid_argument("native call: no such storage of weights");
+    return static_cast<Storage>(storage);
+}
+
 // A forward plan, one step at a time, its weights packed once.
 class Stream {
 public:
-    Stream(const Plan& plan, std::vector<int64_t> sizes, int64_t B, Table table, const std::vector<uintptr_t>& memories, size_t input, int rows, int columns)
+    Stream(const Plan& plan, std::vector<int64_t> sizes, int64_t B, Table table, const std::vector<uintptr_t>& memories, int storage, size_t input, int rows,
+           int columns)
         : job_(job_of(plan, std::move(sizes), MOST_STEPS, B, table, std::vector<int32_t>(table.shape(0), -1))), input_(input) {
         if (plan.backwards) throw std::invalid_argument("native plan: a stream runs forwards");
         if (input_ >= job_.buffers.size() || job_.buffers[input_].period != 1) throw std::invalid_argument("native plan: no such input");
@@ -92,6 +100,7 @@ public:
                 throw std::invalid_argument("native plan: no such memory");
             job_.buffers[i].data = reinterpret_cast<void*>(memories[memory] + before * plan.buffers[i].bytes());
         }
+        job_.storage = storage_of(storage);
         verify(job_);  // for as many steps as there may be, so that all of every buffer is seen
         job_.T = 1;
         scan_ = chosen().prepare(job_, grid_of(rows, columns));
@@ -119,7 +128,9 @@ NB_MODULE(_native, module) {
     module.attr("MAGIC") = MAGIC;
     module.def("codes", &codes);
     nb::class_<Call>(module, "Call")
-        .def(nb::init<bool>(), nb::arg("reversed") = false)
+        .def(
+            "__init__", [](Call* call, bool reversed, bool frozen, int storage) { new (call) Call(reversed, frozen, storage_of(storage)); },
+            nb::arg("reversed") = false, nb::arg("frozen") = false, nb::arg("storage") = 0)
         .def("memory", &Call::add_memory)
         .def("own_memory", &Call::add_own_memory)
         .def("used", &Call::used)
@@ -142,7 +153,7 @@ NB_MODULE(_native, module) {
             call.run(addresses, reinterpret_cast<const int64_t*>(lengths), reinterpret_cast<const uint8_t*>(resets));
         });
     nb::class_<Stream>(module, "Stream")
-        .def(nb::init<const Plan&, std::vector<int64_t>, int64_t, Table, const std::vector<uintptr_t>&, size_t, int, int>(), nb::keep_alive<1, 2>())
+        .def(nb::init<const Plan&, std::vector<int64_t>, int64_t, Table, const std::vector<uintptr_t>&, int, size_t, int, int>(), nb::keep_alive<1, 2>())
         .def("step", &Stream::step);
     module.def("ceiling", [](double seconds, int threads) {
         if (!(seconds > 0 && seconds < 60) || threads < 1 || threads > 1024) throw std::invalid_argument("expected 0 to 60 seconds and 1 to 1024 threads");

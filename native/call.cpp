@@ -153,12 +153,20 @@ void Call::scan(Job job, std::vector<Place> places, int64_t first, int64_t steps
     for (const Place& place : places) check(place);
     if (job.T < 0 || job.B < 0 || job.T > MOST || job.B > MOST) refuse("negative or absurd sizes");
     if (first < 0 || steps < 0 || first > MOST || steps > MOST || (steps && first + job.T > steps)) refuse("a scan of steps that are not there");
+    job.storage = storage_;
+    auto kept = std::make_shared<Prepared>();
+    kept->job = job;
     steps_.push_back([=, this](const Running& now) {
-        Job own = job;
+        auto fresh = frozen_ ? kept : std::make_shared<Prepared>();
+        std::lock_guard one(fresh->one_run);
+        Job& own = fresh->job;
+        if (!frozen_) own = job;
         for (size_t i = 0; i < places.size(); ++i) own.buffers[i].data = now.at(places[i]).data;
         std::vector<int64_t> lengths;  // of this part of the steps
         std::vector<uint8_t> resets;
         own.from_end = reversed_;
+        own.lengths = nullptr;
+        own.resets = nullptr;
         if (steps && now.lengths) {
             own.lengths = now.lengths;
             if (own.T < steps) {
@@ -178,7 +186,8 @@ void Call::scan(Job job, std::vector<Place> places, int64_t first, int64_t steps
             }
         }
         verify(own);
-        chosen().prepare(own, grid)->run(0, parallel);
+        if (!fresh->scan) fresh->scan = chosen().prepare(own, grid);
+        fresh->scan->run(0, parallel);
     });
 }
 

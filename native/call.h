@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <mutex>
 
 #include "arrays.h"
 #include "product.h"
@@ -18,7 +20,8 @@ struct Place {
 class Call {
 public:
     // reversed: its first step is the last in time, and what its plans reset and skip counts from there.
-    explicit Call(bool reversed) : reversed_(reversed) {}
+    // storage: of its plans' weights. frozen: these never change: they are packed at the first run and kept.
+    explicit Call(bool reversed, bool frozen = false, Storage storage = Storage::float32) : reversed_(reversed), frozen_(frozen), storage_(storage) {}
 
     // The number of one more memory: one whose address each run is given; or the call's own, without values at first.
     int64_t add_memory(int64_t bytes);
@@ -58,7 +61,15 @@ private:
 
     bool resets_before(const Running& now, int64_t step, int64_t row, int64_t steps, int64_t B) const;
 
-    const bool reversed_;
+    // A plan's run on memory that is known: the scan reads the job.
+    struct Prepared {
+        Job job;
+        std::unique_ptr<Scan> scan;
+        std::mutex one_run;
+    };
+
+    const bool reversed_, frozen_;
+    const Storage storage_;
     std::vector<Memory> memories_;
     int64_t used_ = 0, most_ = 0;  // bytes of its own
     std::vector<std::function<void(const Running&)>> steps_;

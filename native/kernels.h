@@ -111,6 +111,40 @@ void kernel(const Half* a, int64_t row, int64_t K, const float* strip, float* co
     put_sums(sum, lanes, W);
 }
 
+// lanes += a . strip for few rows, of weights that are narrower than their products: widened in registers.
+template <int M, int N, class T>
+void narrow_kernel(const float* a, int64_t row, int64_t K, const float* strip, float* const* lanes, int64_t W) {
+    constexpr bool scaled = sizeof(T) == 1;
+    const T* weights = reinterpret_cast<const T*>(strip + (scaled ? N * VL : 0));
+    V sum[M][N] = {};
+#pragma GCC unroll 2
+    for (int64_t k = 0; k < K; ++k) {
+        V wide[N];
+#pragma GCC unroll 8
+        for (int n = 0; n < N; ++n) wide[n] = get(weights + (k * N + n) * VL);
+#pragma GCC unroll 8
+        for (int m = 0; m < M; ++m) {
+            const V value = all(a[m * row + k]);
+#pragma GCC unroll 8
+            for (int n = 0; n < N; ++n) sum[m][n] += value * wide[n];
+        }
+    }
+#pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) {
+        const V scale = scaled ? get(strip + n * VL) : all(1.0f);
+#pragma GCC unroll 8
+        for (int m = 0; m < M; ++m) put(lanes[n] + m * W, get(lanes[n] + m * W) + sum[m][n] * scale);
+    }
+}
+
+using NarrowKernel = void (*)(const float* a, int64_t row, int64_t K, const float* strip, float* const* lanes, int64_t W);
+constexpr int FEW = 3;  // rows that take narrow weights as they are
+#define GW_NARROW(N) {narrow_kernel<1, N, T>, narrow_kernel<2, N, T>, narrow_kernel<3, N, T>}
+template <class T>
+constexpr NarrowKernel NARROW_KERNELS[WIDE][FEW] = {GW_NARROW(1), GW_NARROW(2), GW_NARROW(3), GW_NARROW(4),
+                                                    GW_NARROW(5), GW_NARROW(6), GW_NARROW(7), GW_NARROW(8)};
+#undef GW_NARROW
+
 #define GW_ROW(N) {kernel<1, N>, kernel<2, N>, kernel<3, N>, kernel<4, N>, kernel<5, N>, kernel<6, N>}
 #define GW_FEW(N) {kernel<1, N>, kernel<2, N>, kernel<3, N>}
 template <class E>
@@ -120,7 +154,7 @@ constexpr Kernel<E> KERNELS[WIDE][ROWS] = {GW_ROW(1), GW_ROW(2), GW_ROW(3), GW_R
 
 // Vectors side by side for blocks of at most so many rows: as many sums as there are registers for.
 constexpr int widest(int64_t rows) {
-    if (rows > 3) return MOST;
+    if (rows > FEW) return MOST;
     return rows == 1 || GW_VL >= 16 ? WIDE : 2 * MOST;
 }
 

@@ -47,3 +47,6 @@
 
 // What a buffer holds; all arithmetic is in float32.
 #define GW_ELEMENTS(ROW) ROW(float32) ROW(bfloat16)
+
+// How packed weights lie, if not as they are: narrower ones are widened as they are read, those of 8 bits times a scale.
+#define GW_STORAGES(ROW) ROW(float32) ROW(bfloat16) ROW(int8)

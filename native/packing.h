@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 #include <type_traits>
 
 #include "kernels.h"
@@ -12,6 +14,15 @@ namespace gatework::GW_ISA {
 template <class E>
 int64_t words(int64_t K) {
     return std::is_same_v<E, Half> ? ceiling(K, 2) : K;
+}
+
+// The same where a vector of weights is stored in another way than as its kind of number.
+inline int64_t vector_words(Storage storage, int64_t K) {
+    switch (storage) {
+        case Storage::bfloat16: return K * VL / 2;
+        case Storage::int8: return VL + K * VL / 4;
+        default: return K * VL;
+    }
 }
 
 // Vectors side by side, cut into strips of at most `most` and of equal width as far as that goes.
@@ -67,6 +78,38 @@ inline void pack_pairs(const Half* matrix, int64_t row, bool transposed, int64_t
             pairs[2 * u + 1] = u < units && 2 * i + 1 < K ? source[u * unit + step] : 0;
         }
     }
+}
+
+// A column [K,VL] as 8 bits a number: round(weight / scale), the largest of each unit at 127. Returns the units' scales.
+inline V scales_of(const float* column, int64_t K) {
+    V most = all(0);
+    for (int64_t k = 0; k < K; ++k) most = larger(most, magnitude(get(column + k * VL)));
+    return most / 127.0f;
+}
+
+inline int8_t in_eight_bits(float weight, float scale) { return static_cast<int8_t>(scale > 0 ? std::nearbyintf(weight / scale) : 0.0f); }
+
+// Puts a column [K,VL] into its place in a strip of `wide` vectors, or its rounded numbers where these are kept as floats.
+inline void store_column(float* column, int64_t K, Storage storage, bool narrow, float* strip, int64_t place, int64_t wide) {
+    if (storage == Storage::bfloat16) {
+        Half* out = reinterpret_cast<Half*>(strip) + place * VL;
+        for (int64_t k = 0; k < K; ++k) {
+            Half rounded[VL];
+            put(rounded, get(column + k * VL));
+            if (narrow) std::memcpy(out + k * wide * VL, rounded, sizeof rounded);
+            else put(strip + (k * wide + place) * VL, get(rounded));
+        }
+        return;
+    }
+    const V scales = scales_of(column, K);
+    if (narrow) put(strip + place * VL, scales);
+    int8_t* out = reinterpret_cast<int8_t*>(strip + wide * VL) + place * VL;
+    for (int64_t k = 0; k < K; ++k)
+        for (int64_t u = 0; u < VL; ++u) {
+            const int8_t weight = in_eight_bits(column[k * VL + u], scales[u]);
+            if (narrow) out[k * wide * VL + u] = weight;
+            else strip[(k * wide + place) * VL + u] = weight * scales[u];
+        }
 }
 
 }  // namespace gatework::GW_ISA

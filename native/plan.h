@@ -16,6 +16,7 @@ enum class Row : int32_t { GW_ROWS(GW_NAME) count };
 enum class Mode : int32_t { GW_MODES(GW_NAME) count };
 enum class Kind : int32_t { GW_KINDS(GW_NAME) count };
 enum class Element : int32_t { GW_ELEMENTS(GW_NAME) count };
+enum class Storage : int32_t { GW_STORAGES(GW_NAME) count };
 #undef GW_NAME
 
 constexpr int32_t MAGIC = 0x67617465;  // the first number of a plan
@@ -82,7 +83,8 @@ struct Job {
     const int64_t* lengths;       // [B] or null
     const uint8_t* resets;        // [T,B] or null
     std::vector<int32_t> starts;  // buffer -> the buffer [B,size] its rows start from (state) or give to (flow), or -1
-    bool from_end = false;        // lengths count a sequence's last steps, not its first
+    Storage storage = Storage::float32;
+    bool from_end = false;  // lengths count a sequence's last steps, not its first
 };
 
 constexpr int64_t MOST_STEPS = 1LL << 40;

@@ -55,6 +55,7 @@ struct Layout {
     int shift = 0;                // its logarithm
     int64_t tiles = 0;            // tiles of units
     int64_t height = 1;           // rows of a tile, at most
+    int64_t rows = 1;             // of a thread
     int wide = MOST;              // vectors of a strip, at most
     int64_t weights = 0;          // where its weights start
     int64_t tile_weights = 0;     // how many a tile has
@@ -67,6 +68,7 @@ struct Tile {
     int64_t row, height;
     int64_t from, width;
     int most;                  // vectors of a strip of its weights, at most
+    Storage storage;           // of its weights, where the operands are floats
     const float *end, *after;  // where its weights end, and those of the next tile begin
 
     int64_t area() const { return height * W; }
@@ -107,6 +109,9 @@ void as_numbers(const Plan& plan, int32_t buffer, void* place, F f) {
     else f(static_cast<float*>(place));
 }
 
+// How the weights of a group are stored: as the job asks where few rows read floats, else as their own kind of number.
+Storage stored(const Job& job, const Group& group, int64_t rows) { return rows <= FEW && !is_half(*job.plan, group.operand) ? job.storage : Storage::float32; }
+
 int64_t operand_size(const Job& job, const Group& group) { return job.sizes[job.plan->buffers[group.operand].columns]; }
 
 Layout laid_out(const Job& job, const Block& block, Grid grid) {
@@ -126,11 +131,16 @@ Layout laid_out(const Job& job, const Block& block, Grid grid) {
     out.height = block.lanes ? std::clamp<int64_t>(fits / ROWS * ROWS, ROWS, 8 * ROWS) : std::clamp<int64_t>(fits, 1, 8 * ROWS);
     const int64_t rows = std::max<int64_t>(ceiling(job.B, grid.rows), 1);  // of a thread
     out.height = std::min(out.height, rows);
+    out.rows = rows;
     out.wide = widest(rows);
     for (const Group& group : block.groups) {
         out.groups.push_back(out.tile_weights);
         const int64_t K = operand_size(job, group);
-        out.tile_weights += (by_pairs(*job.plan, group) ? words<Half>(K) : words<float>(K)) * static_cast<int64_t>(group.terms.size()) * out.W;
+        const int64_t vectors = static_cast<int64_t>(group.terms.size()) * out.W / VL;
+        for (int64_t k0 = 0; k0 < K; k0 += CHUNK) {
+            const int64_t many = std::min<int64_t>(CHUNK, K - k0);
+            out.tile_weights += vectors * (by_pairs(*job.plan, group) ? words<Half>(many) * VL : vector_words(stored(job, group, rows), many));
+        }
     }
     return out;
 }
@@ -141,6 +151,8 @@ void pack_tile(const Job& job, const Block& block, const Layout& layout, int64_t
         const Group& group = block.groups[g];
         const int64_t n = group.terms.size(), K = operand_size(job, group);
         const bool pairs = by_pairs(*job.plan, group);
+        const Storage storage = stored(job, group, layout.rows);
+        std::vector<float> column(job.storage == Storage::float32 ? 0 : std::min<int64_t>(CHUNK, K) * VL);
         float* out = weights + layout.weights + tile * layout.tile_weights + layout.groups[g];
         for (int64_t k0 = 0; k0 < K; k0 += CHUNK) {
             const int64_t many = std::min<int64_t>(CHUNK, K - k0);
@@ -150,13 +162,16 @@ void pack_tile(const Job& job, const Block& block, const Layout& layout, int64_t
                     const int64_t from = tile * layout.W + (first + i) % each * VL;
                     const Buffer& matrix = job.buffers[term.matrix];
                     const auto pack = [&](auto* data) {
-                        pack_column(data, matrix.row, term.transposed, from, layout.N - from, k0, many, out + i * VL, wide * VL);
+                        if (job.storage == Storage::float32 || pairs)
+                            return pack_column(data, matrix.row, term.transposed, from, layout.N - from, k0, many, out + i * VL, wide * VL);
+                        pack_column(data, matrix.row, term.transposed, from, layout.N - from, k0, many, column.data(), VL);
+                        store_column(column.data(), many, job.storage, storage != Storage::float32, out, i, wide);
                     };
                     if (pairs)
                         pack_pairs(static_cast<Half*>(matrix.data), matrix.row, term.transposed, from, layout.N - from, k0, many, out + i * VL, wide * VL);
                     else as_numbers(*job.plan, term.matrix, matrix.data, pack);
                 }
-                out += (pairs ? words<Half>(many) : words<float>(many)) * wide * VL;
+                out += wide * (pairs ? words<Half>(many) * VL : vector_words(storage, many));
             });
         }
     }
@@ -450,7 +465,9 @@ struct Worker {
         const float* weights = shared.weights.data + layout.weights + number * layout.tile_weights;
         const float* end = weights + layout.tile_weights;
         const float* after = t & 1 ? weights - layout.tile_weights : end;  // of the tile that comes next
-        const Tile tile{W, layout.height * W, row, height, from, std::min(W, layout.N - from), layout.wide, end, after};
+        const Tile tile{
+            W,    layout.height * W, row, height, from, std::min(W, layout.N - from), layout.wide, layout.rows <= FEW ? job.storage : Storage::float32, end,
+            after};
         for (int32_t lane = 0; lane < block.lanes; ++lane) begin(block.initial[lane], scratch.data + lane * tile.slot, tile);
         for (size_t g = 0; g < block.groups.size(); ++g) product(block.groups[g], weights + layout.groups[g], tile);
         for (const Instruction& step : block.code) execute(step, tile);
@@ -476,6 +493,10 @@ struct Worker {
             } else if (half) {
                 for (int64_t m = 0; m < tile.height; ++m) copy(halves + m * stride, widened.data + m * many, many);
                 strip = multiply(group, widened.data, many, many, strip, tile);
+            } else if (tile.storage == Storage::bfloat16) {
+                strip = multiply_narrow<Half>(group, static_cast<const float*>(data) + first + k0, stride, many, strip, tile);
+            } else if (tile.storage == Storage::int8) {
+                strip = multiply_narrow<int8_t>(group, static_cast<const float*>(data) + first + k0, stride, many, strip, tile);
             } else {
                 strip = multiply(group, static_cast<const float*>(data) + first + k0, stride, many, strip, tile);
             }
@@ -503,6 +524,20 @@ struct Worker {
                 for (int64_t n = 0; n < wide; ++n) lanes[n] += tall * tile.W;
             }
             strip = next;
+        });
+        return strip;
+    }
+
+    // The same for few rows, whose weights are stored as T.
+    template <class T>
+    const float* multiply_narrow(const Group& group, const float* a, int64_t stride, int64_t many, const float* strip, const Tile& tile) {
+        const int64_t each = tile.W / VL;
+        const int shift = std::countr_zero(static_cast<uint64_t>(each));
+        strips(static_cast<int64_t>(group.terms.size()) * each, tile.most, [&](int64_t first, int64_t wide) {
+            float* lanes[WIDE];
+            for (int64_t n = 0; n < wide; ++n) lanes[n] = scratch.data + group.terms[(first + n) >> shift].lane * tile.slot + ((first + n) & (each - 1)) * VL;
+            NARROW_KERNELS<T>[wide - 1][tile.height - 1](a, stride, many, strip, lanes, tile.W);
+            strip += wide * vector_words(tile.storage, many);
         });
         return strip;
     }

@@ -61,8 +61,8 @@ class Call(_native.Call):
 
     calls: ClassVar[list[CoreCall]] = []
 
-    def __init__(self, reversed: bool) -> None:
-        super().__init__(reversed)
+    def __init__(self, *options) -> None:
+        super().__init__(*options)
         self.scans: list[tuple] = []
 
     def scan(self, plan, sizes, T, B, table, starts, first, steps, rows, columns) -> None:

@@ -10,7 +10,7 @@ _Array = Sequence[int]  # memory, numbers before the first, three sizes, three s
 MAGIC: int  # the first number of a plan
 
 def codes() -> dict[str, dict[str, int]]:
-    """What the numbers of a plan stand for, by kind ("pointwise", "rows", "modes", "kinds", "elements") and name."""
+    """What the numbers of a plan stand for, by kind (pointwise, rows, modes, kinds, elements, storages) and name."""
 
 class Plan:
     """What to run at every step, read from a stream of integers; raises ValueError where it is none."""
@@ -21,10 +21,11 @@ class Call:
     """What is done to arrays, in order: bound once for its sizes, and run on addresses.
 
     An array lies in a memory that was added before, and has three directions. What does not fit raises ValueError.
-    reversed: its first step is the last in time, and what its plans reset and skip counts from there.
+    reversed: its first step is the last in time, and what its plans reset and skip counts from there. frozen: the
+    weights of its plans never change, and are packed at the first run. storage: how packed weights lie.
     """
 
-    def __init__(self, reversed: bool = False) -> None: ...
+    def __init__(self, reversed: bool = False, frozen: bool = False, storage: int = 0) -> None: ...
     def memory(self, bytes: int, /) -> int:
         """The number of one more memory, whose address each run is given."""
 
@@ -81,8 +82,8 @@ class Call:
 class Stream:
     """A forward plan, one step at a time: packs its weights once, and uses the buffers of `table` in turn.
 
-    memories: the addresses of those that the table names. input: the number of the buffer that `step` gives; in the
-    table it has one step. Raises ValueError as `Call.scan` does.
+    memories: the addresses of those that the table names. storage: how packed weights lie. input: the number of the
+    buffer that `step` gives; in the table it has one step. Raises ValueError as `Call.scan` does.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Stream:
         B: int,
         table: npt.NDArray[np.int64],
         memories: Sequence[int],
+        storage: int,
         input: int,
         rows: int,
         columns: int,

@@ -4,7 +4,7 @@ Each is a function `run(Arguments(program, params, x, state, ...)) -> (output, f
 says which runs where.
 """
 
-from gatework.engines.arguments import Arguments, Results, Run
+from gatework.engines.arguments import Arguments, Frozen, Results, Run
 from gatework.engines.choose import ENGINES, Choice, choose, prepare, runs
 from gatework.engines.eager import is_eager
 from gatework.engines.native import lacking
@@ -14,6 +14,7 @@ __all__ = [
     "ENGINES",
     "Arguments",
     "Choice",
+    "Frozen",
     "Results",
     "Run",
     "Stepper",

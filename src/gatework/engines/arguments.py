@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,6 +10,21 @@ from torch import Tensor
 from gatework.notation import Program
 
 Results = tuple[Tensor, tuple[Tensor, ...], dict[str, Tensor]]  # output [T,B,size], final state, recorded values
+
+
+class Frozen:
+    """Where an engine keeps what it makes of parameters that never change.
+
+    storage: how it may store matrices for products: "float32", "bfloat16", or "int8" with a scale for each unit.
+    """
+
+    def __init__(self, storage: str = "float32") -> None:
+        self.storage = storage
+        self.made: dict[str, Any] = {}  # by engine
+
+    def __reduce__(self) -> tuple[type["Frozen"], tuple[str]]:
+        """Of a copy's parameters nothing is made yet."""
+        return Frozen, (self.storage,)
 
 
 @dataclass(frozen=True)
@@ -24,6 +40,7 @@ class Arguments:
     record: names of assigned values, returned as [T,B,size] each.
     recompute: training saves the states alone, and the backward pass computes the rest again.
     reverse: from each sequence's end to its beginning; all that is given and returned is in the order of time.
+    frozen: the parameters never change, and no gradients are asked for: what is made of them is kept.
     """
 
     program: Program
@@ -37,6 +54,7 @@ class Arguments:
     record: Sequence[str] = ()
     recompute: bool = False
     reverse: bool = False
+    frozen: "Frozen | None" = None
 
     @classmethod
     def from_tensors(

@@ -8,10 +8,11 @@ from torch import Tensor, nn
 from torch.fx import Proxy
 
 from gatework.cells import Cell, find_cell
-from gatework.engines import Arguments, choose, lacking
+from gatework.engines import Arguments, Frozen, choose, lacking
 from gatework.errors import InputError
 from gatework.layers import check
 from gatework.layers.autocast import autocast_dtype, run_dtype
+from gatework.layers.frozen import FrozenLayer, check_weights
 from gatework.layers.initial import initialise
 from gatework.layers.masks import cell_masks, drop, positive
 from gatework.layers.programs import Programs
@@ -127,6 +128,7 @@ class Recurrent(nn.Module):
         self.residual, self.initial, self.init = residual, initial, init
         self.recompute, self.engine = recompute, engine
         self.watcher: Watcher | None = None
+        self.kept: dict[str, Frozen] = {}  # of a frozen layer, what the engine made of its weights
 
         self._parse()
         self.directions = ("", "_reverse") if bidirectional else ("",)
@@ -229,9 +231,21 @@ class Recurrent(nn.Module):
     if TYPE_CHECKING:  # nn.Module says Any of what a call returns
         __call__ = forward
 
-    def stream(self, batch_size: int = 1, state: Sequence[Tensor] | Tensor | None = None) -> Stream:
+    def stream(
+        self, batch_size: int = 1, state: Sequence[Tensor] | Tensor | None = None, weights: str = "float32"
+    ) -> Stream:
         """The layers one step at a time, from a state or the start: see gatework.layers.stream.Stream."""
-        return Stream(self, batch_size, state)
+        check_weights(self, weights)
+        return Stream(self, batch_size, state, weights)
+
+    def frozen(self, weights: str = "float32") -> FrozenLayer:
+        """The layer for inference alone, its weights packed once: see gatework.layers.frozen.FrozenLayer."""
+        return FrozenLayer(self, weights)
+
+    def freeze(self, weights: str) -> None:
+        """Has the engine keep what it makes of the weights, which must not change from now on."""
+        places = [f"l{layer}{direction}" for layer in range(self.num_layers) for direction in self.directions]
+        self.kept = {place: Frozen(weights) for place in places}
 
     def named(self, states: Sequence[Tensor]) -> Any:
         """The states as the layer returns them."""
@@ -324,6 +338,7 @@ class Recurrent(nn.Module):
             record=() if watcher is None else watcher.computed,
             recompute=self.recompute,
             reverse=direction != "",
+            frozen=self.kept.get(f"l{layer}{direction}") if self.kept else None,
         )
         output, new, values = choose(self.engine, x.device, x.dtype, self.lacks).run(arguments)
         if watcher is not None:
@@ -368,7 +383,7 @@ class Recurrent(nn.Module):
         )
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        super().__setstate__({"kept": {}, **state})  # type: ignore[no-untyped-call]
         state_type(self.state_names)
 
     def extra_repr(self) -> str:

@@ -1,6 +1,7 @@
 """Layers one step at a time, with the state carried: for input that comes as it happens."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -47,16 +48,22 @@ class Stream:
 
     x: [B,I]. output: [B,H], R in place of H with a projection; it lies in one of two buffers that are used in turn, so
     it is there until the call after next. The layer runs as outside training, without gradients. Its weights are packed
-    when the stream is made: a later change of them is not seen.
+    when the stream is made, and stored as gatework.layers.frozen says: a later change of them is not seen.
     """
 
-    def __init__(self, layer: Layers, batch_size: int, state: Sequence[Tensor] | Tensor | None) -> None:
+    def __init__(
+        self,
+        layer: Layers,
+        batch_size: int,
+        state: Sequence[Tensor] | Tensor | None,
+        weights: str = "float32",
+    ) -> None:
         check.size("batch_size", batch_size, least=1)
         if layer.bidirectional:
             raise InputError("bidirectional=True needs the whole sequence, a stream has one step of it; call the layer")
         if layer.watcher is not None:
             raise InputError("a stream records nothing; make it outside gw.record, or call the layer")
-        self.layer, self.batch_size = layer, batch_size
+        self.layer, self.batch_size, self.weights = layer, batch_size, weights
         self.shape = (batch_size, layer.input_size)
         initial = check.state(state, layer.state_shapes, batch_size, batched=True)
         anchor: Tensor = layer.weights(0, "")(first, torch.empty(0) if initial is None else initial[0])
@@ -66,7 +73,11 @@ class Stream:
             self.start = _starts(layer, batch_size, self.anchor)
             initial = self.start if initial is None else initial
             stepper = choose(layer.engine, self.device, self.dtype, layer.lacks).stepper
-            self._steps: _Steps = _Whole(layer, initial) if stepper is None else _Packed(layer, initial, stepper)
+            self._steps: _Steps = (
+                _Whole(layer, initial)
+                if stepper is None
+                else _Packed(layer, initial, partial(stepper, weights=weights))
+            )
         self._step = self._steps.step  # which reads memory as it is: what is no dense [B,I] goes through `fitting`
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -94,7 +105,7 @@ class Stream:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy is built from a copy of the layer and from the state."""
-        return Stream, (self.layer, self.batch_size, self.state)
+        return Stream, (self.layer, self.batch_size, self.state, self.weights)
 
     def reset(self, state: Sequence[Tensor] | Tensor | None = None) -> None:
         """Goes back to the start state, or on from another."""

@@ -47,8 +47,11 @@ def shown(dtype: torch.dtype) -> str:
 
 def run(arguments: Arguments) -> Results:
     """Executes a Program over a sequence, in the C++ core."""
-    if arguments.reverse and not is_eager(*arguments.tensors()):
-        return run_reversed(run, arguments)
+    if (arguments.reverse or arguments.frozen) and not is_eager(*arguments.tensors()):
+        if arguments.frozen and arguments.frozen.storage != "float32":
+            raise InputError(f"weights={arguments.frozen.storage!r} are for eager calls, not for what torch traces")
+        if arguments.reverse:
+            return run_reversed(run, arguments)
     arguments = arguments.without_padding(arguments.running())
     arguments = restart_at_first(arguments)
     x, tensors = arguments.x, arguments.tensors()
@@ -65,7 +68,7 @@ def run(arguments: Arguments) -> Results:
     train = wanted and torch.is_grad_enabled() and not (torch.compiler.is_exporting() or is_tracing())  # for inference
     record, lengths, resets = tuple(arguments.record), arguments.lengths, arguments.resets
     call = Call(
-        Options(arguments.program, record, train, arguments.recompute, arguments.reverse),
+        Options(arguments.program, record, train, arguments.recompute, arguments.reverse, arguments.frozen),
         tensors,
         None if lengths is None else lengths.to(torch.int64).contiguous(),
         None if resets is None else resets.to(torch.uint8).contiguous(),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gatework.engines.arguments import Frozen
 from gatework.engines.native.keys import Key, Role
 from gatework.engines.native.memory import DTYPES, allocated
 from gatework.engines.native.plan import SIZES
@@ -24,7 +25,7 @@ class Options(NamedTuple):
     """What a run is asked for beside its tensors.
 
     train: a backward pass may follow. recompute: it computes again what it needs beside the states. reverse: the
-    first step is the last in time.
+    first step is the last in time. frozen: see `Arguments.frozen`.
     """
 
     program: Program
@@ -32,6 +33,7 @@ class Options(NamedTuple):
     train: bool = False
     recompute: bool = False
     reverse: bool = False
+    frozen: Frozen | None = None
 
 
 class Call(NamedTuple):

@@ -1,6 +1,6 @@
 """The forward pass of a Program over a sequence, in the core."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gatework.engines.arguments import Frozen
 from gatework.engines.native.binding import Bound
 from gatework.engines.native.call import Call, Options, Outline, outline, saved_numbers, tensor_spec
 from gatework.engines.native.keys import Key, Role
@@ -15,6 +16,7 @@ from gatework.engines.native.layout import Layout
 from gatework.engines.native.plans import ForwardPlan, forward_plan, state_elements
 from gatework.notation import Program
 
+SHAPES = 8  # of which frozen weights are kept packed
 FEW = 6  # rows below which products with inputs are done ahead, for all steps at once
 
 
@@ -33,7 +35,7 @@ class Result(NamedTuple):
 
 def forward(call: Call) -> Result:
     tensors, shape = outline(call.tensors)
-    bound = bind(call.options, shape, call.has_boundaries, torch.get_num_threads())
+    bound = _binder(call.options.frozen)(call.options, shape, call.has_boundaries, torch.get_num_threads())
     made = bound.call.run(tensors, call.lengths, call.resets)
     output = made[bound.output]
     return Result(
@@ -42,6 +44,16 @@ def forward(call: Call) -> Result:
         made[bound.recorded : bound.finals],
         made[: bound.saved],
     )
+
+
+def _binder(frozen: Frozen | None) -> Callable[..., "Forward"]:
+    """What binds a call once: of frozen weights for the last few shapes, since each has its own packed weights."""
+    if frozen is None:
+        return bind
+    if "native" not in frozen.made:
+        frozen.made["native"] = lru_cache(maxsize=SHAPES)(bind.__wrapped__)
+    made: Callable[..., Forward] = frozen.made["native"]
+    return made
 
 
 @dataclass(frozen=True)
@@ -63,9 +75,10 @@ class Forward:
 @lru_cache(maxsize=1024)
 def bind(options: Options, tensors: Outline, has_boundaries: bool, threads: int) -> Forward:
     program = options.program
-    layout = Layout.of(program, tensors, threads, options.reverse)
+    layout = Layout.of(program, tensors, threads, options.reverse, options.frozen)
     call, arrays, T, B, units = layout.call, layout.arrays, layout.T, layout.B, layout.units
-    recipe = forward_recipe(options, has_boundaries, B < FEW and T > 1, layout.element)
+    few = B < FEW and T > 1 and (options.frozen is None or options.frozen.storage == layout.element)
+    recipe = forward_recipe(options, has_boundaries, few, layout.element)
     series = []
     for key, first, size, element, every_step in recipe.states:
         if every_step:
@@ -116,7 +129,7 @@ class ForwardRecipe:
 
 @lru_cache(maxsize=256)
 def forward_recipe(options: Options, has_boundaries: bool, few: bool, element: str) -> ForwardRecipe:
-    program, record, train, recompute, _ = options
+    program, record, train, recompute, *_ = options
     nodes, elements = program.nodes, state_elements(program, element)
     own = needs_own_output(program, has_boundaries, element)
     lowered = forward_plan(program, train and not recompute, own, few, record, element)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatework.core import _native
+from gatework.engines.arguments import Frozen
 from gatework.engines.native.arrays import Array
 from gatework.engines.native.binding import Binding
 from gatework.engines.native.call import Outline, Sizes, sizes_of, tensor_spec
@@ -17,6 +18,7 @@ from gatework.engines.native.plan import SIZES, NativePlan
 from gatework.engines.native.threads import scan_grid
 from gatework.notation import Program
 
+STORAGES = _native.codes()["storages"]
 _STEPWISE = frozenset({Role.INPUT, Role.STATE, Role.SAVED, Role.OUTPUT_GRADIENT, Role.INPUT_GRADIENT})
 
 
@@ -40,9 +42,12 @@ class Layout:
         return Sizes(self.T, self.B, self.units)
 
     @classmethod
-    def of(cls, program: Program, outline: Outline, threads: int, reversed: bool = False) -> Self:
+    def of(
+        cls, program: Program, outline: Outline, threads: int, reversed: bool = False, frozen: Frozen | None = None
+    ) -> Self:
         """The tensors that each run is given."""
-        call = Binding(threads, _native.Call(reversed))
+        storage = STORAGES["float32" if frozen is None else frozen.storage]
+        call = Binding(threads, _native.Call(reversed, frozen is not None, storage))
         keys = tensor_spec(program).shapes
         arrays = dict(zip(keys, call.given(outline), strict=True))
         layout = cls(call, *sizes_of(program, outline.shapes), NAMES[outline.dtypes[0]], reversed, arrays)

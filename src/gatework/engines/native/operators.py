@@ -26,7 +26,7 @@ TWICE = f"{BACKWARD}; for gradients of gradients in a compiled function build th
 
 def apply(call: Call) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:
     """Output, final states and recorded values, differentiable in the call's tensors."""
-    (program, record, train, recompute, _), tensors, lengths, resets = call
+    (program, record, train, recompute, *_), tensors, lengths, resets = call
     if is_eager(*tensors, lengths, resets):
         if not train:
             result = forward(call)

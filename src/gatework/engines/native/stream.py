@@ -10,7 +10,7 @@ from gatework.engines.arguments import Arguments
 from gatework.engines.native.call import outline
 from gatework.engines.native.forward import needs_own_output
 from gatework.engines.native.keys import Key, Role
-from gatework.engines.native.layout import Layout
+from gatework.engines.native.layout import STORAGES, Layout
 from gatework.engines.native.memory import allocated
 from gatework.engines.native.plan import SIZES
 from gatework.engines.native.plans import forward_plan, state_elements
@@ -21,7 +21,7 @@ class Stepper:
     """Runs a Program step by step; the buffers of its output and states are used in turn.
 
     Weights are packed when it is made: what becomes of them later is not seen. x: one input [B,I], for its sizes;
-    inputs: what the Program reads beside x, one [1,B,size] each for all steps.
+    inputs: what the Program reads beside x, one [1,B,size] each for all steps. weights: how they are stored.
     """
 
     def __init__(
@@ -31,6 +31,7 @@ class Stepper:
         x: Tensor,
         state: tuple[Tensor, ...],
         inputs: Mapping[str, Tensor],
+        weights: str = "float32",
     ) -> None:
         copies = {name: value.detach().clone() for name, value in params.items()}
         tensors, shape = outline(Arguments(program, copies, x[None], state, inputs=inputs).tensors())
@@ -57,6 +58,7 @@ class Stepper:
             layout.B,
             layout.table(lowered.plan),
             [tensor.data_ptr() for tensor in self.memory],
+            STORAGES[weights],
             lowered.plan.numbers[Key(Role.INPUT, "x")],
             *layout.grid(lowered.plan),
         )
