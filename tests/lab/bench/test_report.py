@@ -46,7 +46,7 @@ def test_a_row_shows_its_targets_beside_its_worst_shape_and_its_mean():
         ("one-stage", (1.16, 0.5), "missed"),
         ("stream", (3e-6, 1e-6), "met"),
         ("stream", (3.1e-6, -1e-6), "missed"),
-        ("lstm-onnx", (0.1, 9.0), ""),
+        ("peephole-eager", (0.1, 9.0), ""),
     ],
 )
 def test_a_row_is_met_where_every_target_is(row: str, figures: tuple[float, ...], verdict: str):

@@ -162,8 +162,10 @@ def against_jax(shape: Shape, settings: Settings) -> tuple[Side, Side]:
 
 
 def against_onnx(shape: Shape, settings: Settings) -> tuple[Side, Side]:
-    ours, x = LSTM(shape.I, shape.H, engine=settings.engine), draw(shape)
-    return _sides(inference(ours, x), onnx_lstm(ours, x, settings.threads), settings)
+    """Both with weights that never change."""
+    layer, x = LSTM(shape.I, shape.H, engine=settings.engine), draw(shape)
+    frozen = layer.frozen()
+    return _sides(lambda: frozen(x), onnx_lstm(layer, x, settings.threads), settings)
 
 
 # -- ours against ours, and against the machine
