@@ -30,8 +30,10 @@ const std::vector<Isa>& available() {
         __builtin_cpu_init();
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
             __builtin_cpu_supports("avx512bw")) {
-            if (__builtin_cpu_supports("avx512bf16")) isas.push_back(GW_ISA_ENTRY(avx512bf16));
             isas.push_back(GW_ISA_ENTRY(avx512));
+            if (__builtin_cpu_supports("avx512bf16")) {  // Intel's take products of pairs at two thirds of the speed of float32
+                isas.insert(__builtin_cpu_is("intel") ? isas.end() : isas.begin(), GW_ISA_ENTRY(avx512bf16));
+            }
         }
         if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) isas.push_back(GW_ISA_ENTRY(avx2));
 #endif

@@ -18,10 +18,10 @@ struct Isa {
     double (*ceiling)(double seconds);  // operations per second in a bare loop of multiply-adds
 };
 
-// Those that this machine can run, the widest first.
+// Those that this machine can run, the fastest first.
 const std::vector<Isa>& available();
 
-// The widest, or the one that GATEWORK_ISA names.
+// The fastest, or the one that GATEWORK_ISA names.
 const Isa& chosen();
 
 }  // namespace gatework

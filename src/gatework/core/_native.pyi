@@ -109,10 +109,10 @@ def memory(floats: int, /) -> npt.NDArray[np.float32]:
     """Memory that the core keeps, when it is given back, for whoever asks for as much again."""
 
 def isa() -> str:
-    """The instruction set that runs: the widest here, or the one that GATEWORK_ISA names."""
+    """The instruction set that runs: the fastest here, or the one that GATEWORK_ISA names."""
 
 def isas() -> list[str]:
-    """The instruction sets that this machine runs, the widest first."""
+    """The instruction sets that this machine runs, the fastest first."""
 
 def map(isa: str, op: int, source: npt.NDArray[np.float32], target: npt.NDArray[np.float32], /) -> None:
     """One function over an array, by the number of its operation."""
