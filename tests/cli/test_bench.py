@@ -26,7 +26,7 @@ def test_a_quick_run_prints_the_machine_the_targets_and_each_shape(gatework: Com
     done = gatework(*shlex.split(f"{TINY} --only lstm-inference,lstm-training"))
     assert done.status == 0
     assert "1 thread" in done.lines[0] and "torch" in done.lines[1]
-    assert "| LSTM training step / torch.nn.LSTM | 1      | >= 1.20 " in done.out
+    assert "| LSTM training step / torch.nn.LSTM | 1      | >= 1.25 " in done.out
     assert "### LSTM inference / torch.nn.LSTM" in done.out
     assert [line.partition(":")[0] for line in done.err.splitlines()] == [
         "lstm-inference 3,2,4,5",
@@ -85,7 +85,7 @@ def test_a_stop_prints_and_saves_what_was_measured(gatework: Command, monkeypatc
 
 
 WRONG = [
-    ("--only lstm", ["--only lstm: there is no such row; there are lstm-inference, lstm-training"]),
+    ("--only lstm", ["--only lstm: there is no such row; there are call, lstm-inference, lstm-training"]),
     ("--shape 1,2,3", ["shape '1,2,3': expected T,B,I,H"]),
     ("--cell lsmt", ["unknown cell 'lsmt'"]),
     ("--threads 0", ["threads is 0"]),

@@ -104,7 +104,7 @@ def test_two_processes_fail_together_and_leave_nothing(place: Path) -> None:
 INTERRUPT = """
 import os, signal, sys
 from contextlib import contextmanager
-from gatework.cli.app import run
+from gatework.cli.app import _run as run
 from gatework.text import train as language
 from gatework.training import processes
 

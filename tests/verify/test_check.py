@@ -125,7 +125,7 @@ def test_what_roundings_move_grows_with_the_longest_sum(longest):
     case = Case(2, 1, 3, 4, 4)
     problem, right = verification.solved(LSTM, case, torch.float32)
     few, many = (
-        verification.moved(problem, right, summed, torch.float32)["output"].rms
+        verification._moved(problem, right, summed, torch.float32)["output"].rms
         for summed in (case, replace(case, **longest))
     )
     assert many / few == pytest.approx((1 + math.sqrt(400)) / (1 + math.sqrt(4)), rel=0.01)
