@@ -28,7 +28,8 @@ BESIDE = ("native", "docs", "examples", "README.md", "CHANGELOG.md", "pyproject.
 PRELOADED = ("torch", "numpy", "rich", "typer", "narwhals")
 FAILED: set[str] = set()  # tests
 CACHES = pytest.StashKey[list[Any]]()
-UNSEEN = {"survived", "no tests", "not checked"}  # all else is seen: a failure, no end, a crash, no import of the tests
+UNSEEN = {"survived", "no tests", "not checked", "not run"}  # all else is seen: a failure, no end, a crash
+REFUSED = 255  # the exit code where mutmut's runner raised before any test ran
 SETTINGS = """[mutmut]
 source_paths=src
 only_mutate=
@@ -177,9 +178,9 @@ def drawn(tool: ModuleType, count: int, seed: int) -> list[str]:
 def outcomes(tool: ModuleType, names: Sequence[str]) -> list[Mutant]:
     found, _ = tool.collect_source_file_mutation_data(mutant_names=())
     codes = {name: code for _, name, code in found if name in names}
-    if set(codes.values()) == {255}:
+    if set(codes.values()) == {REFUSED}:
         raise SystemExit(f"no test ran: `debug = true` in {Path.cwd() / 'setup.cfg'} shows why")
-    status = {name: tool.status_by_exit_code[codes[name]] for name in names}
+    status = {name: "not run" if codes[name] == REFUSED else tool.status_by_exit_code[codes[name]] for name in names}
     return [
         Mutant(name, told, tool.get_diff_for_mutant(name) if told in UNSEEN else "") for name, told in status.items()
     ]
