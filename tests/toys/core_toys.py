@@ -8,7 +8,6 @@ import torch
 from gatework.core import _native
 from gatework.engines.native.arrays import Array
 from gatework.engines.native.memory import NAMES
-from gatework.engines.native.threads import product_grid
 
 Buffer = Sequence[int]  # address, numbers from step to step and from row to row, steps before it is used again, numbers
 
@@ -48,10 +47,10 @@ def multiply(
     call.run([tensor.data_ptr() for tensor in tensors], 0, 0)
 
 
-def product(a: torch.Tensor, b: torch.Tensor, threads: int = 1) -> torch.Tensor:
+def product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """a [M,K] . b [K,N] in float32."""
     result = torch.empty(a.shape[0], b.shape[1])
-    multiply(a, [b], [result], grid=product_grid(*result.shape, a.shape[1], threads))
+    multiply(a, [b], [result])
     return result
 
 

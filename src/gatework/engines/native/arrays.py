@@ -8,7 +8,6 @@ from typing import NamedTuple, Self
 from gatework.core import _native
 
 _ELEMENTS = _native.codes()["elements"]
-SIZES = {"float32": 4, "bfloat16": 2}  # bytes of an element
 
 
 class Array(NamedTuple):

@@ -1,6 +1,6 @@
 """The backward pass of a Program over a sequence, in the core."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -87,6 +87,7 @@ def bind(
     given = iter(call.given(gradients))
     results = _Results(call)
     _place_gradients(recipe, program, layout, [next(given) if there else None for there in present], results)
+    joined = _joined_matrices(recipe.lowered, layout)
     width = sum(layout.units[size] for _, size in recipe.lowered.plan.factors)
     for first, last in _pieces(layout.T, layout.B, width, recompute):
         whole = last - first == layout.T
@@ -96,7 +97,7 @@ def bind(
                 _recompute_saved(program, part)
             _run(recipe, part, first, layout.T, results)
             _add_matrix_gradients(recipe.lowered, part, results)
-            _add_input_gradients(recipe.lowered, part)
+            _add_input_gradients(recipe.lowered, part, joined)
     for key, by_state in recipe.firsts:
         call.copy(results.add([key], (layout.B,), layout.arrays[by_state].shape[-1]), layout.arrays[by_state].step(0))
     places = {key: place for place, key in enumerate(results.keys)}
@@ -284,17 +285,25 @@ def _operand(layout: Layout, key: Key) -> Array:
     return layout.flat(values.steps(0, layout.T) if key.role is Role.STATE else values)
 
 
-def _add_input_gradients(lowered: BackwardPlan, layout: Layout) -> None:
+def _joined_matrices(lowered: BackwardPlan, layout: Layout) -> dict[Sequence[Key], Array]:
+    """The matrices that inputs' gradients are products with, one below the other."""
+    call, joined = layout.call, dict[Sequence[Key], Array]()
+    for matrices in (matrices for _, pairs in lowered.products for _, matrices in pairs):
+        parts = [layout.arrays[key] for key in matrices]
+        rows = tuple(part.shape[0] for part in parts)
+        joined[matrices] = whole = call.scratch(sum(rows), parts[0].shape[1], element=layout.element)
+        for to, part in zip(whole.rows(rows), parts, strict=True):
+            call.copy(to, part)
+    return joined
+
+
+def _add_input_gradients(lowered: BackwardPlan, layout: Layout, joined: Mapping[Sequence[Key], Array]) -> None:
     """Adds to what the plan has written of each input's gradient [T,B,I]: factors x matrices, as large products."""
     call, arrays, begun = layout.call, layout.arrays, set(lowered.inputs)
     for gradient, pairs in lowered.products:
         out = layout.flat(arrays[gradient])
         for factors, matrices in pairs:
-            rows = tuple(arrays[key].shape[0] for key in matrices)
-            whole = call.scratch(sum(rows), out.shape[1], element=layout.element)
-            for key, part in zip(matrices, whole.rows(rows), strict=True):
-                call.copy(part, arrays[key])
-            add = gradient in begun
+            whole, add = joined[matrices], gradient in begun
             if out.element == "float32":
                 call.products(layout.joined(factors), [whole], [out], add=add)
             else:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gatework.core import _native
-from gatework.engines.native.arrays import SIZES, Array, contiguous, reach
+from gatework.engines.native.arrays import Array, contiguous, reach
 from gatework.engines.native.call import Outline
 from gatework.engines.native.memory import DTYPES, NAMES, allocated
 from gatework.engines.native.threads import product_grid
@@ -34,7 +34,7 @@ class Binding:
         return [*map(self._memory, map(tuple, tensors.shapes), strides, elements)]
 
     def _memory(self, shape: tuple[int, ...], strides: tuple[int, ...], element: str) -> Array:
-        return Array(self.core.memory(reach(shape, strides) * SIZES[element]), 0, shape, strides, element)
+        return Array(self.core.memory(reach(shape, strides) * DTYPES[element].itemsize), 0, shape, strides, element)
 
     def result(self, *shape: int, element: str = "float32") -> Array:
         """A new tensor that each run returns."""
@@ -43,7 +43,7 @@ class Binding:
 
     def scratch(self, *shape: int, element: str = "float32") -> Array:
         """Memory of the call's own."""
-        return Array(self.core.own_memory(prod(shape) * SIZES[element]), 0, shape, contiguous(shape), element)
+        return Array(self.core.own_memory(prod(shape) * DTYPES[element].itemsize), 0, shape, contiguous(shape), element)
 
     @contextmanager
     def temporary(self) -> Iterator[None]:

@@ -79,14 +79,12 @@ def bind(options: Options, tensors: Outline, has_boundaries: bool, threads: int)
     call, arrays, T, B, units = layout.call, layout.arrays, layout.T, layout.B, layout.units
     few = B < FEW and T > 1 and (options.frozen is None or options.frozen.storage == layout.element)
     recipe = forward_recipe(options, has_boundaries, few, layout.element)
-    series = []
     for key, first, size, element, every_step in recipe.states:
         if every_step:
             layout.place(key, call.result(T + 1, B, units[size], element=element))
         else:
             arrays[key] = call.scratch(2, B, units[size], element=element)
         call.copy(arrays[key].step(0), arrays[first])
-        series.append(key)
     kept = [key for key, *_, every_step in recipe.states if every_step]
     if recipe.lowered.saved:
         whole = call.result(saved_numbers(program, layout.sizes), element=layout.element)
@@ -103,7 +101,7 @@ def bind(options: Options, tensors: Outline, has_boundaries: bool, threads: int)
         for key, array in zip(results, ahead, strict=True):
             layout.place(key, array)
     layout.scan(recipe.lowered.core, recipe.lowered.plan, recipe.starts, steps=T)
-    for key in series:
+    for key, *_ in recipe.states:
         states = arrays[key]
         call.copy(call.result(*states.shape[1:], element=layout.element), states.step(T % states.shape[0]))
     since = None if recipe.output not in kept else 0 if options.reverse else 1  # those after each step, in time
