@@ -12,8 +12,10 @@ torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what opens a page, by the fixture that starts the browser."""
+    """Marks what opens a page, by the fixture that starts the browser; each test can be asked for by its name."""
     for item in items:
+        if not item.nodeid.endswith(item.name):
+            raise pytest.UsageError(f"{item.nodeid}: pytest escapes an id of several lines and does not know it again")
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
 

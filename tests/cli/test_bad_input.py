@@ -286,7 +286,7 @@ DESCRIPTIONS = [
 
 
 @pytest.mark.parametrize("command", ["sample run", "score run text.txt", "train text --resume --out run"])
-@pytest.mark.parametrize(("data", "said"), DESCRIPTIONS, ids=[data.decode("latin-1") for data, _ in DESCRIPTIONS])
+@pytest.mark.parametrize(("data", "said"), DESCRIPTIONS, ids=[said for _, said in DESCRIPTIONS])
 def test_a_description_that_is_damaged_or_foreign(
     gatework: Command, place: Path, command: str, data: bytes, said: str
 ) -> None:

@@ -206,7 +206,7 @@ def test_the_copy_of_a_model_with_a_stream_has_a_layer_of_its_own():
         (torch.ones(2, 6).to_sparse(), r"^x is torch.sparse_coo; expected a dense tensor: x.to_dense\(\)$"),
         ([[0.0] * 6] * 2, r"^x is list; expected a tensor \[B,I\]$"),
     ],
-    ids=str,
+    ids=["no batch", "several steps", "too narrow", "float64", "no memory", "sparse", "lists"],
 )
 def test_what_is_no_step_is_refused(x, message):
     with pytest.raises(gw.InputError, match=message):

@@ -46,7 +46,7 @@ def text(tmp_path: Path) -> Path:
 # -- learning
 
 
-@pytest.mark.parametrize("cell", ["lstm", "full_peephole_lstm", OWN], ids=str)
+@pytest.mark.parametrize("cell", ["lstm", "full_peephole_lstm", OWN], ids=["lstm", "full_peephole_lstm", "own"])
 def test_a_repeating_pattern_is_learnt(tmp_path: Path, cell: str | gw.Cell) -> None:
     path = tmp_path / "pattern.txt"
     path.write_text("abcabd\n" * 150)
