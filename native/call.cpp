@@ -14,8 +14,6 @@ constexpr int64_t MOST = 1LL << 40, LINE = 64;
 
 [[noreturn]] void refuse(const char* what) { throw std::invalid_argument(std::string("native call: ") + what); }
 
-int64_t bytes_of(Element element) { return element == Element::bfloat16 ? sizeof(Half) : sizeof(float); }
-
 bool is_empty(const Array& array) { return array.shape[0] == 0 || array.shape[1] == 0 || array.shape[2] == 0; }
 
 // Numbers from the first to the last; wide enough not to overflow.
@@ -78,9 +76,9 @@ Array Call::Running::at(const Place& place) const {
 
 void Call::clear(const Place& to) {
     check(to);
+    if (to.array.strides[2] != 1 && to.array.shape[2] > 1) refuse("clears an array with gaps");
     steps_.push_back([=](const Running& now) {
         const Array array = now.at(to);
-        if (array.strides[2] != 1 && array.shape[2] > 1) refuse("clears an array with gaps");
         for (int64_t i = 0; i < array.shape[0]; ++i)
             for (int64_t j = 0; j < array.shape[1]; ++j)
                 std::memset(static_cast<char*>(array.data) + (i * array.strides[0] + j * array.strides[1]) * bytes_of(array.element), 0,
@@ -148,46 +146,52 @@ bool Call::resets_before(const Running& now, int64_t step, int64_t row, int64_t 
     return step > 0 && now.resets[after * B + row] && !(now.lengths && after >= now.lengths[row]);
 }
 
+// Points a job at the memory of a run, and at what its steps are of the run's lengths and resets.
+void Call::aim(Job& job, const Scanned& scanned, const Running& now, Cut& cut) const {
+    const auto& [places, first, steps] = scanned;
+    for (size_t i = 0; i < places.size(); ++i) job.buffers[i].data = now.at(places[i]).data;
+    job.lengths = steps ? now.lengths : nullptr;
+    if (job.lengths && job.T < steps) {
+        const int64_t before = reversed_ ? steps - first - job.T : first;
+        cut.lengths.resize(job.B);
+        for (int64_t b = 0; b < job.B; ++b) cut.lengths[b] = std::clamp<int64_t>(now.lengths[b] - before, 0, job.T);
+        job.lengths = cut.lengths.data();
+    }
+    job.resets = steps && now.resets ? now.resets + first * job.B : nullptr;
+    if (job.resets && reversed_) {
+        cut.resets.resize(job.T * job.B);
+        for (int64_t t = 0; t < job.T; ++t)
+            for (int64_t b = 0; b < job.B; ++b) cut.resets[t * job.B + b] = resets_before(now, first + t, b, steps, job.B);
+        job.resets = cut.resets.data();
+    }
+    verify_addresses(job);
+}
+
 void Call::scan(Job job, std::vector<Place> places, int64_t first, int64_t steps, Grid grid) {
     if (places.size() != job.buffers.size()) refuse("a scan with more or fewer places than buffers");
     for (const Place& place : places) check(place);
-    if (job.T < 0 || job.B < 0 || job.T > MOST || job.B > MOST) refuse("negative or absurd sizes");
+    verify_sizes(job);
     if (first < 0 || steps < 0 || first > MOST || steps > MOST || (steps && first + job.T > steps)) refuse("a scan of steps that are not there");
     job.storage = storage_;
-    auto kept = std::make_shared<Prepared>();
-    kept->job = job;
+    job.from_end = reversed_;
+    const Scanned scanned{std::move(places), first, steps};
+    if (frozen_) {
+        const auto kept = std::make_shared<Kept>();
+        kept->job = std::move(job);
+        steps_.push_back([=, this](const Running& now) {
+            std::lock_guard one(kept->one_run);
+            Cut cut;
+            aim(kept->job, scanned, now, cut);
+            if (!kept->scan) kept->scan = chosen().prepare(kept->job, grid);
+            kept->scan->run(0, parallel);
+        });
+        return;
+    }
     steps_.push_back([=, this](const Running& now) {
-        auto fresh = frozen_ ? kept : std::make_shared<Prepared>();
-        std::lock_guard one(fresh->one_run);
-        Job& own = fresh->job;
-        if (!frozen_) own = job;
-        for (size_t i = 0; i < places.size(); ++i) own.buffers[i].data = now.at(places[i]).data;
-        std::vector<int64_t> lengths;  // of this part of the steps
-        std::vector<uint8_t> resets;
-        own.from_end = reversed_;
-        own.lengths = nullptr;
-        own.resets = nullptr;
-        if (steps && now.lengths) {
-            own.lengths = now.lengths;
-            if (own.T < steps) {
-                const int64_t before = reversed_ ? steps - first - own.T : first;
-                lengths.resize(own.B);
-                for (int64_t b = 0; b < own.B; ++b) lengths[b] = std::clamp<int64_t>(now.lengths[b] - before, 0, own.T);
-                own.lengths = lengths.data();
-            }
-        }
-        if (steps && now.resets) {
-            own.resets = now.resets + first * own.B;
-            if (reversed_) {
-                resets.resize(own.T * own.B);
-                for (int64_t t = 0; t < own.T; ++t)
-                    for (int64_t b = 0; b < own.B; ++b) resets[t * own.B + b] = resets_before(now, first + t, b, steps, own.B);
-                own.resets = resets.data();
-            }
-        }
-        verify(own);
-        if (!fresh->scan) fresh->scan = chosen().prepare(own, grid);
-        fresh->scan->run(0, parallel);
+        Job own = job;
+        Cut cut;
+        aim(own, scanned, now, cut);
+        chosen().prepare(own, grid)->run(0, parallel);
     });
 }
 

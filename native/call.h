@@ -61,8 +61,20 @@ private:
 
     bool resets_before(const Running& now, int64_t step, int64_t row, int64_t steps, int64_t B) const;
 
-    // A plan's run on memory that is known: the scan reads the job.
-    struct Prepared {
+    // What a scan reads beside its job: see `scan`.
+    struct Scanned {
+        std::vector<Place> places;
+        int64_t first, steps;
+    };
+    // The lengths and resets of a part of a call's steps, where they are not those of the call.
+    struct Cut {
+        std::vector<int64_t> lengths;
+        std::vector<uint8_t> resets;
+    };
+    void aim(Job& job, const Scanned& scanned, const Running& now, Cut& cut) const;
+
+    // A frozen call's scan between its runs: it reads the job.
+    struct Kept {
         Job job;
         std::unique_ptr<Scan> scan;
         std::mutex one_run;

@@ -191,11 +191,10 @@ std::vector<std::pair<int64_t, int64_t>> offsets_of(const Plan& plan) {
 }
 
 // What holds of a buffer whatever the sizes are.
-void verify_buffer(const Buffer& buffer, const BufferType& type) {
+void verify_buffer(const Buffer& buffer) {
     constexpr int64_t MOST = 1LL << 40;
-    if (buffer.numbers < 0 || (buffer.numbers > 0 && buffer.data == nullptr)) refuse("a buffer without memory");
+    if (buffer.numbers < 0) refuse("a buffer without memory");
     if (buffer.step > MOST || buffer.step < -MOST || buffer.row > MOST || buffer.period > MOST || buffer.numbers > MOST) refuse("a buffer of absurd sizes");
-    if (reinterpret_cast<uintptr_t>(buffer.data) % type.bytes()) refuse("a buffer out of alignment");
     if (buffer.row < 0 || buffer.period < 1) refuse("a buffer without order");
 }
 
@@ -209,7 +208,11 @@ void verify_starts(const Job& job) {
         const BufferType &own = plan.buffers[index], &other = plan.buffers[start];
         if (own.kind != Kind::series || other.kind != Kind::series || own.columns != other.columns) refuse("a start of another size");
     }
-    if (!job.resets) return;
+}
+
+// That every state which resets may set has a place to start again from.
+void verify_resets(const Job& job) {
+    const Plan& plan = *job.plan;
     for (const Block& block : plan.blocks)
         for (const Instruction& one : block.code) {
             if (one.op != Op::store || (one.mode != Mode::state && one.mode != Mode::flow)) continue;
@@ -236,20 +239,34 @@ void verify_reach(const Job& job, const Buffer& buffer, const BufferType& type, 
 
 }  // namespace
 
-void verify(const Job& job) {
+void verify_sizes(const Job& job) {
     const Plan& plan = *job.plan;
     if (job.T < 0 || job.B < 0 || job.T > MOST_STEPS || job.B > (1LL << 40)) refuse("negative or absurd sizes");
     if (job.sizes.size() != static_cast<size_t>(plan.sizes)) refuse("wrong number of sizes");
     for (int64_t size : job.sizes)
         if (size < 0 || size > (1LL << 31)) refuse("size out of range");
     if (job.buffers.size() != plan.buffers.size() || job.starts.size() != plan.buffers.size()) refuse("wrong number of buffers");
-    for (size_t index = 0; index < job.buffers.size(); ++index) verify_buffer(job.buffers[index], plan.buffers[index]);
+    for (const Buffer& buffer : job.buffers) verify_buffer(buffer);
     verify_starts(job);
     const auto offsets = offsets_of(plan);
     for (size_t index = 0; index < job.buffers.size(); ++index) verify_reach(job, job.buffers[index], plan.buffers[index], offsets[index]);
+}
+
+void verify_addresses(const Job& job) {
+    for (size_t index = 0; index < job.buffers.size(); ++index) {
+        const Buffer& buffer = job.buffers[index];
+        if (buffer.numbers > 0 && buffer.data == nullptr) refuse("a buffer without memory");
+        if (reinterpret_cast<uintptr_t>(buffer.data) % job.plan->buffers[index].bytes()) refuse("a buffer out of alignment");
+    }
+    if (job.resets) verify_resets(job);
     if (job.lengths)
         for (int64_t b = 0; b < job.B; ++b)
             if (job.lengths[b] < 0 || job.lengths[b] > job.T) refuse("a length out of range");
+}
+
+void verify(const Job& job) {
+    verify_sizes(job);
+    verify_addresses(job);
 }
 
 }  // namespace gatework

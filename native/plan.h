@@ -51,12 +51,14 @@ struct Block {
 
 using Half = uint16_t;  // a bfloat16: the upper half of a float32
 
+inline int64_t bytes_of(Element element) { return element == Element::bfloat16 ? sizeof(Half) : sizeof(float); }
+
 struct BufferType {
     Kind kind;
     int32_t rows, columns;  // sizes: of a matrix; for the others `columns` counts the units
     bool written;
     Element element;
-    int64_t bytes() const { return element == Element::bfloat16 ? sizeof(Half) : sizeof(float); }
+    int64_t bytes() const { return bytes_of(element); }
 };
 
 struct Plan {
@@ -91,5 +93,9 @@ constexpr int64_t MOST_STEPS = 1LL << 40;
 
 // Raises unless all that the job's steps may read or write is there: nothing is skipped for a size of 0.
 void verify(const Job& job);
+
+// The two parts of it: what can be known before there are addresses, and what is left then.
+void verify_sizes(const Job& job);
+void verify_addresses(const Job& job);
 
 }  // namespace gatework
