@@ -173,6 +173,16 @@ NB_MODULE(_native, module) {
         for (double each : work.found) sum += each;
         return sum / 1e9;
     });
+    module.def("bandwidth", [](size_t bytes, double seconds) {
+        constexpr size_t EACH = 512;
+        if (!(seconds > 0 && seconds < 60) || bytes < EACH || bytes > (size_t{1} << 32))
+            throw std::invalid_argument("expected 0 to 60 seconds and 512 to 2^32 bytes");
+        nb::gil_scoped_release released;
+        const size_t many = bytes / EACH * EACH;
+        const std::unique_ptr<float, void (*)(void*)> data(static_cast<float*>(take_memory(many)), give_memory);
+        std::fill_n(data.get(), many / sizeof(float), 0.0f);
+        return chosen().bandwidth(data.get(), static_cast<int64_t>(many / sizeof(float)), seconds) / 1e9;
+    });
     module.def("memory", [](size_t floats) {
         if (floats > PTRDIFF_MAX / sizeof(float)) throw std::bad_alloc();
         float* data = static_cast<float*>(take_memory(floats * sizeof(float)));

@@ -6,15 +6,16 @@
 
 namespace gatework {
 
-#define GW_DECLARE(isa)                                           \
-    namespace isa {                                               \
-    std::unique_ptr<Scan> prepare(const Job& job, Grid grid);     \
-    void multiply(const Product& product, Grid grid, int thread); \
-    void copy(const Array& to, const Array& from, bool add);      \
-    void map(int op, const float* from, float* to, int64_t many); \
-    double ceiling(double seconds);                               \
+#define GW_DECLARE(isa)                                                \
+    namespace isa {                                                    \
+    std::unique_ptr<Scan> prepare(const Job& job, Grid grid);          \
+    void multiply(const Product& product, Grid grid, int thread);      \
+    void copy(const Array& to, const Array& from, bool add);           \
+    void map(int op, const float* from, float* to, int64_t many);      \
+    double ceiling(double seconds);                                    \
+    double bandwidth(const float* from, int64_t many, double seconds); \
     }
-#define GW_ISA_ENTRY(isa) {#isa, isa::prepare, isa::multiply, isa::copy, isa::map, isa::ceiling}
+#define GW_ISA_ENTRY(isa) {#isa, isa::prepare, isa::multiply, isa::copy, isa::map, isa::ceiling, isa::bandwidth}
 
 #ifdef GW_X86
 GW_DECLARE(avx512bf16)

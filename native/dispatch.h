@@ -16,6 +16,8 @@ struct Isa {
     void (*copy)(const Array& to, const Array& from, bool add);       // shapes alike; adds, or puts in the place of what is there
     void (*map)(int op, const float* from, float* to, int64_t many);
     double (*ceiling)(double seconds);  // operations per second in a bare loop of multiply-adds
+    // Bytes per second in a bare loop that reads `many` numbers, a multiple of 128, over and over.
+    double (*bandwidth)(const float* from, int64_t many, double seconds);
 };
 
 // Those that this machine can run, the fastest first.

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
-#include <chrono>
 #include <cmath>
 #include <memory>
 #include <thread>
@@ -720,30 +719,6 @@ void Shared::run(int64_t from, Parallel parallel) {
 // One function over an array, for the tests of its error bound.
 void map(int op, const float* from, float* to, int64_t many) {
     if (!curve(static_cast<Op>(op), from, to, many)) throw std::invalid_argument("no function of one number");
-}
-
-// Multiply-adds in registers alone, for some seconds: operations per second, which no product exceeds.
-double ceiling(double seconds) {
-    using Clock = std::chrono::steady_clock;
-    constexpr int MANY = GW_VL >= 16 ? 24 : 12;
-    V sum[MANY];
-    for (V& each : sum) each = all(1.0f);
-    V factor = all(0.999f), term = all(0.001f);
-    asm volatile("" : "+m"(factor), "+m"(term));  // numbers that the compiler does not know
-    const V by = factor, plus = term;
-    const auto start = Clock::now();
-    double done = 0, passed = 0;
-    while (passed < seconds) {
-        for (int i = 0; i < 100000; ++i)
-#pragma GCC unroll 24
-            for (int n = 0; n < MANY; ++n) sum[n] = sum[n] * by + plus;
-        done += 100000.0 * MANY * VL * 2;
-        passed = std::chrono::duration<double>(Clock::now() - start).count();
-    }
-    V all_sums = sum[0];
-    for (int n = 1; n < MANY; ++n) all_sums += sum[n];
-    asm volatile("" : : "m"(all_sums));
-    return done / passed;
 }
 
 std::unique_ptr<Scan> prepare(const Job& job, Grid grid) { return std::make_unique<Shared>(job, grid); }

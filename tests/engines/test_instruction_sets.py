@@ -36,7 +36,7 @@ def test_an_instruction_set_shows_its_own_namespace_alone(path):
     own = re.compile(rf"_ZN8gatework{len(name)}{name}\w+")
     names = shown(path)
     assert [other for other in names if not own.fullmatch(other)] == []
-    for entry in ("prepare", "multiply", "map", "ceiling"):
+    for entry in ("prepare", "multiply", "map", "ceiling", "bandwidth"):
         assert sum(f"{name}{len(entry)}{entry}E" in symbol for symbol in names) == 1
 
 
@@ -45,6 +45,13 @@ def test_an_instruction_set_shows_its_own_namespace_alone(path):
 def test_the_linker_finds_nothing_to_merge_with_another(path):
     """Sections of a group are dropped where another object has a group of the same name, whoever may see them."""
     assert "There are no section groups" in tool("readelf", "--section-groups", "--wide", path)
+
+
+def test_what_cannot_be_read_over_and_over_is_refused():
+    assert _native.bandwidth(1000, 1e-3) > 0
+    for amount, seconds in ((511, 1e-3), (2**32 + 1, 1e-3), (4096, 0.0), (4096, 60.0)):
+        with pytest.raises(ValueError, match=r"^expected 0 to 60 seconds and 512 to 2\^32 bytes$"):
+            _native.bandwidth(amount, seconds)
 
 
 @needs_objects

@@ -28,9 +28,9 @@ def arguments(cell: str, case: Case, train: bool = True, dtype: torch.dtype = to
     """What `scan` is called with for a random problem of a cell."""
     seen = []
 
-    def watch(call: Call) -> tuple:
+    def watch(call: Call, *, eager: bool) -> tuple:
         seen.append(call)
-        return operators.apply(call)
+        return operators.apply(call, eager=eager)
 
     problem = draw(cells[cell], case, dtype).to(dtype)
     with patch.object(native, "apply", watch):

@@ -105,6 +105,9 @@ class Stream:
 def ceiling(seconds: float, threads: int, /) -> float:
     """10^9 operations per second in a bare loop of multiply-adds, which no product exceeds."""
 
+def bandwidth(bytes: int, seconds: float, /) -> float:
+    """10^9 bytes per second that a thread reads of so many, over and over: of the cache in which they stay."""
+
 def memory(floats: int, /) -> npt.NDArray[np.float32]:
     """Memory that the core keeps, when it is given back, for whoever asks for as much again."""
 

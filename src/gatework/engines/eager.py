@@ -23,6 +23,7 @@ def _keys(*names: str) -> int:
 
 _OTHER_MODES = ~_keys("BackendSelect", "ADInplaceOrView")
 _OTHER_TENSORS = ~_keys("CPU", "AutogradCPU", "AutocastCPU", "CUDA", "AutogradCUDA", "AutocastCUDA", "ADInplaceOrView")
+_AS_NUMBER = torch._C.DispatchKeySet.raw_repr
 _TYPES = frozenset({Tensor, Parameter})
 _VMAP = _keys("VmapMode")  # of gradients for many losses at once; torch.func's own vmap is in its stack
 _FUNCTIONALIZE = torch._C._functorch.TransformType.Functionalize
@@ -35,7 +36,7 @@ def is_eager(*tensors: Tensor | None) -> bool:
     given = [tensor for tensor in tensors if tensor is not None]
     if not _TYPES.issuperset(map(type, given)):
         return False
-    keys = {keys.raw_repr() for keys in map(torch._C._dispatch_keys, given)}  # one or two of however many tensors
+    keys = set(map(_AS_NUMBER, map(torch._C._dispatch_keys, given)))  # one or two of however many tensors
     return not any(each & _OTHER_TENSORS for each in keys)
 
 

@@ -7,7 +7,7 @@ import torch
 import gatework as gw
 from gatework.errors import InputError
 from gatework.lab.bench.measure import Shape
-from gatework.lab.bench.rivals import extra, jax_peephole, onnx_lstm, peephole_loop, peephole_weights
+from gatework.lab.bench.rivals import extra, jax_peephole, onnx_layer, peephole_loop, peephole_weights
 from gatework.lab.bench.work import draw
 
 SHAPE = Shape(6, 3, 4, 5)
@@ -48,11 +48,12 @@ def test_the_scan_of_jax_is_the_peephole_lstm_with_its_gradients(peephole: gw.Re
     torch.testing.assert_close([torch.tensor(np.array(gradient)) for gradient in found], gradients(peephole, x))
 
 
-def test_the_model_of_onnx_is_the_lstm(x: torch.Tensor):
+@pytest.mark.parametrize("cell", ["lstm", "peephole_lstm", "gru_reset_after"])
+def test_the_model_of_onnx_is_the_cell(cell: str, x: torch.Tensor):
     for module in ("onnx", "onnxruntime"):
         pytest.importorskip(module, reason=f"{module} of the extra bench is not installed")
-    layer = gw.LSTM(SHAPE.I, SHAPE.H)
-    torch.testing.assert_close(torch.tensor(onnx_lstm(layer, x, threads=1)()), layer(x)[0].detach())
+    layer = gw.Recurrent(cell, SHAPE.I, SHAPE.H, init={"*": "uniform(-0.5, 0.5)"})
+    torch.testing.assert_close(torch.tensor(onnx_layer(layer, x, threads=1)()), layer(x)[0].detach())
 
 
 def test_what_is_not_installed_is_named_with_the_extra_that_brings_it():

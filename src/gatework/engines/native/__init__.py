@@ -6,7 +6,10 @@ the core interprets tile by tile. `forward` and `backward` bind a call once for 
 `binding` notes what is done to them. After that a call gives the core addresses; `operators` is what torch sees of it.
 """
 
+from collections.abc import Sequence
+
 import torch
+from torch import Tensor
 
 from gatework.engines.arguments import Arguments, Results
 from gatework.engines.eager import is_eager, is_tracing
@@ -45,27 +48,33 @@ def shown(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
+def _check_alike(tensors: Sequence[Tensor]) -> None:
+    """Raises InputError unless all have one dtype, and where the core does not run."""
+    first, dtypes = tensors[0].dtype, {tensor.dtype for tensor in tensors}
+    if len(dtypes) == 1 and first in DTYPES and all(tensor.is_cpu for tensor in tensors):
+        return
+    for tensor in tensors:
+        check(tensor.device, tensor.dtype)
+    both = " and ".join(map(shown, (first, *(dtypes - {first}))))
+    raise InputError(f"engine='native' takes one dtype, not {both}: convert input, state or weights with .to(...)")
+
+
 def run(arguments: Arguments) -> Results:
     """Executes a Program over a sequence, in the C++ core."""
-    if (arguments.reverse or arguments.frozen) and not is_eager(*arguments.tensors()):
-        if arguments.frozen and arguments.frozen.storage != "float32":
-            raise InputError(f"weights={arguments.frozen.storage!r} are for eager calls, not for what torch traces")
-        if arguments.reverse:
-            return run_reversed(run, arguments)
     arguments = arguments.without_padding(arguments.running())
     arguments = restart_at_first(arguments)
-    x, tensors = arguments.x, arguments.tensors()
-    check(x.device, x.dtype)
-    wanted, dtype = False, x.dtype
-    for tensor in tensors:
-        wanted = wanted or tensor.requires_grad
-        if tensor.dtype is not dtype or not tensor.is_cpu:
-            check(tensor.device, tensor.dtype)
-            both = f"{shown(x.dtype)} and {shown(tensor.dtype)}"
-            raise InputError(
-                f"engine='native' takes one dtype, not {both}: convert input, state or weights with .to(...)"
-            )
-    train = wanted and torch.is_grad_enabled() and not (torch.compiler.is_exporting() or is_tracing())  # for inference
+    tensors = arguments.tensors()
+    eager = is_eager(*tensors, arguments.lengths, arguments.resets)
+    if not eager and arguments.frozen and arguments.frozen.storage != "float32":
+        raise InputError(f"weights={arguments.frozen.storage!r} are for eager calls, not for what torch traces")
+    if not eager and arguments.reverse:
+        return run_reversed(run, arguments)
+    _check_alike(tensors)
+    train = (
+        torch.is_grad_enabled()
+        and any(tensor.requires_grad for tensor in tensors)
+        and not (torch.compiler.is_exporting() or is_tracing())  # for inference
+    )
     record, lengths, resets = tuple(arguments.record), arguments.lengths, arguments.resets
     call = Call(
         Options(arguments.program, record, train, arguments.recompute, arguments.reverse, arguments.frozen),
@@ -73,5 +82,5 @@ def run(arguments: Arguments) -> Results:
         None if lengths is None else lengths.to(torch.int64).contiguous(),
         None if resets is None else resets.to(torch.uint8).contiguous(),
     )
-    output, states, recorded = apply(call)
+    output, states, recorded = apply(call, eager=eager)
     return output, tuple(states), dict(zip(record, recorded, strict=True))

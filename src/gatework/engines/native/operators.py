@@ -24,10 +24,13 @@ TRANSFORMED = f"{BACKWARD}; for torch.func and forward mode build the layer with
 TWICE = f"{BACKWARD}; for gradients of gradients in a compiled function build the layer with engine='reference'"
 
 
-def apply(call: Call) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:
-    """Output, final states and recorded values, differentiable in the call's tensors."""
+def apply(call: Call, *, eager: bool) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:
+    """Output, final states and recorded values, differentiable in the call's tensors.
+
+    eager: by `is_eager`, of all tensors of the call.
+    """
     (program, record, train, recompute, *_), tensors, lengths, resets = call
-    if is_eager(*tensors, lengths, resets):
+    if eager:
         if not train:
             result = forward(call)
             return result.output, result.finals, result.recorded

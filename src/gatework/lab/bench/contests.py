@@ -13,11 +13,11 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from gatework.cells import cells
 from gatework.engines import choose
 from gatework.lab.bench import memory
-from gatework.lab.bench.machine import ceiling
+from gatework.lab.bench.machine import bandwidth, ceiling
 from gatework.lab.bench.measure import Contest, Shape, Side, timed
-from gatework.lab.bench.rivals import jax_peephole, onnx_lstm, peephole_loop, peephole_weights
+from gatework.lab.bench.rivals import jax_peephole, onnx_layer, peephole_loop, peephole_weights
 from gatework.lab.bench.settings import Settings
-from gatework.lab.bench.work import Step, draw, inference, step_of, training, work
+from gatework.lab.bench.work import Step, draw, inference, language_update, step_of, training, work
 from gatework.layers import GRU, LSTM, RNN, Recurrent
 from gatework.layers.torch_layers import DropIn
 
@@ -28,10 +28,13 @@ DROP_IN: Mapping[str, type[DropIn[Any]]] = {"lstm": LSTM, "gru_reset_after": GRU
 TORCH = {"lstm": nn.LSTM, "gru_reset_after": nn.GRU, "gru": nn.GRU, "rnn": nn.RNN}
 CEILING_SECONDS = 0.1  # of the FMA loop, each round
 STREAM_SHAPE = Shape(1000, 1, 128, 128)
+STREAM_SHAPES = (STREAM_SHAPE, Shape(200, 1, 512, 512))
+BANDWIDTH_SECONDS = 0.02  # of the reading loop, each round
 CALL_SHAPE = Shape(1, 1, 32, 32)
 ONE_SEQUENCE, SHORT = Shape(1000, 1, 64, 64), Shape(8, 256, 128, 128)
 CELL_SHAPE = Shape(25, 64, 128, 256)  # of quick runs
 LEAST_MEMORY = 8 * 2**20
+LANGUAGE = Shape(64, 24, 64, 256)
 GROWTH_FROM = Shape(100, 16, 128, 128)
 GROWTH: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {"T": (10, 30, 100, 300, 1000), "B": (1, 4, 16, 64, 256), "H": (16, 64, 256, 1024), "L": (1, 2, 4, 8)}
@@ -137,6 +140,18 @@ def memory_sides(one: str, other: str, shape: Shape, settings: Settings) -> tupl
     return ours, theirs
 
 
+def language_models(settings: Settings) -> list[Contest]:
+    """A step of training as `make demo` takes it."""
+    shapes = settings.shapes or (LANGUAGE,)
+    return [Contest("", shape, partial(_language_models, shape, settings)) for shape in shapes]
+
+
+def _language_models(shape: Shape, settings: Settings) -> tuple[Side, Side]:
+    theirs = nn.LSTM(shape.I, shape.H)
+    ours = LSTM.from_torch(theirs, engine=settings.engine)
+    return _sides(language_update(ours, shape), language_update(theirs, shape), settings)
+
+
 # -- a cell that torch has no layer for
 
 
@@ -161,11 +176,20 @@ def against_jax(shape: Shape, settings: Settings) -> tuple[Side, Side]:
     return _sides(step_of(ours, x, train=True), theirs, settings)
 
 
-def against_onnx(shape: Shape, settings: Settings) -> tuple[Side, Side]:
+def against_onnx(cell: str, shape: Shape, settings: Settings) -> tuple[Side, Side]:
     """Both with weights that never change."""
-    layer, x = LSTM(shape.I, shape.H, engine=settings.engine), draw(shape)
+    layer, x = Recurrent(cell, shape.I, shape.H, engine=settings.engine), draw(shape)
     frozen = layer.frozen()
-    return _sides(lambda: frozen(x), onnx_lstm(layer, x, settings.threads), settings)
+    return _sides(lambda: frozen(x), onnx_layer(layer, x, settings.threads), settings)
+
+
+def cells_against_onnx(settings: Settings) -> list[Contest]:
+    """The other cells that are an operator of ONNX."""
+    return [
+        contest
+        for cell in ("peephole_lstm", "gru_reset_after")
+        for contest in over_grid(cell, False, partial(against_onnx, cell), variant=cell)(settings)
+    ]
 
 
 # -- ours against ours, and against the machine
@@ -231,14 +255,42 @@ def streams(settings: Settings) -> list[Contest]:
 def _stream_sides(shape: Shape, settings: Settings) -> tuple[Side, Side]:
     """Seconds a step of a stream, called step by step, and of the same layer over the whole sequence at once."""
     layer, x = LSTM(shape.I, shape.H, engine=settings.engine), draw(shape)
-    stream = layer.stream(shape.B)
+    ours, theirs = _sides(_stepping(layer, x), inference(layer, x), settings)
+    return lambda: ours() / shape.T, lambda: theirs() / shape.T
+
+
+def _stepping(layer: LSTM, x: Tensor, weights: str = "float32") -> Step:
+    """All steps of x, one after the other."""
+    stream = layer.stream(x.shape[1], weights=weights)
 
     def steps() -> None:
         for x_t in x:
             stream(x_t)
 
-    ours, theirs = _sides(steps, inference(layer, x), settings)
-    return lambda: ours() / shape.T, lambda: theirs() / shape.T
+    return steps
+
+
+def streams_and_bandwidth(settings: Settings) -> list[Contest]:
+    shapes = settings.shapes or STREAM_SHAPES
+    return [Contest("", shape, partial(_stream_and_bandwidth, shape, settings)) for shape in shapes]
+
+
+def _stream_and_bandwidth(shape: Shape, settings: Settings) -> tuple[Side, Side]:
+    """Seconds a step of a stream, and in which a core reads as many bytes as the layer's matrices have."""
+    layer, x = LSTM(shape.I, shape.H, engine=settings.engine), draw(shape)
+    ours, matrices = timed(_stepping(layer, x), settings.budget.block), 4 * 4 * shape.H * (shape.I + shape.H)  # bytes
+    return lambda: ours() / shape.T, lambda: matrices / (bandwidth(max(matrices, 4096), BANDWIDTH_SECONDS) * 1e9)
+
+
+def narrow_streams(weights: str, settings: Settings) -> list[Contest]:
+    """Streams whose weights are stored in fewer bits."""
+    shapes = settings.shapes or STREAM_SHAPES[1:]
+    return [Contest("", shape, partial(_narrow_stream, weights, shape, settings)) for shape in shapes]
+
+
+def _narrow_stream(weights: str, shape: Shape, settings: Settings) -> tuple[Side, Side]:
+    layer, x = LSTM(shape.I, shape.H, engine=settings.engine), draw(shape)
+    return _sides(_stepping(layer, x, weights), _stepping(layer, x), settings)
 
 
 def growth(settings: Settings) -> list[Contest]:

@@ -54,3 +54,8 @@ def processor(cpuinfo: str) -> str:
 def ceiling(seconds: float, threads: int) -> float:
     """GF/s of a bare loop of fused multiply-adds, measured for so long."""
     return _native.ceiling(seconds, threads)
+
+
+def bandwidth(amount: int, seconds: float) -> float:
+    """GB/s at which a core reads so many bytes over and over, measured for so long."""
+    return _native.bandwidth(amount, seconds)

@@ -83,23 +83,35 @@ def jax_peephole(x: Tensor, weights: Sequence[Tensor], threads: int) -> Callable
     return lambda: jax.block_until_ready(gradients(*arguments))
 
 
-def onnx_lstm(layer: Recurrent, x: Tensor, threads: int) -> Callable[[], Any]:
-    """The inference of an LSTM in ONNX Runtime; a call returns h [T,B,H]."""
+def _onnx_weights(layer: Recurrent) -> tuple[str, dict[str, int], dict[str, Tensor]]:
+    """The operator that has a layer's equations, its attributes and its inputs beside x, by name."""
+    cell = layer.cell.name
+    gates = ("z", "r", "n") if cell == "gru_reset_after" else ONNX_GATES
+    by_input, by_state = _packed(layer, "b", gates), torch.zeros(len(gates) * layer.hidden_size)
+    weights = {"W": _packed(layer, "W", gates), "R": _packed(layer, "U", gates)}
+    if cell == "gru_reset_after":
+        by_state[-layer.hidden_size :] = layer.get_parameter("l0.b_hn").detach()
+    weights["B"] = torch.cat([by_input, by_state])
+    if cell == "gru_reset_after":
+        return "GRU", {"linear_before_reset": 1}, weights
+    if cell == "peephole_lstm":
+        weights["P"] = _packed(layer, "p", ("i", "o", "f"))
+    return "LSTM", {}, weights
+
+
+def onnx_layer(layer: Recurrent, x: Tensor, threads: int) -> Callable[[], Any]:
+    """The inference of an LSTM, a peephole LSTM or a GRU in ONNX Runtime; a call returns h [T,B,H]."""
     onnx, runtime = extra("onnx"), extra("onnxruntime")
     helper, FLOAT = onnx.helper, onnx.TensorProto.FLOAT
-    biases = _packed(layer, "b", ONNX_GATES)
-    weights = {
-        "W": _packed(layer, "W", ONNX_GATES)[None],
-        "R": _packed(layer, "U", ONNX_GATES)[None],
-        "B": torch.cat([biases, torch.zeros_like(biases)])[None],
-    }
-    node = helper.make_node("LSTM", ["x", *weights], ["h"], hidden_size=layer.hidden_size)
+    operator, attributes, weights = _onnx_weights(layer)
+    inputs = ["x", "W", "R", "B", *(["", "", "", "P"] if "P" in weights else [])]  # without lengths and first states
+    node = helper.make_node(operator, inputs, ["h"], hidden_size=layer.hidden_size, **attributes)
     graph = helper.make_graph(
         [node],
-        "lstm",
+        operator,
         [helper.make_tensor_value_info("x", FLOAT, list(x.shape))],
         [helper.make_tensor_value_info("h", FLOAT, [len(x), 1, x.shape[1], layer.hidden_size])],
-        [onnx.numpy_helper.from_array(value.numpy(), name) for name, value in weights.items()],
+        [onnx.numpy_helper.from_array(value[None].numpy(), name) for name, value in weights.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=8)
     options = runtime.SessionOptions()

@@ -16,13 +16,17 @@ from gatework.lab.bench.contests import (
     both_directions,
     by_stages,
     calls,
+    cells_against_onnx,
     growth,
     gru_and_rnn,
+    language_models,
     memories,
     memory_sides,
+    narrow_streams,
     over_grid,
     recomputing,
     streams,
+    streams_and_bandwidth,
 )
 
 
@@ -84,6 +88,12 @@ TABLE = (
         each=1.3,
     ),
     Row(
+        "language-model",
+        "training step of a language model / with torch.nn.LSTM",
+        language_models,
+        each=1.5,
+    ),
+    Row(
         "peephole-eager",
         "peephole LSTM training step / eager torch loop",
         over_grid("peephole_lstm", True, partial(against_loop, False)),
@@ -104,7 +114,14 @@ TABLE = (
     Row(
         "lstm-onnx",
         "frozen LSTM inference / ONNX Runtime",
-        over_grid("lstm", False, against_onnx),
+        over_grid("lstm", False, partial(against_onnx, "lstm")),
+        each=1.0,
+        mean=1.3,
+    ),
+    Row(
+        "cells-onnx",
+        "frozen peephole LSTM and GRU inference / ONNX Runtime",
+        cells_against_onnx,
         each=1.0,
         mean=1.3,
     ),
@@ -184,6 +201,25 @@ TABLE = (
         figure="excess",
         each=3e-6,
         unit="us",
+    ),
+    Row(
+        "stream-bandwidth",
+        "a step of an LSTM stream / the reading of its weights by a bare loop",
+        streams_and_bandwidth,
+        figure="cost",
+        each=1.5,
+        unit="us",
+    ),
+    Row(
+        "stream-int8",
+        "a step of an LSTM stream with weights of 8 bits / of float32",
+        partial(narrow_streams, "int8"),
+        each=2.0,
+    ),
+    Row(
+        "stream-bfloat16",
+        "a step of an LSTM stream with weights of bfloat16 / of float32",
+        partial(narrow_streams, "bfloat16"),
     ),
     Row("growth", "LSTM training step as one size grows / torch.nn.LSTM", growth, asked=True),
 )

@@ -5,11 +5,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from gatework.cells import Cell
 from gatework.lab.bench.measure import Shape
 from gatework.notation import Program
 
+TOKENS = 223  # of the text of `make demo`
 TRAINING = 3  # each product of the forward pass has two of its size in the backward pass
 
 Step = Callable[[], object]
@@ -57,3 +59,20 @@ def training(output: Callable[[Tensor], Tensor], x: Tensor, parameters: Sequence
 def step_of(layer: nn.Module, x: Tensor, train: bool) -> Step:
     """A training step or the inference of a layer that returns (output, state)."""
     return training(lambda value: layer(value)[0], x, [*layer.parameters()]) if train else inference(layer, x)
+
+
+def language_update(layer: nn.Module, shape: Shape) -> Step:
+    """One update of a language model: embedding, layer, softmax over TOKENS, gradients clipped, AdamW."""
+    model = nn.ModuleList([nn.Embedding(TOKENS, shape.I), layer, nn.Linear(shape.H, TOKENS)])
+    embedding, _, output = model
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    inputs, targets = torch.randint(TOKENS, (2, shape.T, shape.B))
+
+    def step() -> None:
+        optimizer.zero_grad()
+        logits = output(layer(embedding(inputs))[0])
+        F.cross_entropy(logits.flatten(0, 1), targets.flatten()).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+
+    return step
