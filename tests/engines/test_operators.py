@@ -12,9 +12,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import gatework as gw
 from gatework.cells import cells
-from gatework.engines import Arguments, native, reference
+from gatework.engines import Arguments, Frozen, native, reference
 from gatework.engines.native import operators
 from gatework.engines.native.call import Call, Options, tensor_spec
+from gatework.errors import InputError
 from gatework.notation import EquationError
 from gatework.verify.problems import Case, draw
 from numerics import all_same, weighed
@@ -103,6 +104,22 @@ def test_gradients_are_the_same_where_the_backward_pass_alone_is_watched(recompu
     with FlopCounterMode(display=False):
         found = torch.autograd.grad(loss, tuple(layer.parameters()))
     all_same(found, expected)
+
+
+def test_what_is_watched_is_given_all_that_an_eager_call_is():
+    recipe, tensors, _, lengths, resets, *_ = arguments("lstm", CASES[1])
+    assert lengths is not None and bool(resets.any())
+    call = Call(Options(operators.read(recipe), ("i", "c"), False), [t.detach() for t in tensors], lengths, resets)
+    for watched, eager in zip(*(operators.apply(call, eager=eager) for eager in (False, True)), strict=True):
+        all_same([watched] if isinstance(watched, Tensor) else watched, [eager] if isinstance(eager, Tensor) else eager)
+
+
+def test_narrow_weights_are_refused_where_a_mode_watches():
+    problem = draw(cells["lstm"], CASES[0], torch.float32)
+    given = Arguments(problem.program, problem.params, problem.x, problem.state, frozen=Frozen("int8"))
+    refusal = r"^weights='int8' are for eager calls, not for what torch traces$"
+    with FlopCounterMode(display=False), pytest.raises(InputError, match=refusal):
+        native.run(given)
 
 
 def test_gradients_are_there_where_the_forward_pass_saved_nothing():

@@ -92,6 +92,22 @@ def test_a_size_that_fails_is_named(monkeypatch):
     assert not result.passed and "B=2" in result.message
 
 
+@pytest.mark.parametrize(("function", "passes"), [("relu", True), ("tanh", False)])
+def test_one_value_alone_may_lie_far_out_where_the_cell_has_a_kink(function, passes, monkeypatch):
+    """Rounding may take a sum to the other side of a kink."""
+    monkeypatch.setattr(verification, "SIZES", (Case(2, 5, 64, 64, 2),))
+
+    def far(arguments):
+        output, *others = reference.run(arguments)
+        error = torch.zeros_like(output)
+        error[0, 0, 0] = 3 * BOUNDS[output.dtype].peak * max(output.square().mean().sqrt(), output[0, 0, 0].abs())
+        return output + error, *others
+
+    cell = Cell("one", f"h = {function}(W @ x + U @ h + b)")
+    [result] = verification.sizes_results(cell, [Target("far", torch.float32, "cpu", far)])
+    assert result.passed == passes, result.message
+
+
 def test_a_draw_that_is_ill_conditioned_is_drawn_again(monkeypatch):
     monkeypatch.setattr(verification, "SIZES", (Case(1, 2, 5, 5, 2),))
     calls = []

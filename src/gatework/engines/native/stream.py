@@ -65,8 +65,8 @@ class Stepper:
         self._step = core.step  # takes the address of an input [B,I], contiguous and of x's dtype
 
     def state(self, slot: int) -> list[Tensor]:
-        """Copies of the states [B,size]; the slot of the next output is theirs."""
-        return [series[slot].to(self.dtype, copy=True) for series in self.states]
+        """The states [B,size], until the next step but one; the slot of the next output is theirs."""
+        return [series[slot].to(self.dtype) for series in self.states]
 
     def reset(self, state: tuple[Tensor, ...], slot: int) -> None:
         """Goes on from another state."""
