@@ -428,6 +428,14 @@ def test_an_entry_of_the_wrong_size_is_reported_under_its_name_in_the_model(kind
         Nested(gw.GRU).load_state_dict(state)
 
 
+@pytest.mark.parametrize("kind", ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"])
+def test_an_entry_that_is_missing_is_reported_as_such(kind):
+    state = nn.GRU(5, 7).state_dict()
+    del state[kind]
+    with pytest.raises(RuntimeError, match="Missing key"):
+        gw.GRU(5, 7).load_state_dict(state)
+
+
 def test_biases_are_summed_but_for_the_one_inside_the_reset():
     theirs = randomise(nn.GRU(5, 7))
     ours = gw.GRU.from_torch(theirs)

@@ -150,6 +150,13 @@ def test_eight_bits_are_near_the_weights():
         compare(layer.frozen("int8")(x)[0], expected, rms=2e-2, peak=2e-1)
 
 
+def without(op):
+    """A layer whose cell has an operation that the core has not."""
+    layer = gw.LSTM(2, 3)
+    layer.lacks = (op,)
+    return layer
+
+
 @pytest.mark.parametrize(
     ("layer", "weights", "message"),
     [
@@ -161,6 +168,7 @@ def test_eight_bits_are_near_the_weights():
         (lambda: gw.LSTM(2, 3, dtype=torch.float64), "int8", "weights='int8' is for the native engine"),
         (lambda: gw.LSTM(2, 3, dtype=torch.bfloat16), "bfloat16", "a layer of float32, not for torch.bfloat16"),
         (lambda: gw.LSTM(2, 3, engine="reference"), "bfloat16", "by the reference engine"),
+        (lambda: without("tanh"), "bfloat16", "by the reference engine"),
     ],
 )
 def test_what_cannot_be_stored_is_refused(layer, weights, message):
