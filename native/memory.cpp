@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
@@ -33,6 +34,7 @@ struct Store {
     std::mutex door;
     std::multimap<size_t, void*> kept;        // by size
     std::unordered_map<void*, size_t> sizes;  // of all, kept and in use
+    size_t all = 0, used = 0, most = 0;       // bytes, kept and in use; in use now, and at most so far
 
     void* take(size_t bytes) {
         const size_t unit = bytes >= 2 * HUGE ? HUGE : LINE;
@@ -40,25 +42,40 @@ struct Store {
         std::lock_guard only(door);
         if (auto fit = kept.lower_bound(bytes); fit != kept.end() && fit->first <= bytes + bytes / 4) {
             void* memory = fit->second;
+            use(fit->first);
             kept.erase(fit);
             return memory;
         }
-        size_t freed = 0;  // the largest make room for it
-        while (!kept.empty() && freed < bytes) {
-            auto last = std::prev(kept.end());
-            freed += last->first;
-            sizes.erase(last->second);
-            std::free(last->second);
-            kept.erase(last);
-        }
+        use(bytes);
+        const size_t limit = most + most / 4;
+        while (!kept.empty() && all + bytes > limit) drop(all + bytes - limit);
         void* memory = fresh(bytes);
         sizes[memory] = bytes;
+        all += bytes;
         return memory;
     }
 
     void give(void* memory) {
         std::lock_guard only(door);
-        if (auto found = sizes.find(memory); found != sizes.end()) kept.emplace(found->second, memory);
+        if (auto found = sizes.find(memory); found != sizes.end()) {
+            kept.emplace(found->second, memory);
+            used -= found->second;
+        }
+    }
+
+    void use(size_t bytes) {
+        used += bytes;
+        most = std::max(most, used);
+    }
+
+    // Gives the system the smallest of those that have as much, or the largest.
+    void drop(size_t bytes) {
+        auto one = kept.lower_bound(bytes);
+        if (one == kept.end()) one = std::prev(one);
+        all -= one->first;
+        sizes.erase(one->second);
+        std::free(one->second);
+        kept.erase(one);
     }
 };
 
