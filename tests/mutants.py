@@ -13,7 +13,7 @@ import shutil
 import sys
 import sysconfig
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import _lru_cache_wrapper
 from pathlib import Path
@@ -117,19 +117,21 @@ class Mutant:
         return self.name.partition("__mutmut_")[0], out, into
 
 
-def workplace(room: str) -> Path:
+def rooms() -> dict[str, dict[str, Any]]:
+    made: dict[str, dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutants"]
+    return made
+
+
+def workplace(name: str, room: Mapping[str, Any]) -> Path:
     """The folder in which mutmut works on a room; its settings are written anew, its results are kept."""
-    rooms = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutants"]
-    if room not in rooms:
-        raise SystemExit(f"ROOM={room}: there are {', '.join(rooms)}")
-    folder = ROOT / "build" / "mutants" / room
+    folder = ROOT / "build" / "mutants" / name
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("src", "tests", *BESIDE):
-        if not (folder / name).is_symlink():
-            (folder / name).symlink_to(ROOT / name)
-    lists = {"beside": BESIDE, **{key: rooms[room][key] for key in ("code", "tests")}}
+    for each in ("src", "tests", *BESIDE):
+        if not (folder / each).is_symlink():
+            (folder / each).symlink_to(ROOT / each)
+    lists = {"beside": BESIDE, **{key: room[key] for key in ("code", "tests")}}
     lines = {key: "\n    ".join(values) for key, values in lists.items()}
-    settings = SETTINGS.format(warmup="import" if rooms[room].get("fresh") else "collect", **lines)
+    settings = SETTINGS.format(warmup="import" if room.get("fresh") else "collect", **lines)
     (folder / "setup.cfg").write_text(settings)
     (folder / "preload.txt").write_text("\n".join(PRELOADED))
     return folder
@@ -175,14 +177,16 @@ def drawn(tool: ModuleType, count: int, seed: int) -> list[str]:
     return names[:count] if count else names
 
 
-def outcomes(tool: ModuleType, names: Sequence[str]) -> list[Mutant]:
-    found, _ = tool.collect_source_file_mutation_data(mutant_names=())
-    codes = {name: code for _, name, code in found if name in names}
+def outcomes(tool: ModuleType, names: Sequence[str], fresh: bool) -> list[Mutant]:
+    """What became of mutants; in a room that is imported anew for each, one that cannot be imported is noticed."""
+    every, _ = tool.collect_source_file_mutation_data(mutant_names=())
+    codes = {name: code for _, name, code in every if name in names}
+    refused = "killed" if fresh else "not run"
     if set(codes.values()) == {REFUSED}:
         raise SystemExit(f"no test ran: `debug = true` in {Path.cwd() / 'setup.cfg'} shows why")
-    status = {name: "not run" if codes[name] == REFUSED else tool.status_by_exit_code[codes[name]] for name in names}
+    status = {name: refused if codes[name] == REFUSED else tool.status_by_exit_code[codes[name]] for name in names}
     return [
-        Mutant(name, told, tool.get_diff_for_mutant(name) if told in UNSEEN else "") for name, told in status.items()
+        Mutant(name, what, tool.get_diff_for_mutant(name) if what in UNSEEN else "") for name, what in status.items()
     ]
 
 
@@ -208,7 +212,10 @@ def main() -> None:
     options.add_argument("--jobs", type=int, default=2)
     options.add_argument("--again", action="store_true", help="of those drawn only the ones not killed yet")
     chosen = options.parse_args()
-    folder = workplace(chosen.room)
+    room = rooms().get(chosen.room)
+    if room is None:
+        raise SystemExit(f"ROOM={chosen.room}: there are {', '.join(rooms())}")
+    folder, fresh = workplace(chosen.room, room), room.get("fresh", False)
     import_mutants_only(folder)
     sys.setrecursionlimit(4 * sys.getrecursionlimit())  # mutmut's calls stand between the room's own
     tool = mutmut_in(folder)
@@ -216,10 +223,10 @@ def main() -> None:
         tool.copy_src_dir()
         tool.create_mutants(chosen.jobs)
     names = drawn(tool, chosen.count, chosen.seed)
-    left = [m.name for m in outcomes(tool, names) if m.status in UNSEEN] if chosen.again else names
+    left = [m.name for m in outcomes(tool, names, fresh) if m.status in UNSEEN] if chosen.again else names
     if left:
         tool._run(left, chosen.jobs)
-    print(report(chosen.room, outcomes(tool, names), folder))
+    print(report(chosen.room, outcomes(tool, names, fresh), folder))
 
 
 if __name__ == "__main__":

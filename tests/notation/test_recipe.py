@@ -43,6 +43,7 @@ GOOD = json.loads(cells["gru"].program.recipe)
         (json.dumps(GOOD | {"taps": "h"}), "^taps: expected a list of names, found 'h'$"),
         (json.dumps(GOOD | {"taps": [None]}), "^taps: expected text, found None$"),
         (json.dumps(GOOD | {"start": [["h"]]}), r"^start: expected a list of names with numbers, found \[\['h'\]\]$"),
+        (json.dumps(GOOD | {"start": [[3, 0]]}), "^start: expected text, found 3$"),
         (json.dumps(GOOD | {"start": [["h", "0"]]}), "^start: 'h' is '0'; expected a number$"),
         (json.dumps(GOOD | {"equations": "h = __import__('os')"}), "^line 1: h = >>__import__<<"),
         (json.dumps(GOOD | {"output": "q"}), "q"),

@@ -112,6 +112,11 @@ d_b_o += da_o"""
     )
 
 
+def test_the_products_of_a_matrix_stand_in_its_gradient_in_their_order() -> None:
+    program = parse("a = tanh(W @ x)\nh = tanh(W @ a + U @ h)")
+    assert "\nd_W += da_a @ x.T + da_h @ a.T\n" in text(adjoint(program))
+
+
 def test_the_derivation_of_the_gru() -> None:
     assert derived("gru").startswith("""\
 d_h = d_out(h) + next(d_prev(h))
