@@ -1,6 +1,8 @@
 // Register-blocked products of packed weights (packing.h). Compiled once for each instruction set.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "memory.h"
@@ -111,12 +113,12 @@ void kernel(const Half* a, int64_t row, int64_t K, const float* strip, float* co
     put_sums(sum, lanes, W);
 }
 
-// lanes += a . strip for few rows, of weights that are narrower than their products: widened in registers.
-template <int M, int N, class T>
+// lanes += a . strip for few rows, of weights in bfloat16 that are widened in registers.
+template <int M, int N>
 void narrow_kernel(const float* a, int64_t row, int64_t K, const float* strip, float* const* lanes, int64_t W) {
-    constexpr bool scaled = sizeof(T) == 1;
-    const T* weights = reinterpret_cast<const T*>(strip + (scaled ? N * VL : 0));
-    V sum[M][N] = {};
+    const Half* weights = reinterpret_cast<const Half*>(strip);
+    V sum[M][N];
+    get_sums(sum, lanes, W);
 #pragma GCC unroll 2
     for (int64_t k = 0; k < K; ++k) {
         V wide[N];
@@ -129,21 +131,83 @@ void narrow_kernel(const float* a, int64_t row, int64_t K, const float* strip, f
             for (int n = 0; n < N; ++n) sum[m][n] += value * wide[n];
         }
     }
-#pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) {
-        const V scale = scaled ? get(strip + n * VL) : all(1.0f);
-#pragma GCC unroll 8
-        for (int m = 0; m < M; ++m) put(lanes[n] + m * W, get(lanes[n] + m * W) + sum[m][n] * scale);
+    put_sums(sum, lanes, W);
+}
+
+// Numbers in 16 bits, round(number / scale), the largest at 32767; where K is odd a 0 follows. Returns the scale; all
+// are 0 where that is next to nothing, or not finite as a number is not. Sums of 512 products with 8 bits stay below 2^31.
+inline float in_sixteen_bits(const float* a, int64_t K, int16_t* out) {
+    V most = all(0);
+    float top = 0;
+    int64_t k = 0;
+    for (; k + VL <= K; k += VL) most = larger(most, magnitude(get(a + k)));
+    for (int u = 0; u < VL; ++u) top = most[u] > top || most[u] != most[u] ? most[u] : top;
+    for (; k < K; ++k) top = std::fabs(a[k]) > top || a[k] != a[k] ? std::fabs(a[k]) : top;
+    const float scale = top / 32767.0f;
+    out[K] = 0;
+    if (!(scale >= __FLT_MIN__ && scale <= __FLT_MAX__)) {
+        std::fill(out, out + K, static_cast<int16_t>(0));
+        return scale;
     }
+    for (k = 0; k < K; ++k) {
+        const float value = a[k] / scale;
+        out[k] = static_cast<int16_t>(static_cast<int32_t>(value + std::copysign(0.5f, value)));
+    }
+    return scale;
+}
+
+// sums + both products of pairs of weights with a pair of numbers
+GW_INLINE VI dot_pairs(VI sums, const int8_t* weights, const int16_t* pair) {
+    int32_t both;
+    std::memcpy(&both, pair, sizeof both);
+#if defined(__AVX512BW__)
+    const __m512i wide = _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights)));
+#if defined(__AVX512VNNI__)
+    return reinterpret_cast<VI>(_mm512_dpwssd_epi32(reinterpret_cast<__m512i>(sums), wide, _mm512_set1_epi32(both)));
+#else
+    return sums + reinterpret_cast<VI>(_mm512_madd_epi16(wide, _mm512_set1_epi32(both)));
+#endif
+#elif defined(__AVX2__)
+    const __m256i wide = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(weights)));
+    return sums + reinterpret_cast<VI>(_mm256_madd_epi16(wide, _mm256_set1_epi32(both)));
+#else
+    for (int u = 0; u < VL; ++u) sums[u] += weights[2 * u] * pair[0] + weights[2 * u + 1] * pair[1];
+    return sums;
+#endif
+}
+
+// The same of weights in 8 bits, whose products with numbers in 16 bits are summed in 32: `scales`, one of each row.
+template <int M, int N>
+void eight_bit_kernel(const int16_t* a, int64_t row, const float* scales, int64_t K, const float* strip, float* const* lanes, int64_t W) {
+    const int8_t* weights = reinterpret_cast<const int8_t*>(strip + N * VL);
+    VI sum[M][N] = {};
+#pragma GCC unroll 2
+    for (int64_t i = 0; i < ceiling(K, 2); ++i) {
+#pragma GCC unroll 8
+        for (int n = 0; n < N; ++n)
+#pragma GCC unroll 8
+            for (int m = 0; m < M; ++m) sum[m][n] = dot_pairs(sum[m][n], weights + (i * N + n) * 2 * VL, a + m * row + 2 * i);
+    }
+#pragma GCC unroll 8
+    for (int m = 0; m < M; ++m)
+#pragma GCC unroll 8
+        for (int n = 0; n < N; ++n) {
+            const V total = __builtin_convertvector(sum[m][n], V) * (get(strip + n * VL) * scales[m]);
+            put(lanes[n] + m * W, get(lanes[n] + m * W) + total);
+        }
 }
 
 using NarrowKernel = void (*)(const float* a, int64_t row, int64_t K, const float* strip, float* const* lanes, int64_t W);
+using EightBitKernel = void (*)(const int16_t* a, int64_t row, const float* scales, int64_t K, const float* strip, float* const* lanes, int64_t W);
 constexpr int FEW = 3;  // rows that take narrow weights as they are
-#define GW_NARROW(N) {narrow_kernel<1, N, T>, narrow_kernel<2, N, T>, narrow_kernel<3, N, T>}
-template <class T>
-constexpr NarrowKernel NARROW_KERNELS[WIDE][FEW] = {GW_NARROW(1), GW_NARROW(2), GW_NARROW(3), GW_NARROW(4),
-                                                    GW_NARROW(5), GW_NARROW(6), GW_NARROW(7), GW_NARROW(8)};
+#define GW_NARROW(kernel, N) {kernel<1, N>, kernel<2, N>, kernel<3, N>}
+#define GW_NARROWS(kernel)                                                                   \
+    {GW_NARROW(kernel, 1), GW_NARROW(kernel, 2), GW_NARROW(kernel, 3), GW_NARROW(kernel, 4), \
+     GW_NARROW(kernel, 5), GW_NARROW(kernel, 6), GW_NARROW(kernel, 7), GW_NARROW(kernel, 8)}
+constexpr NarrowKernel NARROW_KERNELS[WIDE][FEW] = GW_NARROWS(narrow_kernel);
+constexpr EightBitKernel EIGHT_BIT_KERNELS[WIDE][FEW] = GW_NARROWS(eight_bit_kernel);
 #undef GW_NARROW
+#undef GW_NARROWS
 
 #define GW_ROW(N) {kernel<1, N>, kernel<2, N>, kernel<3, N>, kernel<4, N>, kernel<5, N>, kernel<6, N>}
 #define GW_FEW(N) {kernel<1, N>, kernel<2, N>, kernel<3, N>}

@@ -20,7 +20,7 @@ int64_t words(int64_t K) {
 inline int64_t vector_words(Storage storage, int64_t K) {
     switch (storage) {
         case Storage::bfloat16: return K * VL / 2;
-        case Storage::int8: return VL + K * VL / 4;
+        case Storage::int8: return VL + ceiling(K, 2) * VL / 2;
         default: return K * VL;
     }
 }
@@ -81,6 +81,7 @@ inline void pack_pairs(const Half* matrix, int64_t row, bool transposed, int64_t
 }
 
 // A column [K,VL] as 8 bits a number: round(weight / scale), the largest of each unit at 127. Returns the units' scales.
+// Narrow, the numbers of two k stand side by side, as `eight_bit_kernel` reads them; where K is odd the last has a 0.
 inline V scales_of(const float* column, int64_t K) {
     V most = all(0);
     for (int64_t k = 0; k < K; ++k) most = larger(most, magnitude(get(column + k * VL)));
@@ -103,11 +104,11 @@ inline void store_column(float* column, int64_t K, Storage storage, bool narrow,
     }
     const V scales = scales_of(column, K);
     if (narrow) put(strip + place * VL, scales);
-    int8_t* out = reinterpret_cast<int8_t*>(strip + wide * VL) + place * VL;
-    for (int64_t k = 0; k < K; ++k)
+    int8_t* pairs = reinterpret_cast<int8_t*>(strip + wide * VL) + place * 2 * VL;
+    for (int64_t k = 0; k < K + (narrow ? K % 2 : 0); ++k)
         for (int64_t u = 0; u < VL; ++u) {
-            const int8_t weight = in_eight_bits(column[k * VL + u], scales[u]);
-            if (narrow) out[k * wide * VL + u] = weight;
+            const int8_t weight = k < K ? in_eight_bits(column[k * VL + u], scales[u]) : 0;
+            if (narrow) pairs[k / 2 * wide * 2 * VL + 2 * u + k % 2] = weight;
             else strip[(k * wide + place) * VL + u] = weight * scales[u];
         }
 }

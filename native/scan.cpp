@@ -493,9 +493,12 @@ struct Worker {
                 for (int64_t m = 0; m < tile.height; ++m) copy(halves + m * stride, widened.data + m * many, many);
                 strip = multiply(group, widened.data, many, many, strip, tile);
             } else if (tile.storage == Storage::bfloat16) {
-                strip = multiply_narrow<Half>(group, static_cast<const float*>(data) + first + k0, stride, many, strip, tile);
+                const float* a = static_cast<const float*>(data) + first + k0;
+                strip = by_strips(group, many, strip, tile, [&](int64_t wide, float* const* lanes, const float* weights) {
+                    NARROW_KERNELS[wide - 1][tile.height - 1](a, stride, many, weights, lanes, tile.W);
+                });
             } else if (tile.storage == Storage::int8) {
-                strip = multiply_narrow<int8_t>(group, static_cast<const float*>(data) + first + k0, stride, many, strip, tile);
+                strip = multiply_eight_bits(group, static_cast<const float*>(data) + first + k0, stride, many, strip, tile);
             } else {
                 strip = multiply(group, static_cast<const float*>(data) + first + k0, stride, many, strip, tile);
             }
@@ -527,18 +530,27 @@ struct Worker {
         return strip;
     }
 
-    // The same for few rows, whose weights are stored as T.
-    template <class T>
-    const float* multiply_narrow(const Group& group, const float* a, int64_t stride, int64_t many, const float* strip, const Tile& tile) {
+    // The same for few rows, of weights that are stored narrow: f(vectors, lanes, strip) takes a strip of them.
+    template <class F>
+    const float* by_strips(const Group& group, int64_t many, const float* strip, const Tile& tile, F f) {
         const int64_t each = tile.W / VL;
         const int shift = std::countr_zero(static_cast<uint64_t>(each));
         strips(static_cast<int64_t>(group.terms.size()) * each, tile.most, [&](int64_t first, int64_t wide) {
             float* lanes[WIDE];
             for (int64_t n = 0; n < wide; ++n) lanes[n] = scratch.data + group.terms[(first + n) >> shift].lane * tile.slot + ((first + n) & (each - 1)) * VL;
-            NARROW_KERNELS<T>[wide - 1][tile.height - 1](a, stride, many, strip, lanes, tile.W);
+            f(wide, lanes, strip);
             strip += wide * vector_words(tile.storage, many);
         });
         return strip;
+    }
+
+    const float* multiply_eight_bits(const Group& group, const float* a, int64_t stride, int64_t many, const float* strip, const Tile& tile) {
+        int16_t rounded[FEW][CHUNK + 2];
+        float scales[FEW];
+        for (int64_t m = 0; m < tile.height; ++m) scales[m] = in_sixteen_bits(a + m * stride, many, rounded[m]);
+        return by_strips(group, many, strip, tile, [&](int64_t wide, float* const* lanes, const float* weights) {
+            EIGHT_BIT_KERNELS[wide - 1][tile.height - 1](rounded[0], CHUNK + 2, scales, many, weights, lanes, tile.W);
+        });
     }
 
     template <class F>

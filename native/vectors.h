@@ -46,21 +46,10 @@ inline V smaller(V a, V b) { return pick(a < b, a, pick(b != b, b, pick(a != a, 
 GW_INLINE V get(const Half* from) {
     return bits(reinterpret_cast<VU>(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)))) << 16);
 }
-GW_INLINE V get(const int8_t* from) {
-    return reinterpret_cast<V>(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)))));
-}
 #elif defined(__AVX2__)
 GW_INLINE V get(const Half* from) { return bits(reinterpret_cast<VU>(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)))) << 16); }
-GW_INLINE V get(const int8_t* from) {
-    return reinterpret_cast<V>(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)))));
-}
 #else
 GW_INLINE V get(const Half* from) { return bits(__builtin_convertvector(*reinterpret_cast<const VH*>(from), VU) << 16); }
-GW_INLINE V get(const int8_t* from) {
-    V wide;
-    for (int u = 0; u < VL; ++u) wide[u] = static_cast<float>(from[u]);
-    return wide;
-}
 #endif
 
 // bfloat16: exact to float32; back it is rounded to the nearest, to even at a tie, and a NaN stays one.

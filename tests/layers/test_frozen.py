@@ -46,9 +46,16 @@ def rounded(layer: gw.Recurrent, weights: str) -> gw.Recurrent:
     return layer
 
 
-def check(actual, expected) -> None:
-    """Equal but for the order of sums."""
+def check(actual, expected, weights: str) -> None:
+    """Equal but for the order of sums; what weights of 8 bits multiply has 16."""
     for one, other in zip((actual[0], *actual[1]), (expected[0], *expected[1]), strict=True):
+        alike(one, other, weights)
+
+
+def alike(one: Tensor, other: Tensor, weights: str) -> None:
+    if weights == "int8":
+        compare(one, other, rms=1e-4, peak=1e-3)
+    else:
         same(one, other)
 
 
@@ -66,7 +73,7 @@ def test_it_gives_what_the_layer_gives_with_weights_as_they_are_stored(name, B, 
     for T in (1, 6, 3, 6):  # shapes come back
         x = random(T, B, layer.input_size, dtype=torch.float32)
         with torch.no_grad():
-            check(as_tuple(frozen(x)), as_tuple(expected(x)))
+            check(as_tuple(frozen(x)), as_tuple(expected(x)), weights)
 
 
 @each_storage
@@ -74,7 +81,7 @@ def test_matrices_of_many_columns_and_units_are_stored_too(weights):
     layer = gw.LSTM(530, 140)
     x = random(3, 2, 530, dtype=torch.float32)
     with torch.no_grad():
-        check(layer.frozen(weights)(x), rounded(layer, weights)(x))
+        check(layer.frozen(weights)(x), rounded(layer, weights)(x), weights)
 
 
 @each_storage
@@ -84,7 +91,7 @@ def test_layers_directions_states_lengths_and_resets(weights):
     x, state = random(3, 7, 5, dtype=torch.float32), [random(4, 3, 8, dtype=torch.float32) for _ in range(2)]
     options = {"lengths": torch.tensor([7, 3, 0]), "resets": torch.rand(3, 7) < 0.3}
     with torch.no_grad():
-        check(frozen(x, state, **options), expected(x, state, **options))
+        check(frozen(x, state, **options), expected(x, state, **options), weights)
 
 
 @pytest.mark.parametrize("isa", ["avx512", "avx2", "baseline"])
@@ -97,7 +104,7 @@ def test_every_instruction_set_reads_narrow_weights(weights, isa, monkeypatch):
     for B in (1, 2, 3, 5):
         x = random(4, B, 5, dtype=torch.float32)
         with torch.no_grad():
-            check(as_tuple(layer.frozen(weights)(x)), as_tuple(rounded(layer, weights)(x)))
+            check(as_tuple(layer.frozen(weights)(x)), as_tuple(rounded(layer, weights)(x)), weights)
 
 
 @each_storage
@@ -108,8 +115,32 @@ def test_a_stream_stores_its_weights_as_narrow(weights, B):
     x = random(6, B, 5, dtype=torch.float32)
     outputs = torch.stack([stream(each).clone() for each in x])
     with torch.no_grad():
-        same(outputs, expected(x)[0])
+        alike(outputs, expected(x)[0], weights)
     assert copy.copy(stream).weights == weights
+
+
+@pytest.mark.parametrize("I", [1, 511, 512, 1025])
+@pytest.mark.parametrize("isa", ["avx512", "avx2", "baseline"])
+def test_eight_bits_hold_the_largest_of_sums(I, isa, monkeypatch):
+    """512 products of the largest whole numbers are as much as 32 bits have room for."""
+    if isa not in _native.isas():
+        pytest.skip(f"no {isa} on this machine")
+    monkeypatch.setenv("GATEWORK_ISA", isa)
+    layer = gw.Recurrent(gw.Cell("sum", "h = W @ x + 0 * h"), I, 3, init={"W": -2.0})
+    for value in (1.0, -3.0):
+        output, _ = layer.frozen("int8")(torch.full((2, 1, I), value))
+        compare(output, torch.full_like(output, -2 * value * I), rms=1e-6, peak=1e-6)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 0.0, 1e-40])
+def test_numbers_without_a_scale_are_seen_beside_eight_bits(value):
+    layer = gw.LSTM(40, 3)
+    x = torch.zeros(1, 2, 40)
+    x[0, 0, 37] = value
+    with torch.no_grad():
+        output, expected = layer.frozen("int8")(x)[0], layer(x)[0]
+    assert output[0, 0].isnan().all() == (not abs(value) < 1)
+    compare(output[0, 1], expected[0, 1], rms=1e-6, peak=1e-6)
 
 
 def test_a_later_change_of_the_layer_is_not_seen():

@@ -45,7 +45,8 @@ class FrozenLayer:
 
     weights: how matrices are stored: "float32", "bfloat16" (rounded to 8 bits of precision), or "int8" (whole numbers
     from -127 to 127 with a scale for each unit and 512 columns). Sums and states stay in float32. With up to three
-    sequences narrower weights are read as they are, half or a quarter of the bytes; with more they are widened once.
+    sequences narrower weights are read as they are, half or a quarter of the bytes, and what 8 bits multiply is rounded
+    to 16, the largest of 512 numbers at 32767; with more sequences weights are widened once.
     """
 
     def __init__(self, layer: Layer, weights: str) -> None:
