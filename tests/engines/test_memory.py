@@ -1,5 +1,7 @@
 """Memory that is given back is used again: what a loop needs at each step is not asked of the system each time."""
 
+from pathlib import Path
+
 from gatework.core import _native
 
 
@@ -33,5 +35,4 @@ def test_what_is_of_no_use_any_more_goes_back_to_the_system():
 
 def resident() -> int:
     """Bytes of this process in memory."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * 4096
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096

@@ -12,6 +12,7 @@ from gatework.errors import InputError
 from gatework.layers import Recurrent, check
 from gatework.text.conditions import Starts, run_documents
 from gatework.text.options import Shape
+from gatework.text.softmax import Softmax
 
 
 class LanguageModel(nn.Module):
@@ -39,7 +40,7 @@ class LanguageModel(nn.Module):
         options["dropout"] = dropout if shape.layers > 1 else 0.0  # before the output there is some anyway
         self.recurrent = Recurrent(cell, width, shape.hidden, shape.layers, proj_size=proj_size, **options)
         self.dropout = nn.Dropout(shape.dropout)
-        self.output = nn.Linear(self.recurrent.output_size, vocabulary_size)
+        self.output = Softmax(self.recurrent.output_size, vocabulary_size)
         if shape.tied:
             self._tie(width)
         self.starts = Starts(self.recurrent, conditions) if conditions else None
@@ -56,11 +57,16 @@ class LanguageModel(nn.Module):
 
     def logits(self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
         """Unnormalised log probabilities [T,B,V] of the token after each of inputs [T,B], and the new state."""
+        output, state = self._outputs(inputs, state, lengths)
+        return self.output(output), state
+
+    def _outputs(self, inputs: Tensor, state: Any, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+        """What the softmax reads, [T,B,D*H], and the new state."""
         if self.starts is None:
             output, state = self.recurrent(self._embedded(inputs), state, lengths=lengths)
         else:
             output, state = run_documents(self.recurrent, self.starts, self._embedded, inputs, self.end, state, lengths)
-        return self.output(self._dropped(output)), state
+        return self._dropped(output), state
 
     def _embedded(self, inputs: Tensor) -> Tensor:
         if self.embedding is None:
@@ -80,8 +86,8 @@ class LanguageModel(nn.Module):
         return tuple(torch.stack(parts) for parts in zip(*layers, strict=True))
 
     def forward(self, inputs: Tensor, targets: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        logits, state = self.logits(inputs, state)
-        return F.cross_entropy(logits.flatten(0, 1), targets.flatten()), state
+        output, state = self._outputs(inputs, state)
+        return self.output(output, targets), state
 
 
 def check_model(cell: Cell, vocabulary_size: int, shape: Shape, conditions: int = 0) -> None:
