@@ -93,75 +93,92 @@ GW_INLINE T exp_tail(T r) {
 #if defined(__AVX512F__)
 
 // Several vectors in step: one chain of dependent operations would leave the units idle.
-struct Four {
+struct Several {
     static constexpr int MANY = 4;
     V v[MANY];
 };
 
-#define GW_EACH(expression)                                                             \
-    Four out;                                                                           \
-    _Pragma("GCC unroll 4") for (int i = 0; i < Four::MANY; ++i) out.v[i] = expression; \
+#define GW_EACH(expression)                                                                \
+    Several out;                                                                           \
+    _Pragma("GCC unroll 4") for (int i = 0; i < Several::MANY; ++i) out.v[i] = expression; \
     return out
-GW_INLINE Four operator+(Four a, Four b) { GW_EACH(a.v[i] + b.v[i]); }
-GW_INLINE Four operator-(Four a, Four b) { GW_EACH(a.v[i] - b.v[i]); }
-GW_INLINE Four operator*(Four a, Four b) { GW_EACH(a.v[i] * b.v[i]); }
-GW_INLINE Four operator+(Four a, float b) { GW_EACH(a.v[i] + b); }
-GW_INLINE Four operator-(Four a, float b) { GW_EACH(a.v[i] - b); }
-GW_INLINE Four operator-(float a, Four b) { GW_EACH(a - b.v[i]); }
-GW_INLINE Four operator*(Four a, float b) { GW_EACH(a.v[i] * b); }
-GW_INLINE Four operator-(Four a) { GW_EACH(-a.v[i]); }
-GW_INLINE Four clamp(Four a, float low, float high) { GW_EACH(_mm512_min_ps(all(high), _mm512_max_ps(all(low), a.v[i]))); }  // NaN stays
-GW_INLINE Four times_power(Four a, Four n) { GW_EACH(_mm512_scalef_ps(a.v[i], n.v[i])); }                                    // 2^n a
-GW_INLINE Four reciprocal(Four a) { GW_EACH(_mm512_rcp14_ps(a.v[i])); }                                                      // to 14 bits
-GW_INLINE Four ones() { GW_EACH(all(1.0f)); }
+GW_INLINE Several operator+(Several a, Several b) { GW_EACH(a.v[i] + b.v[i]); }
+GW_INLINE Several operator-(Several a, Several b) { GW_EACH(a.v[i] - b.v[i]); }
+GW_INLINE Several operator*(Several a, Several b) { GW_EACH(a.v[i] * b.v[i]); }
+GW_INLINE Several operator+(Several a, float b) { GW_EACH(a.v[i] + b); }
+GW_INLINE Several operator-(Several a, float b) { GW_EACH(a.v[i] - b); }
+GW_INLINE Several operator-(float a, Several b) { GW_EACH(a - b.v[i]); }
+GW_INLINE Several operator*(Several a, float b) { GW_EACH(a.v[i] * b); }
+GW_INLINE Several operator-(Several a) { GW_EACH(-a.v[i]); }
+GW_INLINE Several clamp(Several a, float low, float high) { GW_EACH(_mm512_min_ps(all(high), _mm512_max_ps(all(low), a.v[i]))); }  // NaN stays
+GW_INLINE Several times_power(Several a, Several n) { GW_EACH(_mm512_scalef_ps(a.v[i], n.v[i])); }                                 // 2^n a
+GW_INLINE Several reciprocal(Several a) { GW_EACH(_mm512_rcp14_ps(a.v[i])); }                                                      // to 14 bits
+GW_INLINE Several ones() { GW_EACH(all(1.0f)); }
 #undef GW_EACH
 
+GW_INLINE Several inverse(Several a) {  // one step of Newton's for the bits that the estimate lacks
+    const Several r = reciprocal(a);
+    return r * (1.0f - a * r) + r;
+}
+GW_INLINE Several quotient(Several a, Several b) {
+    const Several r = reciprocal(b), q = a * r;
+    return (a - b * q) * r + q;
+}
+
+#else
+
+using Several = V;  // the processor finds what is independent in the next vector by itself
+
+inline V clamp(V a, float low, float high) { return pick(a < low, all(low), pick(a > high, all(high), a)); }  // NaN stays
+// 2^n a, n from -126 to 127: as a whole number n stands in the last bits of the sum.
+inline V times_power(V a, V n) { return a * bits((bits(n + 12582912.0f) << 23) + 0x3f800000); }
+inline V inverse(V a) { return 1.0f / a; }
+inline V quotient(V a, V b) { return a / b; }
+inline V ones() { return all(1.0f); }
+
+#endif
+
 // a = n log(2) + r, where a is NaN or within +-110; n is whole.
-GW_INLINE Four split(Four a, Four& n) {
+GW_INLINE Several split(Several a, Several& n) {
     constexpr float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number
     n = (a * 1.44269504088896341f + magic) - magic;
     return a - n * 0.693359375f + n * 2.12194440e-4f;
 }
 
-GW_INLINE Four exp_within(Four a) {
-    Four n;
-    const Four r = split(a, n);
+GW_INLINE Several exp_within(Several a) {
+    Several n;
+    const Several r = split(a, n);
     return times_power(exp_tail(r) * (r * r) + r + 1.0f, n);
 }
 
-GW_INLINE Four exp(Four a) { return exp_within(clamp(a, -105.0f, 89.0f)); }
-
-GW_INLINE Four sigmoid(Four a) {
-    const Four d = exp_within(clamp(-a, -105.0f, 87.33654f)) + 1.0f;
-    const Four r = reciprocal(d);  // one step of Newton's for the bits it lacks
-    return r * (1.0f - d * r) + r;
-}
+GW_INLINE Several sigmoid(Several a) { return inverse(exp_within(clamp(-a, -87.0f, 87.33654f)) + 1.0f); }
 
 // e / (e + 2), e = exp(2a) - 1, which keeps its digits near 0
-GW_INLINE Four tanh(Four a) {
-    Four n;
-    const Four r = split(clamp(a + a, -20.0f, 20.0f), n);
-    const Four power = times_power(ones(), n);
-    const Four e = power * (exp_tail(r) * (r * r) + r) + (power - 1.0f);
-    const Four d = e + 2.0f;
-    const Four inverse = reciprocal(d);
-    const Four q = e * inverse;
-    return (e - d * q) * inverse + q;
+GW_INLINE Several tanh(Several a) {
+    Several n;
+    const Several r = split(clamp(a + a, -20.0f, 20.0f), n);
+    const Several power = times_power(ones(), n);
+    const Several e = power * (exp_tail(r) * (r * r) + r) + (power - 1.0f);
+    return quotient(e, e + 2.0f);
 }
+
+#if defined(__AVX512F__)
+
+GW_INLINE Several exp(Several a) { return exp_within(clamp(a, -105.0f, 89.0f)); }
 
 // One vector, for what is left over.
 template <class F>
 GW_INLINE V first_of(V a, F f) {
-    return f(Four{{a, a, a, a}}).v[0];
+    return f(Several{{a, a, a, a}}).v[0];
 }
 GW_INLINE V exp(V a) {
-    return first_of(a, [](Four x) GW_ALWAYS { return exp(x); });
+    return first_of(a, [](Several x) GW_ALWAYS { return exp(x); });
 }
 GW_INLINE V sigmoid(V a) {
-    return first_of(a, [](Four x) GW_ALWAYS { return sigmoid(x); });
+    return first_of(a, [](Several x) GW_ALWAYS { return sigmoid(x); });
 }
 GW_INLINE V tanh(V a) {
-    return first_of(a, [](Four x) GW_ALWAYS { return tanh(x); });
+    return first_of(a, [](Several x) GW_ALWAYS { return tanh(x); });
 }
 
 #else
@@ -178,25 +195,6 @@ inline V exp(V a) {
     const VI whole = __builtin_convertvector(pick(n != n, all(0), n), VI);
     const VI half = whole >> 1;
     return p * bits((half + 127) << 23) * bits((whole - half + 127) << 23);
-}
-
-inline V sigmoid(V a) {
-    const V e = exp(-magnitude(a));  // never overflows
-    const V r = 1.0f / (1.0f + e);
-    return pick(a < 0.0f, e * r, pick(a != a, a, r));
-}
-
-inline V tanh(V a) {
-    const V m = magnitude(a);
-    const V z = a * a;
-    V p = all(-5.70498872745e-3f);
-    p = p * z + 2.06390887954e-2f;
-    p = p * z - 5.37397155531e-2f;
-    p = p * z + 1.33314422036e-1f;
-    p = p * z - 3.33332819422e-1f;
-    const V small = p * z * a + a;
-    const V large = 1.0f - 2.0f / (exp(m + m) + 1.0f);
-    return pick(m < 0.625f, small, pick(a != a, a, with_sign(large, a)));
 }
 
 #endif
@@ -286,11 +284,11 @@ template <class F>
 void over(const float* from, float* to, int64_t many, F f) {
     int64_t done = 0;
 #if defined(__AVX512F__)
-    for (; done + Four::MANY * VL <= many; done += Four::MANY * VL) {
-        Four four;
-        for (int n = 0; n < Four::MANY; ++n) four.v[n] = get(from + done + n * VL);
-        four = f(four);
-        for (int n = 0; n < Four::MANY; ++n) put(to + done + n * VL, four.v[n]);
+    for (; done + Several::MANY * VL <= many; done += Several::MANY * VL) {
+        Several several;
+        for (int n = 0; n < Several::MANY; ++n) several.v[n] = get(from + done + n * VL);
+        several = f(several);
+        for (int n = 0; n < Several::MANY; ++n) put(to + done + n * VL, several.v[n]);
     }
 #endif
     alone(from + done, to + done, many - done, f);
