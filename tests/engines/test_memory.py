@@ -1,38 +1,46 @@
-"""Memory that is given back is used again: what a loop needs at each step is not asked of the system each time."""
+"""Memory that is given back is used again: what a loop needs at each step is not asked of the system each time.
 
+In a process of its own each, whose memory nothing else has used.
+"""
+
+import subprocess
+import sys
+
+import pytest
+
+USED_AGAIN = """
+first = memory(100_000)
+was = first.ctypes.data
+del first
+assert memory(90_000).ctypes.data == was
+"""
+
+# until a quarter more is kept than was ever in use at once
+LEFT_WHERE_IT_IS = """
+large, other = memory(10_000_000), memory(1_000_000)
+large[:] = 7
+del large, other
+few = [memory(size) for size in (300_000, 400_000, 500_000)]
+for each in few:
+    each[:] = 1
+assert (memory(9_000_000) == 7).all()
+"""
+
+GIVEN_BACK = """
 from pathlib import Path
 
-from gatework.core import _native
-
-
-def test_memory_is_used_again_for_as_much_or_a_little_less():
-    first = _native.memory(100_000)
-    was = first.ctypes.data
-    del first
-    assert _native.memory(90_000).ctypes.data == was
-
-
-def test_what_is_needed_anew_leaves_what_is_kept_where_it_is():
-    """Until a quarter more is kept than was ever in use at once."""
-    large, other = _native.memory(10_000_000), _native.memory(1_000_000)
-    large[:] = 7
-    del large, other
-    few = [_native.memory(size) for size in (300_000, 400_000, 500_000)]
-    for memory in few:
-        memory[:] = 1
-    assert (_native.memory(9_000_000) == 7).all()
-
-
-def test_what_is_of_no_use_any_more_goes_back_to_the_system():
-    sizes = [1_000_000 + 400_000 * step for step in range(12)]
-    before = resident()
-    for size in sizes:
-        memory = _native.memory(size)
-        memory[:] = 1
-        del memory
-    assert resident() - before < 2 * 4 * sizes[-1]
-
-
-def resident() -> int:
-    """Bytes of this process in memory."""
+def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+sizes, before = [1_000_000 + 400_000 * step for step in range(12)], resident()
+for size in sizes:
+    each = memory(size)
+    each[:] = 1
+    del each
+assert resident() - before < 2 * 4 * sizes[-1]
+"""
+
+
+@pytest.mark.parametrize("code", [USED_AGAIN, LEFT_WHERE_IT_IS, GIVEN_BACK], ids=["used again", "kept", "given back"])
+def test_memory_is_kept_for_what_comes_next_and_no_longer(code):
+    subprocess.run([sys.executable, "-c", f"from gatework.core._native import memory\n{code}"], check=True)
