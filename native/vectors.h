@@ -241,8 +241,14 @@ inline V softplus(V a) {
 }
 
 inline V root(V a) {
+#if defined(__AVX512F__)
+    return _mm512_sqrt_ps(a);
+#elif defined(__AVX2__)
+    return _mm256_sqrt_ps(a);
+#else
     for (int i = 0; i < VL; ++i) a[i] = __builtin_sqrtf(a[i]);
     return a;
+#endif
 }
 
 // One step of a transposition: changes places between rows and columns whose numbers differ in the bit `step`.
