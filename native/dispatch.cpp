@@ -32,8 +32,8 @@ const std::vector<Isa>& available() {
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
             __builtin_cpu_supports("avx512bw")) {
             isas.push_back(GW_ISA_ENTRY(avx512));
-            if (__builtin_cpu_supports("avx512bf16") &&
-                __builtin_cpu_supports("avx512vnni")) {  // Intel's take products of pairs at two thirds of the speed of float32
+            if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni")) {
+                // Intel's take products of pairs at two thirds of the speed of float32
                 isas.insert(__builtin_cpu_is("intel") ? isas.end() : isas.begin(), GW_ISA_ENTRY(avx512bf16));
             }
         }

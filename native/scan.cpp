@@ -494,7 +494,7 @@ struct Worker {
                 strip = multiply(group, widened.data, many, many, strip, tile);
             } else if (tile.storage == Storage::bfloat16) {
                 const float* a = static_cast<const float*>(data) + first + k0;
-                strip = by_strips(group, many, strip, tile, [&](int64_t wide, float* const* lanes, const float* weights) {
+                strip = by_strips(group, vector_words(tile.storage, many), strip, tile, [&](int64_t wide, float* const* lanes, const float* weights) {
                     NARROW_KERNELS[wide - 1][tile.height - 1](a, stride, many, weights, lanes, tile.W);
                 });
             } else if (tile.storage == Storage::int8) {
@@ -508,38 +508,33 @@ struct Worker {
     // `many` steps of K for all terms of a group; returns where the weights of the next steps lie.
     template <class E>
     const float* multiply(const Group& group, const E* a, int64_t stride, int64_t many, const float* strip, const Tile& tile) {
-        const int64_t each = tile.W / VL;
-        const int shift = std::countr_zero(static_cast<uint64_t>(each));
         const uint32_t height = static_cast<uint32_t>(tile.height), blocks = (height + ROWS - 1) / ROWS;
         const uint32_t rows = height / blocks, more = height % blocks;
-        strips(static_cast<int64_t>(group.terms.size()) * each, tile.most, [&](int64_t first, int64_t wide) {
-            const float* next = strip + words<E>(many) * wide * VL;
+        return by_strips(group, words<E>(many) * VL, strip, tile, [&](int64_t wide, float** lanes, const float* weights) {
+            const float* next = weights + words<E>(many) * wide * VL;
             const float* soon = next == tile.end ? tile.after : next;
-            float* lanes[WIDE];
-            for (int64_t n = 0; n < wide; ++n) lanes[n] = scratch.data + group.terms[(first + n) >> shift].lane * tile.slot + ((first + n) & (each - 1)) * VL;
             const E* from = a;
             for (uint32_t i = 0; i < blocks; ++i) {
                 const uint32_t tall = rows + (i < more);
                 const float* ahead = soon + (i % wide) * words<E>(many) * LINE;
-                KERNELS<E>[wide - 1][tall - 1](from, stride, many, strip, lanes, tile.W, ahead, LINE);
+                KERNELS<E>[wide - 1][tall - 1](from, stride, many, weights, lanes, tile.W, ahead, LINE);
                 from += tall * stride;
                 for (int64_t n = 0; n < wide; ++n) lanes[n] += tall * tile.W;
             }
-            strip = next;
         });
-        return strip;
     }
 
-    // The same for few rows, of weights that are stored narrow: f(vectors, lanes, strip) takes a strip of them.
+    // Calls f(vectors, lanes, weights) for each strip of a group; `vector` numbers of weights stand for a vector of it.
+    // Returns where the weights of the next steps lie.
     template <class F>
-    const float* by_strips(const Group& group, int64_t many, const float* strip, const Tile& tile, F f) {
+    const float* by_strips(const Group& group, int64_t vector, const float* strip, const Tile& tile, F f) {
         const int64_t each = tile.W / VL;
         const int shift = std::countr_zero(static_cast<uint64_t>(each));
         strips(static_cast<int64_t>(group.terms.size()) * each, tile.most, [&](int64_t first, int64_t wide) {
             float* lanes[WIDE];
             for (int64_t n = 0; n < wide; ++n) lanes[n] = scratch.data + group.terms[(first + n) >> shift].lane * tile.slot + ((first + n) & (each - 1)) * VL;
             f(wide, lanes, strip);
-            strip += wide * vector_words(tile.storage, many);
+            strip += wide * vector;
         });
         return strip;
     }
@@ -548,7 +543,7 @@ struct Worker {
         int16_t rounded[FEW][CHUNK + 2];
         float scales[FEW];
         for (int64_t m = 0; m < tile.height; ++m) scales[m] = in_sixteen_bits(a + m * stride, many, rounded[m]);
-        return by_strips(group, many, strip, tile, [&](int64_t wide, float* const* lanes, const float* weights) {
+        return by_strips(group, vector_words(tile.storage, many), strip, tile, [&](int64_t wide, float* const* lanes, const float* weights) {
             EIGHT_BIT_KERNELS[wide - 1][tile.height - 1](rounded[0], CHUNK + 2, scales, many, weights, lanes, tile.W);
         });
     }

@@ -80,6 +80,8 @@ void copy(const A* from, B* to, int64_t many) {
     std::memcpy(to + i, rounded, (many - i) * sizeof(B));
 }
 
+constexpr float TO_WHOLE = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number, which stands in the last bits
+
 // exp(r) - 1 - r over r^2, |r| <= log(2)/2; the polynomial is that of Cephes' expf, summed in pairs.
 template <class T>
 GW_INLINE T exp_tail(T r) {
@@ -130,8 +132,7 @@ GW_INLINE Several quotient(Several a, Several b) {
 using Several = V;  // the processor finds what is independent in the next vector by itself
 
 inline V clamp(V a, float low, float high) { return pick(a < low, all(low), pick(a > high, all(high), a)); }  // NaN stays
-// 2^n a, n from -126 to 127: as a whole number n stands in the last bits of the sum.
-inline V times_power(V a, V n) { return a * bits((bits(n + 12582912.0f) << 23) + 0x3f800000); }
+inline V times_power(V a, V n) { return a * bits((bits(n + TO_WHOLE) << 23) + 0x3f800000); }                  // 2^n a, n from -126 to 127
 inline V inverse(V a) { return 1.0f / a; }
 inline V quotient(V a, V b) { return a / b; }
 inline V ones() { return all(1.0f); }
@@ -140,8 +141,7 @@ inline V ones() { return all(1.0f); }
 
 // a = n log(2) + r, where a is NaN or within +-110; n is whole.
 GW_INLINE Several split(Several a, Several& n) {
-    constexpr float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number
-    n = (a * 1.44269504088896341f + magic) - magic;
+    n = (a * 1.44269504088896341f + TO_WHOLE) - TO_WHOLE;
     return a - n * 0.693359375f + n * 2.12194440e-4f;
 }
 
@@ -184,12 +184,8 @@ GW_INLINE V tanh(V a) {
 #else
 
 inline V exp(V a) {
-    const V low = all(-104.0f), high = all(89.0f);
-    V x = pick(a < low, low, pick(a > high, high, a));
-    const V magic = all(12582912.0f);  // 1.5 * 2^23: adding it rounds to a whole number
-    const V n = (x * 1.44269504088896341f + magic) - magic;
-    V r = x - n * 0.693359375f;
-    r = r + n * 2.12194440e-4f;
+    V n;
+    const V r = split(clamp(a, -104.0f, 89.0f), n);
     const V p = exp_tail(r) * (r * r) + r + 1.0f;
     // in two halves, so that neither over- nor underflows before the result does
     const VI whole = __builtin_convertvector(pick(n != n, all(0), n), VI);

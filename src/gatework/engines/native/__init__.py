@@ -61,14 +61,15 @@ def _check_alike(tensors: Sequence[Tensor]) -> None:
 
 def run(arguments: Arguments) -> Results:
     """Executes a Program over a sequence, in the C++ core."""
-    arguments = arguments.without_padding(arguments.running())
-    arguments = restart_at_first(arguments)
     tensors = arguments.tensors()
     eager = is_eager(*tensors, arguments.lengths, arguments.resets)
     if not eager and arguments.frozen and arguments.frozen.storage != "float32":
         raise InputError(f"weights={arguments.frozen.storage!r} are for eager calls, not for what torch traces")
     if not eager and arguments.reverse:
         return run_reversed(run, arguments)
+    bounded = restart_at_first(arguments.without_padding(arguments.running()))
+    if bounded is not arguments:
+        arguments, tensors = bounded, bounded.tensors()
     _check_alike(tensors)
     train = (
         torch.is_grad_enabled()
