@@ -61,7 +61,7 @@ def test_only_the_array_is_cleared():
 
 def test_what_is_freed_is_used_again_and_what_is_not_keeps_its_numbers():
     call, values = Binding(1, _native.Call()), torch.randn(4)
-    (source,) = call.given(outline([values])[1])
+    (source,) = call.give(outline([values]))
     first, second = call.result(4), call.result(4)
     kept = call.scratch(4)
     call.copy(kept, source)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from math import ceil
 
 import torch
@@ -14,6 +13,7 @@ from gatework.engines.native.binding import Binding, Bound
 from gatework.engines.native.call import Call, Options, Outline, outline, saved_numbers, tensor_spec
 from gatework.engines.native.keys import Key, Role
 from gatework.engines.native.layout import Layout
+from gatework.engines.native.memory import DTYPES
 from gatework.engines.native.plans import BackwardPlan, backward_plan, forward_plan, state_elements
 from gatework.notation import Program
 
@@ -30,23 +30,42 @@ def backward(
     saved: as the forward pass returned it.
     """
     present = [gradient for gradient in gradients if gradient is not None]
-    parts = [call.tensors, [value.contiguous() for value in saved], present]
-    given, outlines = zip(*map(outline, parts), strict=True)
-    bound = bind(
-        call.options,
-        tuple(wanted),
-        *outlines,
-        tuple([gradient is not None for gradient in gradients]),
-        torch.get_num_threads(),
-    )
-    made = bound.call.run([*chain(*given)], call.lengths, call.resets)
-    rows: list[Tensor] = []
-    for whole, sizes in zip(made, bound.parts, strict=True):
-        rows += whole.split_with_sizes(sizes) if len(sizes) > 1 else (whole,)
-    return [
-        None if not wants else _fitted(None if place is None else rows[place], tensor)
-        for wants, place, tensor in zip(wanted, bound.places, call.tensors, strict=True)
-    ]
+    saved = [value.contiguous() for value in saved]
+    return bound(call, saved, gradients, wanted).run([*call.tensors, *saved, *present], call.lengths, call.resets)
+
+
+def bound(
+    call: Call, saved: Sequence[Tensor], gradients: Sequence[Tensor | None], wanted: Sequence[bool]
+) -> "Backward":
+    """The backward pass that runs such calls."""
+    parts = call.tensors, saved, [gradient for gradient in gradients if gradient is not None]
+    present = tuple([gradient is not None for gradient in gradients])
+    return bind(call.options, tuple(wanted), *map(outline, parts), present, torch.get_num_threads())
+
+
+@dataclass(frozen=True)
+class Backward:
+    """A backward pass that is bound.
+
+    parts: of each result, the rows of the gradients that it is made of. places: of each of the call's tensors, which of
+    these is its gradient; None where there is none. unfitted: whose gradients are wanted but not among these, or
+    have another shape or dtype there.
+    """
+
+    call: Bound
+    parts: tuple[tuple[int, ...], ...]
+    places: tuple[int | None, ...]
+    unfitted: tuple[int, ...]
+
+    def run(self, tensors: Sequence[Tensor], lengths: Tensor | None, resets: Tensor | None) -> list[Tensor | None]:
+        """The gradients by the call's tensors, which come first; after them what was saved, and gradients."""
+        rows: list[Tensor] = []
+        for whole, sizes in zip(self.call.run(tensors, lengths, resets), self.parts, strict=True):
+            rows += whole.split_with_sizes(sizes) if len(sizes) > 1 else (whole,)
+        made = [None if place is None else rows[place] for place in self.places]
+        for which in self.unfitted:
+            made[which] = _fitted(made[which], tensors[which])
+        return made
 
 
 def _fitted(gradient: Tensor | None, like: Tensor) -> Tensor:
@@ -55,19 +74,6 @@ def _fitted(gradient: Tensor | None, like: Tensor) -> Tensor:
         return torch.zeros_like(like)
     gradient = gradient if gradient.shape == like.shape else gradient.sum(0, keepdim=True)
     return gradient if gradient.dtype is like.dtype else gradient.to(like.dtype)
-
-
-@dataclass(frozen=True)
-class Backward:
-    """A backward pass that is bound.
-
-    parts: of each result, the rows of the gradients that it is made of. places: of each of the call's tensors, which of
-    these is its gradient; None where there is none.
-    """
-
-    call: Bound
-    parts: tuple[tuple[int, ...], ...]
-    places: tuple[int | None, ...]
 
 
 @lru_cache(maxsize=1024)
@@ -83,8 +89,8 @@ def bind(
     program, recompute = options.program, options.recompute
     layout = Layout.of(program, tensors, threads, options.reverse)
     recipe, call = backward_recipe(program, wanted, layout.element), layout.call
-    _place_saved(recipe, program, layout, call.given(saved))
-    given = iter(call.given(gradients))
+    _place_saved(recipe, program, layout, call.give(saved))
+    given = iter(call.give(gradients))
     results = _Results(call)
     _place_gradients(recipe, program, layout, [next(given) if there else None for there in present], results)
     joined = _joined_matrices(recipe.lowered, layout)
@@ -100,8 +106,7 @@ def bind(
             _add_input_gradients(recipe.lowered, part, joined)
     for key, by_state in recipe.firsts:
         call.copy(results.add([key], (layout.B,), layout.arrays[by_state].shape[-1]), layout.arrays[by_state].step(0))
-    places = {key: place for place, key in enumerate(results.keys)}
-    return Backward(call.bound(), tuple(results.parts), tuple(places.get(key) for key in tensor_spec(program).shapes))
+    return Backward(call.bound(), tuple(results.parts), *_places(program, tensors, wanted, results))
 
 
 class _Results:
@@ -121,6 +126,22 @@ class _Results:
         self.keys += keys
         self.parts.append(rows)
         return whole
+
+
+def _places(
+    program: Program, tensors: Outline, wanted: tuple[bool, ...], results: _Results
+) -> tuple[tuple[int | None, ...], tuple[int, ...]]:
+    """See `Backward`."""
+    order = {key: place for place, key in enumerate(results.keys)}
+    places: list[int | None] = []
+    unfitted: list[int] = []
+    outlines = zip(tensor_spec(program).shapes, tensors.shapes, tensors.dtypes, wanted, strict=True)
+    for which, (key, shape, dtype, wants) in enumerate(outlines):
+        places.append(order.get(key) if wants else None)
+        array = results.arrays.get(key)
+        if wants and (array is None or array.shape != shape or DTYPES[array.element] != dtype):
+            unfitted.append(which)
+    return tuple(places), tuple(unfitted)
 
 
 @dataclass(frozen=True)

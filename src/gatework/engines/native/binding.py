@@ -1,6 +1,6 @@
 """What a call does, bound once: for each set of options, shapes and threads a list of steps that the core runs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import prod
@@ -11,27 +11,38 @@ from torch import Tensor
 from gatework.core import _native
 from gatework.engines.native.arrays import Array, contiguous, reach
 from gatework.engines.native.call import Outline
-from gatework.engines.native.memory import DTYPES, NAMES, allocated
+from gatework.engines.native.memory import DTYPES, NAMES, allocated, allocation
 from gatework.engines.native.threads import product_grid
+
+_ADDRESS = Tensor.data_ptr
 
 
 @dataclass
 class Binding:
     """A call in the making: its memories, and what it does to arrays in them, in order.
 
-    threads: that share the work. given: the tensors a run is given come first. results: shape and dtype of the tensors
-    that a run returns, after them.
+    threads: that share the work. given: how many tensors a run is given; they come first. apart: those of them whose
+    units do not lie next to one another, of which copies are read. results: shape and dtype of the tensors that a run
+    returns, after them.
     """
 
     threads: int
     core: _native.Call
+    given: int = 0
+    apart: list[int] = field(default_factory=list)
     results: list[tuple[tuple[int, ...], torch.dtype]] = field(default_factory=list)
 
-    def given(self, tensors: Outline) -> list[Array]:
-        """Tensors that each run is given."""
+    def give(self, tensors: Outline) -> list[Array]:
+        """More tensors that each run is given."""
         strides = tensors.strides or map(contiguous, tensors.shapes)
-        elements = [NAMES[dtype] for dtype in tensors.dtypes]
-        return [*map(self._memory, map(tuple, tensors.shapes), strides, elements)]
+        return [*map(self._give, map(tuple, tensors.shapes), strides, tensors.dtypes)]
+
+    def _give(self, shape: tuple[int, ...], strides: tuple[int, ...], dtype: torch.dtype) -> Array:
+        if not _lie_together(shape, strides):
+            self.apart.append(self.given)
+            strides = contiguous(shape)
+        self.given += 1
+        return self._memory(shape, strides, NAMES[dtype])
 
     def _memory(self, shape: tuple[int, ...], strides: tuple[int, ...], element: str) -> Array:
         return Array(self.core.memory(reach(shape, strides) * DTYPES[element].itemsize), 0, shape, strides, element)
@@ -65,7 +76,7 @@ class Binding:
         self.core.multiply(a.described, factors, [to.described for to in results], add, *grid)
 
     def bound(self) -> "Bound":
-        return Bound(self.core, tuple(self.results))
+        return Bound(self.core, frozenset(self.apart), [allocation(*result) for result in self.results])
 
 
 @dataclass(frozen=True)
@@ -73,14 +84,27 @@ class Bound:
     """A call that is ready to run."""
 
     core: _native.Call
-    results: tuple[tuple[tuple[int, ...], torch.dtype], ...]
+    apart: frozenset[int]
+    allocations: Sequence[Callable[[], Tensor]]
 
     def run(self, tensors: Sequence[Tensor], lengths: Tensor | None, resets: Tensor | None) -> list[Tensor]:
         """Its results, of tensors as they were bound, lengths [B] int64 and resets [T,B] uint8."""
-        made = [allocated(shape, dtype) for shape, dtype in self.results]
+        if self.apart:
+            tensors = [_copied(tensor) if place in self.apart else tensor for place, tensor in enumerate(tensors)]
+        made = [allocate() for allocate in self.allocations]
         self.core.run(
-            [tensor.data_ptr() for tensor in (*tensors, *made)],
+            [*map(_ADDRESS, tensors), *map(_ADDRESS, made)],
             0 if lengths is None else lengths.data_ptr(),
             0 if resets is None else resets.data_ptr(),
         )
         return made
+
+
+def _lie_together(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    """Whether units lie next to one another."""
+    without_gaps = zip(shape, strides, contiguous(shape), strict=True)
+    return strides[-1] == 1 or 0 in shape or all(size == 1 or stride == usual for size, stride, usual in without_gaps)
+
+
+def _copied(tensor: Tensor) -> Tensor:
+    return allocated(tuple(tensor.shape), tensor.dtype).copy_(tensor)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gatework.engines.arguments import Frozen
 from gatework.engines.native.keys import Key, Role
-from gatework.engines.native.memory import DTYPES, allocated
+from gatework.engines.native.memory import DTYPES
 from gatework.engines.native.plan import SIZES
 from gatework.engines.native.plans import state_elements
 from gatework.notation import Program
@@ -84,17 +84,9 @@ class Outline(NamedTuple):
     dtypes: tuple[torch.dtype, ...]
 
 
-def outline(tensors: Sequence[Tensor]) -> tuple[Sequence[Tensor], Outline]:
-    """The tensors with units next to one another, and what is bound of them."""
-    strides = None
-    if not all(map(Tensor.is_contiguous, tensors)):
-        tensors = [t if t.is_contiguous() or t.stride(-1) == 1 else _copied(t) for t in tensors]
-        strides = tuple(map(Tensor.stride, tensors))
-    return tensors, Outline(tuple(map(Tensor.size, tensors)), strides, tuple(map(_DTYPE, tensors)))
-
-
-def _copied(tensor: Tensor) -> Tensor:
-    return allocated(tuple(tensor.shape), tensor.dtype).copy_(tensor)
+def outline(tensors: Sequence[Tensor]) -> Outline:
+    strides = None if all(map(Tensor.is_contiguous, tensors)) else tuple(map(Tensor.stride, tensors))
+    return Outline(tuple(map(Tensor.size, tensors)), strides, tuple(map(_DTYPE, tensors)))
 
 
 @dataclass(frozen=True)

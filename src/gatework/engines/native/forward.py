@@ -34,16 +34,13 @@ class Result(NamedTuple):
 
 
 def forward(call: Call) -> Result:
-    tensors, shape = outline(call.tensors)
-    bound = _binder(call.options.frozen)(call.options, shape, call.has_boundaries, torch.get_num_threads())
-    made = bound.call.run(tensors, call.lengths, call.resets)
-    output = made[bound.output]
-    return Result(
-        output if bound.since is None else output.narrow(0, bound.since, len(output) - 1),
-        made[bound.finals :],
-        made[bound.recorded : bound.finals],
-        made[: bound.saved],
-    )
+    return bound(call).run(call.tensors, call.lengths, call.resets)
+
+
+def bound(call: Call) -> "Forward":
+    """The forward pass that runs such calls."""
+    binder = _binder(call.options.frozen)
+    return binder(call.options, outline(call.tensors), call.has_boundaries, torch.get_num_threads())
 
 
 def _binder(frozen: Frozen | None) -> Callable[..., "Forward"]:
@@ -70,6 +67,17 @@ class Forward:
     since: int | None
     recorded: int
     finals: int
+
+    def run(self, tensors: Sequence[Tensor], lengths: Tensor | None, resets: Tensor | None) -> Result:
+        """Its results, of tensors as they were bound, lengths [B] int64 and resets [T,B] uint8."""
+        made = self.call.run(tensors, lengths, resets)
+        output = made[self.output]
+        return Result(
+            output if self.since is None else output[1:] if self.since else output[:-1],
+            made[self.finals :],
+            made[self.recorded : self.finals],
+            made[: self.saved],
+        )
 
 
 @lru_cache(maxsize=1024)

@@ -49,7 +49,7 @@ class Layout:
         storage = STORAGES["float32" if frozen is None else frozen.storage]
         call = Binding(threads, _native.Call(reversed, frozen is not None, storage))
         keys = tensor_spec(program).shapes
-        arrays = dict(zip(keys, call.given(outline), strict=True))
+        arrays = dict(zip(keys, call.give(outline), strict=True))
         layout = cls(call, *sizes_of(program, outline.shapes), NAMES[outline.dtypes[0]], reversed, arrays)
         for name in program.inputs:
             layout.place(Key(Role.INPUT, name), arrays[Key(Role.INPUT, name)])

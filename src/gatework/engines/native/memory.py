@@ -1,5 +1,7 @@
 """New memory for tensors, and the dtypes that the core knows."""
 
+from collections.abc import Callable
+from functools import partial
 from math import prod
 
 import torch
@@ -10,6 +12,15 @@ from gatework.core import _native
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}  # of the elements of buffers
 NAMES = {dtype: element for element, dtype in DTYPES.items()}
 LEAST = 1 << 14  # numbers from which on memory is the core's, which uses again what is given back
+
+
+def allocation(shape: tuple[int, ...], dtype: torch.dtype) -> Callable[[], Tensor]:
+    """What makes tensors without values: small ones like one that is made here, which torch does soonest."""
+    if prod(shape) >= LEAST:
+        return partial(allocated, shape, dtype)
+    like = allocated(shape, dtype)
+    like.untyped_storage().resize_(0)  # nothing reads its numbers
+    return partial(torch.empty_like, like)
 
 
 def allocated(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:

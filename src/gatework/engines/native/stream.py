@@ -34,8 +34,9 @@ class Stepper:
         weights: str = "float32",
     ) -> None:
         copies = {name: value.detach().clone() for name, value in params.items()}
-        tensors, shape = outline(Arguments(program, copies, x[None], state, inputs=inputs).tensors())
-        layout = Layout.of(program, shape, torch.get_num_threads())
+        given = Arguments(program, copies, x[None], state, inputs=inputs).tensors()
+        tensors = [value.contiguous() for value in given]
+        layout = Layout.of(program, outline(tensors), torch.get_num_threads())
         call, units, element = layout.call, layout.units, layout.element
         own = needs_own_output(program, False, element)
         lowered = forward_plan(program, False, own, False, (), element)
