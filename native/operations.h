@@ -33,7 +33,7 @@
     ROW(softplus, alone, softplus(x)) \
     ROW(logsigmoid, alone, -softplus(-x))
 
-// Over a whole row of units; the loops stand in scan.cpp.
+// Over a whole row of units; the loops stand in rows.h.
 #define GW_ROWS(ROW) ROW(norm) ROW(softmax) ROW(cumsum) ROW(cumsum_back) ROW(sum) ROW(mean) ROW(rstd)
 
 // What a store does in rows whose sequence has ended, or starts again at the next step.

@@ -1,5 +1,6 @@
 #include "plan.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace gatework {
@@ -31,13 +32,6 @@ struct Reader {
         return static_cast<T>(below(static_cast<int32_t>(T::count), what));
     }
 };
-
-bool is_memory(Op op) { return op <= Op::total; }
-bool has_two(Op op) {
-#define GW_IS(name, ...) op == Op::name ||
-    return GW_BINARY(GW_IS) false;
-#undef GW_IS
-}
 
 void expect(const Plan& plan, int32_t buffer, Kind kind, int32_t size, const char* what) {
     const BufferType& type = plan.buffers[buffer];
@@ -107,10 +101,10 @@ Block block(Reader& read, const Plan& plan) {
     one.slots = read.count("slots");
     if (one.slots < one.lanes) refuse("fewer slots than lanes");
     for (int32_t lane = 0; lane < one.lanes; ++lane) {
-        one.initial.push_back(read.below(buffers + 1, "buffer") - 1);
-        if (one.initial.back() < 0) continue;
-        const BufferType& type = plan.buffers[one.initial.back()];
-        expect(plan, one.initial.back(), type.kind == Kind::vector ? Kind::vector : Kind::series, one.size, "start of a lane");
+        const int32_t start = read.below(buffers + 1, "buffer") - 1;
+        const bool vector = start >= 0 && plan.buffers[start].kind == Kind::vector;
+        if (start >= 0) expect(plan, start, vector ? Kind::vector : Kind::series, one.size, "start of a lane");
+        one.begin.push_back({start < 0 ? Op::constant : vector ? Op::spread : Op::load, lane, std::max(start, 0), 0, Mode::plain, 0.0f});
     }
     one.groups.resize(read.count("groups"));
     for (Group& group : one.groups) {

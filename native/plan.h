@@ -19,6 +19,13 @@ enum class Element : int32_t { GW_ELEMENTS(GW_NAME) count };
 enum class Storage : int32_t { GW_STORAGES(GW_NAME) count };
 #undef GW_NAME
 
+constexpr bool is_memory(Op op) { return op <= Op::total; }
+constexpr bool has_two(Op op) {  // slots that it reads
+#define GW_IS(name, ...) op == Op::name ||
+    return GW_BINARY(GW_IS) false;
+#undef GW_IS
+}
+
 constexpr int32_t MAGIC = 0x67617465;  // the first number of a plan
 
 struct Instruction {
@@ -44,7 +51,7 @@ struct Block {
     int32_t size;      // which size: the units it computes
     int32_t lanes, slots;
     int32_t source = 0, target = 0;  // of a row operation: buffers
-    std::vector<int32_t> initial;    // lane -> the vector or series it starts from, or -1 for 0
+    std::vector<Instruction> begin;  // what each lane starts from: a vector for all rows, a series at this step, or 0
     std::vector<Group> groups;
     std::vector<Instruction> code;
 };

@@ -9,12 +9,13 @@
 #include <thread>
 
 #include "packing.h"
+#include "rows.h"
 
 namespace gatework::GW_ISA {
 namespace {
 
 constexpr int UNITS = 16;            // of the narrowest tile
-constexpr int WIDEST = 4 * UNITS;    // of the widest
+constexpr int WIDEST = 8 * UNITS;    // of the widest, for few rows: an instruction then has something to do
 constexpr int CHUNK = 512;           // steps of K between two visits to the lanes: a strip stays in the second cache
 constexpr int64_t NEAR = 20 * 1024;  // bytes of slots that stay in the nearest cache
 
@@ -120,7 +121,7 @@ Layout laid_out(const Job& job, const Block& block, Grid grid) {
     int most = 1;
     for (const Group& group : block.groups) most = std::max<int>(most, group.terms.size());
     int64_t columns = std::max<int64_t>(MOST * VL / (most * UNITS), 1);
-    if (job.B < ROWS / 2) columns = WIDEST / UNITS;  // few rows: wider tiles, so that an instruction has something to do
+    if (job.B <= FEW) columns = WIDEST / UNITS / (job.B == 1 ? 1 : 2);
     columns = std::clamp<int64_t>(columns, 1, ceiling(std::max<int64_t>(out.N, 1), UNITS * grid.columns));
     while (columns & (columns - 1)) --columns;  // a power of two, so that tiles of different blocks nest
     out.W = columns * UNITS;
@@ -176,141 +177,41 @@ void pack_tile(const Job& job, const Block& block, const Layout& layout, int64_t
     }
 }
 
-// -- functions of one number
+// -- pointwise operations, of slots
 
-// to = op(from), if it is one of these.
-bool curve(Op op, const float* from, float* to, int64_t many) {
-    switch (op) {
-#define GW_CURVE(name, how, value)                                                           \
-    case Op::name: how(from, to, many, [](auto x) GW_ALWAYS { return value; }); return true;
-        GW_CURVES(GW_CURVE)
-#undef GW_CURVE
-        default: return false;
-    }
-}
-
-// -- functions of a whole row, N numbers
-
-// Calls f(vector, first) for all of a row; the last vector is filled up.
-template <class F>
-GW_INLINE void by_vectors(const float* a, int64_t N, float fill, F f) {
-    int64_t i = 0;
-    for (; i + VL <= N; i += VL) f(get(a + i), i);
-    if (i == N) return;
-    V rest = all(fill);
-    for (int64_t u = 0; u < N - i; ++u) rest[u] = a[i + u];
-    f(rest, i);
-}
-
-// to = f(a), vector by vector.
-template <class F>
-GW_INLINE void map_row(const float* a, float* to, int64_t N, F f) {
-    by_vectors(a, N, 0, [&](V value, int64_t i) {
-        const V result = f(value);
-        if (i + VL <= N) return put(to + i, result);
-        for (int64_t u = 0; u < N - i; ++u) to[i + u] = result[u];
-    });
-}
-
-// A sum with what its rounding loses beside it (Kahan 1965), several chains at once.
-struct Sum {
-    static constexpr int CHAINS = 4;
-    V sum[CHAINS] = {}, lost[CHAINS] = {};
-    int next = 0;
-
-    GW_ALWAYS void add(V value) {
-        V& own = sum[next];
-        V& rest = lost[next];
-        const V term = value - rest, total = own + term;
-        rest = pick(magnitude(total) <= __FLT_MAX__, (total - own) - term, all(0));  // of infinity nothing is lost
-        own = total;
-        next = (next + 1) % CHAINS;
-    }
-    double value() const {
-        double total = 0;
-        for (int chain = 0; chain < CHAINS; ++chain)
-            for (int u = 0; u < VL; ++u) total += static_cast<double>(sum[chain][u]) - lost[chain][u];
-        return total;
-    }
+// Numbers of slots: to = op(a), or to = op(a, b).
+struct Slots {
+    float* to;
+    const float *a, *b;
+    int64_t many;
 };
+using Pointwise = void (*)(const Slots& slots);
 
 template <class F>
-GW_INLINE double sum_of(const float* a, int64_t N, float fill, F f) {
-    Sum sum;
-    by_vectors(a, N, fill, [&](V value, int64_t) { sum.add(f(value)); });
-    return sum.value();
+GW_INLINE void each(const Slots& slots, F f) {
+    for (int64_t i = 0; i < slots.many; i += VL) put(slots.to + i, f(get(slots.a + i)));
+}
+template <class F>
+GW_INLINE void each_pair(const Slots& slots, F f) {
+    for (int64_t i = 0; i < slots.many; i += VL) put(slots.to + i, f(get(slots.a + i), get(slots.b + i)));
 }
 
-double row_sum(const float* a, int64_t N) {
-    return sum_of(a, N, 0, [](V value) { return value; });
-}
-
-// 1 over the standard deviation. The centre is rounded, and what that adds to the squares is taken off again.
-float row_scale(const float* a, int64_t N, double centre) {
-    const float near = static_cast<float>(centre);
-    const double off = centre - near;
-    const double squares = sum_of(a, N, near, [near](V value) { return (value - near) * (value - near); });
-    return static_cast<float>(1 / std::sqrt(squares / static_cast<double>(N) - off * off + 1e-5));
-}
-
-// The numbers of a vector, `by` places on (up) or back, and 0 where none comes from.
-template <bool up, int by, int... lane>
-GW_INLINE V moved(V value, std::integer_sequence<int, lane...>) {
-    if constexpr (up) return __builtin_shufflevector(V{}, value, (lane < by ? lane : VL + lane - by)...);
-    else return __builtin_shufflevector(value, V{}, (lane + by)...);
-}
-
-// The sums of a vector's numbers up to each, from its first or from its last.
-template <bool up, int by = 1>
-GW_INLINE V running_sums(V value) {
-    if constexpr (by >= VL) return value;
-    else return running_sums<up, 2 * by>(value + moved<up, by>(value, std::make_integer_sequence<int, VL>()));
-}
-
-void row_cumsum(const float* a, float* to, int64_t N) {
-    double before = 0;
-    map_row(a, to, N, [&](V value) {
-        const V sums = running_sums<true>(value), result = sums + static_cast<float>(before);
-        before += sums[VL - 1];
-        return result;
-    });
-}
-
-// The same from the last number to the first.
-void row_cumsum_back(const float* a, float* to, int64_t N) {
-    double after = 0;
-    for (int64_t i = (N - 1) / VL * VL; i >= 0; i -= VL)
-        map_row(a + i, to + i, std::min<int64_t>(VL, N - i), [&](V value) {
-            const V sums = running_sums<false>(value), result = sums + static_cast<float>(after);
-            after += sums[0];
-            return result;
-        });
-}
-
-void row_softmax(const float* a, float* to, int64_t N) {
-    V most = all(a[0]);
-    by_vectors(a, N, a[0], [&](V value, int64_t) { most = larger(most, value); });
-    float top = most[0];
-    for (int u = 1; u < VL; ++u) top = most[u] > top || most[u] != most[u] ? most[u] : top;
-    map_row(a, to, N, [top](V value) { return exp(value - top); });
-    const float sum = static_cast<float>(row_sum(to, N));
-    map_row(to, to, N, [sum](V value) { return value / sum; });
-}
-
-void whole_row(Row op, const float* a, float* to, int64_t N) {
+// What runs an operation; null for those of memory.
+Pointwise pointwise(Op op) {
     switch (op) {
-        case Row::norm: {
-            const double centre = row_sum(a, N) / static_cast<double>(N);
-            const float near = static_cast<float>(centre), off = static_cast<float>(centre - near), by = row_scale(a, N, centre);
-            return map_row(a, to, N, [=](V value) { return ((value - near) - off) * by; });
-        }
-        case Row::rstd: std::fill(to, to + N, row_scale(a, N, row_sum(a, N) / static_cast<double>(N))); return;
-        case Row::mean: std::fill(to, to + N, static_cast<float>(row_sum(a, N) / static_cast<double>(N))); return;
-        case Row::sum: std::fill(to, to + N, static_cast<float>(row_sum(a, N))); return;
-        case Row::softmax: return row_softmax(a, to, N);
-        case Row::cumsum: return row_cumsum(a, to, N);
-        case Row::cumsum_back: return row_cumsum_back(a, to, N);
-        default: return;
+#define GW_ONE(name, value)                                                                             \
+    case Op::name: return [](const Slots& slots) { each(slots, [](V x) GW_ALWAYS { return value; }); };
+#define GW_TWO(name, value)                                                                                       \
+    case Op::name: return [](const Slots& slots) { each_pair(slots, [](V x, V y) GW_ALWAYS { return value; }); };
+#define GW_CURVE(name, how, value)                                                                                                \
+    case Op::name: return [](const Slots& slots) { how(slots.a, slots.to, slots.many, [](auto x) GW_ALWAYS { return value; }); };
+        GW_UNARY(GW_ONE)
+        GW_BINARY(GW_TWO)
+        GW_CURVES(GW_CURVE)
+#undef GW_ONE
+#undef GW_TWO
+#undef GW_CURVE
+        default: return nullptr;
     }
 }
 
@@ -322,6 +223,33 @@ struct Areas {
     int64_t bands, height, tall;  // `tall` bands have one row more than `height`
 };
 
+// A run of a kernel: some vectors of a group's products over steps of K from `first` on.
+struct Strip {
+    Kernel<float> kernel;
+    const Group* group;
+    int64_t first, many;
+    const float* weights;
+    float* lanes[WIDE];
+};
+
+// A pointwise operation, or a move to or from memory.
+struct Action {
+    Pointwise operation;  // or null
+    Slots slots;
+    const Instruction* step;
+    bool direct;  // whole rows of floats are loaded or stored
+};
+
+// A tile of few rows and what it does, its slots and weights known beforehand: finding them anew at each step would take
+// longer than the arithmetic.
+struct Resolved {
+    Tile tile;
+    std::vector<Action> begin;
+    std::vector<Strip> strips;         // of all products; or, where these are not of floats alone,
+    std::vector<const float*> groups;  // the weights of each group
+    std::vector<Action> code;
+};
+
 struct Worker {
     Shared& shared;
     const Job& job;
@@ -329,9 +257,10 @@ struct Worker {
     int band, column, thread;
     int64_t row0, row1;
     Aligned scratch;
-    Aligned widened;            // bfloat16 operands of products and of row functions, as float32
-    std::vector<Areas> shares;  // of each block
-    Areas both{};               // of the first and the last block, where they are fused
+    Aligned widened;                              // bfloat16 operands of products and of row functions, as float32
+    std::vector<Areas> shares;                    // of each block
+    Areas both{};                                 // of the first and the last block, where they are fused
+    std::vector<std::vector<Resolved>> resolved;  // of each block, if its tiles have few rows
     int64_t t = 0;
 
     Worker(Shared& s, int index) : shared(s), job(s.job), plan(*s.job.plan), band(index / s.grid.columns), column(index % s.grid.columns), thread(index) {
@@ -353,6 +282,7 @@ struct Worker {
             const size_t last = plan.blocks.size() - 1;
             both = share(shared.layouts[0].N, shared_width(plan.blocks[0]), std::max(shared.layouts[0].height, shared.layouts[last].height));
         }
+        for (size_t b = 0; b < plan.blocks.size(); ++b) resolved.push_back(resolve(plan.blocks[b], shared.layouts[b]));
     }
 
     // Which number of a buffer is the first of a row.
@@ -455,29 +385,105 @@ struct Worker {
     // A block over an area that may hold several of its tiles.
     void area(size_t b, int64_t from, int64_t to, int64_t row, int64_t end) {
         const Layout& layout = shared.layouts[b];
+        if (!resolved[b].empty()) {
+            for (int64_t tile = from >> layout.shift; tile * layout.W < to; ++tile) run(resolved[b][tile], plan.blocks[b]);
+            return;
+        }
         for (int64_t tile = from >> layout.shift; tile * layout.W < to; ++tile)
             for (int64_t first = row; first < end; first += layout.height) one(plan.blocks[b], layout, tile, first, std::min(layout.height, end - first));
     }
 
-    void one(const Block& block, const Layout& layout, int64_t number, int64_t row, int64_t height) {
+    Tile tile_of(const Layout& layout, int64_t number, int64_t row, int64_t height) const {
         const int64_t W = layout.W, from = number * W;
-        const float* weights = shared.weights.data + layout.weights + number * layout.tile_weights;
+        const float* weights = weights_of(layout, number);
         const float* end = weights + layout.tile_weights;
         const float* after = t & 1 ? weights - layout.tile_weights : end;  // of the tile that comes next
-        const Tile tile{
-            W,    layout.height * W, row, height, from, std::min(W, layout.N - from), layout.wide, layout.rows <= FEW ? job.storage : Storage::float32, end,
-            after};
-        for (int32_t lane = 0; lane < block.lanes; ++lane) begin(block.initial[lane], scratch.data + lane * tile.slot, tile);
+        const Storage storage = layout.rows <= FEW ? job.storage : Storage::float32;
+        return {W, layout.height * W, row, height, from, std::min(W, layout.N - from), layout.wide, storage, end, after};
+    }
+    const float* weights_of(const Layout& layout, int64_t tile) const { return shared.weights.data + layout.weights + tile * layout.tile_weights; }
+
+    void one(const Block& block, const Layout& layout, int64_t number, int64_t row, int64_t height) {
+        const Tile tile = tile_of(layout, number, row, height);
+        const float* weights = weights_of(layout, number);
+        for (const Instruction& step : block.begin) execute(step, tile);
         for (size_t g = 0; g < block.groups.size(); ++g) product(block.groups[g], weights + layout.groups[g], tile);
         for (const Instruction& step : block.code) execute(step, tile);
     }
 
-    // What a lane starts from: a vector for all rows, a series at this step, or 0.
-    void begin(int32_t buffer, float* lane, const Tile& tile) {
-        if (buffer < 0) std::memset(lane, 0, tile.area() * 4);
-        else if (plan.buffers[buffer].kind == Kind::vector) spread(buffer, lane, tile);
-        else load(buffer, 0, lane, tile);
+    // -- few rows
+
+    std::vector<Resolved> resolve(const Block& block, const Layout& layout) {
+        std::vector<Resolved> tiles;
+        const int64_t height = row1 - row0;
+        if (block.row >= 0 || height > std::min<int64_t>(FEW, layout.height)) return tiles;
+        for (int64_t number = 0; number < layout.tiles; ++number) {
+            const Tile tile = tile_of(layout, number, row0, height);
+            Resolved one{tile, resolve(block.begin, tile), {}, {}, resolve(block.code, tile)};
+            const bool floats = std::none_of(block.groups.begin(), block.groups.end(), [&](const Group& group) { return is_half(plan, group.operand); });
+            for (size_t g = 0; g < block.groups.size(); ++g) {
+                const float* weights = weights_of(layout, number) + layout.groups[g];
+                if (floats && tile.storage == Storage::float32) resolve(block.groups[g], weights, tile, one.strips);
+                else one.groups.push_back(weights);
+            }
+            tiles.push_back(std::move(one));
+        }
+        return tiles;
     }
+
+    void resolve(const Group& group, const float* weights, const Tile& tile, std::vector<Strip>& out) {
+        const int64_t K = operand_size(job, group);
+        for (int64_t k0 = 0; k0 < K; k0 += CHUNK) {
+            const int64_t many = std::min<int64_t>(CHUNK, K - k0);
+            weights = by_strips(group, many * VL, weights, tile, [&](int64_t wide, float* const* lanes, const float* from) {
+                out.push_back({KERNELS<float>[wide - 1][tile.height - 1], &group, k0, many, from, {}});
+                std::copy(lanes, lanes + wide, out.back().lanes);
+            });
+        }
+    }
+
+    // What is done alike to slots side by side is done at once.
+    std::vector<Action> resolve(const std::vector<Instruction>& code, const Tile& tile) {
+        std::vector<Action> out;
+        out.reserve(code.size());
+        for (const Instruction& step : code) {
+            const bool direct = (step.op == Op::load || step.op == Op::store) && tile.width == tile.W && !is_half(plan, step.a);
+            const Action action{pointwise(step.op), slots_of(step, tile), &step, direct};
+            if (!out.empty() && action.operation && !has_two(step.op) && continues(out.back(), action)) out.back().slots.many += action.slots.many;
+            else out.push_back(action);
+        }
+        return out;
+    }
+
+    static bool continues(const Action& first, const Action& next) {
+        const Slots &x = first.slots, &y = next.slots;
+        return first.operation == next.operation && x.to == x.a && y.to == y.a && y.to == x.to + x.many;
+    }
+
+    void run(const Resolved& one, const Block& block) {
+        const Tile& tile = one.tile;
+        for (const Action& action : one.begin) run(action, tile);
+        for (const Strip& strip : one.strips) {
+            const int32_t operand = strip.group->operand;
+            const float* from = at<float>(operand, strip.group->offset, tile.row) + strip.first;
+            strip.kernel(from, job.buffers[operand].row, strip.many, strip.weights, strip.lanes, tile.W, strip.weights, 0);
+        }
+        for (size_t g = 0; g < one.groups.size(); ++g) product(block.groups[g], one.groups[g], tile);
+        for (const Action& action : one.code) run(action, tile);
+    }
+
+    void run(const Action& action, const Tile& tile) {
+        if (action.operation) return action.operation(action.slots);
+        const Instruction& step = *action.step;
+        float* slot = action.slots.to;
+        if (!action.direct || (step.op == Op::store && !stores_all(step.mode))) return memory(step, slot, tile);
+        float* place = at<float>(step.a, step.b, tile.row) + tile.from;
+        const int64_t stride = job.buffers[step.a].row;
+        if (step.op == Op::load) rectangle(place, stride, slot, tile.W, tile.height, tile.W);
+        else rectangle(slot, tile.W, place, stride, tile.height, tile.W);
+    }
+
+    // -- products
 
     void product(const Group& group, const float* strip, const Tile& tile) {
         const int64_t K = operand_size(job, group), stride = job.buffers[group.operand].row;
@@ -548,32 +554,18 @@ struct Worker {
         });
     }
 
-    template <class F>
-    static void each(float* to, const float* a, int64_t area, F f) {
-        for (int64_t i = 0; i < area; i += VL) put(to + i, f(get(a + i)));
-    }
-    template <class F>
-    static void each(float* to, const float* a, const float* b, int64_t area, F f) {
-        for (int64_t i = 0; i < area; i += VL) put(to + i, f(get(a + i), get(b + i)));
+    // -- instructions
+
+    Slots slots_of(const Instruction& step, const Tile& tile) const {
+        const auto slot = [&](int32_t number) { return scratch.data + number * tile.slot; };
+        if (is_memory(step.op)) return {slot(step.target), nullptr, nullptr, tile.area()};
+        return {slot(step.target), slot(step.a), slot(step.b), tile.area()};
     }
 
     void execute(const Instruction& step, const Tile& tile) {
-        float* to = scratch.data + step.target * tile.slot;
-        if (step.op <= Op::total) return memory(step, to, tile);
-        const float* a = scratch.data + step.a * tile.slot;
-        const float* b = scratch.data + step.b * tile.slot;
-        const int64_t area = tile.area();
-        switch (step.op) {
-#define GW_ONE(name, value)                                             \
-    case Op::name: return each(to, a, area, [](V x) { return value; });
-#define GW_TWO(name, value)                                                     \
-    case Op::name: return each(to, a, b, area, [](V x, V y) { return value; });
-            GW_UNARY(GW_ONE)
-            GW_BINARY(GW_TWO)
-#undef GW_ONE
-#undef GW_TWO
-            default: curve(step.op, a, to, area);
-        }
+        const Slots slots = slots_of(step, tile);
+        if (const Pointwise operation = pointwise(step.op)) operation(slots);
+        else memory(step, slots.to, tile);
     }
 
     void memory(const Instruction& step, float* to, const Tile& tile) {
@@ -625,9 +617,11 @@ struct Worker {
         }
     }
 
+    // Whether a store takes the values of all rows as they are.
+    bool stores_all(Mode mode) const { return mode == Mode::plain || (!job.lengths && (!job.resets || mode == Mode::ended0)); }
+
     void store(const Instruction& step, const float* value, const Tile& tile) {
-        const bool simple = step.mode == Mode::plain || (!job.lengths && (!job.resets || step.mode == Mode::ended0));
-        if (simple) {
+        if (stores_all(step.mode)) {
             const int64_t stride = job.buffers[step.a].row;
             return at_place(step.a, step.b, tile.row, tile.from, [&](auto* out) {
                 if (tile.width == tile.W) return rectangle(value, tile.W, out, stride, tile.height, tile.W);
@@ -725,7 +719,9 @@ void Shared::run(int64_t from, Parallel parallel) {
 
 // One function over an array, for the tests of its error bound.
 void map(int op, const float* from, float* to, int64_t many) {
-    if (!curve(static_cast<Op>(op), from, to, many)) throw std::invalid_argument("no function of one number");
+    const Pointwise operation = pointwise(static_cast<Op>(op));
+    if (!operation || has_two(static_cast<Op>(op))) throw std::invalid_argument("no function of one number");
+    operation({to, from, nullptr, many});
 }
 
 std::unique_ptr<Scan> prepare(const Job& job, Grid grid) { return std::make_unique<Shared>(job, grid); }

@@ -1,6 +1,7 @@
 """The instructions of a block of tiles: lanes of products, slots of values, pointwise operations."""
 
 import struct
+from collections.abc import Mapping, Sequence
 
 from gatework.engines.native.codes import CODES, MODES
 from gatework.engines.native.keys import Key, Role
@@ -25,6 +26,7 @@ class Instructions:
         self.begun: dict[int, int] = {}  # first product of a sum -> the term its lane starts from
         self.inside: set[int] = set()  # additions and products that are part of a sum
         self.share_lanes()
+        self.order_lanes()
         self.lanes_used = self.slots = len(set(self.lanes.values()))
         self.starts: list[Key | None] = [None] * self.lanes_used  # the buffer a lane starts from
         self.groups = self.grouped()
@@ -37,8 +39,14 @@ class Instructions:
         for index in order:
             for arg in self.arguments(index):
                 self.left[arg] = self.left.get(arg, 0) + 1
-        for index in order:
-            self.compute(index)
+        lanes = self.complete_lanes()
+        functions = self.functions_of(lanes, order)
+        at_once = {*lanes, *functions}
+        for indices in [lanes, functions, *([index] for index in order if index not in at_once)]:
+            for index in indices:
+                self.compute(index)
+            for index in indices:
+                self.keep(index)
 
     # -- lanes
 
@@ -60,6 +68,25 @@ class Instructions:
             if product not in self.lanes:
                 self.lanes[product] = many
                 many += 1
+
+    def order_lanes(self) -> None:
+        """Puts lanes side by side that go through one function, so that it may run over them at once."""
+        function = {node.args[0]: node.op for node in map(self.nodes.__getitem__, self.block.pointwise) if node.args}
+        summed = {first: root for root, (first, *_) in self.sums.items()}
+        values = {lane: summed.get(product, product) for product, lane in reversed(self.lanes.items())}
+        order = sorted(values, key=lambda lane: (function.get(values[lane], ""), lane))
+        places = {lane: place for place, lane in enumerate(order)}
+        self.lanes = {product: places[lane] for product, lane in self.lanes.items()}
+
+    def complete_lanes(self) -> dict[int, int]:
+        """The values that are what a lane holds after its products, with their lanes."""
+        whole = {root: self.lanes[first] for root, (first, *_) in self.sums.items() if self.arguments(root) == (first,)}
+        return whole | {product: lane for product, lane in self.lanes.items() if product not in self.inside}
+
+    def functions_of(self, lanes: Mapping[int, int], order: Sequence[int]) -> list[int]:
+        """What needs one of these lanes alone, in the order of lanes."""
+        functions = {i: args[0] for i in order if i not in lanes and len(args := self.arguments(i)) == 1}
+        return sorted((i for i, arg in functions.items() if arg in lanes), key=lambda index: lanes[functions[index]])
 
     def terms(self, root: int, inner: set[int]) -> tuple[list[int], set[int]]:
         """The terms of a sum, through additions that nothing else reads; and those additions."""
@@ -137,6 +164,9 @@ class Instructions:
                 self.done(arg)
             self.slot[index] = target = self.take()
             self.emit(self.nodes[index].op, target, operands[0], operands[-1])
+
+    def keep(self, index: int) -> None:
+        """Stores a value where it is wanted, and frees its slot where nothing else reads it."""
         self.store(index)
         if not self.left.get(index):
             self.free.append(self.slot[index])
