@@ -82,6 +82,17 @@ def test_what_is_freed_is_used_again_and_what_is_not_keeps_its_numbers():
     assert torch.equal(two, 2 * values)
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_tensors_whose_units_lie_apart_are_read_as_they_are(dtype):
+    whole = torch.randn(3, 6, 8).to(dtype)
+    given = [whole.mT, whole[:, :, ::2], whole[..., :1].expand(3, 6, 5), whole[:, 1:], whole[:0].mT, whole[:, :, :1]]
+    call = Binding(1, _native.Call())
+    for source in call.give(outline(given)):
+        call.copy(call.result(*source.shape, element=source.element), source)
+    for made, expected in zip(call.bound().run(given, None, None), given, strict=True):
+        assert torch.equal(made, expected)
+
+
 def test_gradients_of_reset_states_go_to_their_starts_alone():
     resets = torch.tensor([[0, 0, 0], [1, 0, 1]], dtype=torch.uint8)
     by_state, by_start = torch.randn(3, 4), torch.randn(3, 4)

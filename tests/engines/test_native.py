@@ -6,7 +6,9 @@ import sys
 
 import pytest
 import torch
+from torch import Tensor
 
+import gatework as gw
 from gatework.cells import cells
 from gatework.core import _native
 from gatework.engines import Arguments, choose, native
@@ -39,6 +41,19 @@ def test_an_instruction_set_that_is_not_there_is_refused(monkeypatch):
             choose(engine, torch.device("cpu"), torch.float32)
     result = next(verify([cells["lstm"]], on=[NATIVE]))
     assert "GATEWORK_ISA=mmx does not run here" in result.message
+
+
+@pytest.mark.parametrize("B", [1, 7])
+def test_tensors_whose_units_lie_apart_are_read_as_they_are(B):
+    layer, x, by = gw.LSTM(4, 5, engine="native"), torch.randn(6, 4, B).mT, torch.randn(5, B, 6).permute(2, 1, 0)
+    state = [torch.randn(1, 5, B).mT for _ in range(2)]
+    found, expected, by_state = [], [], torch.ones(1).expand(1, B, 5)
+    for got, joined in ((found, Tensor.detach), (expected, Tensor.contiguous)):
+        leaves = [joined(value).requires_grad_() for value in (x, *state)]
+        output, final = layer(leaves[0], leaves[1:])
+        by_all = [joined(by), joined(by_state), joined(by_state)]
+        got += [output, *final, *torch.autograd.grad([output, *final], leaves, by_all)]
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
 @pytest.mark.slow
