@@ -53,9 +53,8 @@ void pack_column(const E* matrix, int64_t row, bool transposed, int64_t from, in
     }
     constexpr int64_t SQUARE = 16;
     int64_t done = 0;
-    if constexpr (std::is_same_v<E, float>)
-        if (units == VL)
-            for (; done + VL <= K; done += VL) transpose(matrix + from * row + k0 + done, row, out + done * stride, stride);
+    if (units == VL)
+        for (; done + VL <= K; done += VL) transpose(matrix + from * row + k0 + done, row, out + done * stride, stride);
     for (int64_t first = done; first < K; first += SQUARE) {
         const int64_t last = std::min(first + SQUARE, K);
         for (int64_t u = 0; u < units; ++u) {

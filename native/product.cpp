@@ -102,14 +102,17 @@ struct Part {
         E* out = reinterpret_cast<E*>(rows_of_a.data);
         a += m * p.a.row + k0 * p.a.column;
         int64_t done = 0;  // rows
-        if constexpr (std::is_same_v<A, float> && std::is_same_v<E, float>)
-            if (p.a.row == 1)
+        if constexpr (std::is_same_v<E, float>) {
+            if (p.a.column == 1)
+                for (; done < height; ++done) copy(a + done * p.a.row, out + done * K, K);
+            else if (p.a.row == 1)
                 for (; done + VL <= height; done += VL) {
                     int64_t k = 0;
                     for (; k + VL <= K; k += VL) transpose(a + k * p.a.column + done, p.a.column, out + done * K + k, K);
                     for (; k < K; ++k)
-                        for (int64_t i = done; i < done + VL; ++i) out[i * K + k] = a[k * p.a.column + i];
+                        for (int64_t i = done; i < done + VL; ++i) out[i * K + k] = number(a[k * p.a.column + i]);
                 }
+        }
         for (int64_t k = 0; k < K; ++k)
             for (int64_t i = done; i < height; ++i) {
                 const A value = a[i * p.a.row + k * p.a.column];

@@ -257,7 +257,8 @@ struct Worker {
     int band, column, thread;
     int64_t row0, row1;
     Aligned scratch;
-    Aligned widened;                              // bfloat16 operands of products and of row functions, as float32
+    Aligned widened;                              // bfloat16 operands of row functions and of products, as float32
+    std::vector<std::vector<float*>> operands;    // of each block's groups, where those are, row after row; or null
     std::vector<Areas> shares;                    // of each block
     Areas both{};                                 // of the first and the last block, where they are fused
     std::vector<std::vector<Resolved>> resolved;  // of each block, if its tiles have few rows
@@ -272,17 +273,32 @@ struct Worker {
             const Layout& layout = shared.layouts[b];
             if (block.row >= 0) wide = std::max(wide, 2 * layout.N);
             else most = std::max(most, block.slots * layout.W * layout.height);
-            for (const Group& group : block.groups)
-                if (is_half(plan, group.operand)) wide = std::max(wide, layout.height * std::min<int64_t>(operand_size(job, group), CHUNK));
         }
         scratch.make(most);
-        widened.make(wide);
+        make_widened(wide);
         for (size_t b = 0; b < plan.blocks.size(); ++b) shares.push_back(share(shared.layouts[b].N, shared_width(plan.blocks[b]), shared.layouts[b].height));
         if (plan.fused) {
             const size_t last = plan.blocks.size() - 1;
             both = share(shared.layouts[0].N, shared_width(plan.blocks[0]), std::max(shared.layouts[0].height, shared.layouts[last].height));
         }
         for (size_t b = 0; b < plan.blocks.size(); ++b) resolved.push_back(resolve(plan.blocks[b], shared.layouts[b]));
+    }
+
+    // Room for so many numbers, and after them for the operands of products that are bfloat16 and not taken by pairs.
+    void make_widened(int64_t room) {
+        std::vector<int64_t> places;
+        for (const Block& block : plan.blocks)
+            for (const Group& group : block.groups) {
+                const bool wide = is_half(plan, group.operand) && !by_pairs(plan, group);
+                places.push_back(wide ? room : -1);
+                if (wide) room += (row1 - row0) * operand_size(job, group);
+            }
+        widened.make(room);
+        auto place = places.begin();
+        for (const Block& block : plan.blocks) {
+            operands.emplace_back();
+            for (size_t g = 0; g < block.groups.size(); ++g, ++place) operands.back().push_back(*place < 0 ? nullptr : widened.data + *place);
+        }
     }
 
     // Which number of a buffer is the first of a row.
@@ -335,6 +351,12 @@ struct Worker {
         for (int64_t left = job.T; left > 0; --left) {
             for (size_t b = 1; b < last; ++b) block(b);
             if (plan.blocks[last].waits) wait();
+            widen(last);
+            if (left > 1) {
+                t += by;
+                widen(0);
+                t -= by;
+            }
             each(both, [&](int64_t from, int64_t to, int64_t row, int64_t end) {
                 area(last, from, to, row, end);
                 if (left == 1) return;
@@ -351,7 +373,18 @@ struct Worker {
         const Layout& layout = shared.layouts[b];
         if (block.waits) wait();
         if (block.row >= 0) return rows(block, layout.N);
+        widen(b);
         each(shares[b], [&](int64_t from, int64_t to, int64_t row, int64_t end) { area(b, from, to, row, end); });
+    }
+
+    // Has the operands of a block's products at this step as float32, once for all tiles.
+    void widen(size_t b) {
+        for (size_t g = 0; g < operands[b].size(); ++g) {
+            if (!operands[b][g]) continue;
+            const Group& group = plan.blocks[b].groups[g];
+            const int64_t K = operand_size(job, group);
+            for (int64_t row = row0; row < row1; ++row) copy(at<Half>(group.operand, group.offset, row), operands[b][g] + (row - row0) * K, K);
+        }
     }
 
     // All blocks of a size share the units out alike: what a thread stores for one it may read in another.
@@ -386,11 +419,11 @@ struct Worker {
     void area(size_t b, int64_t from, int64_t to, int64_t row, int64_t end) {
         const Layout& layout = shared.layouts[b];
         if (!resolved[b].empty()) {
-            for (int64_t tile = from >> layout.shift; tile * layout.W < to; ++tile) run(resolved[b][tile], plan.blocks[b]);
+            for (int64_t tile = from >> layout.shift; tile * layout.W < to; ++tile) run(resolved[b][tile], b);
             return;
         }
         for (int64_t tile = from >> layout.shift; tile * layout.W < to; ++tile)
-            for (int64_t first = row; first < end; first += layout.height) one(plan.blocks[b], layout, tile, first, std::min(layout.height, end - first));
+            for (int64_t first = row; first < end; first += layout.height) one(b, layout, tile, first, std::min(layout.height, end - first));
     }
 
     Tile tile_of(const Layout& layout, int64_t number, int64_t row, int64_t height) const {
@@ -403,11 +436,12 @@ struct Worker {
     }
     const float* weights_of(const Layout& layout, int64_t tile) const { return shared.weights.data + layout.weights + tile * layout.tile_weights; }
 
-    void one(const Block& block, const Layout& layout, int64_t number, int64_t row, int64_t height) {
+    void one(size_t b, const Layout& layout, int64_t number, int64_t row, int64_t height) {
+        const Block& block = plan.blocks[b];
         const Tile tile = tile_of(layout, number, row, height);
         const float* weights = weights_of(layout, number);
         for (const Instruction& step : block.begin) execute(step, tile);
-        for (size_t g = 0; g < block.groups.size(); ++g) product(block.groups[g], weights + layout.groups[g], tile);
+        for (size_t g = 0; g < block.groups.size(); ++g) product(b, g, weights + layout.groups[g], tile);
         for (const Instruction& step : block.code) execute(step, tile);
     }
 
@@ -460,7 +494,7 @@ struct Worker {
         return first.operation == next.operation && x.to == x.a && y.to == y.a && y.to == x.to + x.many;
     }
 
-    void run(const Resolved& one, const Block& block) {
+    void run(const Resolved& one, size_t b) {
         const Tile& tile = one.tile;
         for (const Action& action : one.begin) run(action, tile);
         for (const Strip& strip : one.strips) {
@@ -468,7 +502,7 @@ struct Worker {
             const float* from = at<float>(operand, strip.group->offset, tile.row) + strip.first;
             strip.kernel(from, job.buffers[operand].row, strip.many, strip.weights, strip.lanes, tile.W, strip.weights, 0);
         }
-        for (size_t g = 0; g < one.groups.size(); ++g) product(block.groups[g], one.groups[g], tile);
+        for (size_t g = 0; g < one.groups.size(); ++g) product(b, g, one.groups[g], tile);
         for (const Action& action : one.code) run(action, tile);
     }
 
@@ -485,29 +519,27 @@ struct Worker {
 
     // -- products
 
-    void product(const Group& group, const float* strip, const Tile& tile) {
+    void product(size_t b, size_t g, const float* strip, const Tile& tile) {
+        const Group& group = plan.blocks[b].groups[g];
         const int64_t K = operand_size(job, group), stride = job.buffers[group.operand].row;
-        const bool half = is_half(plan, group.operand), pairs = half && by_pairs(plan, group);
-        const int64_t first = index(group.operand, group.offset, tile.row);
-        const void* data = job.buffers[group.operand].data;
+        if (const float* wide = operands[b][g]) by_chunks(group, wide + (tile.row - row0) * K, K, strip, tile);
+        else if (is_half(plan, group.operand)) by_chunks(group, at<Half>(group.operand, group.offset, tile.row), stride, strip, tile);
+        else by_chunks(group, at<float>(group.operand, group.offset, tile.row), stride, strip, tile);
+    }
+
+    template <class E>
+    void by_chunks(const Group& group, const E* a, int64_t stride, const float* strip, const Tile& tile) {
+        const int64_t K = operand_size(job, group);
+        const Storage storage = is_half(plan, group.operand) ? Storage::float32 : tile.storage;
         for (int64_t k0 = 0; k0 < K; k0 += CHUNK) {
             const int64_t many = std::min<int64_t>(CHUNK, K - k0);
-            const Half* halves = static_cast<const Half*>(data) + first + k0;
-            if (pairs) {
-                strip = multiply(group, halves, stride, many, strip, tile);
-            } else if (half) {
-                for (int64_t m = 0; m < tile.height; ++m) copy(halves + m * stride, widened.data + m * many, many);
-                strip = multiply(group, widened.data, many, many, strip, tile);
-            } else if (tile.storage == Storage::bfloat16) {
-                const float* a = static_cast<const float*>(data) + first + k0;
-                strip = by_strips(group, vector_words(tile.storage, many), strip, tile, [&](int64_t wide, float* const* lanes, const float* weights) {
-                    NARROW_KERNELS[wide - 1][tile.height - 1](a, stride, many, weights, lanes, tile.W);
-                });
-            } else if (tile.storage == Storage::int8) {
-                strip = multiply_eight_bits(group, static_cast<const float*>(data) + first + k0, stride, many, strip, tile);
-            } else {
-                strip = multiply(group, static_cast<const float*>(data) + first + k0, stride, many, strip, tile);
+            if constexpr (std::is_same_v<E, float>) {
+                if (storage != Storage::float32) {
+                    strip = multiply_narrow(group, a + k0, stride, many, strip, tile);
+                    continue;
+                }
             }
+            strip = multiply(group, a + k0, stride, many, strip, tile);
         }
     }
 
@@ -545,11 +577,17 @@ struct Worker {
         return strip;
     }
 
-    const float* multiply_eight_bits(const Group& group, const float* a, int64_t stride, int64_t many, const float* strip, const Tile& tile) {
+    // The same with weights that are stored in fewer bits.
+    const float* multiply_narrow(const Group& group, const float* a, int64_t stride, int64_t many, const float* strip, const Tile& tile) {
+        const int64_t vector = vector_words(tile.storage, many);
+        if (tile.storage == Storage::bfloat16)
+            return by_strips(group, vector, strip, tile, [&](int64_t wide, float* const* lanes, const float* weights) {
+                NARROW_KERNELS[wide - 1][tile.height - 1](a, stride, many, weights, lanes, tile.W);
+            });
         int16_t rounded[FEW][CHUNK + 2];
         float scales[FEW];
         for (int64_t m = 0; m < tile.height; ++m) scales[m] = in_sixteen_bits(a + m * stride, many, rounded[m]);
-        return by_strips(group, vector_words(tile.storage, many), strip, tile, [&](int64_t wide, float* const* lanes, const float* weights) {
+        return by_strips(group, vector, strip, tile, [&](int64_t wide, float* const* lanes, const float* weights) {
             EIGHT_BIT_KERNELS[wide - 1][tile.height - 1](rounded[0], CHUNK + 2, scales, many, weights, lanes, tile.W);
         });
     }

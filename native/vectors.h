@@ -264,7 +264,8 @@ GW_INLINE void change_all(V* rows) {
 }
 
 // to [VL][to_row] = a square from [VL][from_row], transposed.
-inline void transpose(const float* from, int64_t from_row, float* to, int64_t to_row) {
+template <class E>
+void transpose(const E* from, int64_t from_row, float* to, int64_t to_row) {
     V rows[VL];
 #pragma GCC unroll 16
     for (int i = 0; i < VL; ++i) rows[i] = get(from + i * from_row);
