@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 # What sharing the work costs: seconds of a step that are worth a barrier, of a call that are worth waking threads,
 # reckoned at a core's operations and bytes per second; with room for processors that others want too.
-ARITHMETIC, BANDWIDTH, BARRIER, WAKING = 1e11, 5e10, 1e-5, 2e-4
+ARITHMETIC, BANDWIDTH, BARRIER, WAKING = 1e11, 5e10, 4e-6, 2e-4
 # Bytes of weights that stay in a core's cache, or in the one that cores share, and the fewest rows for a band of them.
 NEAR, NEAR_ROWS, FAR, FAR_ROWS = 1 << 19, 6, 8 << 20, 32
 
