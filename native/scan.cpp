@@ -659,33 +659,38 @@ struct Worker {
     bool stores_all(Mode mode) const { return mode == Mode::plain || (!job.lengths && (!job.resets || mode == Mode::ended0)); }
 
     void store(const Instruction& step, const float* value, const Tile& tile) {
-        if (stores_all(step.mode)) {
-            const int64_t stride = job.buffers[step.a].row;
-            return at_place(step.a, step.b, tile.row, tile.from, [&](auto* out) {
-                if (tile.width == tile.W) return rectangle(value, tile.W, out, stride, tile.height, tile.W);
-                for (int64_t m = 0; m < tile.height; ++m) copy(value + m * tile.W, out + m * stride, tile.width);
-            });
-        }
-        for (int64_t m = 0; m < tile.height; ++m) {
-            const int64_t b = tile.row + m;
-            const bool over = ended(b);
-            float other[WIDEST] = {};  // what is stored in place of the value
-            bool own = false;
-            if (step.mode == Mode::state) {
-                const bool again = job.resets && t + 1 < job.T && job.resets[(t + 1) * job.B + b] && !ended(b, t + 1);
-                if (again) take(job.starts[step.a], 0, b, tile.from, tile.width, other);
-                else if (over) take(step.a, step.b - 1, b, tile.from, tile.width, other);
-                else own = true;
-            } else if (step.mode == Mode::flow) {
-                const bool again = !over && t > 0 && job.resets && job.resets[t * job.B + b];
-                if (over) take(step.a, step.b + 1, b, tile.from, tile.width, other);
-                else if (again) add(job.starts[step.a], b, tile.from, tile.width, value + m * tile.W);
-                else own = true;
-            } else {
-                own = !over;
+        const int64_t stride = job.buffers[step.a].row;
+        const bool all_rows = stores_all(step.mode);
+        at_place(step.a, step.b, tile.row, tile.from, [&](auto* out) {
+            if (all_rows && tile.width == tile.W) return rectangle(value, tile.W, out, stride, tile.height, tile.W);
+            float other[WIDEST];
+            for (int64_t m = 0; m < tile.height; ++m) {
+                const float* own = value + m * tile.W;
+                copy(all_rows ? own : stored(step, tile.row + m, own, other, tile), out + m * stride, tile.width);
             }
-            give(own ? value + m * tile.W : other, step.a, step.b, b, tile.from, tile.width);
+        });
+    }
+
+    // What is stored of a row whose sequence may have ended, or starts again at the next step: its value, or another.
+    const float* stored(const Instruction& step, int64_t row, const float* value, float* other, const Tile& tile) const {
+        const bool over = ended(row);
+        if (step.mode == Mode::state) {
+            const bool again = job.resets && t + 1 < job.T && job.resets[(t + 1) * job.B + row] && !ended(row, t + 1);
+            if (!again && !over) return value;
+            if (again) take(job.starts[step.a], 0, row, tile.from, tile.width, other);
+            else take(step.a, step.b - 1, row, tile.from, tile.width, other);
+            return other;
         }
+        if (!over) {
+            const bool again = step.mode == Mode::flow && t > 0 && job.resets && job.resets[t * job.B + row];
+            if (!again) return value;
+            add(job.starts[step.a], row, tile.from, tile.width, value);
+        } else if (step.mode == Mode::flow) {
+            take(step.a, step.b + 1, row, tile.from, tile.width, other);
+            return other;
+        }
+        std::fill_n(other, tile.width, 0.0f);
+        return other;
     }
 
     void take(int32_t buffer, int64_t offset, int64_t row, int64_t from, int64_t width, float* to) const {
