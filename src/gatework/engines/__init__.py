@@ -8,13 +8,17 @@ from gatework.engines.arguments import Arguments, Frozen, Results, Run
 from gatework.engines.choose import ENGINES, Choice, choose, prepare, runs
 from gatework.engines.eager import is_eager
 from gatework.engines.native import lacking
+from gatework.engines.native.operators import Ready
 from gatework.engines.native.stream import Stepper
+from gatework.engines.remembered import Remembered
 
 __all__ = [
     "ENGINES",
     "Arguments",
     "Choice",
     "Frozen",
+    "Ready",
+    "Remembered",
     "Results",
     "Run",
     "Stepper",

@@ -1,29 +1,33 @@
 """Which engine runs: the one asked for by name, or for "auto" the fastest that can."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
 
-from gatework.core import _native
 from gatework.engines import native, reference, traced
-from gatework.engines.arguments import Run
+from gatework.engines.arguments import Arguments, Run
 from gatework.engines.eager import is_tracing, is_transformed
+from gatework.engines.native import isa
+from gatework.engines.native.operators import Ready
 from gatework.engines.native.stream import Stepper
 from gatework.errors import InputError
 from gatework.notation import Program
 
 ENGINES: Mapping[str, Run] = MappingProxyType({"native": native.run, "reference": reference.run})
+# Engines that bind what runs an eager call, and others like it.
+BINDERS: Mapping[str, Callable[[Arguments], Ready]] = MappingProxyType({"native": native.ready})
 STEPPERS: Mapping[str, type[Stepper]] = MappingProxyType({"native": Stepper})  # engines that take single steps
 
 
 class Choice(NamedTuple):
-    """An engine and why it was chosen: what runs a sequence, and what takes single steps, if it can."""
+    """An engine and why it was chosen: what runs a sequence, and where it can what binds it and takes steps."""
 
     name: str
     reason: str
     run: Run
+    ready: Callable[[Arguments], Ready] | None = None
     stepper: type[Stepper] | None = None
 
 
@@ -49,7 +53,7 @@ def choose(engine: str, device: torch.device, dtype: torch.dtype, lacks: Sequenc
             raise InputError(native.TRANSFORMED)
         return _choice("reference", "torch.func and forward mode need torch's own operations")
     if engine != "reference" and not torch.compiler.is_compiling():
-        _check_instructions()
+        isa.check()
     if engine == "auto":
         return _choice("native", f"the fastest for {native.shown(dtype)} on {device.type}")
     if engine == "native":
@@ -71,12 +75,4 @@ def prepare(program: Program) -> None:
 
 def _choice(name: str, reason: str) -> Choice:
     run = traced.run if name == "reference" and is_tracing() else ENGINES[name]
-    return Choice(name, reason, run, STEPPERS.get(name))
-
-
-def _check_instructions() -> None:
-    """Raises InputError where GATEWORK_ISA names an instruction set that this machine has not."""
-    try:
-        _native.isa()
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    return Choice(name, reason, run, BINDERS.get(name), STEPPERS.get(name))

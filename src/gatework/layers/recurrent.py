@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.fx import Proxy
 
 from gatework.cells import Cell, find_cell
-from gatework.engines import Arguments, Frozen, choose, lacking
+from gatework.engines import Arguments, Frozen, Ready, Remembered, choose, is_eager, lacking
 from gatework.errors import InputError
 from gatework.layers import check
 from gatework.layers.autocast import autocast_dtype, run_dtype
@@ -129,6 +129,7 @@ class Recurrent(nn.Module):
         self.recompute, self.engine = recompute, engine
         self.watcher: Watcher | None = None
         self.kept: dict[str, Frozen] = {}  # of a frozen layer, what the engine made of its weights
+        self.remembered: dict[str, Remembered[tuple[Ready, tuple[Tensor, ...]]]] = {}
 
         self._parse()
         self.directions = ("", "_reverse") if bidirectional else ("",)
@@ -163,6 +164,7 @@ class Recurrent(nn.Module):
         self.units.append({name: sizes[self.program.nodes[index].size] for name, index in self.program.named})
         for direction in self.directions:
             self.add_module(f"l{layer}{direction}", Weights(self.program, sizes, self.initial == "learned", **options))
+            self.remembered[f"l{layer}{direction}"] = Remembered()
 
     @property
     def output_size(self) -> int:
@@ -283,11 +285,73 @@ class Recurrent(nn.Module):
         layer: int,
         direction: str,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """x [T,B,I] -> output [T,B,H] and the new state, under autocast in what that asks for."""
+        """x [T,B,I] -> output [T,B,H] and the new state; what is decided of a plain call holds for others like it."""
+        if lengths is not None or resets is not None or not self._is_plain:
+            return self._decide(weights, x, state, lengths, resets, layer, direction)
+        remembered = self.remembered[f"l{layer}{direction}"]
+        facts = x.shape, state is None, self.engine, self.recompute, self._kept(layer, direction)
+        given = x, *(state or ()), *weights.values()
+        known = remembered.find(facts, *given)
+        if known is None:
+            known = self._bind(weights, x, state, layer, direction) if is_eager(*given) else None
+            if known is None:
+                return self._decide(weights, x, state, None, None, layer, direction)
+            remembered.keep(known, facts, *given)
+        ready, start = known
+        output, new, _ = ready([x, *(state or start), *start, *weights.values()])
+        return output, tuple(new)
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether calls read nothing but x, states and weights, and nobody watches."""
+        return self.watcher is None and self.initial == "zero" and not (self.recurrent_dropout or self.zoneout)
+
+    def _kept(self, layer: int, direction: str) -> Frozen | None:
+        return self.kept.get(f"l{layer}{direction}")
+
+    def _bind(
+        self, weights: Mapping[str, Tensor], x: Tensor, state: tuple[Tensor, ...] | None, layer: int, direction: str
+    ) -> tuple[Ready, tuple[Tensor, ...]] | None:
+        """What runs a plain call and others like it, and the start state; None where each is decided by itself."""
+        anchor = self._check(weights, x, state, layer, direction)
+        bind = choose(self.engine, x.device, x.dtype, self.lacks).ready
+        if bind is None or autocast_dtype(anchor) is not None:
+            return None
+        start = self._start(weights, anchor, layer, x.shape[1])
+        arguments = Arguments(
+            self.program,
+            weights,
+            x,
+            start if state is None else state,
+            start=start,
+            recompute=self.recompute,
+            reverse=direction != "",
+            frozen=self._kept(layer, direction),
+        )
+        return bind(arguments), start
+
+    def _check(
+        self, weights: Mapping[str, Tensor], x: Tensor, state: tuple[Tensor, ...] | None, layer: int, direction: str
+    ) -> Tensor:
+        """Checks that all have one device and, outside autocast, one dtype; returns a tensor that has them."""
         anchor = first(weights, x)
         check.alike(weights, f"l{layer}{direction}")
         check.like(x, "x" if layer == 0 else f"the output of l{layer - 1}", anchor)
         check.states(state, self.state_names, anchor)
+        return anchor
+
+    def _decide(
+        self,
+        weights: Mapping[str, Tensor],
+        x: Tensor,
+        state: tuple[Tensor, ...] | None,
+        lengths: Tensor | None,
+        resets: Tensor | None,
+        layer: int,
+        direction: str,
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """As `_run`, under autocast in what that asks for."""
+        anchor = self._check(weights, x, state, layer, direction)
         start = self._start(weights, anchor, layer, x.shape[1])
         state = start if state is None else state
         if autocast_dtype(anchor) is None:
@@ -338,7 +402,7 @@ class Recurrent(nn.Module):
             record=() if watcher is None else watcher.computed,
             recompute=self.recompute,
             reverse=direction != "",
-            frozen=self.kept.get(f"l{layer}{direction}") if self.kept else None,
+            frozen=self._kept(layer, direction),
         )
         output, new, values = choose(self.engine, x.device, x.dtype, self.lacks).run(arguments)
         if watcher is not None:
@@ -383,7 +447,8 @@ class Recurrent(nn.Module):
         )
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__({"kept": {}, **state})  # type: ignore[no-untyped-call]
+        remembered: dict[str, Remembered[Any]] = {place: Remembered() for place in state["_modules"]}
+        super().__setstate__({"kept": {}, "remembered": remembered, **state})  # type: ignore[no-untyped-call]
         state_type(self.state_names)
 
     def extra_repr(self) -> str:

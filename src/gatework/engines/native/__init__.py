@@ -21,7 +21,7 @@ from gatework.engines.native.codes import lacking as lacking
 from gatework.engines.native.codes import without as without
 from gatework.engines.native.memory import NAMES
 from gatework.engines.native.operators import TRANSFORMED as TRANSFORMED
-from gatework.engines.native.operators import apply
+from gatework.engines.native.operators import Ready, apply, bound
 from gatework.engines.reverse_direction import run_reversed
 from gatework.errors import InputError
 
@@ -59,6 +59,11 @@ def _check_alike(tensors: Sequence[Tensor]) -> None:
     raise InputError(f"engine='native' takes one dtype, not {both}: convert input, state or weights with .to(...)")
 
 
+def ready(arguments: Arguments) -> Ready:
+    """What runs these arguments, and others like them, which by `is_eager` are eager; without lengths and resets."""
+    return bound(_call(arguments, arguments.tensors()))
+
+
 def run(arguments: Arguments) -> Results:
     """Executes a Program over a sequence, in the C++ core."""
     tensors = arguments.tensors()
@@ -70,6 +75,12 @@ def run(arguments: Arguments) -> Results:
     bounded = restart_at_first(arguments.without_padding(arguments.running()))
     if bounded is not arguments:
         arguments, tensors = bounded, bounded.tensors()
+    output, states, recorded = apply(_call(arguments, tensors), eager=eager)
+    return output, tuple(states), dict(zip(arguments.record, recorded, strict=True))
+
+
+def _call(arguments: Arguments, tensors: Sequence[Tensor]) -> Call:
+    """The call that executes arguments whose tensors these are."""
     _check_alike(tensors)
     train = (
         torch.is_grad_enabled()
@@ -77,11 +88,9 @@ def run(arguments: Arguments) -> Results:
         and not (torch.compiler.is_exporting() or is_tracing())  # for inference
     )
     record, lengths, resets = tuple(arguments.record), arguments.lengths, arguments.resets
-    call = Call(
+    return Call(
         Options(arguments.program, record, train, arguments.recompute, arguments.reverse, arguments.frozen),
         tensors,
         None if lengths is None else lengths.to(torch.int64).contiguous(),
         None if resets is None else resets.to(torch.uint8).contiguous(),
     )
-    output, states, recorded = apply(call, eager=eager)
-    return output, tuple(states), dict(zip(record, recorded, strict=True))

@@ -30,7 +30,6 @@ def backward(
     saved: as the forward pass returned it.
     """
     present = [gradient for gradient in gradients if gradient is not None]
-    saved = [value.contiguous() for value in saved]
     return bound(call, saved, gradients, wanted).run([*call.tensors, *saved, *present], call.lengths, call.resets)
 
 
@@ -89,7 +88,7 @@ def bind(
     program, recompute = options.program, options.recompute
     layout = Layout.of(program, tensors, threads, options.reverse)
     recipe, call = backward_recipe(program, wanted, layout.element), layout.call
-    _place_saved(recipe, program, layout, call.give(saved))
+    _place_saved(recipe, program, layout, call.give(saved, gaps=False))
     given = iter(call.give(gradients))
     results = _Results(call)
     _place_gradients(recipe, program, layout, [next(given) if there else None for there in present], results)

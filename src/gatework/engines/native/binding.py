@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gatework.core import _native
+from gatework.engines.native import isa
 from gatework.engines.native.arrays import Array, contiguous, reach
 from gatework.engines.native.call import Outline
 from gatework.engines.native.memory import DTYPES, NAMES, allocated, allocation
@@ -21,8 +22,8 @@ _ADDRESS = Tensor.data_ptr
 class Binding:
     """A call in the making: its memories, and what it does to arrays in them, in order.
 
-    threads: that share the work. given: how many tensors a run is given; they come first. apart: those of them whose
-    units do not lie next to one another, of which copies are read. results: shape and dtype of the tensors that a run
+    threads: that share the work. given: how many tensors a run is given; they come first. apart: those of them of which
+    copies without gaps are read. results: shape and dtype of the tensors that a run
     returns, after them.
     """
 
@@ -32,17 +33,16 @@ class Binding:
     apart: list[int] = field(default_factory=list)
     results: list[tuple[tuple[int, ...], torch.dtype]] = field(default_factory=list)
 
-    def give(self, tensors: Outline) -> list[Array]:
-        """More tensors that each run is given."""
+    def give(self, tensors: Outline, *, gaps: bool = True) -> list[Array]:
+        """More tensors that each run is given. gaps: there may be some between their rows."""
+        arrays = []
         strides = tensors.strides or map(contiguous, tensors.shapes)
-        return [*map(self._give, map(tuple, tensors.shapes), strides, tensors.dtypes)]
-
-    def _give(self, shape: tuple[int, ...], strides: tuple[int, ...], dtype: torch.dtype) -> Array:
-        if not _lie_together(shape, strides):
-            self.apart.append(self.given)
-            strides = contiguous(shape)
-        self.given += 1
-        return self._memory(shape, strides, NAMES[dtype])
+        for shape, steps, dtype in zip(map(tuple, tensors.shapes), strides, tensors.dtypes, strict=True):
+            joined = _without_gaps(shape, steps) or (gaps and steps[-1] == 1)
+            arrays.append(self._memory(shape, steps if joined else contiguous(shape), NAMES[dtype]))
+            self.apart += [] if joined else [self.given]
+            self.given += 1
+        return arrays
 
     def _memory(self, shape: tuple[int, ...], strides: tuple[int, ...], element: str) -> Array:
         return Array(self.core.memory(reach(shape, strides) * DTYPES[element].itemsize), 0, shape, strides, element)
@@ -92,18 +92,19 @@ class Bound:
         if self.apart:
             tensors = [_copied(tensor) if place in self.apart else tensor for place, tensor in enumerate(tensors)]
         made = [allocate() for allocate in self.allocations]
-        self.core.run(
-            [*map(_ADDRESS, tensors), *map(_ADDRESS, made)],
-            0 if lengths is None else lengths.data_ptr(),
-            0 if resets is None else resets.data_ptr(),
-        )
+        addresses = [*map(_ADDRESS, tensors), *map(_ADDRESS, made)]
+        boundaries = [0 if value is None else value.data_ptr() for value in (lengths, resets)]
+        try:
+            self.core.run(addresses, *boundaries)
+        except ValueError:
+            isa.check()
+            raise
         return made
 
 
-def _lie_together(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
-    """Whether units lie next to one another."""
-    without_gaps = zip(shape, strides, contiguous(shape), strict=True)
-    return strides[-1] == 1 or 0 in shape or all(size == 1 or stride == usual for size, stride, usual in without_gaps)
+def _without_gaps(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    sides = zip(shape, strides, contiguous(shape), strict=True)
+    return 0 in shape or all(size == 1 or stride == usual for size, stride, usual in sides)
 
 
 def _copied(tensor: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gatework.core import _native
+from gatework.errors import InputError
 
 VARIABLE = "GATEWORK_ISA"
 
@@ -12,6 +13,14 @@ VARIABLE = "GATEWORK_ISA"
 def available() -> tuple[str, ...]:
     """Those that this machine has, the widest first."""
     return tuple(_native.isas())
+
+
+def check() -> None:
+    """Raises InputError where GATEWORK_ISA names an instruction set that this machine has not."""
+    try:
+        _native.isa()
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 @contextmanager

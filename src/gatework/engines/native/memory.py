@@ -15,12 +15,11 @@ LEAST = 1 << 14  # numbers from which on memory is the core's, which uses again 
 
 
 def allocation(shape: tuple[int, ...], dtype: torch.dtype) -> Callable[[], Tensor]:
-    """What makes tensors without values: small ones like one that is made here, which torch does soonest."""
+    """What makes tensors without values: small ones like another, which torch does sooner."""
     if prod(shape) >= LEAST:
         return partial(allocated, shape, dtype)
-    like = allocated(shape, dtype)
-    like.untyped_storage().resize_(0)  # nothing reads its numbers
-    return partial(torch.empty_like, like)
+    like = torch.zeros(1, dtype=dtype, device="cpu").expand(shape)
+    return partial(torch.empty_like, like, memory_format=torch.contiguous_format)
 
 
 def allocated(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:

@@ -5,6 +5,7 @@ torch.compile, torch.export and torch.jit look on before there is memory behind 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,12 +13,17 @@ from torch import Tensor
 
 from gatework.engines.derivatives import derivatives, spread
 from gatework.engines.eager import is_eager, is_transformed
-from gatework.engines.native.backward import backward
+from gatework.engines.native.backward import Backward, backward
+from gatework.engines.native.backward import bound as bound_backward
 from gatework.engines.native.call import Call, Options, saved_numbers, state_dtypes, tensor_spec
-from gatework.engines.native.forward import forward
+from gatework.engines.native.forward import Forward, forward
+from gatework.engines.native.forward import bound as bound_forward
 from gatework.engines.native.memory import NAMES
+from gatework.engines.remembered import Remembered
 from gatework.errors import InputError
 from gatework.notation.recipe import read
+
+_NOTHING = torch.empty(0, device="cpu")
 
 BACKWARD = "the native engine gives derivatives by backward()"
 TRANSFORMED = f"{BACKWARD}; for torch.func and forward mode build the layer with engine='auto' or 'reference'"
@@ -31,14 +37,44 @@ def apply(call: Call, *, eager: bool) -> tuple[Tensor, Sequence[Tensor], Sequenc
     """
     (program, record, train, recompute, *_), tensors, lengths, resets = call
     if eager:
-        if not train:
-            result = forward(call)
-            return result.output, result.finals, result.recorded
-        output, *rest = Scan.apply(call, *tensors)  # type: ignore[no-untyped-call]
-    else:
-        output, *rest = scan(program.recipe, tensors, " ".join(record), lengths, resets, train, recompute)
+        return bound(call)(tensors, lengths, resets)
+    output, *rest = scan(program.recipe, tensors, " ".join(record), lengths, resets, train, recompute)
     states = len(program.states)
     return output, rest[:states], rest[states : states + len(record)]
+
+
+@dataclass(frozen=True)
+class Ready:
+    """An eager call that is bound: called, it runs with tensors like those that it was bound for.
+
+    places: of each tensor, which of the different ones it is: states that start alike are one tensor. different: where
+    these are. backwards: what its backward pass takes for gradients of a kind.
+    """
+
+    options: Options
+    forward: Forward
+    places: list[int]
+    different: list[int]
+    backwards: Remembered[Backward]
+
+    def __call__(
+        self, tensors: Sequence[Tensor], lengths: Tensor | None = None, resets: Tensor | None = None
+    ) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:
+        """As `apply`."""
+        if not self.options.train:
+            result = self.forward.run(tensors, lengths, resets)
+            return result.output, result.finals, result.recorded
+        output, *rest = _apply_scan(self, lengths, resets, *tensors)  # type: ignore[no-untyped-call]
+        states = len(self.options.program.states)
+        return output, rest[:states], rest[states:]
+
+
+def bound(call: Call) -> Ready:
+    """What runs such calls."""
+    order: dict[int, int] = {}
+    places = [order.setdefault(id(tensor), len(order)) for tensor in call.tensors]
+    different = [places.index(place) for place in range(len(order))]
+    return Ready(call.options, bound_forward(call), places, different, Remembered())
 
 
 class Scan(torch.autograd.Function):
@@ -49,50 +85,62 @@ class Scan(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, call: Call, *tensors: Tensor) -> tuple[Tensor, ...]:
-        result = forward(call)
-        ctx.set_materialize_grads(False)
-        output, *recorded = map(_unviewed, (result.output, *result.recorded))
-        ctx.options, ctx.edits = call.options, _edit_counter(output)
+    def forward(
+        ctx: Any, ready: Ready, lengths: Tensor | None, resets: Tensor | None, *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
+        result = ready.forward.run(tensors, lengths, resets)
+        output, *recorded = [value.data for value in (result.output, *result.recorded)]  # torch lets no view be edited
+        ctx.ready, ctx.edits = ready, _edit_counter(output)
         ctx.edited = ctx.edits._version
-        distinct = {id(tensor): tensor for tensor in tensors}  # states that start alike are one tensor
-        ctx.places = [list(distinct).index(id(tensor)) for tensor in tensors]
-        ctx.save_for_backward(call.lengths, call.resets, *distinct.values(), *result.saved)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(lengths, resets, *[tensors[place] for place in ready.different], *result.saved)
         ctx.mark_non_differentiable(*recorded)
         return (output, *result.finals, *recorded)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        lengths, resets, *saved = ctx.saved_tensors
-        many, program = max(ctx.places) + 1, ctx.options.program
-        tensors, saved = [saved[place] for place in ctx.places], saved[many:]
-        call = Call(ctx.options, tensors, lengths, resets)
-        wanted, gradients = ctx.needs_input_grad[1:], gradients[: 1 + len(program.states)]
-        eager, reverse = is_eager(*tensors, *saved, *gradients), ctx.options.reverse
-        if torch.is_grad_enabled() or is_transformed() or (reverse and not eager):
-            return None, *derivatives(program, tensors, gradients, wanted, lengths, resets, reverse)
-        if not eager:
-            recipe, recompute = program.recipe, ctx.options.recompute
-            by_tensors = scan_backward(recipe, tensors, saved, gradients, wanted, lengths, resets, recompute)
-            return None, *spread(by_tensors, wanted)
-        if ctx.edits._version != ctx.edited:
-            saved = forward(call).saved
-        return None, *backward(call, saved, gradients, wanted)
+        ready, edited = ctx.ready, ctx.edits._version != ctx.edited
+        lengths, resets, *given = ctx.saved_tensors
+        wanted, gradients = ctx.needs_input_grad[3:], gradients[: 1 + len(ready.options.program.states)]
+        present = [gradient for gradient in gradients if gradient is not None]
+        facts = wanted, tuple([gradient is not None for gradient in gradients]), edited
+        tensors, saved = [given[place] for place in ready.places], given[len(ready.different) :]
+        known = ready.backwards.find(facts, *given, *present)
+        if known is None:
+            call = Call(ready.options, tensors, lengths, resets)
+            if torch.is_grad_enabled() or is_transformed() or not is_eager(*given, *present):
+                return None, None, None, *_watched_backward(call, [] if edited else saved, gradients, wanted)
+        if edited:
+            saved = ready.forward.run(tensors, lengths, resets).saved
+        if known is None:
+            known = bound_backward(call, saved, gradients, wanted)
+            ready.backwards.keep(known, facts, *given, *present)
+        return None, None, None, *known.run([*tensors, *saved, *present], lengths, resets)
 
     @staticmethod
     def jvp(_ctx: Any, *_tangents: Any) -> Any:
         raise InputError(TRANSFORMED)
 
 
-def _unviewed(value: Tensor) -> Tensor:
-    """The same memory as a tensor that is no view: torch refuses edits of the views that a function returns."""
-    return value.new_empty(0).set_(value.untyped_storage(), value.storage_offset(), value.shape, value.stride())
+# As Scan.apply, for what `is_eager` lets through: without a search for wrappers that torch.func has left behind.
+_apply_scan = super(torch.autograd.Function, Scan).apply
+
+
+def _watched_backward(
+    call: Call, saved: Sequence[Tensor], gradients: Sequence[Tensor | None], wanted: Sequence[bool]
+) -> Sequence[Tensor | None]:
+    """The gradients of an eager call where its backward pass is recorded, transformed or traced."""
+    (program, _, _, recompute, reverse, _), tensors, lengths, resets = call
+    if torch.is_grad_enabled() or is_transformed() or reverse:
+        return derivatives(program, tensors, gradients, wanted, lengths, resets, reverse)
+    given = tensors, saved, gradients, wanted, lengths, resets, recompute
+    return spread(scan_backward(program.recipe, *given), wanted)
 
 
 def _edit_counter(value: Tensor) -> Tensor:
     """A tensor without numbers whose `_version` counts the edits of another."""
     counter = value.detach()
-    counter.data = value.new_empty(0)
+    counter.data = _NOTHING
     return counter
 
 
