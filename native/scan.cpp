@@ -2,9 +2,10 @@
 #include "scan.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <bit>
-#include <cmath>
+#include <iterator>
 #include <memory>
 #include <thread>
 
@@ -223,13 +224,18 @@ struct Areas {
     int64_t bands, height, tall;  // `tall` bands have one row more than `height`
 };
 
-// A run of a kernel: some vectors of a group's products over steps of K from `first` on.
-struct Strip {
+// What a kernel adds to a strip of lanes: an operand times weights, over `many` steps of K from `first` on.
+struct Product {
     Kernel<float> kernel;
     const Group* group;
     int64_t first, many;
     const float* weights;
-    float* lanes[WIDE];
+};
+
+// A strip of lanes and all that is added to it, in order.
+struct Strip {
+    std::array<float*, WIDE> lanes;
+    std::vector<Product> products;
 };
 
 // A pointwise operation, or a move to or from memory.
@@ -248,6 +254,7 @@ struct Resolved {
     std::vector<Strip> strips;         // of all products; or, where these are not of floats alone,
     std::vector<const float*> groups;  // the weights of each group
     std::vector<Action> code;
+    bool apart = true;  // whether the strips may be taken in any order
 };
 
 struct Worker {
@@ -460,6 +467,7 @@ struct Worker {
                 if (floats && tile.storage == Storage::float32) resolve(block.groups[g], weights, tile, one.strips);
                 else one.groups.push_back(weights);
             }
+            one.apart = apart(one.strips);
             tiles.push_back(std::move(one));
         }
         return tiles;
@@ -470,10 +478,21 @@ struct Worker {
         for (int64_t k0 = 0; k0 < K; k0 += CHUNK) {
             const int64_t many = std::min<int64_t>(CHUNK, K - k0);
             weights = by_strips(group, many * VL, weights, tile, [&](int64_t wide, float* const* lanes, const float* from) {
-                out.push_back({KERNELS<float>[wide - 1][tile.height - 1], &group, k0, many, from, {}});
-                std::copy(lanes, lanes + wide, out.back().lanes);
+                std::array<float*, WIDE> own{};
+                std::copy(lanes, lanes + wide, own.begin());
+                auto strip = std::find_if(out.begin(), out.end(), [&](const Strip& each) { return each.lanes == own; });
+                if (strip == out.end()) strip = out.insert(out.end(), Strip{own, {}});
+                strip->products.push_back({KERNELS<float>[wide - 1][tile.height - 1], &group, k0, many, from});
             });
         }
+    }
+
+    // Whether no lane is part of two strips, so that their order changes nothing.
+    static bool apart(const std::vector<Strip>& strips) {
+        std::vector<float*> lanes;
+        for (const Strip& strip : strips) std::copy_if(strip.lanes.begin(), strip.lanes.end(), std::back_inserter(lanes), [](float* lane) { return lane; });
+        std::sort(lanes.begin(), lanes.end());
+        return std::adjacent_find(lanes.begin(), lanes.end()) == lanes.end();
     }
 
     // What is done alike to slots side by side is done at once.
@@ -497,13 +516,18 @@ struct Worker {
     void run(const Resolved& one, size_t b) {
         const Tile& tile = one.tile;
         for (const Action& action : one.begin) run(action, tile);
-        for (const Strip& strip : one.strips) {
-            const int32_t operand = strip.group->operand;
-            const float* from = at<float>(operand, strip.group->offset, tile.row) + strip.first;
-            strip.kernel(from, job.buffers[operand].row, strip.many, strip.weights, strip.lanes, tile.W, strip.weights, 0);
-        }
+        // there and back in turn, as in `each`
+        if (t & 1 && one.apart) std::for_each(one.strips.rbegin(), one.strips.rend(), [&](const Strip& strip) { run(strip, tile); });
+        else std::for_each(one.strips.begin(), one.strips.end(), [&](const Strip& strip) { run(strip, tile); });
         for (size_t g = 0; g < one.groups.size(); ++g) product(b, g, one.groups[g], tile);
         for (const Action& action : one.code) run(action, tile);
+    }
+
+    void run(const Strip& strip, const Tile& tile) {
+        for (const Product& product : strip.products) {
+            const float* from = at<float>(product.group->operand, product.group->offset, tile.row) + product.first;
+            product.kernel(from, job.buffers[product.group->operand].row, product.many, product.weights, strip.lanes.data(), tile.W, product.weights, 0);
+        }
     }
 
     void run(const Action& action, const Tile& tile) {
