@@ -106,12 +106,12 @@ class Scan(torch.autograd.Function):
         facts = wanted, tuple([gradient is not None for gradient in gradients]), edited
         tensors, saved = [given[place] for place in ready.places], given[len(ready.different) :]
         known = ready.backwards.find(facts, *given, *present)
+        call = Call(ready.options, tensors, lengths, resets)
         if known is None:
-            call = Call(ready.options, tensors, lengths, resets)
             if torch.is_grad_enabled() or is_transformed() or not is_eager(*given, *present):
                 return None, None, None, *_watched_backward(call, [] if edited else saved, gradients, wanted)
         if edited:
-            saved = ready.forward.run(tensors, lengths, resets).saved
+            saved = forward(call).saved  # a hook may have saved the tensors in another order
         if known is None:
             known = bound_backward(call, saved, gradients, wanted)
             ready.backwards.keep(known, facts, *given, *present)
