@@ -107,9 +107,8 @@ class Scan(torch.autograd.Function):
         tensors, saved = [given[place] for place in ready.places], given[len(ready.different) :]
         known = ready.backwards.find(facts, *given, *present)
         call = Call(ready.options, tensors, lengths, resets)
-        if known is None:
-            if torch.is_grad_enabled() or is_transformed() or not is_eager(*given, *present):
-                return None, None, None, *_watched_backward(call, [] if edited else saved, gradients, wanted)
+        if known is None and (torch.is_grad_enabled() or is_transformed() or not is_eager(*given, *present)):
+            return None, None, None, *_watched_backward(call, [] if edited else saved, gradients, wanted)
         if edited:
             saved = forward(call).saved  # a hook may have saved the tensors in another order
         if known is None:
