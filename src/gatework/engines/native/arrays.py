@@ -45,6 +45,10 @@ class Array(NamedTuple):
         for size, first in zip(sizes, accumulate(sizes, initial=0), strict=False):
             yield self._replace(offset=self.offset + first * self.strides[0], shape=(size, *self.shape[1:]))
 
+    def repeated(self, T: int, B: int) -> Self:
+        """A vector as a series that is the same at each step, in each row."""
+        return self._replace(shape=(T, B, *self.shape), strides=(0, 0, *self.strides))
+
     def t(self) -> Self:
         """A matrix transposed."""
         return self._replace(shape=self.shape[::-1], strides=self.strides[::-1])

@@ -1,6 +1,6 @@
 """The forward pass of a Program over a sequence, in the core."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from gatework.engines.native.call import Call, Options, Outline, outline, saved_
 from gatework.engines.native.keys import Key, Role
 from gatework.engines.native.layout import Layout
 from gatework.engines.native.plans import ForwardPlan, forward_plan, state_elements
+from gatework.engines.native.simplify import Ahead
 from gatework.notation import Program
 
 SHAPES = 8  # of which frozen weights are kept packed
@@ -102,12 +103,17 @@ def bind(options: Options, tensors: Outline, has_boundaries: bool, threads: int)
     for key, size in recipe.results:
         layout.place(key, call.result(T, B, units[size], element=layout.element))
     finals = len(call.results)
-    for operand, matrices, results in recipe.ahead:
-        ahead = [call.scratch(T, B, arrays[matrix].shape[0]) for matrix in matrices]
-        right = [arrays[matrix].t() for matrix in matrices]
-        call.products(layout.flat(arrays[operand]), right, [layout.flat(array) for array in ahead])
-        for key, array in zip(results, ahead, strict=True):
-            layout.place(key, array)
+    for operand, products in recipe.ahead:
+        for place, matrix, vector in products:
+            layout.place(place, call.scratch(T, B, arrays[matrix].shape[0]))
+            if vector is None:
+                call.clear(arrays[place])
+            else:
+                call.copy(arrays[place], arrays[vector].repeated(T, B))
+        right = [arrays[matrix].t() for _, matrix, _ in products]
+        call.products(
+            layout.flat(arrays[operand]), right, [layout.flat(arrays[place]) for place, *_ in products], add=True
+        )
     layout.scan(recipe.lowered.core, recipe.lowered.plan, recipe.starts, steps=T)
     for key, *_ in recipe.states:
         states = arrays[key]
@@ -122,7 +128,8 @@ class ForwardRecipe:
 
     states: key, that of what it starts from, size, element, whether there is memory for every step. results: keys and
     sizes of what is returned beside them, those that are recorded last. output: the key of the output. starts: see
-    `NativePlan.starts`. ahead: products with an input that are done ahead of the steps: operand, matrices, results.
+    `NativePlan.starts`. ahead: products with an input that are done ahead of the steps: operand; of each where it is,
+    its matrix, the vector that is added or None.
     """
 
     lowered: ForwardPlan
@@ -130,7 +137,7 @@ class ForwardRecipe:
     results: tuple[tuple[Key, str], ...]
     output: Key
     starts: list[int]
-    ahead: tuple[tuple[Key, tuple[Key, ...], tuple[Key, ...]], ...]
+    ahead: tuple[tuple[Key, tuple[tuple[Key, Key, Key | None], ...]], ...]
 
 
 @lru_cache(maxsize=256)
@@ -159,19 +166,18 @@ def forward_recipe(options: Options, has_boundaries: bool, few: bool, element: s
         (*([(output, program.output_size)] if own else []), *zip(recorded, sizes, strict=True)),
         output,
         lowered.plan.starts(restarts),
-        _ahead(program, lowered.ahead),
+        _ahead(lowered.ahead),
     )
 
 
-def _ahead(program: Program, products: Sequence[int]) -> tuple[tuple[Key, tuple[Key, ...], tuple[Key, ...]], ...]:
-    """Products by their operand: operand, matrices, results."""
-    nodes, by_operand = program.nodes, dict[Key, list[int]]()
-    for index in products:
-        by_operand.setdefault(Key(Role.INPUT, nodes[nodes[index].args[0]].name), []).append(index)
-    return tuple(
-        (operand, tuple(Key(Role.MATRIX, nodes[i].name) for i in group), tuple(Key(Role.AHEAD, i) for i in group))
-        for operand, group in by_operand.items()
-    )
+def _ahead(products: Mapping[int, Ahead]) -> tuple[tuple[Key, tuple[tuple[Key, Key, Key | None], ...]], ...]:
+    """Products by their operand."""
+    by_operand: dict[Key, list[tuple[Key, Key, Key | None]]] = {}
+    for index, (operand, matrix, vector) in products.items():
+        added = Key(Role.VECTOR, vector) if vector else None
+        product = Key(Role.AHEAD, index), Key(Role.MATRIX, matrix), added
+        by_operand.setdefault(Key(Role.INPUT, operand), []).append(product)
+    return tuple((operand, tuple(group)) for operand, group in by_operand.items())
 
 
 def needs_own_output(program: Program, has_boundaries: bool, element: str) -> bool:

@@ -11,6 +11,7 @@ from gatework.engines.native.keys import Key, Role
 from gatework.engines.native.lowering import lower
 from gatework.engines.native.placement import operands
 from gatework.engines.native.plan import Buffer, NativePlan, Source, Store
+from gatework.engines.native.simplify import Ahead, multiply_ahead
 from gatework.notation import Node, Program
 from gatework.notation.adjoint import Adjoint, adjoint
 
@@ -20,12 +21,12 @@ Keys = tuple[Key, ...]
 
 @dataclass(frozen=True)
 class ForwardPlan:
-    """A lowered Program: the nodes it saves for the backward pass, and the products done ahead of it."""
+    """A lowered Program: the nodes it saves for the backward pass, and the products done ahead of it, by node."""
 
     plan: NativePlan
     core: _native.Plan
     saved: tuple[int, ...]
-    ahead: tuple[int, ...]
+    ahead: Mapping[int, Ahead]
 
 
 @dataclass(frozen=True)
@@ -107,9 +108,10 @@ def forward_plan(
         layout.store(Key(Role.RECORDED, name), names[name], "ended0")
     for index in saved:
         layout.store(Key(Role.SAVED, index), index, "plain")
-    products = [i for i, node in enumerate(nodes) if node.op == "product" and nodes[node.args[0]].op == "input"]
-    before = tuple(products) if ahead else ()
-    for index, node in enumerate(nodes):
+    before = dict[int, Ahead]()
+    if ahead:
+        layout.nodes, before = multiply_ahead(nodes, layout.stores)
+    for index, node in enumerate(layout.nodes):
         if node.op == "input":
             layout.read(Key(Role.INPUT, node.name), index)
         elif node.op == "state":
