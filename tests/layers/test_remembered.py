@@ -240,6 +240,15 @@ def test_weights_are_frozen_after_a_call_of_the_same_tensors(layer, x):
     assert not torch.equal(found[0], exact[0]) and alike(found, flat(fresh(x)))
 
 
+def test_the_order_in_which_parameters_are_registered_does_not_matter(layer, x):
+    expected, place = flat(layer(x)), layer.get_submodule("l0")
+    again = place.W_i
+    del place.W_i
+    place.W_i = again  # the last one now
+    for called in (layer, copy.deepcopy(layer)):
+        assert alike(flat(called(x)), expected)
+
+
 def test_learned_starts_are_those_of_the_call(x):
     layer = gw.Recurrent("lstm", I, H, initial="learned")
     before = run(layer, x)

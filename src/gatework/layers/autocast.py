@@ -6,12 +6,15 @@ from torch import Tensor
 from gatework.engines import runs
 
 
+def is_on(device: str) -> bool:
+    """Whether autocast is on for a type of devices."""
+    return (device == "cpu" or torch.amp.is_autocast_available(device)) and torch.is_autocast_enabled(device)
+
+
 def autocast_dtype(anchor: Tensor) -> torch.dtype | None:
     """The dtype that autocast asks for where the layer is; None outside autocast, and for float64, as in torch."""
     device = anchor.device.type
-    if not ((device == "cpu" or torch.amp.is_autocast_available(device)) and torch.is_autocast_enabled(device)):
-        return None
-    return None if anchor.dtype == torch.float64 else torch.get_autocast_dtype(device)
+    return torch.get_autocast_dtype(device) if is_on(device) and anchor.dtype != torch.float64 else None
 
 
 def run_dtype(anchor: Tensor, engine: str) -> torch.dtype:

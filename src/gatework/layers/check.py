@@ -59,15 +59,14 @@ def can_stand_still(zoneout: Mapping[str, float], states: Sequence[State]) -> No
 
 def sequence(x: Tensor, input_size: int, batch_first: bool) -> None:
     """x is [T,B,I], with batch_first [B,T,I], or [T,I]."""
+    if isinstance(x, Tensor) and x.dim() in (2, 3) and x.shape[-1] == input_size:
+        return
     order = "[B,T,I]" if batch_first else "[T,B,I]"
     if not isinstance(x, Tensor):
         raise InputError(f"x is {type(x).__name__}; expected a tensor {order}")
     if x.dim() not in (2, 3):
         raise InputError(f"x has shape {list(x.shape)}; expected {order}, or [T,I] without a batch")
-    if x.shape[-1] != input_size:
-        raise InputError(
-            f"x has shape {list(x.shape)}; expected {order} with I = input_size = {input_size} as the last"
-        )
+    raise InputError(f"x has shape {list(x.shape)}; expected {order} with I = input_size = {input_size} as the last")
 
 
 def like(tensor: Tensor, name: str, anchor: Tensor) -> None:
@@ -97,10 +96,8 @@ def states(tensors: Sequence[Tensor] | None, names: Sequence[str], anchor: Tenso
         like(value, f"state {name}", anchor)
 
 
-def lengths(value: Tensor | Sequence[int] | None, T: int, B: int, device: torch.device) -> Tensor | None:
+def lengths(value: Tensor | Sequence[int], T: int, B: int, device: torch.device) -> Tensor:
     """[B] whole numbers from 0 to T."""
-    if value is None:
-        return None
     try:
         values = _lengths_tensor(value, T, device)
     except InputError:
@@ -146,14 +143,12 @@ def resets(value: Tensor | None, x: Tensor) -> Tensor | None:
 
 
 def state(
-    given: Sequence[Tensor] | Tensor | None, shapes: Mapping[str, tuple[int, int]], B: int, batched: bool
-) -> tuple[Tensor, ...] | None:
+    given: Sequence[Tensor] | Tensor, shapes: Mapping[str, tuple[int, int]], B: int, batched: bool
+) -> tuple[Tensor, ...]:
     """One tensor [L*D,B,size] per state of the cell, output first; without a batch [L*D,size].
 
     shapes: L*D and size of each state, by name.
     """
-    if given is None:
-        return None
     values = (given,) if isinstance(given, Tensor) else tuple(given) if isinstance(given, Sequence) else ()
     if len(values) != len(shapes) or not all(isinstance(value, Tensor) for value in values):
         what = ", ".join(type(value).__name__ for value in values) if values else type(given).__name__

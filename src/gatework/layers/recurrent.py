@@ -10,7 +10,7 @@ from torch.fx import Proxy
 from gatework.cells import Cell, find_cell
 from gatework.engines import Arguments, Frozen, Ready, Remembered, choose, is_eager, lacking
 from gatework.errors import InputError
-from gatework.layers import check
+from gatework.layers import autocast, check
 from gatework.layers.autocast import autocast_dtype, run_dtype
 from gatework.layers.frozen import FrozenLayer, check_weights
 from gatework.layers.initial import initialise
@@ -217,13 +217,10 @@ class Recurrent(nn.Module):
             x = x.transpose(0, 1)
             resets = None if resets is None else resets.transpose(0, 1)
         T, B = x.shape[:2]
-        lengths = check.lengths(lengths, T, B, x.device)
-        initial = check.state(state, self.state_shapes, B, batched)
-        if autocast_dtype(x) is not None and autocast_dtype(anchor := next(self.parameters(), x)) is not None:
-            x = x.to(self._run_dtype(anchor))  # once for both directions
-        x, states = self._stacked(x, initial, lengths, resets)
-        if (autocast := autocast_dtype(states[0])) is not None:
-            x = x.to(autocast)
+        lengths = None if lengths is None else check.lengths(lengths, T, B, x.device)
+        initial = None if state is None else check.state(state, self.state_shapes, B, batched)
+        run = self._stacked_under_autocast if autocast.is_on(x.device.type) else self._stacked
+        x, states = run(x, initial, lengths, resets)
         if not batched:
             x, states = x[:, 0], [value[:, 0] for value in states]
         elif self.batch_first:
@@ -254,6 +251,16 @@ class Recurrent(nn.Module):
         if torch.compiler.is_exporting():  # what is exported is loaded where the named tuple is unknown
             return tuple(states)
         return state_of(self.state_names, states)
+
+    def _stacked_under_autocast(
+        self, x: Tensor, initial: tuple[Tensor, ...] | None, lengths: Tensor | None, resets: Tensor | None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """As `_stacked`, with the output in the dtype that autocast asks for."""
+        if autocast_dtype(x) is not None and autocast_dtype(anchor := next(self.parameters(), x)) is not None:
+            x = x.to(self._run_dtype(anchor))  # once for both directions
+        x, states = self._stacked(x, initial, lengths, resets)
+        asked = autocast_dtype(states[0])
+        return x if asked is None else x.to(asked), states
 
     def _stacked(
         self, x: Tensor, initial: tuple[Tensor, ...] | None, lengths: Tensor | None, resets: Tensor | None
@@ -288,8 +295,9 @@ class Recurrent(nn.Module):
         """x [T,B,I] -> output [T,B,H] and the new state; what is decided of a plain call holds for others like it."""
         if lengths is not None or resets is not None or not self._is_plain:
             return self._decide(weights, x, state, lengths, resets, layer, direction)
-        remembered = self.remembered[f"l{layer}{direction}"]
-        facts = x.shape, state is None, self.engine, self.recompute, self._kept(layer, direction)
+        place = f"l{layer}{direction}"
+        remembered = self.remembered[place]
+        facts = x.shape, state is None, self.engine, self.recompute, self.kept.get(place)
         given = x, *(state or ()), *weights.values()
         known = remembered.find(facts, *given)
         if known is None:
@@ -305,9 +313,6 @@ class Recurrent(nn.Module):
     def _is_plain(self) -> bool:
         """Whether calls read nothing but x, states and weights, and nobody watches."""
         return self.watcher is None and self.initial == "zero" and not (self.recurrent_dropout or self.zoneout)
-
-    def _kept(self, layer: int, direction: str) -> Frozen | None:
-        return self.kept.get(f"l{layer}{direction}")
 
     def _bind(
         self, weights: Mapping[str, Tensor], x: Tensor, state: tuple[Tensor, ...] | None, layer: int, direction: str
@@ -326,7 +331,7 @@ class Recurrent(nn.Module):
             start=start,
             recompute=self.recompute,
             reverse=direction != "",
-            frozen=self._kept(layer, direction),
+            frozen=self.kept.get(f"l{layer}{direction}"),
         )
         return bind(arguments), start
 
@@ -402,7 +407,7 @@ class Recurrent(nn.Module):
             record=() if watcher is None else watcher.computed,
             recompute=self.recompute,
             reverse=direction != "",
-            frozen=self._kept(layer, direction),
+            frozen=self.kept.get(f"l{layer}{direction}"),
         )
         output, new, values = choose(self.engine, x.device, x.dtype, self.lacks).run(arguments)
         if watcher is not None:

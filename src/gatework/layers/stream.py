@@ -65,7 +65,7 @@ class Stream:
             raise InputError("a stream records nothing; make it outside gw.record, or call the layer")
         self.layer, self.batch_size, self.weights = layer, batch_size, weights
         self.shape = (batch_size, layer.input_size)
-        initial = check.state(state, layer.state_shapes, batch_size, batched=True)
+        initial = None if state is None else check.state(state, layer.state_shapes, batch_size, batched=True)
         anchor: Tensor = layer.weights(0, "")(first, torch.empty(0) if initial is None else initial[0])
         self.anchor, self.dtype, self.device = anchor.new_empty(0), anchor.dtype, anchor.device
         check.states(initial, layer.state_names, anchor)
@@ -109,7 +109,8 @@ class Stream:
 
     def reset(self, state: Sequence[Tensor] | Tensor | None = None) -> None:
         """Goes back to the start state, or on from another."""
-        initial = check.state(state, self.layer.state_shapes, self.batch_size, batched=True)
+        shapes = self.layer.state_shapes
+        initial = None if state is None else check.state(state, shapes, self.batch_size, batched=True)
         check.states(initial, self.layer.state_names, self.anchor)
         with torch.inference_mode(False), torch.no_grad():
             self._steps.reset(self.start if initial is None else initial)

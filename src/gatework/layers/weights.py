@@ -33,9 +33,10 @@ class Weights(nn.Module):
 
     def forward(self, use: Callable[..., R], *rest: Any) -> R:
         """What `use` returns of the tensors by name, and of what is given beside; they are there until it returns."""
-        parameters = self._parameters  # getattr, for what is made of other tensors, searches at length
-        tensors = {name: parameters[name] if name in parameters else getattr(self, name) for name in self.shapes}
-        return use(tensors, *rest)
+        parameters = self._parameters
+        if [*parameters] == [*self.shapes]:  # none is made of other tensors, which getattr searches at length
+            return use({**parameters}, *rest)
+        return use({name: getattr(self, name) for name in self.shapes}, *rest)
 
     @torch.no_grad()
     def draw(self, fill: Callable[[Mapping[str, Tensor]], None]) -> None:

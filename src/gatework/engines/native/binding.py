@@ -12,7 +12,7 @@ from gatework.core import _native
 from gatework.engines.native import isa
 from gatework.engines.native.arrays import Array, contiguous, reach
 from gatework.engines.native.call import Outline
-from gatework.engines.native.memory import DTYPES, NAMES, allocated, allocation
+from gatework.engines.native.memory import DTYPES, LEAST, NAMES, allocated, allocation
 from gatework.engines.native.threads import product_grid
 
 _ADDRESS = Tensor.data_ptr
@@ -108,4 +108,6 @@ def _without_gaps(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
 
 
 def _copied(tensor: Tensor) -> Tensor:
+    if tensor.numel() < LEAST:
+        return tensor.contiguous()
     return allocated(tuple(tensor.shape), tensor.dtype).copy_(tensor)

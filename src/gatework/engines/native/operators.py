@@ -90,16 +90,16 @@ class Scan(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         result = ready.forward.run(tensors, lengths, resets)
         output, *recorded = [value.data for value in (result.output, *result.recorded)]  # torch lets no view be edited
-        ctx.ready, ctx.edits = ready, _edit_counter(output)
-        ctx.edited = ctx.edits._version
+        ctx.ready, ctx.edits = ready, _edit_counter(output)  # which counts from 0
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(lengths, resets, *[tensors[place] for place in ready.different], *result.saved)
-        ctx.mark_non_differentiable(*recorded)
+        if recorded:
+            ctx.mark_non_differentiable(*recorded)
         return (output, *result.finals, *recorded)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        ready, edited = ctx.ready, ctx.edits._version != ctx.edited
+        ready, edited = ctx.ready, ctx.edits._version > 0
         lengths, resets, *given = ctx.saved_tensors
         wanted, gradients = ctx.needs_input_grad[3:], gradients[: 1 + len(ready.options.program.states)]
         present = [gradient for gradient in gradients if gradient is not None]
