@@ -113,24 +113,31 @@ void kernel(const Half* a, int64_t row, int64_t K, const float* strip, float* co
     put_sums(sum, lanes, W);
 }
 
-// lanes += a . strip for few rows, of weights in bfloat16 that are widened in registers.
+// lanes += a . strip for few rows, of weights in bfloat16: the pairs of two k are widened by a shift and a mask.
 template <int M, int N>
 void narrow_kernel(const float* a, int64_t row, int64_t K, const float* strip, float* const* lanes, int64_t W) {
-    const Half* weights = reinterpret_cast<const Half*>(strip);
+    const auto weights_at = [&](int64_t i, int n) GW_ALWAYS { return *reinterpret_cast<const VU*>(strip + (i * N + n) * VL); };
     V sum[M][N];
     get_sums(sum, lanes, W);
-#pragma GCC unroll 2
-    for (int64_t k = 0; k < K; ++k) {
-        V wide[N];
-#pragma GCC unroll 8
-        for (int n = 0; n < N; ++n) wide[n] = get(weights + (k * N + n) * VL);
+    for (int64_t i = 0; i < K / 2; ++i) {
+        V first[M], second[M];
 #pragma GCC unroll 8
         for (int m = 0; m < M; ++m) {
-            const V value = all(a[m * row + k]);
+            first[m] = all(a[m * row + 2 * i]);
+            second[m] = all(a[m * row + 2 * i + 1]);
+        }
 #pragma GCC unroll 8
-            for (int n = 0; n < N; ++n) sum[m][n] += value * wide[n];
+        for (int n = 0; n < N; ++n) {
+            const VU pairs = weights_at(i, n);
+#pragma GCC unroll 8
+            for (int m = 0; m < M; ++m) sum[m][n] = sum[m][n] + first[m] * bits(pairs << 16) + second[m] * bits(pairs & 0xffff0000u);
         }
     }
+    if (K % 2)
+#pragma GCC unroll 8
+        for (int n = 0; n < N; ++n)
+#pragma GCC unroll 8
+            for (int m = 0; m < M; ++m) sum[m][n] += all(a[m * row + K - 1]) * bits(weights_at(K / 2, n) << 16);
     put_sums(sum, lanes, W);
 }
 

@@ -19,7 +19,7 @@ int64_t words(int64_t K) {
 // The same where a vector of weights is stored in another way than as its kind of number.
 inline int64_t vector_words(Storage storage, int64_t K) {
     switch (storage) {
-        case Storage::bfloat16: return K * VL / 2;
+        case Storage::bfloat16: return ceiling(K, 2) * VL;
         case Storage::int8: return VL + ceiling(K, 2) * VL / 2;
         default: return K * VL;
     }
@@ -79,8 +79,7 @@ inline void pack_pairs(const Half* matrix, int64_t row, bool transposed, int64_t
     }
 }
 
-// A column [K,VL] as 8 bits a number: round(weight / scale), the largest of each unit at 127. Returns the units' scales.
-// Narrow, the numbers of two k stand side by side, as `eight_bit_kernel` reads them; where K is odd the last has a 0.
+// The scale of each unit of a column [K,VL] as 8 bits a number, round(weight / scale): the largest is at 127.
 inline V scales_of(const float* column, int64_t K) {
     V most = all(0);
     for (int64_t k = 0; k < K; ++k) most = larger(most, magnitude(get(column + k * VL)));
@@ -90,14 +89,16 @@ inline V scales_of(const float* column, int64_t K) {
 inline int8_t in_eight_bits(float weight, float scale) { return static_cast<int8_t>(scale > 0 ? std::nearbyintf(weight / scale) : 0.0f); }
 
 // Puts a column [K,VL] into its place in a strip of `wide` vectors, or its rounded numbers where these are kept as floats.
+// Narrow, the numbers of two k stand side by side, as their kernels read them; where K is odd the last has a 0.
 inline void store_column(float* column, int64_t K, Storage storage, bool narrow, float* strip, int64_t place, int64_t wide) {
     if (storage == Storage::bfloat16) {
-        Half* out = reinterpret_cast<Half*>(strip) + place * VL;
-        for (int64_t k = 0; k < K; ++k) {
-            Half rounded[VL];
-            put(rounded, get(column + k * VL));
-            if (narrow) std::memcpy(out + k * wide * VL, rounded, sizeof rounded);
-            else put(strip + (k * wide + place) * VL, get(rounded));
+        Half* pairs = reinterpret_cast<Half*>(strip) + place * 2 * VL;
+        for (int64_t k = 0; k < K + (narrow ? K % 2 : 0); ++k) {
+            Half rounded[VL] = {};
+            if (k < K) put(rounded, get(column + k * VL));
+            if (!narrow) put(strip + (k * wide + place) * VL, get(rounded));
+            else
+                for (int64_t u = 0; u < VL; ++u) pairs[k / 2 * wide * 2 * VL + 2 * u + k % 2] = rounded[u];
         }
         return;
     }
