@@ -4,6 +4,7 @@
 #include <nanobind/stl/array.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
@@ -152,6 +153,13 @@ NB_MODULE(_native, module) {
             nb::gil_scoped_release released;
             call.run(addresses, reinterpret_cast<const int64_t*>(lengths), reinterpret_cast<const uint8_t*>(resets));
         });
+    module.def("run_together", [](const std::vector<std::tuple<const Call*, std::vector<uintptr_t>, uintptr_t, uintptr_t>>& given) {
+        std::vector<Call::Run> runs;
+        for (const auto& [call, addresses, lengths, resets] : given)
+            runs.push_back({call, addresses, reinterpret_cast<const int64_t*>(lengths), reinterpret_cast<const uint8_t*>(resets)});
+        nb::gil_scoped_release released;
+        Call::run_together(runs);
+    });
     nb::class_<Stream>(module, "Stream")
         .def(nb::init<const Plan&, std::vector<int64_t>, int64_t, Table, const std::vector<uintptr_t>&, int, size_t, int, int>(), nb::keep_alive<1, 2>())
         .def("step", &Stream::step);

@@ -11,6 +11,7 @@ namespace gatework {
 namespace {
 
 constexpr int64_t MOST = 1LL << 40, LINE = 64;
+constexpr size_t MOST_AT_ONCE = 1024;
 
 [[noreturn]] void refuse(const char* what) { throw std::invalid_argument(std::string("native call: ") + what); }
 
@@ -120,6 +121,7 @@ void Call::multiply(const Place& a, const std::vector<Place>& right, const std::
         if (C[1] > 1 && to.array.strides[1] < C[2]) refuse("a product whose result has rows that overlap");
         pairs.emplace_back(b, to);
     }
+    threads_ = std::max(threads_, grid.rows * grid.columns);
     steps_.push_back([=](const Running& now) {
         struct Work {
             Product product;
@@ -172,6 +174,7 @@ void Call::scan(Job job, std::vector<Place> places, int64_t first, int64_t steps
     for (const Place& place : places) check(place);
     verify_sizes(job);
     if (first < 0 || steps < 0 || first > MOST || steps > MOST || (steps && first + job.T > steps)) refuse("a scan of steps that are not there");
+    threads_ = std::max(threads_, grid.rows * grid.columns);
     job.storage = storage_;
     job.from_end = reversed_;
     const Scanned scanned{std::move(places), first, steps};
@@ -234,6 +237,20 @@ void Call::run(const std::vector<uintptr_t>& addresses, const int64_t* lengths, 
     }
     if (given != addresses.size()) refuse("more addresses than memories");
     for (const auto& step : steps_) step(now);
+}
+
+void Call::run_together(const std::vector<Run>& runs) {
+    for (const Run& run : runs)
+        if (!run.call || run.call->threads_ > 1) refuse("no call, or one of several threads, at once with others");
+    if (runs.size() > MOST_AT_ONCE) refuse("more calls at once than threads");
+    if (runs.empty()) return;
+    parallel(
+        static_cast<int>(runs.size()),
+        [](int thread, void* context) {
+            const Run& own = (*static_cast<const std::vector<Run>*>(context))[thread];
+            own.call->run(own.addresses, own.lengths, own.resets);
+        },
+        const_cast<std::vector<Run>*>(&runs));
 }
 
 }  // namespace gatework

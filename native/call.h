@@ -43,6 +43,15 @@ public:
     // Does all of it. addresses: of the memories that are not its own. lengths [B], resets [T,B]: or null.
     void run(const std::vector<uintptr_t>& addresses, const int64_t* lengths, const uint8_t* resets) const;
 
+    struct Run {
+        const Call* call;
+        std::vector<uintptr_t> addresses;
+        const int64_t* lengths;
+        const uint8_t* resets;
+    };
+    // Runs calls at once, a thread each: of calls that take one.
+    static void run_together(const std::vector<Run>& runs);
+
 private:
     struct Memory {
         int64_t bytes;
@@ -84,6 +93,7 @@ private:
     const Storage storage_;
     std::vector<Memory> memories_;
     int64_t used_ = 0, most_ = 0;  // bytes of its own
+    int threads_ = 1;              // at most, of its steps
     std::vector<std::function<void(const Running&)>> steps_;
 };
 

@@ -167,3 +167,30 @@ def test_a_scan_of_steps_that_are_not_there_is_refused(first, steps):
     plan = _native.Plan([_native.MAGIC, 0, 0, 1, 0, 0])  # a plan that does nothing
     with pytest.raises(ValueError, match=r"^native call: a scan of steps"):
         call_with().scan(plan, [0], 3, 1, np.zeros((0, 6), dtype=np.int64), [], first, steps, 1, 1)
+
+
+def test_calls_run_together_do_what_each_does_alone():
+    sources, results = torch.randn(5, 3, 1, 4), torch.zeros(5, 3, 1, 4)
+    runs = []
+    for source, result in zip(sources, results, strict=True):
+        call = call_with(48, 48)
+        call.copy((1, 0, 3, 1, 4, 4, 4, 1, 0), (0, 0, 3, 1, 4, 4, 4, 1, 0), False)
+        runs.append((call, [source.data_ptr(), result.data_ptr()], 0, 0))
+    _native.run_together(runs)
+    assert torch.equal(results, sources)
+    _native.run_together([])
+
+
+def test_what_cannot_run_beside_others_is_refused():
+    call = call_with(16, 16)
+    matrix = (0, 0, 1, 2, 2, 0, 2, 1, 0)
+    call.multiply(matrix, [matrix], [(1, 0, 1, 2, 2, 0, 2, 1, 0)], False, 2, 1)
+    tensors = torch.randn(2, 4)
+    with pytest.raises(ValueError, match="several threads"):
+        _native.run_together([(call, [row.data_ptr() for row in tensors], 0, 0)])
+    with pytest.raises(ValueError, match="no call"):
+        _native.run_together([(None, [], 0, 0)])
+    with pytest.raises(ValueError, match="more calls at once"):
+        _native.run_together([(_native.Call(), [], 0, 0)] * 1025)
+    with pytest.raises(ValueError, match="fewer addresses"):
+        _native.run_together([(call_with(4), [], 0, 0)] * 2)

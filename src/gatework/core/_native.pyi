@@ -79,6 +79,9 @@ class Call:
     def run(self, addresses: Sequence[int], lengths: int, resets: int, /) -> None:
         """Does it all; addresses: of the memories that are not its own; lengths, resets: addresses or 0."""
 
+def run_together(runs: Sequence[tuple[Call, Sequence[int], int, int]], /) -> None:
+    """Runs calls at once, a thread each, every one with what `Call.run` takes; a call of several threads raises."""
+
 class Stream:
     """A forward plan, one step at a time: packs its weights once, and uses the buffers of `table` in turn.
 
