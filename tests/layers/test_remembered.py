@@ -109,6 +109,13 @@ def test_a_backward_pass_like_the_last_is_not_bound_again(layer, x):
         run(layer, x)
 
 
+def test_that_no_engine_binds_calls_is_remembered_too(layer, x):
+    layer.double()
+    expected = flat(layer(x.double()))
+    with patch.object(layer, "_bind", side_effect=AssertionError("bound")):
+        assert alike(flat(layer(x.double())), expected)
+
+
 def test_calls_of_a_few_shapes_are_remembered_and_of_many_the_last(layer):
     given = [torch.randn(steps, B, I) for steps in range(1, remembered.MOST + 3)]
     expected = [run(layer, x) for x in given]
@@ -405,11 +412,15 @@ TOOLS: dict[str, Case] = {
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 @pytest.mark.parametrize("tool", TOOLS.values(), ids=TOOLS)
 def test_under_a_tool_a_call_is_a_new_layers(layer, x, tool):
-    expected = outcome(tool, copy.deepcopy(layer), x)
+    fresh = copy.deepcopy(layer)
+    expected = outcome(tool, fresh, x)
     assert not isinstance(expected, str) or "inference" in expected.lower()
     for _ in range(2):
         assert alike(outcome(tool, layer, x), expected)
-    assert alike(run(layer, x), run(copy.deepcopy(layer), x))
+    for called in (layer, fresh):
+        assert alike(run(called, x), run(copy.deepcopy(layer), x))
+        with nothing_decided():
+            run(called, x)
 
 
 @pytest.mark.parametrize("isa", [*_native.isas(), "mmx"])

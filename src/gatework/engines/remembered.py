@@ -36,7 +36,7 @@ class Remembered(Generic[V]):
 
     def keep(self, value: V, facts: Hashable, *tensors: Tensor) -> None:
         """Remembers what was decided, of tensors that are eager."""
-        if TensorGuards is None:
+        if TensorGuards is None or forward_ad._current_level >= 0:
             return
         if len(self._decided) >= MOST:
             self._decided.clear()

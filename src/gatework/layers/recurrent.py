@@ -39,6 +39,9 @@ USUAL = {
     "recompute": False,
 }
 
+Plain = tuple[Ready | None, tuple[Tensor, ...]]  # what runs plain calls, or None: each is decided anew; the start state
+_NOT_READY: Plain = None, ()
+
 Init = str | float | Mapping[str, str | float]
 
 
@@ -129,7 +132,7 @@ class Recurrent(nn.Module):
         self.recompute, self.engine = recompute, engine
         self.watcher: Watcher | None = None
         self.kept: dict[str, Frozen] = {}  # of a frozen layer, what the engine made of its weights
-        self.remembered: dict[str, Remembered[tuple[Ready, tuple[Tensor, ...]]]] = {}
+        self.remembered: dict[str, Remembered[Plain]] = {}
 
         self._parse()
         self.directions = ("", "_reverse") if bidirectional else ("",)
@@ -300,12 +303,12 @@ class Recurrent(nn.Module):
         facts = x.shape, state is None, self.engine, self.recompute, self.kept.get(place)
         given = x, *(state or ()), *weights.values()
         known = remembered.find(facts, *given)
-        if known is None:
-            known = self._bind(weights, x, state, layer, direction) if is_eager(*given) else None
-            if known is None:
-                return self._decide(weights, x, state, None, None, layer, direction)
+        if known is None and is_eager(*given):
+            known = self._bind(weights, x, state, layer, direction)
             remembered.keep(known, facts, *given)
-        ready, start = known
+        ready, start = known or _NOT_READY
+        if ready is None:
+            return self._decide(weights, x, state, None, None, layer, direction)
         output, new, _ = ready([x, *(state or start), *start, *weights.values()])
         return output, tuple(new)
 
@@ -316,12 +319,12 @@ class Recurrent(nn.Module):
 
     def _bind(
         self, weights: Mapping[str, Tensor], x: Tensor, state: tuple[Tensor, ...] | None, layer: int, direction: str
-    ) -> tuple[Ready, tuple[Tensor, ...]] | None:
-        """What runs a plain call and others like it, and the start state; None where each is decided by itself."""
+    ) -> Plain:
+        """What runs a plain call and others like it."""
         anchor = self._check(weights, x, state, layer, direction)
         bind = choose(self.engine, x.device, x.dtype, self.lacks).ready
         if bind is None or autocast_dtype(anchor) is not None:
-            return None
+            return _NOT_READY
         start = self._start(weights, anchor, layer, x.shape[1])
         arguments = Arguments(
             self.program,
@@ -452,7 +455,7 @@ class Recurrent(nn.Module):
         )
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        remembered: dict[str, Remembered[Any]] = {place: Remembered() for place in state["_modules"]}
+        remembered: dict[str, Remembered[Plain]] = {place: Remembered() for place in state["_modules"]}
         super().__setstate__({"kept": {}, "remembered": remembered, **state})  # type: ignore[no-untyped-call]
         state_type(self.state_names)
 
