@@ -5,20 +5,20 @@ says which runs where.
 """
 
 from gatework.engines.arguments import Arguments, Frozen, Results, Run
+from gatework.engines.cache import Cache
 from gatework.engines.choose import ENGINES, Choice, choose, prepare, runs
 from gatework.engines.eager import is_eager
 from gatework.engines.native import lacking
 from gatework.engines.native.operators import Ready
 from gatework.engines.native.stream import Stepper
-from gatework.engines.remembered import Remembered
 
 __all__ = [
     "ENGINES",
     "Arguments",
+    "Cache",
     "Choice",
     "Frozen",
     "Ready",
-    "Remembered",
     "Results",
     "Run",
     "Stepper",

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.fx import Proxy
 
 from gatework.cells import Cell, find_cell
-from gatework.engines import Arguments, Frozen, Ready, Remembered, choose, is_eager, lacking
+from gatework.engines import Arguments, Cache, Frozen, Ready, choose, is_eager, lacking
 from gatework.errors import InputError
 from gatework.layers import autocast, check
 from gatework.layers.autocast import autocast_dtype, run_dtype
@@ -132,7 +132,7 @@ class Recurrent(nn.Module):
         self.recompute, self.engine = recompute, engine
         self.watcher: Watcher | None = None
         self.kept: dict[str, Frozen] = {}  # of a frozen layer, what the engine made of its weights
-        self.remembered: dict[str, Remembered[Plain]] = {}
+        self.caches: dict[str, Cache[Plain]] = {}  # of each layer in each direction
 
         self._parse()
         self.directions = ("", "_reverse") if bidirectional else ("",)
@@ -167,7 +167,7 @@ class Recurrent(nn.Module):
         self.units.append({name: sizes[self.program.nodes[index].size] for name, index in self.program.named})
         for direction in self.directions:
             self.add_module(f"l{layer}{direction}", Weights(self.program, sizes, self.initial == "learned", **options))
-            self.remembered[f"l{layer}{direction}"] = Remembered()
+            self.caches[f"l{layer}{direction}"] = Cache()
 
     @property
     def output_size(self) -> int:
@@ -299,13 +299,13 @@ class Recurrent(nn.Module):
         if lengths is not None or resets is not None or not self._is_plain:
             return self._decide(weights, x, state, lengths, resets, layer, direction)
         place = f"l{layer}{direction}"
-        remembered = self.remembered[place]
+        cache = self.caches[place]
         facts = x.shape, state is None, self.engine, self.recompute, self.kept.get(place)
         given = x, *(state or ()), *weights.values()
-        known = remembered.find(facts, *given)
+        known = cache.get(facts, *given)
         if known is None and is_eager(*given):
             known = self._bind(weights, x, state, layer, direction)
-            remembered.keep(known, facts, *given)
+            cache.put(known, facts, *given)
         ready, start = known or _NOT_READY
         if ready is None:
             return self._decide(weights, x, state, None, None, layer, direction)
@@ -455,8 +455,8 @@ class Recurrent(nn.Module):
         )
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        remembered: dict[str, Remembered[Plain]] = {place: Remembered() for place in state["_modules"]}
-        super().__setstate__({"kept": {}, "remembered": remembered, **state})  # type: ignore[no-untyped-call]
+        caches: dict[str, Cache[Plain]] = {place: Cache() for place in state["_modules"]}
+        super().__setstate__({"kept": {}, "caches": caches, **state})  # type: ignore[no-untyped-call]
         state_type(self.state_names)
 
     def extra_repr(self) -> str:

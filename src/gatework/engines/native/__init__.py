@@ -4,6 +4,7 @@ float32 and bfloat16 on CPU. The passes, in their order: `plans` says what of a 
 where; `simplify`, `placement` and `instructions` make blocks of its nodes, which `lowering` writes as the integers that
 the core interprets tile by tile. `forward` and `backward` bind a call once for its kind: `layout` has its arrays,
 `binding` notes what is done to them. After that a call gives the core addresses; `operators` is what torch sees of it.
+A call like one before goes from its layer's `Cache` to what was made `Ready` then, and from there to the core.
 """
 
 from collections.abc import Sequence

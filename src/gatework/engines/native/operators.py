@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gatework.engines.cache import Cache
 from gatework.engines.derivatives import derivatives, spread
 from gatework.engines.eager import is_eager, is_transformed
 from gatework.engines.native.backward import Backward, backward
@@ -19,7 +20,6 @@ from gatework.engines.native.call import Call, Options, saved_numbers, state_dty
 from gatework.engines.native.forward import Forward, forward
 from gatework.engines.native.forward import bound as bound_forward
 from gatework.engines.native.memory import NAMES
-from gatework.engines.remembered import Remembered
 from gatework.errors import InputError
 from gatework.notation.recipe import read
 
@@ -55,7 +55,7 @@ class Ready:
     forward: Forward
     places: list[int]
     different: list[int]
-    backwards: Remembered[Backward]
+    backwards: Cache[Backward]
 
     def __call__(
         self, tensors: Sequence[Tensor], lengths: Tensor | None = None, resets: Tensor | None = None
@@ -74,7 +74,7 @@ def bound(call: Call) -> Ready:
     order: dict[int, int] = {}
     places = [order.setdefault(id(tensor), len(order)) for tensor in call.tensors]
     different = [places.index(place) for place in range(len(order))]
-    return Ready(call.options, bound_forward(call), places, different, Remembered())
+    return Ready(call.options, bound_forward(call), places, different, Cache())
 
 
 class Scan(torch.autograd.Function):
@@ -105,7 +105,7 @@ class Scan(torch.autograd.Function):
         present = [gradient for gradient in gradients if gradient is not None]
         facts = wanted, tuple([gradient is not None for gradient in gradients]), edited
         tensors, saved = [given[place] for place in ready.places], given[len(ready.different) :]
-        known = ready.backwards.find(facts, *given, *present)
+        known = ready.backwards.get(facts, *given, *present)
         call = Call(ready.options, tensors, lengths, resets)
         if known is None and (torch.is_grad_enabled() or is_transformed() or not is_eager(*given, *present)):
             return None, None, None, *_watched_backward(call, [] if edited else saved, gradients, wanted)
@@ -113,7 +113,7 @@ class Scan(torch.autograd.Function):
             saved = forward(call).saved  # a hook may have saved the tensors in another order
         if known is None:
             known = bound_backward(call, saved, gradients, wanted)
-            ready.backwards.keep(known, facts, *given, *present)
+            ready.backwards.put(known, facts, *given, *present)
         return None, None, None, *known.run([*tensors, *saved, *present], lengths, resets)
 
     @staticmethod

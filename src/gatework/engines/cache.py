@@ -21,27 +21,27 @@ V = TypeVar("V")
 MOST = 8  # calls of different kinds
 
 
-class Remembered(Generic[V]):
+class Cache(Generic[V]):
     """What was decided for the last few kinds of eager calls; of a copy's calls nothing is known."""
 
     def __init__(self) -> None:
-        self._decided: dict[Hashable, tuple[TensorGuards, V]] = {}
+        self._entries: dict[Hashable, tuple[TensorGuards, V]] = {}
 
-    def find(self, facts: Hashable, *tensors: Tensor) -> V | None:
+    def get(self, facts: Hashable, *tensors: Tensor) -> V | None:
         """What was decided where the facts were these and the tensors alike; None where nothing was."""
         if torch.compiler.is_compiling() or forward_ad._current_level >= 0:
             return None
-        known = self._decided.get((facts, torch.is_grad_enabled(), torch.get_num_threads()))
+        known = self._entries.get((facts, torch.is_grad_enabled(), torch.get_num_threads()))
         return known[1] if known is not None and known[0].check(*tensors) else None
 
-    def keep(self, value: V, facts: Hashable, *tensors: Tensor) -> None:
+    def put(self, value: V, facts: Hashable, *tensors: Tensor) -> None:
         """Remembers what was decided, of tensors that are eager."""
         if TensorGuards is None or forward_ad._current_level >= 0:
             return
-        if len(self._decided) >= MOST:
-            self._decided.clear()
+        if len(self._entries) >= MOST:
+            self._entries.clear()
         guards = TensorGuards(*tensors, dynamic_dims_sizes=None, dynamic_dims_strides=None)
-        self._decided[facts, torch.is_grad_enabled(), torch.get_num_threads()] = guards, value
+        self._entries[facts, torch.is_grad_enabled(), torch.get_num_threads()] = guards, value
 
-    def __reduce__(self) -> "tuple[type[Remembered[V]], tuple[()]]":
-        return Remembered, ()
+    def __reduce__(self) -> "tuple[type[Cache[V]], tuple[()]]":
+        return Cache, ()

@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import gatework as gw
 from gatework.core import _native
-from gatework.engines import remembered
+from gatework.engines import cache
 
 T, B, I, H = 3, 2, 4, 5
 Case = Callable[[gw.Recurrent, Tensor], tuple]
@@ -117,13 +117,13 @@ def test_that_no_engine_binds_calls_is_remembered_too(layer, x):
 
 
 def test_calls_of_a_few_shapes_are_remembered_and_of_many_the_last(layer):
-    given = [torch.randn(steps, B, I) for steps in range(1, remembered.MOST + 3)]
+    given = [torch.randn(steps, B, I) for steps in range(1, cache.MOST + 3)]
     expected = [run(layer, x) for x in given]
     assert all(alike(run(layer, x), wanted) for x, wanted in zip(given, expected, strict=True))
     with nothing_decided():
         run(layer, given[-1])
         run(layer, given[-2])
-    assert all(len(calls._decided) <= remembered.MOST for calls in layer.remembered.values())
+    assert all(len(calls._entries) <= cache.MOST for calls in layer.caches.values())
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
@@ -136,14 +136,14 @@ def test_a_copy_remembers_nothing(layer, x, copied):
 
 def test_a_layer_that_was_pickled_without_such_a_memory_has_one(layer, x):
     twin = pickle.loads(pickle.dumps(layer))
-    state = {name: value for name, value in vars(twin).items() if name != "remembered"}
+    state = {name: value for name, value in vars(twin).items() if name != "caches"}
     older = twin.__new__(type(twin))
     older.__setstate__(state)
     assert alike(run(older, x), run(layer, x))
 
 
 def test_without_torchs_comparison_nothing_is_remembered(layer, x):
-    with patch.object(remembered, "TensorGuards", None):
+    with patch.object(cache, "TensorGuards", None):
         twin = copy.deepcopy(layer)
         twin(x)
         with nothing_decided(), pytest.raises(AssertionError, match="an engine is chosen"):
