@@ -76,7 +76,7 @@ class Binding:
         self.core.multiply(a.described, factors, [to.described for to in results], add, *grid)
 
     def bound(self) -> "Bound":
-        return Bound(self.core, frozenset(self.apart), [allocation(*result) for result in self.results])
+        return Bound(self.core, tuple(self.apart), [allocation(*result) for result in self.results])
 
 
 @dataclass(frozen=True)
@@ -84,18 +84,20 @@ class Bound:
     """A call that is ready to run."""
 
     core: _native.Call
-    apart: frozenset[int]
+    apart: tuple[int, ...]
     allocations: Sequence[Callable[[], Tensor]]
 
     def run(self, tensors: Sequence[Tensor], lengths: Tensor | None, resets: Tensor | None) -> list[Tensor]:
         """Its results, of tensors as they were bound, lengths [B] int64 and resets [T,B] uint8."""
         if self.apart:
-            tensors = [_copied(tensor) if place in self.apart else tensor for place, tensor in enumerate(tensors)]
+            tensors = [*tensors]
+            for place in self.apart:
+                tensors[place] = _copied(tensors[place])
         made = [allocate() for allocate in self.allocations]
         addresses = [*map(_ADDRESS, tensors), *map(_ADDRESS, made)]
-        boundaries = [0 if value is None else value.data_ptr() for value in (lengths, resets)]
+        ends, borders = 0 if lengths is None else lengths.data_ptr(), 0 if resets is None else resets.data_ptr()
         try:
-            self.core.run(addresses, *boundaries)
+            self.core.run(addresses, ends, borders)
         except ValueError:
             isa.check()
             raise
