@@ -42,11 +42,11 @@ def test_all_rows_are_measured_but_those_that_must_be_asked_for():
 
 
 def test_cells_are_chosen_by_name(gatework: Command):
-    done = gatework(*shlex.split(f"{TINY} --only one-stage,two-stage --cell np,ran --cell gru"))
+    done = gatework(*shlex.split(f"{TINY} --only cells,row-cells --cell np,ran --cell on_lstm"))
     assert [line.split()[:2] for line in done.err.splitlines()] == [
-        ["one-stage", "np"],
-        ["one-stage", "ran"],
-        ["two-stage", "gru"],
+        ["cells", "np"],
+        ["cells", "ran"],
+        ["row-cells", "on_lstm"],
     ]
 
 
@@ -97,7 +97,7 @@ WRONG = [
     ("--from saved.json --quick", ["--from saved.json measures nothing: leave out"]),
     ("--from missing.json", ["cannot read missing.json: No such file"]),
     ("--from plain.md", ["plain.md: not JSON"]),
-    ("--from other.json", ["other.json: format 'other'; expected 'gatework bench 1'"]),
+    ("--from other.json", ["other.json: format 'other'; expected 'gatework bench 2'"]),
 ]
 
 

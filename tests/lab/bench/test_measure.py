@@ -76,8 +76,8 @@ def test_a_step_longer_than_a_block_runs_once_a_round():
     assert (side(), len(calls)) == (1.0, 3)
 
 
-def test_speed_and_cost_compare_by_the_multiply_and_excess_by_the_difference():
-    half = contest(work=50, their_work=100)
+def test_speed_and_cost_compare_over_the_floors_and_excess_by_the_difference():
+    half = contest(floor=0.5, their_floor=1.0)
     assert FIGURES["speed"](half, 2.0, 8.0) == pytest.approx(2.0)
     assert FIGURES["cost"](half, 2.0, 8.0) == pytest.approx(0.5)
     assert FIGURES["excess"](half, 2.0, 8.0) == pytest.approx(-6.0)
@@ -110,5 +110,5 @@ def test_what_is_no_shape_is_refused(text: str):
 
 
 def test_a_measurement_survives_json():
-    found = measure("row", "cost", contest(ours=2.0, theirs=3.0, work=7), Budget(2, 0.0, 0.0))
+    found = measure("row", "cost", contest(ours=2.0, theirs=3.0, work=7, floor=0.25), Budget(2, 0.0, 0.0))
     assert Measurement.from_dict(found.to_dict()) == found

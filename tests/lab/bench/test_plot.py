@@ -10,7 +10,7 @@ from gatework.lab.bench.plot import check_plot, plot
 
 
 def point(variant: str, shape: Shape) -> Measurement:
-    return Measurement("growth", variant, shape, 1, 1, 3, *[Spread(0.1, 0.2, 0.3)] * 3)
+    return Measurement("growth", variant, shape, 1, 1.0, 1.0, 3, *[Spread(0.1, 0.2, 0.3)] * 3)
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):

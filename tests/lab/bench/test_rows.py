@@ -5,6 +5,7 @@ import gatework as gw
 from gatework.errors import InputError
 from gatework.lab.bench import ROWS, Contest, Measurement, Row, Settings, Shape, Skipped, run
 from gatework.lab.bench import settings as bench_settings
+from gatework.lab.bench.floor import floor
 from gatework.lab.bench.measure import Budget
 from gatework.lab.bench.run import Begun
 from gatework.lab.bench.settings import GRID, QUICK_GRID
@@ -47,25 +48,26 @@ def test_the_whole_grid_is_measured_unless_it_is_a_quick_run_or_shapes_are_given
 def test_rows_with_a_bound_on_size_take_that_part_of_the_grid():
     large = [contest.shape for contest in ROWS["ceiling-training"].contests(Settings(threads=1))]
     assert large == [shape for shape in GRID if shape.H >= 256 and shape.B >= 32]
-    compared = {contest.shape for contest in ROWS["one-stage"].contests(Settings(threads=1))}
+    compared = {contest.shape for contest in ROWS["cells"].contests(Settings(threads=1))}
     assert compared == {shape for shape in GRID if shape.H >= 128}
     assert Shape(100, 1, 64, 128) not in {contest.shape for contest in ROWS["memory"].contests(Settings(threads=1))}
 
 
-def test_every_cell_is_compared_in_the_row_of_its_stages():
-    rows = {
-        name: ROWS[name].contests(Settings(threads=1, quick=True)) for name in ("one-stage", "two-stage", "more-stages")
-    }
-    cells = [contest.variant.partition(" ")[0] for contests in rows.values() for contest in contests]
-    assert sorted(cells) == sorted(gw.cells)
-    assert "gru" in [contest.variant for contest in rows["two-stage"]]
+def test_every_cell_is_compared_in_a_row_and_those_with_row_functions_in_one_of_their_own():
+    plain, with_rows = (
+        [contest.variant.partition(" ")[0] for contest in ROWS[name].contests(Settings(threads=1, quick=True))]
+        for name in ("cells", "row-cells")
+    )
+    assert with_rows == ["layer_norm_lstm", "on_lstm"]
+    assert sorted(plain + with_rows) == sorted(gw.cells)
 
 
 def test_a_cell_whose_input_is_as_wide_as_its_state_is_compared_at_that_width():
-    (sru,) = ROWS["one-stage"].contests(settings(cells=("sru",)))
+    (sru,) = ROWS["cells"].contests(settings(cells=("sru",)))
     square = Shape(TINY.T, TINY.B, TINY.H, TINY.H)
     assert (sru.variant, sru.shape) == ("sru (I = H)", TINY)
-    assert (sru.work, sru.their_work) == tuple(work(gw.cells[name], square, train=True) for name in ("sru", "lstm"))
+    assert sru.work == work(gw.cells["sru"], square, train=True)
+    assert (sru.floor, sru.their_floor) == tuple(floor(gw.cells[name], square, threads=1) for name in ("sru", "lstm"))
 
 
 def test_growth_varies_one_size_at_a_time():

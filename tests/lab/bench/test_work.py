@@ -3,7 +3,16 @@ import torch
 
 import gatework as gw
 from gatework.lab.bench.measure import Shape
-from gatework.lab.bench.work import draw, inference, multiplies, step_of, training, work
+from gatework.lab.bench.work import (
+    activations,
+    draw,
+    inference,
+    multiplies,
+    recurrent_weights,
+    step_of,
+    training,
+    work,
+)
 
 I, H = 3, 5
 COUNTS = {
@@ -29,6 +38,28 @@ def test_work_counts_steps_sequences_layers_and_both_passes():
     assert work(lstm, Shape(7, 2, I, H), train=False) == 7 * 2 * COUNTS["lstm"]
     assert work(lstm, Shape(7, 2, I, H), train=True) == 3 * 7 * 2 * COUNTS["lstm"]
     assert work(lstm, Shape(1, 1, I, H, 3), train=False) == COUNTS["lstm"] + 2 * 8 * H * H
+
+
+# floats: saved values twice, states three times, gradients of sums twice, the input three times, the output once
+MOVED = {
+    "rnn": 2 * H + 3 * H + 2 * H + 3 * I + H,
+    "lstm": 2 * 5 * H + 3 * 2 * H + 2 * 4 * H + 3 * I + H,  # i, f, g, o, tanh(c); h, c; of four gates
+    "indrnn": 2 * H + 3 * H + 2 * H + 3 * I + H,
+    "mingru": 2 * 2 * H + 3 * H + 2 * 2 * H + 3 * I + H,
+}
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_the_bytes_of_a_step_are_those_of_what_is_saved_carried_and_given_back(name: str):
+    program = gw.cells[name].program
+    assert activations(program, program.bind(I, H)) == 4 * MOVED[name]
+
+
+def test_the_weights_of_a_step_are_the_matrices_that_multiply_what_the_step_computes():
+    expected = {"lstm": 4 * H * H, "indrnn": 0, "full_peephole_lstm": 7 * H * H, "gru": 3 * H * H}
+    programs = {name: gw.cells[name].program for name in expected}
+    found = {name: recurrent_weights(program, program.bind(I, H)) for name, program in programs.items()}
+    assert found == {name: 4 * floats for name, floats in expected.items()}
 
 
 def test_inference_keeps_nothing_for_a_backward_pass():

@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from gatework.cells import cells
 from gatework.engines import choose
 from gatework.lab.bench import memory
+from gatework.lab.bench.floor import floor
 from gatework.lab.bench.machine import bandwidth, ceiling
 from gatework.lab.bench.measure import Contest, Shape, Side, timed
 from gatework.lab.bench.rivals import jax_peephole, onnx_layer, peephole_loop, peephole_weights
@@ -42,13 +43,13 @@ GROWTH: Mapping[str, tuple[int, ...]] = MappingProxyType(
 
 
 def over_grid(cell: str, train: bool, prepare: Prepare, *, variant: str = "", H: int = 1, B: int = 1) -> Contests:
-    """Contests of one cell over the grid, from H units and B sequences on; both sides multiply as often."""
+    """Contests of one cell over the grid, from H units and B sequences on."""
 
     def contests(settings: Settings) -> list[Contest]:
         made = []
         for shape in settings.grid(H=H, B=B):
             amount = work(cells[cell], shape, train)
-            made.append(Contest(variant, shape, partial(prepare, shape, settings), amount, amount))
+            made.append(Contest(variant, shape, partial(prepare, shape, settings), amount))
         return made
 
     return contests
@@ -195,24 +196,28 @@ def cells_against_onnx(settings: Settings) -> list[Contest]:
 # -- ours against ours, and against the machine
 
 
-def by_stages(least: int, most: int) -> Contests:
-    """Training steps of the cells of so many stages and of the LSTM; a cell that adds x to a state takes I = H."""
+def against_lstm(row_functions: bool) -> Contests:
+    """Training steps of the cells with or without row functions and of the LSTM, over the floor of each."""
 
     def contests(settings: Settings) -> list[Contest]:
-        made = []
-        for name in settings.cells or cells:
-            program = cells[name].program
-            if not least <= len(program.stages) <= most:
-                continue
-            tied = program.nodes[0].size != "I"  # of x
-            for given in settings.grid(H=128, quick=(CELL_SHAPE,)):
-                shape = replace(given, I=given.H) if tied else given
-                amounts = [work(cells[cell], shape, train=True) for cell in (name, "lstm")]
-                prepare = partial(_against_lstm, name, shape, settings)
-                made.append(Contest(f"{name} (I = H)" if tied else name, given, prepare, *amounts))
-        return made
+        chosen = [name for name in settings.cells or cells if _has_row_functions(name) == row_functions]
+        shapes = settings.grid(H=128, quick=(CELL_SHAPE,))
+        return [_contest_with_lstm(name, shape, settings) for name in chosen for shape in shapes]
 
     return contests
+
+
+def _has_row_functions(cell: str) -> bool:
+    return any(stage.rows for stage in cells[cell].program.stages)
+
+
+def _contest_with_lstm(name: str, given: Shape, settings: Settings) -> Contest:
+    """A cell that adds x to a state takes I = H, and so does the LSTM beside it."""
+    tied = cells[name].program.nodes[0].size != "I"  # of x
+    shape = replace(given, I=given.H) if tied else given
+    floors = [floor(cells[cell], shape, settings.threads) for cell in (name, "lstm")]
+    prepare = partial(_against_lstm, name, shape, settings)
+    return Contest(f"{name} (I = H)" if tied else name, given, prepare, work(cells[name], shape, train=True), *floors)
 
 
 def _against_lstm(cell: str, shape: Shape, settings: Settings) -> tuple[Side, Side]:
@@ -300,6 +305,5 @@ def growth(settings: Settings) -> list[Contest]:
         for value in values[:3] if settings.quick else values:
             shape = replace(settings.shapes[0] if settings.shapes else GROWTH_FROM, **{name: value})
             prepare = partial(against_torch, "lstm", True, shape, settings)
-            amount = work(cells["lstm"], shape, train=True)
-            made.append(Contest(name, shape, prepare, amount, amount))
+            made.append(Contest(name, shape, prepare, work(cells["lstm"], shape, train=True)))
     return made

@@ -55,14 +55,16 @@ class Contest:
     """Ours and theirs at one shape; `variant` tells apart what a row measures at the same shape.
 
     prepare: makes both sides, ours first, when their turn has come.
-    work, their_work: multiply-adds of the products, by which costs are compared; 1 where there are none to count.
+    work: multiply-adds of the products; 1 where there are none to count.
+    floor, their_floor: the least that each side can cost, over which costs are compared; alike unless given.
     """
 
     variant: str
     shape: Shape
     prepare: Callable[[], tuple[Side, Side]]
     work: int = 1
-    their_work: int = 1
+    floor: float = 1.0
+    their_floor: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ class Measurement:
     variant: str
     shape: Shape
     work: int
-    their_work: int
+    floor: float
+    their_floor: float
     rounds: int
     ours: Spread
     theirs: Spread
@@ -105,12 +108,12 @@ SPREADS = ("ours", "theirs", "figure")
 
 
 def _speed(contest: Contest, ours: float, theirs: float) -> float:
-    """How many times faster ours is, by the multiply-add."""
-    return (theirs / contest.their_work) / (ours / contest.work)
+    """How many times faster ours is, each over its floor."""
+    return (theirs / contest.their_floor) / (ours / contest.floor)
 
 
 def _cost(contest: Contest, ours: float, theirs: float) -> float:
-    """How many times as much ours costs, by the multiply-add."""
+    """How many times as much ours costs, each over its floor."""
     return 1 / _speed(contest, ours, theirs)
 
 
@@ -127,7 +130,8 @@ def measure(row: str, figure: str, contest: Contest, budget: Budget) -> Measurem
     pairs = interleave(*contest.prepare(), budget)
     figures = [FIGURES[figure](contest, *pair) for pair in pairs]
     spreads = [Spread.of(values) for values in (*zip(*pairs, strict=True), figures)]
-    return Measurement(row, contest.variant, contest.shape, contest.work, contest.their_work, len(pairs), *spreads)
+    floors = (contest.floor, contest.their_floor)
+    return Measurement(row, contest.variant, contest.shape, contest.work, *floors, len(pairs), *spreads)
 
 
 def interleave(

@@ -11,7 +11,7 @@ from gatework.lab.bench.measure import Measurement, geometric_mean
 from gatework.lab.bench.rows import ROWS, Row
 from gatework.lab.bench.run import Skipped
 
-FORMAT = "gatework bench 1"
+FORMAT = "gatework bench 2"
 UNITS = {"ms": 1e3, "us": 1e6, "MiB": 2.0**-20}
 PART = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
 MANY = 3  # variants from which on a row is shown as a matrix of its figures

@@ -1,4 +1,4 @@
-"""The arithmetic that a cell needs, and the steps that are timed."""
+"""The arithmetic and the memory that a cell needs, and the steps that are timed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,9 +10,11 @@ from torch.nn import functional as F
 from gatework.cells import Cell
 from gatework.lab.bench.measure import Shape
 from gatework.notation import Program
+from gatework.notation.adjoint import adjoint
 
 TOKENS = 223  # of the text of `make demo`
 TRAINING = 3  # each product of the forward pass has two of its size in the backward pass
+FLOAT = 4  # bytes
 
 Step = Callable[[], object]
 
@@ -25,9 +27,35 @@ def multiplies(program: Program, sizes: Mapping[str, int]) -> int:
 
 def work(cell: Cell, shape: Shape, train: bool) -> int:
     """Multiply-adds of the products over a shape, with those of the backward pass where it trains."""
-    widths = (shape.I, *[shape.H] * (shape.L - 1))
-    each = sum(multiplies(cell.program, cell.program.bind(width, shape.H)) for width in widths)
+    each = sum(multiplies(cell.program, sizes) for sizes in sizes_of_layers(cell, shape))
     return shape.T * shape.B * each * (TRAINING if train else 1)
+
+
+def sizes_of_layers(cell: Cell, shape: Shape) -> list[dict[str, int]]:
+    widths = (shape.I, *[shape.H] * (shape.L - 1))
+    return [cell.program.bind(width, shape.H) for width in widths]
+
+
+def activations(program: Program, sizes: Mapping[str, int]) -> int:
+    """Bytes that a training step moves for one step of one sequence, beside those of the matrices.
+
+    Saved values are written and read; states are written, read back and read by the gradients of weights; gradients
+    that are factors of these are written and read; the input is read twice and its gradient written; the gradient of
+    the output is read.
+    """
+    backward = adjoint(program)
+    factors = {gradient for _, terms in backward.matrices for gradient, _ in terms}
+    saved = sum(sizes[program.nodes[index].size] for index in backward.saved)
+    states = sum(sizes[state.size] for state in program.states)
+    gradients = sum(sizes[backward.nodes[index].size] for index in factors)
+    return FLOAT * (2 * saved + 3 * states + 2 * gradients + 3 * sizes["I"] + sizes[program.output_size])
+
+
+def recurrent_weights(program: Program, sizes: Mapping[str, int]) -> int:
+    """Bytes of the matrices that multiply anything but the input: each step reads them, forwards and backwards."""
+    nodes = program.nodes
+    products = [node for node in nodes if node.op == "product" and nodes[node.args[0]].op != "input"]
+    return FLOAT * sum(sizes[node.size] * sizes[nodes[node.args[0]].size] for node in products)
 
 
 def draw(shape: Shape, **options: Any) -> Tensor:
