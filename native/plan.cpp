@@ -39,7 +39,10 @@ void expect(const Plan& plan, int32_t buffer, Kind kind, int32_t size, const cha
     if (type.columns != size) refuse(std::string(what) + ": buffer of another size");
 }
 
-Instruction instruction(Reader& read, const Plan& plan, const Block& block, std::vector<bool>& set) {
+// What a slot holds.
+enum class Filled { nothing, one_row, all_rows };
+
+Instruction instruction(Reader& read, const Plan& plan, const Block& block, std::vector<Filled>& slots) {
     Instruction one{};
     const int32_t buffers = static_cast<int32_t>(plan.buffers.size());
     one.op = read.kind<Op>("operation");
@@ -53,8 +56,9 @@ Instruction instruction(Reader& read, const Plan& plan, const Block& block, std:
     one.mode = read.kind<Mode>("mode");
     static_assert(sizeof(float) == sizeof(int32_t));
     __builtin_memcpy(&one.number, &bits, sizeof bits);
-    auto slot = [&](int32_t index) {
-        if (index < 0 || index >= block.slots || !set[index]) refuse("reads a slot that holds nothing");
+    const auto is_one_row = [&](int32_t index) {
+        if (index < 0 || index >= block.slots || slots[index] == Filled::nothing) refuse("reads a slot that holds nothing");
+        return slots[index] == Filled::one_row;
     };
     if (is_memory(one.op)) {
         if (one.op != Op::constant && (one.a < 0 || one.a >= buffers)) refuse("buffer out of range");
@@ -72,14 +76,18 @@ Instruction instruction(Reader& read, const Plan& plan, const Block& block, std:
                 break;
             default: break;
         }
-        if (one.op == Op::store || one.op == Op::total) slot(one.target);
-        else set[one.target] = true;
+        if (one.op == Op::store || one.op == Op::total) {
+            one.one_row = is_one_row(one.target);
+            return one;
+        }
+        one.one_row = one.op != Op::load;
     } else {
-        slot(one.a);
         if (!has_two(one.op)) one.b = one.a;
-        slot(one.b);
-        set[one.target] = true;
+        one.a_one_row = is_one_row(one.a);
+        one.b_one_row = is_one_row(one.b);
+        one.one_row = one.a_one_row && one.b_one_row;
     }
+    slots[one.target] = one.one_row ? Filled::one_row : Filled::all_rows;
     return one;
 }
 
@@ -128,9 +136,9 @@ Block block(Reader& read, const Plan& plan) {
     }
     one.code.resize(read.count("instructions"));
     if (static_cast<size_t>(one.slots - one.lanes) > one.code.size()) refuse("slots that nothing fills");
-    std::vector<bool> set(one.slots, false);
-    for (int32_t lane = 0; lane < one.lanes; ++lane) set[lane] = true;
-    for (Instruction& each : one.code) each = instruction(read, plan, one, set);
+    std::vector<Filled> slots(one.slots, Filled::nothing);
+    std::fill_n(slots.begin(), one.lanes, Filled::all_rows);
+    for (Instruction& each : one.code) each = instruction(read, plan, one, slots);
     return one;
 }
 

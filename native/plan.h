@@ -33,6 +33,8 @@ struct Instruction {
     int32_t target, a, b;  // slots; for memory, `a` is a buffer and `b` its step offset
     Mode mode;
     float number;
+    bool one_row = false;                       // the result, or what is stored, is alike in all rows and there once
+    bool a_one_row = false, b_one_row = false;  // the same of what is read
 };
 
 struct Term {  // lane += matrix . operand

@@ -180,11 +180,12 @@ void pack_tile(const Job& job, const Block& block, const Layout& layout, int64_t
 
 // -- pointwise operations, of slots
 
-// Numbers of slots: to = op(a), or to = op(a, b).
+// Rows of slots: to = op(a), or to = op(a, b). What is alike in all rows is there once, and its next row is itself.
 struct Slots {
     float* to;
     const float *a, *b;
-    int64_t many;
+    int64_t rows, many;            // rows, and numbers in each; slots that are read as they lie are one row
+    int64_t a_row = 0, b_row = 0;  // numbers from row to row
 };
 using Pointwise = void (*)(const Slots& slots);
 
@@ -194,7 +195,11 @@ GW_INLINE void each(const Slots& slots, F f) {
 }
 template <class F>
 GW_INLINE void each_pair(const Slots& slots, F f) {
-    for (int64_t i = 0; i < slots.many; i += VL) put(slots.to + i, f(get(slots.a + i), get(slots.b + i)));
+    for (int64_t m = slots.rows; m-- > 0;) {  // backwards: the result may take the place of what is there once
+        float* to = slots.to + m * slots.many;
+        const float *a = slots.a + m * slots.a_row, *b = slots.b + m * slots.b_row;
+        for (int64_t i = 0; i < slots.many; i += VL) put(to + i, f(get(a + i), get(b + i)));
+    }
 }
 
 // What runs an operation; null for those of memory.
@@ -538,7 +543,7 @@ struct Worker {
         float* place = at<float>(step.a, step.b, tile.row) + tile.from;
         const int64_t stride = job.buffers[step.a].row;
         if (step.op == Op::load) rectangle(place, stride, slot, tile.W, tile.height, tile.W);
-        else rectangle(slot, tile.W, place, stride, tile.height, tile.W);
+        else rectangle(slot, step.one_row ? 0 : tile.W, place, stride, tile.height, tile.W);
     }
 
     // -- products
@@ -620,8 +625,11 @@ struct Worker {
 
     Slots slots_of(const Instruction& step, const Tile& tile) const {
         const auto slot = [&](int32_t number) { return scratch.data + number * tile.slot; };
-        if (is_memory(step.op)) return {slot(step.target), nullptr, nullptr, tile.area()};
-        return {slot(step.target), slot(step.a), slot(step.b), tile.area()};
+        if (is_memory(step.op)) return {slot(step.target), nullptr, nullptr, 1, 0};
+        const int64_t many = step.one_row ? tile.W : tile.area();
+        if (step.a_one_row == step.b_one_row) return {slot(step.target), slot(step.a), slot(step.b), 1, many};
+        const int64_t a_row = step.a_one_row ? 0 : tile.W, b_row = step.b_one_row ? 0 : tile.W;
+        return {slot(step.target), slot(step.a), slot(step.b), tile.height, tile.W, a_row, b_row};
     }
 
     void execute(const Instruction& step, const Tile& tile) {
@@ -633,11 +641,9 @@ struct Worker {
     void memory(const Instruction& step, float* to, const Tile& tile) {
         switch (step.op) {
             case Op::load: return load(step.a, step.b, to, tile);
-            case Op::spread: return spread(step.a, to, tile);
-            case Op::constant:
-                for (int64_t i = 0; i < tile.area(); i += VL) put(to + i, all(step.number));
-                return;
-            case Op::total: return total(step.a, to, tile);
+            case Op::spread: return spread(step.a, to, step.one_row ? 1 : tile.height, tile);
+            case Op::constant: std::fill_n(to, step.one_row ? tile.W : tile.area(), step.number); return;
+            case Op::total: return total(step, to, tile);
             default: return store(step, to, tile);
         }
     }
@@ -660,21 +666,22 @@ struct Worker {
             for (int64_t u = 0; u < width; u += VL) put(to + m * to_stride + u, get(from + m * from_stride + u));
     }
 
-    void spread(int32_t buffer, float* to, const Tile& tile) {
+    void spread(int32_t buffer, float* to, int64_t rows, const Tile& tile) {
         as_numbers(plan, buffer, job.buffers[buffer].data, [&](auto* source) { copy(source + tile.from, to, tile.width); });
         std::fill(to + tile.width, to + tile.W, 0.0f);
         for (int64_t u = 0; u < tile.W; u += VL) {
             const V value = get(to + u);
-            for (int64_t m = 1; m < tile.height; ++m) put(to + m * tile.W + u, value);
+            for (int64_t m = 1; m < rows; ++m) put(to + m * tile.W + u, value);
         }
     }
 
-    void total(int32_t buffer, const float* value, const Tile& tile) {
-        float* sum = shared.totals[thread].data() + shared.total_at[buffer] + tile.from;
+    void total(const Instruction& step, const float* value, const Tile& tile) {
+        float* sum = shared.totals[thread].data() + shared.total_at[step.a] + tile.from;
+        const int64_t row = step.one_row ? 0 : tile.W;
         for (int64_t first = 0; first < tile.width; first += VL) {
             V rows = all(0);
             for (int64_t m = 0; m < tile.height; ++m)
-                if (!ended(tile.row + m)) rows += get(value + m * tile.W + first);
+                if (!ended(tile.row + m)) rows += get(value + m * row + first);
             for (int64_t u = 0; u < std::min<int64_t>(VL, tile.width - first); ++u) sum[first + u] += rows[u];
         }
     }
@@ -683,13 +690,13 @@ struct Worker {
     bool stores_all(Mode mode) const { return mode == Mode::plain || (!job.lengths && (!job.resets || mode == Mode::ended0)); }
 
     void store(const Instruction& step, const float* value, const Tile& tile) {
-        const int64_t stride = job.buffers[step.a].row;
+        const int64_t stride = job.buffers[step.a].row, row = step.one_row ? 0 : tile.W;
         const bool all_rows = stores_all(step.mode);
         at_place(step.a, step.b, tile.row, tile.from, [&](auto* out) {
-            if (all_rows && tile.width == tile.W) return rectangle(value, tile.W, out, stride, tile.height, tile.W);
+            if (all_rows && tile.width == tile.W) return rectangle(value, row, out, stride, tile.height, tile.W);
             float other[WIDEST];
             for (int64_t m = 0; m < tile.height; ++m) {
-                const float* own = value + m * tile.W;
+                const float* own = value + m * row;
                 copy(all_rows ? own : stored(step, tile.row + m, own, other, tile), out + m * stride, tile.width);
             }
         });
@@ -788,7 +795,7 @@ void Shared::run(int64_t from, Parallel parallel) {
 void map(int op, const float* from, float* to, int64_t many) {
     const Pointwise operation = pointwise(static_cast<Op>(op));
     if (!operation || has_two(static_cast<Op>(op))) throw std::invalid_argument("no function of one number");
-    operation({to, from, nullptr, many});
+    operation({to, from, nullptr, 1, many});
 }
 
 std::unique_ptr<Scan> prepare(const Job& job, Grid grid) { return std::make_unique<Shared>(job, grid); }

@@ -65,6 +65,24 @@ def test_every_cell_passes_on_every_other_instruction_set(isa, monkeypatch):
     assert [result for result in results if not result.passed] == []
 
 
+VECTORS_ALONE = """
+s = softplus(v) * 0.5
+w = v * v + s
+n = s - w * 0.1
+c = 0.5 * c + w
+h = tanh(W @ x + U @ h + s) * sigmoid(w) + c * v + n
+"""
+
+
+@pytest.mark.parametrize("isa", _native.isas())
+def test_values_of_vectors_alone_are_those_of_every_row(isa, monkeypatch):
+    """Such values are computed once for all rows of a tile: stored as states, mixed with others, summed to gradients."""
+    monkeypatch.setenv("GATEWORK_ISA", isa)
+    results = [*verify([gw.Cell("vectors_alone", VECTORS_ALONE)], on=[NATIVE])]
+    assert results
+    assert [result for result in results if not result.passed] == []
+
+
 # -- what it does not run
 
 
