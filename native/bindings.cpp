@@ -22,8 +22,12 @@ using namespace gatework;
 
 namespace {
 
+// Numbers in memory of Python's, without gaps.
+template <class E, int directions>
+using Numbers = nb::ndarray<E, nb::ndim<directions>, nb::c_contig, nb::device::cpu>;
+
 // A buffer: memory, numbers before it, from step to step and from row to row, steps before it is used again, numbers in all.
-using Table = nb::ndarray<const int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Table = Numbers<const int64_t, 2>;
 
 Job job_of(const Plan& plan, std::vector<int64_t> sizes, int64_t T, int64_t B, Table table, std::vector<int32_t> starts) {
     if (table.shape(1) != 6) throw std::invalid_argument("native plan: a buffer is six numbers");
@@ -191,6 +195,17 @@ NB_MODULE(_native, module) {
         std::fill_n(data.get(), many / sizeof(float), 0.0f);
         return chosen().bandwidth(data.get(), static_cast<int64_t>(many / sizeof(float)), seconds) / 1e9;
     });
+    module.def("bare_lstm", [](Numbers<const float, 2> x, Numbers<const float, 2> W, Numbers<const float, 2> U, Numbers<const float, 1> b, Numbers<float, 2> h,
+                               double seconds) {
+        const size_t T = x.shape(0), I = x.shape(1), H = U.shape(0), N = 4 * H;
+        if (!(seconds > 0 && seconds < 60)) throw std::invalid_argument("expected 0 to 60 seconds");
+        if (!T || !I || !H || H % 32) throw std::invalid_argument("expected at least one step, one input, and a multiple of 32 units");
+        if (W.shape(0) != I || W.shape(1) != N || U.shape(1) != N || b.shape(0) != N || h.shape(0) != T || h.shape(1) != H)
+            throw std::invalid_argument("expected x [T,I], W [I,4H], U [H,4H], b [4H] and h [T,H]");
+        const Lstm lstm{static_cast<int64_t>(T), static_cast<int64_t>(I), static_cast<int64_t>(H), x.data(), W.data(), U.data(), b.data(), h.data()};
+        nb::gil_scoped_release released;
+        return chosen().bare_lstm(lstm, seconds);
+    });
     module.def("memory", [](size_t floats) {
         if (floats > PTRDIFF_MAX / sizeof(float)) throw std::bad_alloc();
         float* data = static_cast<float*>(take_memory(floats * sizeof(float)));
@@ -203,8 +218,7 @@ NB_MODULE(_native, module) {
         for (const Isa& isa : available()) names.push_back(isa.name);
         return names;
     });
-    module.def("map", [](const std::string& isa, int op, nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu> from,
-                         nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu> to) {
+    module.def("map", [](const std::string& isa, int op, Numbers<const float, 1> from, Numbers<float, 1> to) {
         if (from.shape(0) != to.shape(0) || from.shape(0) % 16) throw std::invalid_argument("expected two arrays of one length, a multiple of 16");
         for (const Isa& each : available())
             if (each.name == isa) return each.map(op, from.data(), to.data(), static_cast<int64_t>(from.shape(0)));

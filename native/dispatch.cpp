@@ -14,8 +14,9 @@ namespace gatework {
     void map(int op, const float* from, float* to, int64_t many);      \
     double ceiling(double seconds);                                    \
     double bandwidth(const float* from, int64_t many, double seconds); \
+    double bare_lstm(const Lstm& lstm, double seconds);                \
     }
-#define GW_ISA_ENTRY(isa) {#isa, isa::prepare, isa::multiply, isa::copy, isa::map, isa::ceiling, isa::bandwidth}
+#define GW_ISA_ENTRY(isa) {#isa, isa::prepare, isa::multiply, isa::copy, isa::map, isa::ceiling, isa::bandwidth, isa::bare_lstm}
 
 #ifdef GW_X86
 GW_DECLARE(avx512bf16)

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "arrays.h"
+#include "machine.h"
 #include "product.h"
 #include "scan.h"
 
@@ -18,6 +19,7 @@ struct Isa {
     double (*ceiling)(double seconds);  // operations per second in a bare loop of multiply-adds
     // Bytes per second in a bare loop that reads `many` numbers, a multiple of 128, over and over.
     double (*bandwidth)(const float* from, int64_t many, double seconds);
+    double (*bare_lstm)(const Lstm& lstm, double seconds);  // seconds of a run of a bare loop, of so many seconds of runs
 };
 
 // Those that this machine can run, the fastest first.

@@ -111,6 +111,21 @@ def ceiling(seconds: float, threads: int, /) -> float:
 def bandwidth(bytes: int, seconds: float, /) -> float:
     """10^9 bytes per second that a thread reads of so many, over and over: of the cache in which they stay."""
 
+def bare_lstm(
+    x: npt.NDArray[np.float32],
+    W: npt.NDArray[np.float32],
+    U: npt.NDArray[np.float32],
+    b: npt.NDArray[np.float32],
+    h: npt.NDArray[np.float32],
+    seconds: float,
+    /,
+) -> float:
+    """Seconds of a run of a bare loop of an LSTM over one sequence, by a thread that repeats it for so many seconds.
+
+    x [T,I], W [I,4H], U [H,4H], b [4H] -> h [T,H]; gates in the order i, f, g, o, H a multiple of 32. The weights are
+    packed once, outside of the time. Raises ValueError for other shapes.
+    """
+
 def memory(floats: int, /) -> npt.NDArray[np.float32]:
     """Memory that the core keeps, when it is given back, for whoever asks for as much again."""
 

@@ -14,6 +14,7 @@ from gatework.lab.bench.work import work
 TINY = Shape(3, 2, 4, 5)
 PROCESSES = "starts processes; test_bench_memory has one"
 SLOW = {"peephole-compile": "compiles for half a minute", "memory": PROCESSES, "recompute-memory": PROCESSES}
+ONE_SEQUENCE = Shape(3, 1, 4, 32)
 NEEDED = ("is not installed",)  # what a machine may lack
 
 
@@ -28,7 +29,11 @@ def settings(**options: object) -> Settings:
 
 @pytest.mark.parametrize("name", [name for name in ROWS if name not in SLOW])
 def test_every_row_measures_what_is_here_and_says_what_is_not(name: str, one_round: None):
-    ends = [event for event in run([ROWS[name]], settings()) if not isinstance(event, Begun)]
+    ends = [
+        event
+        for event in run([ROWS[name]], settings(shapes=(ONE_SEQUENCE,) if name == "bare-loop" else (TINY,)))
+        if not isinstance(event, Begun)
+    ]
     assert ends
     for end in ends:
         assert end.row == name
@@ -68,6 +73,11 @@ def test_a_cell_whose_input_is_as_wide_as_its_state_is_compared_at_that_width():
     assert (sru.variant, sru.shape) == ("sru (I = H)", TINY)
     assert sru.work == work(gw.cells["sru"], square, train=True)
     assert (sru.floor, sru.their_floor) == tuple(floor(gw.cells[name], square, threads=1) for name in ("sru", "lstm"))
+
+
+def test_the_bare_loop_runs_one_sequence_of_so_many_units_as_vectors_divide():
+    shapes = (ONE_SEQUENCE, TINY, Shape(3, 1, 4, 48), Shape(3, 2, 4, 32), Shape(3, 1, 4, 32, 2))
+    assert [contest.shape for contest in ROWS["bare-loop"].contests(settings(shapes=shapes))] == [ONE_SEQUENCE]
 
 
 def test_growth_varies_one_size_at_a_time():

@@ -16,7 +16,7 @@ from gatework.lab.bench import memory
 from gatework.lab.bench.floor import floor
 from gatework.lab.bench.machine import bandwidth, ceiling
 from gatework.lab.bench.measure import Contest, Shape, Side, timed
-from gatework.lab.bench.rivals import jax_peephole, onnx_layer, peephole_loop, peephole_weights
+from gatework.lab.bench.rivals import bare_lstm, jax_peephole, onnx_layer, peephole_loop, peephole_weights
 from gatework.lab.bench.settings import Settings
 from gatework.lab.bench.work import Step, draw, inference, language_update, step_of, training, work
 from gatework.layers import GRU, LSTM, RNN, Recurrent
@@ -31,9 +31,11 @@ CEILING_SECONDS = 0.1  # of the FMA loop, each round
 STREAM_SHAPE = Shape(1000, 1, 128, 128)
 STREAM_SHAPES = (STREAM_SHAPE, Shape(200, 1, 512, 512))
 BANDWIDTH_SECONDS = 0.02  # of the reading loop, each round
+BARE_SHAPES = (Shape(100, 1, 64, 128), Shape(1000, 1, 32, 32))
 CALL_SHAPE = Shape(1, 1, 32, 32)
 ONE_SEQUENCE, SHORT = Shape(1000, 1, 64, 64), Shape(8, 256, 128, 128)
 CELL_SHAPE = Shape(25, 64, 128, 256)  # of quick runs
+LEAST_SECONDS = 1e-3  # of the bare loop
 LEAST_MEMORY = 8 * 2**20
 LANGUAGE = Shape(64, 24, 64, 256)
 GROWTH_FROM = Shape(100, 16, 128, 128)
@@ -191,6 +193,20 @@ def cells_against_onnx(settings: Settings) -> list[Contest]:
         for cell in ("peephole_lstm", "gru_reset_after")
         for contest in over_grid(cell, False, partial(against_onnx, cell), variant=cell)(settings)
     ]
+
+
+def bare_loops(settings: Settings) -> list[Contest]:
+    """The inference of one sequence, at numbers of units that the bare loop takes."""
+    shapes = [shape for shape in settings.shapes or BARE_SHAPES if shape.B == shape.L == 1 and shape.H % 32 == 0]
+    return [
+        Contest("", shape, partial(_against_bare_loop, shape, settings), work(cells["lstm"], shape, train=False))
+        for shape in shapes
+    ]
+
+
+def _against_bare_loop(shape: Shape, settings: Settings) -> tuple[Side, Side]:
+    layer, x, block = LSTM(shape.I, shape.H, engine=settings.engine), draw(shape), settings.budget.block
+    return timed(inference(layer, x), block), lambda: bare_lstm(layer, x, max(block, LEAST_SECONDS))[0]
 
 
 # -- ours against ours, and against the machine

@@ -1,4 +1,5 @@
-"""What gatework is compared with beside torch's own layers: the same equations in eager torch, JAX, ONNX Runtime.
+"""What gatework is compared with beside torch's own layers: the same equations in eager torch, JAX, ONNX Runtime
+and a bare loop.
 
 All take the weights of a gatework layer of one direction.
 """
@@ -12,10 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gatework.core import _native
 from gatework.errors import InputError
 from gatework.layers import Recurrent
 
-PEEPHOLE_GATES = ("i", "f", "g", "o")
+GATES = ("i", "f", "g", "o")
 ONNX_GATES = ("i", "o", "f", "g")
 
 
@@ -35,7 +37,7 @@ def _packed(layer: Recurrent, kind: str, gates: Sequence[str]) -> Tensor:
 
 def peephole_weights(layer: Recurrent) -> list[Tensor]:
     """W [4H,I], U [4H,H], b [4H], p [3H] of a peephole LSTM."""
-    return [*(_packed(layer, kind, PEEPHOLE_GATES) for kind in "WUb"), _packed(layer, "p", ("i", "f", "o"))]
+    return [*(_packed(layer, kind, GATES) for kind in "WUb"), _packed(layer, "p", ("i", "f", "o"))]
 
 
 def peephole_loop(x: Tensor, W: Tensor, U: Tensor, b: Tensor, p: Tensor) -> Tensor:
@@ -120,3 +122,10 @@ def onnx_layer(layer: Recurrent, x: Tensor, threads: int) -> Callable[[], Any]:
     session = runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     array = x.numpy()
     return lambda: session.run(None, {"x": array})[0][:, 0]
+
+
+def bare_lstm(layer: Recurrent, x: Tensor, seconds: float) -> tuple[float, Tensor]:
+    """An LSTM as a bare loop on one thread, run for so long: seconds of a run, and x [T,1,I] -> h [T,1,H]."""
+    W, U, b = (_packed(layer, kind, GATES).t().contiguous().numpy() for kind in "WUb")
+    h = x.new_empty(len(x), layer.hidden_size)
+    return _native.bare_lstm(x[:, 0].contiguous().numpy(), W, U, b, h.numpy(), seconds), h[:, None]

@@ -13,6 +13,7 @@ from gatework.lab.bench.contests import (
     against_lstm,
     against_onnx,
     against_torch,
+    bare_loops,
     bfloat16,
     both_directions,
     calls,
@@ -124,6 +125,13 @@ TABLE = (
         cells_against_onnx,
         each=1.0,
         mean=1.3,
+    ),
+    Row(
+        "bare-loop",
+        "LSTM inference of one sequence / a bare loop of the same",
+        bare_loops,
+        figure="cost",
+        each=1.25,
     ),
     Row(
         "cells",
