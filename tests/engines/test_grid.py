@@ -2,7 +2,15 @@
 
 import pytest
 
-from gatework.engines.native.threads import ARITHMETIC, FAR_ROWS, NEAR_ROWS, WAKING, product_grid, scan_grid
+from gatework.engines.native.threads import (
+    ARITHMETIC,
+    FAR_ROWS,
+    NEAR_ROWS,
+    WAKING,
+    product_grid,
+    scan_grid,
+    threads_at_once,
+)
 
 
 def bands(threads: int, T: int, B: int, H: int) -> tuple[int, int]:
@@ -43,3 +51,19 @@ def test_a_product_is_shared_along_its_longer_side():
     assert product_grid(100, 10_000, 100, 4) == (1, 4)
     assert product_grid(3000, 3000, 100, 4) == (2, 2)
     assert product_grid(10, 10, 10, 4) == (1, 1)  # not worth waking anybody
+
+
+@pytest.mark.parametrize(
+    ("scans", "seconds", "grid", "threads", "each"),
+    [
+        (2, 1.0, (1, 2), 2, 1),  # as many as there are threads
+        (2, 1.0, (1, 1), 8, 1),  # by itself each would take one
+        (2, 1.0, (1, 2), 8, 8),  # six threads would be idle
+        (2, 1.0, (1, 1), 1, 1),
+        (3, 1.0, (1, 1), 2, 2),
+        (2, WAKING / 2, (1, 1), 2, 2),  # not worth waking anybody
+        (1, 1.0, (1, 2), 2, 2),
+    ],
+)
+def test_scans_run_at_once_on_a_thread_each_where_none_is_left_idle(scans, seconds, grid, threads, each):
+    assert threads_at_once(scans, seconds, grid, threads) == each

@@ -76,7 +76,7 @@ h = tanh(W @ x + U @ h + s) * sigmoid(w) + c * v + n
 
 @pytest.mark.parametrize("isa", _native.isas())
 def test_values_of_vectors_alone_are_those_of_every_row(isa, monkeypatch):
-    """Such values are computed once for all rows of a tile: stored as states, mixed with others, summed to gradients."""
+    """Such values are computed once for all rows of a tile: stored, mixed with others, summed to gradients."""
     monkeypatch.setenv("GATEWORK_ISA", isa)
     results = [*verify([gw.Cell("vectors_alone", VECTORS_ALONE)], on=[NATIVE])]
     assert results

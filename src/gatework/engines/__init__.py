@@ -9,7 +9,7 @@ from gatework.engines.cache import Cache
 from gatework.engines.choose import ENGINES, Choice, choose, prepare, runs
 from gatework.engines.eager import is_eager
 from gatework.engines.native import lacking
-from gatework.engines.native.operators import Ready
+from gatework.engines.native.operators import Ready, run_at_once
 from gatework.engines.native.stream import Stepper
 
 __all__ = [
@@ -26,5 +26,6 @@ __all__ = [
     "is_eager",
     "lacking",
     "prepare",
+    "run_at_once",
     "runs",
 ]

@@ -17,7 +17,7 @@ from gatework.notation import Program
 
 ENGINES: Mapping[str, Run] = MappingProxyType({"native": native.run, "reference": reference.run})
 # Engines that bind what runs an eager call, and others like it.
-BINDERS: Mapping[str, Callable[[Arguments], Ready]] = MappingProxyType({"native": native.ready})
+BINDERS: Mapping[str, Callable[[Arguments, int], Ready]] = MappingProxyType({"native": native.ready})
 STEPPERS: Mapping[str, type[Stepper]] = MappingProxyType({"native": Stepper})  # engines that take single steps
 
 
@@ -27,7 +27,7 @@ class Choice(NamedTuple):
     name: str
     reason: str
     run: Run
-    ready: Callable[[Arguments], Ready] | None = None
+    ready: Callable[[Arguments, int], Ready] | None = None
     stepper: type[Stepper] | None = None
 
 

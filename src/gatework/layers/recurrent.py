@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.fx import Proxy
 
 from gatework.cells import Cell, find_cell
-from gatework.engines import Arguments, Cache, Frozen, Ready, choose, is_eager, lacking
+from gatework.engines import Arguments, Cache, Frozen, Ready, choose, is_eager, lacking, run_at_once
 from gatework.errors import InputError
 from gatework.layers import autocast, check
 from gatework.layers.autocast import autocast_dtype, run_dtype
@@ -271,12 +271,18 @@ class Recurrent(nn.Module):
         """x [T,B,I] through all layers and directions: output [T,B,D*H] and states [L*D,B,H] each."""
         final: list[tuple[Tensor, ...]] = []
         for layer in range(self.num_layers):
-            outputs = []
-            for direction in self.directions:
-                old = None if initial is None else tuple(value[len(final)] for value in initial)
-                output, new = self.weights(layer, direction)(self._run, x, old, lengths, resets, layer, direction)
-                outputs.append(output)
-                final.append(new)
+            slots = range(len(final), len(final) + len(self.directions))
+            old = [None if initial is None else tuple(value[slot] for value in initial) for slot in slots]
+            alone = lengths is not None or resets is not None or torch.compiler.is_compiling()
+            if self.bidirectional and self._is_plain and not alone:
+                results = self._run_both(x, old, layer)
+            else:
+                results = [
+                    self.weights(layer, direction)(self._run, x, state, lengths, resets, layer, direction)
+                    for direction, state in zip(self.directions, old, strict=True)
+                ]
+            outputs = [output for output, _ in results]
+            final += [new for _, new in results]
             y = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]  # [T,B,D*H]
             y = y + x if self.residual and layer > 0 else y
             p = self.dropout if layer < self.num_layers - 1 else 0.0
@@ -298,6 +304,38 @@ class Recurrent(nn.Module):
         """x [T,B,I] -> output [T,B,H] and the new state; what is decided of a plain call holds for others like it."""
         if lengths is not None or resets is not None or not self._is_plain:
             return self._decide(weights, x, state, lengths, resets, layer, direction)
+        ready, start = self._plain(weights, x, state, layer, direction)
+        if ready is None:
+            return self._decide(weights, x, state, None, None, layer, direction)
+        output, new, _ = ready([x, *(state or start), *start, *weights.values()])
+        return output, tuple(new)
+
+    def _run_both(
+        self, x: Tensor, states: Sequence[tuple[Tensor, ...] | None], layer: int
+    ) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
+        """As `_run` of both directions, at once where the engine can."""
+
+        def run(*weights: Mapping[str, Tensor]) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
+            sides = list(zip(weights, states, self.directions, strict=True))
+            plain = [self._plain(own, x, state, layer, direction) for own, state, direction in sides]
+            calls = [ready for ready, _ in plain if ready is not None]
+            if len(calls) < len(plain):
+                return [self._run(own, x, state, None, None, layer, direction) for own, state, direction in sides]
+            starts = [start for _, start in plain]
+            given = [
+                [x, *(state or start), *start, *own.values()]
+                for (own, state, _), start in zip(sides, starts, strict=True)
+            ]
+            return [(output, tuple(new)) for output, new, _ in run_at_once(calls, given)]
+
+        forwards, backwards = (self.weights(layer, direction) for direction in self.directions)
+        made = forwards(lambda own: backwards(lambda other: run(own, other)))
+        return cast(list[tuple[Tensor, tuple[Tensor, ...]]], made)
+
+    def _plain(
+        self, weights: Mapping[str, Tensor], x: Tensor, state: tuple[Tensor, ...] | None, layer: int, direction: str
+    ) -> Plain:
+        """What runs a plain call, cached for others like it."""
         place = f"l{layer}{direction}"
         cache = self.caches[place]
         facts = x.shape, state is None, self.engine, self.recompute, self.kept.get(place)
@@ -306,11 +344,7 @@ class Recurrent(nn.Module):
         if known is None and is_eager(*given):
             known = self._bind(weights, x, state, layer, direction)
             cache.put(known, facts, *given)
-        ready, start = known or _NOT_READY
-        if ready is None:
-            return self._decide(weights, x, state, None, None, layer, direction)
-        output, new, _ = ready([x, *(state or start), *start, *weights.values()])
-        return output, tuple(new)
+        return known or _NOT_READY
 
     @property
     def _is_plain(self) -> bool:
@@ -336,7 +370,7 @@ class Recurrent(nn.Module):
             reverse=direction != "",
             frozen=self.kept.get(f"l{layer}{direction}"),
         )
-        return bind(arguments), start
+        return bind(arguments, len(self.directions)), start
 
     def _check(
         self, weights: Mapping[str, Tensor], x: Tensor, state: tuple[Tensor, ...] | None, layer: int, direction: str

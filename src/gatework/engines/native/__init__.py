@@ -23,6 +23,7 @@ from gatework.engines.native.codes import without as without
 from gatework.engines.native.memory import NAMES
 from gatework.engines.native.operators import TRANSFORMED as TRANSFORMED
 from gatework.engines.native.operators import Ready, apply, bound
+from gatework.engines.native.operators import run_at_once as run_at_once
 from gatework.engines.reverse_direction import run_reversed
 from gatework.errors import InputError
 
@@ -60,9 +61,12 @@ def _check_alike(tensors: Sequence[Tensor]) -> None:
     raise InputError(f"engine='native' takes one dtype, not {both}: convert input, state or weights with .to(...)")
 
 
-def ready(arguments: Arguments) -> Ready:
-    """What runs these arguments, and others like them, which by `is_eager` are eager; without lengths and resets."""
-    return bound(_call(arguments, arguments.tensors()))
+def ready(arguments: Arguments, at_once: int = 1) -> Ready:
+    """What runs these arguments, and others like them, which by `is_eager` are eager; without lengths and resets.
+
+    at_once: of how many such calls are asked for at once, by `run_at_once`.
+    """
+    return bound(_call(arguments, arguments.tensors()), at_once)
 
 
 def run(arguments: Arguments) -> Results:

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from gatework.engines.arguments import Frozen
+from gatework.engines.native import binding
 from gatework.engines.native.binding import Bound
 from gatework.engines.native.call import Call, Options, Outline, outline, saved_numbers, tensor_spec
 from gatework.engines.native.keys import Key, Role
 from gatework.engines.native.layout import Layout
 from gatework.engines.native.plans import ForwardPlan, forward_plan, state_elements
 from gatework.engines.native.simplify import Ahead
+from gatework.engines.native.threads import step_seconds, threads_at_once
 from gatework.notation import Program
 
 SHAPES = 8  # of which frozen weights are kept packed
@@ -38,10 +40,13 @@ def forward(call: Call) -> Result:
     return bound(call).run(call.tensors, call.lengths, call.resets)
 
 
-def bound(call: Call) -> "Forward":
-    """The forward pass that runs such calls."""
-    binder = _binder(call.options.frozen)
-    return binder(call.options, outline(call.tensors), call.has_boundaries, torch.get_num_threads())
+def bound(call: Call, at_once: int = 1) -> "Forward":
+    """The forward pass that runs such calls, of which so many are asked for at once."""
+    binder, threads = _binder(call.options.frozen), torch.get_num_threads()
+    given = call.options, outline(call.tensors), call.has_boundaries
+    made: Forward = binder(*given, threads)
+    least = threads_at_once(at_once, made.seconds, made.grid, threads)
+    return made if least == threads else binder(*given, least)
 
 
 def _binder(frozen: Frozen | None) -> Callable[..., "Forward"]:
@@ -59,7 +64,8 @@ class Forward:
     """A forward pass that is bound, and where its results are.
 
     saved: how many are for the backward pass. output: which is the output; or states, from the `since`-th on, where
-    that is not None. recorded, finals: the first of these.
+    that is not None. recorded, finals: the first of these. seconds, grid: of its scan, reckoned. threads: those it was
+    bound for.
     """
 
     call: Bound
@@ -68,10 +74,16 @@ class Forward:
     since: int | None
     recorded: int
     finals: int
+    seconds: float
+    grid: tuple[int, int]
+    threads: int
 
     def run(self, tensors: Sequence[Tensor], lengths: Tensor | None, resets: Tensor | None) -> Result:
         """Its results, of tensors as they were bound, lengths [B] int64 and resets [T,B] uint8."""
-        made = self.call.run(tensors, lengths, resets)
+        return self.result(self.call.run(tensors, lengths, resets))
+
+    def result(self, made: list[Tensor]) -> Result:
+        """What a run has made."""
         output = made[self.output]
         return Result(
             output if self.since is None else output[1:] if self.since else output[:-1],
@@ -119,7 +131,24 @@ def bind(options: Options, tensors: Outline, has_boundaries: bool, threads: int)
         states = arrays[key]
         call.copy(call.result(*states.shape[1:], element=layout.element), states.step(T % states.shape[0]))
     since = None if recipe.output not in kept else 0 if options.reverse else 1  # those after each step, in time
-    return Forward(call.bound(), saved, output, since, finals - len(options.record), finals)
+    matrices = recipe.lowered.plan.matrices
+    return Forward(
+        call.bound(),
+        saved,
+        output,
+        since,
+        recorded=finals - len(options.record),
+        finals=finals,
+        seconds=T * step_seconds(matrices, units, B),
+        grid=layout.grid(recipe.lowered.plan),
+        threads=threads,
+    )
+
+
+def run_at_once(passes: Sequence[Forward], tensors: Sequence[Sequence[Tensor]]) -> list[Result]:
+    """The results of passes of one thread each, without lengths and resets."""
+    made = binding.run_at_once([each.call for each in passes], tensors)
+    return [each.result(own) for each, own in zip(passes, made, strict=True)]
 
 
 @dataclass(frozen=True)

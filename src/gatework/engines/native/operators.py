@@ -19,6 +19,7 @@ from gatework.engines.native.backward import bound as bound_backward
 from gatework.engines.native.call import Call, Options, saved_numbers, state_dtypes, tensor_spec
 from gatework.engines.native.forward import Forward, forward
 from gatework.engines.native.forward import bound as bound_forward
+from gatework.engines.native.forward import run_at_once as forwards_at_once
 from gatework.engines.native.memory import NAMES
 from gatework.errors import InputError
 from gatework.notation.recipe import read
@@ -69,12 +70,23 @@ class Ready:
         return output, rest[:states], rest[states:]
 
 
-def bound(call: Call) -> Ready:
-    """What runs such calls."""
+def run_at_once(
+    calls: Sequence[Ready], tensors: Sequence[Sequence[Tensor]]
+) -> list[tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]]:
+    """As each of the calls by itself, at once where none is trained and each takes one thread."""
+    if torch.get_num_threads() == 1 or any(call.options.train or call.forward.threads > 1 for call in calls):
+        return [call(own) for call, own in zip(calls, tensors, strict=True)]
+    results = forwards_at_once([call.forward for call in calls], tensors)
+    return [(result.output, result.finals, result.recorded) for result in results]
+
+
+def bound(call: Call, at_once: int = 1) -> Ready:
+    """What runs such calls, of which so many are asked for at once where they do not train."""
     order: dict[int, int] = {}
     places = [order.setdefault(id(tensor), len(order)) for tensor in call.tensors]
     different = [places.index(place) for place in range(len(order))]
-    return Ready(call.options, bound_forward(call), places, different, Cache())
+    forward = bound_forward(call, 1 if call.options.train else at_once)
+    return Ready(call.options, forward, places, different, Cache())
 
 
 class Scan(torch.autograd.Function):

@@ -17,13 +17,32 @@ def scan_grid(
     Bands of rows need no barriers, but every thread reads all weights at each step: worth it where each then has many
     rows for a weight it reads, or where all weights stay near. Bands of units keep the weights apart.
     """
-    weights = sum(units[rows] * units[columns] for rows, columns in matrices)
-    step = max(2 * weights * B / ARITHMETIC, 4 * weights / BANDWIDTH)
+    weights, step = _weights(matrices, units), step_seconds(matrices, units, B)
     if threads == 1 or T * step < WAKING:
         return 1, 1
     fewest = NEAR_ROWS if 4 * weights <= NEAR else FAR_ROWS if 4 * weights <= FAR else B + 1
     rows = max((n for n in range(1, threads + 1) if threads % n == 0 and n * fewest <= B), default=1)
     return rows, threads // rows if step > BARRIER else 1
+
+
+def step_seconds(matrices: Iterable[tuple[str, str]], units: Mapping[str, int], B: int) -> float:
+    """How long a step takes one thread, reckoned by its products; matrices as for `scan_grid`."""
+    weights = _weights(matrices, units)
+    return max(2 * weights * B / ARITHMETIC, 4 * weights / BANDWIDTH)
+
+
+def _weights(matrices: Iterable[tuple[str, str]], units: Mapping[str, int]) -> int:
+    return sum(units[rows] * units[columns] for rows, columns in matrices)
+
+
+def threads_at_once(scans: int, seconds: float, grid: tuple[int, int], threads: int) -> int:
+    """How many threads each of some scans takes that are asked for at once: 1, so that they run at once, or all.
+
+    seconds, grid: of a scan by itself. Several threads share a scan's rows or wait for one another at each step;
+    scans need not wait for one another, but a thread that nobody takes is lost.
+    """
+    worth = scans > 1 and threads >= scans and seconds >= WAKING
+    return 1 if worth and (threads == scans or grid == (1, 1)) else threads
 
 
 def product_grid(M: int, N: int, K: int, threads: int) -> tuple[int, int]:
