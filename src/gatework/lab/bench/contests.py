@@ -274,9 +274,18 @@ def streams(settings: Settings) -> list[Contest]:
 
 
 def _stream_sides(shape: Shape, settings: Settings) -> tuple[Side, Side]:
-    """Seconds a step of a stream, called step by step, and of the same layer over the whole sequence at once."""
+    """Seconds a step of a stream, called step by step, and of the layer over the whole sequence; one thread each."""
     layer, x = LSTM(shape.I, shape.H, engine=settings.engine), draw(shape)
-    ours, theirs = _sides(_stepping(layer, x), inference(layer, x), settings)
+    whole = inference(layer, x)
+
+    def by_one_thread() -> None:
+        torch.set_num_threads(1)
+        try:
+            whole()
+        finally:
+            torch.set_num_threads(settings.threads)
+
+    ours, theirs = _sides(_stepping(layer, x), by_one_thread, settings)
     return lambda: ours() / shape.T, lambda: theirs() / shape.T
 
 
