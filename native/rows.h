@@ -29,46 +29,50 @@ GW_INLINE void map_row(const float* a, float* to, int64_t N, F f) {
     });
 }
 
-// A sum with what its rounding loses beside it (Kahan 1965), several chains at once.
-struct Sum {
-    static constexpr int CHAINS = 4;
-    V sum[CHAINS] = {}, lost[CHAINS] = {};
-    int next = 0;
+inline double total(V sums) {
+    double sum = 0;
+    for (int u = 0; u < VL; ++u) sum += sums[u];
+    return sum;
+}
 
-    GW_ALWAYS void add(V value) {
-        V& own = sum[next];
-        V& rest = lost[next];
-        const V term = value - rest, total = own + term;
-        rest = pick(magnitude(total) <= __FLT_MAX__, (total - own) - term, all(0));  // of infinity nothing is lost
-        own = total;
-        next = (next + 1) % CHAINS;
-    }
-    double value() const {
-        double total = 0;
-        for (int chain = 0; chain < CHAINS; ++chain)
-            for (int u = 0; u < VL; ++u) total += static_cast<double>(sum[chain][u]) - lost[chain][u];
-        return total;
-    }
-};
-
+// The sum of f(vector) over a row: in float32 over short stretches, several chains at once, and these in float64.
 template <class F>
 GW_INLINE double sum_of(const float* a, int64_t N, float fill, F f) {
-    Sum sum;
-    by_vectors(a, N, fill, [&](V value, int64_t) { sum.add(f(value)); });
-    return sum.value();
+    constexpr int CHAINS = 4, LINKS = 8;
+    constexpr int64_t STEP = CHAINS * VL;
+    double sum = 0;
+    int64_t i = 0;
+    while (i + STEP <= N) {
+        V chain[CHAINS] = {};
+        for (int link = 0; link < LINKS && i + STEP <= N; ++link, i += STEP)
+#pragma GCC unroll 4
+            for (int n = 0; n < CHAINS; ++n) chain[n] += f(get(a + i + n * VL));
+        sum += total((chain[0] + chain[1]) + (chain[2] + chain[3]));
+    }
+    V rest = all(0);
+    by_vectors(a + i, N - i, fill, [&](V value, int64_t) { rest += f(value); });
+    return sum + total(rest);
 }
 
 inline double row_sum(const float* a, int64_t N) {
     return sum_of(a, N, 0, [](V value) { return value; });
 }
 
-// 1 over the standard deviation. The centre is rounded, and what that adds to the squares is taken off again.
-inline float row_scale(const float* a, int64_t N, double centre) {
-    const float near = static_cast<float>(centre);
-    const double off = centre - near;
-    const double squares = sum_of(a, N, near, [near](V value) { return (value - near) * (value - near); });
-    return static_cast<float>(1 / std::sqrt(squares / static_cast<double>(N) - off * off + 1e-5));
-}
+// The mean of a row and 1 over its standard deviation, from the sums of what is left of its numbers beside a first mean
+// (Chan, Golub & LeVeque 1983).
+struct Moments {
+    float near, off, scale;  // the mean is near + off
+
+    Moments(const float* a, int64_t N) {
+        const double many = static_cast<double>(N);
+        near = static_cast<float>(row_sum(a, N) / many);
+        const auto left = [this](V value) { return value - near; };
+        const double rest = sum_of(a, N, near, left) / many;
+        const double squares = sum_of(a, N, near, [&](V value) { return left(value) * left(value); }) / many;
+        off = static_cast<float>(rest);
+        scale = static_cast<float>(1 / std::sqrt(squares - rest * rest + 1e-5));
+    }
+};
 
 // The numbers of a vector, `by` places on (up) or back, and 0 where none comes from.
 template <bool up, int by, int... lane>
@@ -117,11 +121,10 @@ inline void row_softmax(const float* a, float* to, int64_t N) {
 inline void whole_row(Row op, const float* a, float* to, int64_t N) {
     switch (op) {
         case Row::norm: {
-            const double centre = row_sum(a, N) / static_cast<double>(N);
-            const float near = static_cast<float>(centre), off = static_cast<float>(centre - near), by = row_scale(a, N, centre);
-            return map_row(a, to, N, [=](V value) { return ((value - near) - off) * by; });
+            const Moments row(a, N);
+            return map_row(a, to, N, [row](V value) { return ((value - row.near) - row.off) * row.scale; });
         }
-        case Row::rstd: std::fill(to, to + N, row_scale(a, N, row_sum(a, N) / static_cast<double>(N))); return;
+        case Row::rstd: std::fill(to, to + N, Moments(a, N).scale); return;
         case Row::mean: std::fill(to, to + N, static_cast<float>(row_sum(a, N) / static_cast<double>(N))); return;
         case Row::sum: std::fill(to, to + N, static_cast<float>(row_sum(a, N))); return;
         case Row::softmax: return row_softmax(a, to, N);

@@ -131,8 +131,12 @@ GW_INLINE Several quotient(Several a, Several b) {
 
 using Several = V;  // the processor finds what is independent in the next vector by itself
 
-inline V clamp(V a, float low, float high) { return pick(a < low, all(low), pick(a > high, all(high), a)); }  // NaN stays
-inline V times_power(V a, V n) { return a * bits((bits(n + TO_WHOLE) << 23) + 0x3f800000); }                  // 2^n a, n from -126 to 127
+#if defined(__AVX2__)
+inline V clamp(V a, float low, float high) { return _mm256_min_ps(all(high), _mm256_max_ps(all(low), a)); }  // NaN stays
+#else
+inline V clamp(V a, float low, float high) { return pick(a < low, all(low), pick(a > high, all(high), a)); }
+#endif
+inline V times_power(V a, V n) { return a * bits((bits(n + TO_WHOLE) << 23) + 0x3f800000); }  // 2^n a, n from -126 to 127
 inline V inverse(V a) { return 1.0f / a; }
 inline V quotient(V a, V b) { return a / b; }
 inline V ones() { return all(1.0f); }

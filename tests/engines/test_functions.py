@@ -1,4 +1,4 @@
-"""The native engine's own exp, tanh and the rest, on every instruction set: within the errors that vectors.h states."""
+"""The native engine's own exp, tanh and the rest within the errors that vectors.h states, and functions of rows."""
 
 import re
 from collections.abc import Callable
@@ -6,10 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
+import gatework as gw
 from gatework.core import _native
 from gatework.engines.native.codes import CODES
+from gatework.verify.comparison import compare
 
 HEADER = Path(__file__).parents[2] / "native" / "vectors.h"
 LARGEST, TINY = float(np.finfo(np.float32).max), float(np.finfo(np.float32).tiny)
@@ -89,3 +92,22 @@ def test_a_value_does_not_depend_on_its_neighbours(isa):
     x = sampled()[::997]
     for name in EXACT:
         np.testing.assert_array_equal(native(isa, name, x[::-1])[::-1], native(isa, name, x))
+
+
+# -- functions of a whole row
+
+
+@pytest.mark.parametrize("isa", _native.isas())
+@pytest.mark.parametrize("N", [1, 7, 64, 257, 1000])
+@pytest.mark.parametrize(("mean", "deviation"), [(0, 1), (1e4, 1), (1e6, 1), (1e4, 1e-2), (1e2, 1e3)])
+def test_rows_are_normalised_whatever_their_mean(isa, N, mean, deviation, monkeypatch):
+    """Where a deviation is a millionth of the mean, sums of squares in float32 have no digit of it."""
+    monkeypatch.setenv("GATEWORK_ISA", isa)
+    torch.manual_seed(0)
+    cell = gw.Cell("normalised", "h = norm(x) + 0 * (U @ h)")
+    layer = gw.Recurrent(cell, N, N, engine="native")
+    reference = gw.Recurrent(cell, N, N, engine="reference", dtype=torch.float64)
+    reference.load_state_dict(layer.state_dict())
+    x = torch.randn(2, 3, N) * deviation + mean
+    with torch.no_grad():
+        compare(layer(x)[0], reference(x.double())[0], rms=1e-6, peak=1e-5, floor=1.0)
