@@ -304,7 +304,7 @@ struct Worker {
     std::vector<Resolved> resolve(const Block& block, const Layout& layout) {
         std::vector<Resolved> tiles;
         const int64_t height = row1 - row0;
-        if (block.row >= 0 || height > std::min<int64_t>(FEW, layout.height)) return tiles;
+        if (block.row >= 0 || height < 1 || height > std::min<int64_t>(FEW, layout.height)) return tiles;
         for (int64_t number = 0; number < layout.tiles; ++number) {
             const Tile tile = tile_of(layout, number, row0, height);
             Resolved one{tile, resolve(block.begin, tile), {}, {}, resolve(block.code, tile)};
