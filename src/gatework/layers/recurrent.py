@@ -270,11 +270,12 @@ class Recurrent(nn.Module):
     ) -> tuple[Tensor, list[Tensor]]:
         """x [T,B,I] through all layers and directions: output [T,B,D*H] and states [L*D,B,H] each."""
         final: list[tuple[Tensor, ...]] = []
+        plain = self.bidirectional and self._is_plain and lengths is None and resets is None
+        both = plain and not torch.compiler.is_compiling()
         for layer in range(self.num_layers):
             slots = range(len(final), len(final) + len(self.directions))
             old = [None if initial is None else tuple(value[slot] for value in initial) for slot in slots]
-            alone = lengths is not None or resets is not None or torch.compiler.is_compiling()
-            if self.bidirectional and self._is_plain and not alone:
+            if both:
                 results = self._run_both(x, old, layer)
             else:
                 results = [
