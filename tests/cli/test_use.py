@@ -4,11 +4,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_toys import SMALL, Command
+from cli_toys import SMALL, Command, tree
 
 import gatework as gw
+from gatework.cli.text_lines import repetition_line
+from gatework.text.options import Draw
 from gatework.text.run import Run
-from gatework.text.sampling import Draw
 from gatework.text.sampling import sample as write
 
 # -- sample
@@ -35,6 +36,9 @@ def test_the_options_of_a_draw_reach_it(gatework: Command, place: Path) -> None:
         (["--temperature", "2.5"], Draw(temperature=2.5)),
         (["--top-k", "2"], Draw(top_k=2)),
         (["--top-p", "0.3"], Draw(top_p=0.3)),
+        (["--min-p", "0.4"], Draw(min_p=0.4)),
+        (["--temperature", "0", "--repetition", "3"], Draw(temperature=0, repetition=3)),
+        (["--min-p", "0", "--repetition", "1"], Draw(min_p=0, repetition=1)),
     ):
         text = "".join(write(run.model(), run.vocabulary, "ab", 50, draw=draw, seed=4))
         assert gatework("sample", "run", "--prompt", "ab", "--length", 50, "--seed", 4, *options).out == f"ab{text}\n"
@@ -72,6 +76,26 @@ def test_a_run_that_was_stopped_at_once_can_be_sampled(gatework: Command, place:
     """The best checkpoint comes with the first validation; before, there is only the last."""
     Path("run/best.safetensors").unlink()
     assert gatework("sample", "run", "--length", 5).status == 0
+
+
+def test_a_text_that_goes_round_and_round_is_noted_with_the_remedy(gatework: Command, place: Path) -> None:
+    still = ["sample", "run", "--temperature", 0, "--length", 200]
+    done = gatework(*still, "--repetition", 1)
+    assert done.status == 0
+    assert re.fullmatch(
+        r"note: \d\d% of all runs of 16 characters repeat an earlier one; "
+        r"--repetition 1.2 or a higher --temperature leads away from it\n",
+        done.err,
+    )
+    assert "note" not in done.out
+    assert gatework(*still).err == "", "which is there by default"
+
+
+def test_the_remedy_is_stronger_where_the_usual_one_is_on() -> None:
+    assert repetition_line("ab" * 9, "char", Draw()) is not None
+    assert "--repetition 2 or" in str(repetition_line("ab" * 9, "char", Draw()))
+    assert "--repetition 1.2 or" in str(repetition_line("ab" * 9, "char", Draw(repetition=1.0)))
+    assert repetition_line("abcdefgh" * 2, "char", Draw()) is None
 
 
 # -- score
@@ -131,6 +155,32 @@ def test_unknown_characters_are_counted_and_cost_extra(gatework: Command, place:
 def test_each_level_has_its_figures(gatework: Command, place: Path, level: str, said: str) -> None:
     gatework("train", "text", "text.txt", "--level", level, "--out", "new", *SMALL)
     assert re.fullmatch(said, gatework("score", "new", "other.txt").lines[0])
+
+
+def test_a_model_that_adapts_is_scored_beside_itself_as_it_is(gatework: Command, place: Path) -> None:
+    Path("again.txt").write_text("fedcba\n" * 60)
+    before = tree(Path("run"))
+    as_it_is = gatework("score", "run", "again.txt")
+    done = gatework("score", "run", "again.txt", "--adapt")
+    assert (done.status, done.err) == (0, "")
+    assert done.lines[0] == as_it_is.lines[0]
+    assert re.fullmatch(
+        r"\d\.\d{3} bits per character, perplexity \d\.\d\d over 419 characters, learning from every 20 "
+        r"characters once they are scored: \d\.\d{3} bits per character fewer",
+        done.lines[1],
+    )
+    assert len(done.lines) == 2
+    assert tree(Path("run")) == before
+
+
+def test_each_character_has_its_surprise_to_a_model_that_adapts(gatework: Command, place: Path) -> None:
+    plain = gatework("score", "run", "text.txt", "--each").lines
+    learning = gatework("score", "run", "text.txt", "--each", "--adapt").lines
+    assert len(plain) == len(learning) == 899
+    assert learning[-100:] != plain[-100:]
+    mean = sum(float(line.split("\t")[0]) for line in learning) / 899
+    said = gatework("score", "run", "text.txt", "--adapt").lines[1]
+    assert mean == pytest.approx(float(said.split()[0]), abs=6e-4)
 
 
 # -- cells

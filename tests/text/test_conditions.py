@@ -18,9 +18,9 @@ from gatework.errors import InputError
 from gatework.text.conditions import Pieces
 from gatework.text.data.vocabulary import Vocabulary
 from gatework.text.model import LanguageModel
-from gatework.text.options import Batching, Shape
+from gatework.text.options import Batching, Draw, Shape
 from gatework.text.run import Run
-from gatework.text.sampling import Draw, sample
+from gatework.text.sampling import sample
 from gatework.text.scoring import each, score
 from gatework.training.events import Step
 from numerics import all_same

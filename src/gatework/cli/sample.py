@@ -7,9 +7,12 @@ from typing import Annotated
 import typer
 
 from gatework.cli.arguments import Device, RunFolder
+from gatework.cli.options import Chosen, with_options
 from gatework.cli.terminal import for_model_text
+from gatework.text.options import Draw
 
 
+@with_options
 def sample(
     run: RunFolder,
     prompt: Annotated[str, typer.Option(help="What the text begins with; read, not repeated token by token.")] = "",
@@ -17,26 +20,27 @@ def sample(
         str | None, typer.Option(help="What to write on, of the conditions of the documents trained on.")
     ] = None,
     length: Annotated[int, typer.Option(help="Tokens to write at most: characters, bytes or words.")] = 500,
-    temperature: Annotated[float, typer.Option(help="Below 1 bolder, above 1 wilder; 0 takes the likeliest.")] = 1.0,
-    top_k: Annotated[int | None, typer.Option(help="Draw among the k likeliest tokens only.")] = None,
-    top_p: Annotated[
-        float | None, typer.Option(help="Draw among the likeliest with this probability together.")
-    ] = None,
+    *,
+    draw: Chosen[Draw],
     seed: Annotated[int | None, typer.Option(help="The same seed writes the same text.")] = None,
     device: Device = "cpu",
 ) -> None:
     """Writes text with a trained model, as it is drawn."""
+    from gatework.cli.text_lines import repetition_line
     from gatework.text import sampling
     from gatework.text.run import Run
 
-    draw = sampling.Draw(temperature, top_k, top_p)
+    how = draw.made()
     opened = Run.open(run)
     pieces = sampling.sample(
-        opened.model(device=device), opened.vocabulary, prompt, length, condition=condition, draw=draw, seed=seed
+        opened.model(device=device), opened.vocabulary, prompt, length, condition=condition, draw=how, seed=seed
     )
     if unseen := sampling.unseen(opened.vocabulary, prompt):
         print(f"note: the model has never seen {' '.join(map(repr, unseen))}", file=sys.stderr)
-    out = for_model_text()
+    out, written = for_model_text(), list[str]()
     for piece in chain([prompt], pieces, ["\n"]):
         out.write(piece)
         out.flush()
+        written.append(piece)
+    if line := repetition_line(written[1:-1], opened.vocabulary.level, how):
+        print(f"note: {line}", file=sys.stderr)

@@ -1,8 +1,9 @@
 """`gatework score`: a trained model reads."""
 
 import tempfile
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +11,11 @@ from gatework.cli.arguments import Device, RunFolder
 from gatework.errors import InputError
 from gatework.files.reading import STDIN
 from gatework.text.options import is_jsonl
+
+if TYPE_CHECKING:
+    from gatework.text.adaptation import Adaptive
+    from gatework.text.data.corpus import Corpus
+    from gatework.text.model import LanguageModel
 
 LONG = 20_000  # tokens that are scored as one stream; above, side by side
 STREAMS = 32
@@ -26,17 +32,24 @@ def score(
     streams: Annotated[
         int | None,
         typer.Option(
-            help=f"Read the text as so many streams side by side; default 1, above {LONG:,} tokens {STREAMS}."
+            help=f"Read the text as so many streams side by side; default 1, above {LONG:,} tokens {STREAMS} "
+            "unless it adapts."
         ),
     ] = None,
+    adapt: Annotated[
+        bool,
+        typer.Option(
+            "--adapt",
+            help="Let the model learn from each piece of the text once it is scored (dynamic evaluation), and say what "
+            "that is worth; the run stays as it is.",
+        ),
+    ] = False,
     device: Device = "cpu",
 ) -> None:
     """Says how well a trained model knows a text: bits per character and perplexity."""
     if each and streams is not None:
         raise InputError("--each reads the text as one stream: leave out --streams")
-    from gatework.cli.progress import bar
-    from gatework.cli.text_lines import score_line
-    from gatework.text import scoring
+    from gatework.text.adaptation import Adaptive
     from gatework.text.data.prepare import prepare
     from gatework.text.run import Run
     from gatework.text.unknown import new_to_the_model
@@ -46,6 +59,7 @@ def score(
     if documents and condition is not None:
         raise InputError(f"--condition {condition}: the documents in {file} have their own; leave it out")
     model = opened.model(device=device)
+    learner = Adaptive(opened.vocabulary, opened.corpus().train) if adapt else None
     with tempfile.TemporaryDirectory(prefix="gatework-") as folder:
         corpus = prepare(
             [file],
@@ -55,17 +69,15 @@ def score(
             documents=documents,
             condition=condition,
         )
-        tokens, name = corpus.tokens, "standard input" if file == STDIN else file
+        name = "standard input" if file == STDIN else file
         if each:
-            for token, lost in scoring.each(model, opened.vocabulary, tokens, name=name):
-                print(f"{lost:.4f}\t{token!r}")
+            _say_each(model, corpus, name, learner)
             return
-        chosen = streams if streams is not None else 1 if condition is not None or len(tokens) <= LONG else STREAMS
-        with bar("scoring") as progress:
-            result = scoring.score(model, opened.vocabulary, tokens, chosen, name=name, progress=progress)
+        one = adapt or condition is not None or len(corpus.tokens) <= LONG
+        chosen = streams if streams is not None else 1 if one else STREAMS
+        _say_score(model, corpus, name, chosen, learner)
         new = new_to_the_model(corpus)
-        del corpus, tokens
-    print(score_line(result))
+        del corpus
     if new is not None:
         print(new)
     if documents:
@@ -74,3 +86,32 @@ def score(
         print("read without a condition; --condition NAME reads it as a document on one")
     if chosen > 1:
         print(f"read as {chosen} streams, each starting without a past; --streams 1 reads it as one")
+
+
+def _say_each(model: "LanguageModel", corpus: "Corpus", name: str, learner: "Adaptive | None") -> None:
+    """A line for each token but the first."""
+    from gatework.text import scoring
+
+    for token, lost in scoring.each(model, corpus.vocabulary, corpus.tokens, name=name, **_reading(learner)):
+        print(f"{lost:.4f}\t{token!r}")
+
+
+def _say_score(model: "LanguageModel", corpus: "Corpus", name: str, streams: int, learner: "Adaptive | None") -> None:
+    """A line with the figures of the model as it is, and one for what it is once it learns while it reads."""
+    from gatework.cli.progress import bar
+    from gatework.cli.text_lines import learnt_line, score_line
+    from gatework.text import scoring
+
+    read = partial(scoring.score, model, corpus.vocabulary, corpus.tokens, streams, name=name)
+    with bar("scoring") as progress:
+        as_it_is = read(progress=progress)
+    print(score_line(as_it_is))
+    if learner is not None:
+        with bar("scoring and learning") as progress:
+            learnt = read(progress=progress, **_reading(learner))
+        print(learnt_line(learnt, as_it_is, learner.steps))
+
+
+def _reading(learner: "Adaptive | None") -> dict[str, Any]:
+    """The arguments of scoring that say how the model reads."""
+    return {} if learner is None else {"read": learner, "steps": learner.steps}

@@ -1,11 +1,18 @@
-"""What is said of a language model: what it learns from, how well it knows a text."""
+"""What is said of a language model: what it learns from, how well it knows a text, how much it repeats itself."""
+
+from collections.abc import Sequence
 
 from gatework.runs.parts import UNKNOWN
 from gatework.text.data.batches import LanguageBatches
 from gatework.text.data.corpus import Corpus
 from gatework.text.data.vocabulary import UNITS
 from gatework.text.model import LanguageModel
+from gatework.text.options import RUN, Draw, Level
+from gatework.text.repetition import repeated
 from gatework.text.scoring import Score
+
+MUCH = 0.25  # of all runs, from which on repetition is said
+STRONGER = 2.0  # a penalty for what the usual one does not help
 
 
 def introduction(corpus: Corpus, batches: LanguageBatches, model: LanguageModel) -> list[str]:
@@ -38,3 +45,24 @@ def score_line(result: Score) -> str:
         cost = " at 20.1 bits more each" if result.level == "char" else f", counted as {UNKNOWN}"
         figures.append(f"{result.unknown:,} of them unknown{cost}")
     return ", ".join(figures)
+
+
+def repetition_line(pieces: Sequence[str], level: Level, draw: Draw) -> str | None:
+    """How much of what was written repeats itself, and the remedy; None where that is little."""
+    share = repeated([piece for piece in pieces if piece], RUN[level])
+    if share < MUCH:
+        return None
+    stronger = STRONGER if draw.repetition >= Draw.repetition else Draw.repetition
+    return (
+        f"{share:.0%} of all runs of {RUN[level]} {UNITS[level]} repeat an earlier one; "
+        f"--repetition {stronger:g} or a higher --temperature leads away from it"
+    )
+
+
+def learnt_line(learnt: Score, as_it_is: Score, steps: int) -> str:
+    """The figures of a model that learns from what it has scored, beside those of the model as it is."""
+    unit, per, before, after = UNITS[learnt.level], "character", as_it_is.bits_per_character, learnt.bits_per_character
+    if before is None or after is None:
+        per, before, after = unit.removesuffix("s"), as_it_is.bits_per_token, learnt.bits_per_token
+    less = f"{abs(before - after):.3f} bits per {per} {'fewer' if after < before else 'more'}"
+    return f"{score_line(learnt)}, learning from every {steps} {unit} once they are scored: {less}"

@@ -17,6 +17,7 @@ Rules = str | dict[str, str]  # how weights start: one rule, or rules by name or
 
 SIZES: dict[Level, int] = {"byte": 256, "char": 1024, "word": 10_000}
 SPLITS: Splits = (0.9, 0.05, 0.05)
+RUN: dict[Level, int] = {"byte": 16, "char": 16, "word": 8}  # tokens that make a repetition
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,41 @@ class Batching:
 
     def __post_init__(self) -> None:
         check(self)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How the next token is drawn: by its chance p ~ exp(log p / temperature) among the tokens that are left in.
+
+    temperature: 0 takes the likeliest token. repetition: the chance of a token that would make the last n tokens or
+        more a repetition of earlier ones is divided by this, once for n tokens repeated, twice for n + 1, and so on,
+        so that no loop lasts; 1 for off. It is the penalty of Keskar et al. (2019), whose n is 1: among characters
+        that would forbid the alphabet, so n is `RUN`. top_k: only the k likeliest are left in. top_p: only the
+        likeliest that together have at least this probability (Holtzman et al. 2020). None for all. min_p: only those
+        at least this share as likely as the likeliest (Nguyen et al. 2024); 0 for all.
+
+    They act in this order. With those that are off, a seed writes what it writes without them. Raises InputError.
+    """
+
+    temperature: float = option(1.0, "Below 1 bolder, above 1 wilder; 0 takes the likeliest.")
+    top_k: int | None = option(None, "Draw among the k likeliest tokens only.")
+    top_p: float | None = option(None, "Draw among the likeliest with this probability together.")
+    min_p: float = option(0.05, "Leave out what is less than this share as likely as the likeliest; 0 for nothing.")
+    repetition: float = option(1.2, "Divide the chance of going on with a repetition by this, again and again; 1: off.")
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < float("inf"):
+            raise InputError(f"temperature is {self.temperature}; expected 0 (the likeliest token) or more")
+        if self.top_k is not None and self.top_k < 1:
+            raise InputError(f"top-k is {self.top_k}; expected 1 or more tokens")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise InputError(f"top-p is {self.top_p}; expected a probability above 0, at most 1")
+        if not 0 <= self.min_p <= 1:
+            raise InputError(
+                f"min-p is {self.min_p}; expected a share of the likeliest's probability, from 0 (off) to 1"
+            )
+        if not 1 <= self.repetition < float("inf"):
+            raise InputError(f"repetition is {self.repetition}; expected a number of 1 (off) or more, such as 1.2")
 
 
 def is_jsonl(path: str) -> bool:

@@ -1,7 +1,7 @@
 """Writing: tokens drawn one after another from a language model, the state carried."""
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -9,41 +9,24 @@ from torch import Tensor
 from gatework.errors import InputError
 from gatework.runs.overflow import check_answer
 from gatework.text.data.vocabulary import Vocabulary, pieces
+from gatework.text.options import RUN, Draw
+from gatework.text.repetition import WINDOW, Written
 from gatework.text.scoring import Predictor
 
 
-@dataclass(frozen=True)
-class Draw:
-    """How the next token is drawn from the model's probabilities.
-
-    temperature: the logits are divided by it; 0 takes the likeliest token. top_k: only the k likeliest.
-    top_p: only the likeliest that together have at least this probability (Holtzman et al. 2020). None for all.
-    """
-
-    temperature: float = 1.0
-    top_k: int | None = None
-    top_p: float | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.temperature < float("inf"):
-            raise InputError(f"temperature is {self.temperature}; expected 0 (the likeliest token) or more")
-        if self.top_k is not None and self.top_k < 1:
-            raise InputError(f"top-k is {self.top_k}; expected 1 or more tokens")
-        if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise InputError(f"top-p is {self.top_p}; expected a probability above 0, at most 1")
-
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """The distribution [V] that a token is drawn from."""
-        if self.temperature == 0:
-            return torch.nn.functional.one_hot(logits.argmax(), len(logits)).float()
-        ranked, order = logits.double().sort(descending=True, stable=True)
-        chances = ((ranked - ranked[0]) / self.temperature).softmax(0)  # the least temperature overflows nothing
-        if self.top_k is not None:
-            chances[self.top_k :] = 0
-        if self.top_p is not None:
-            before = chances.cumsum(0) - chances
-            chances[before >= self.top_p * chances.sum()] = 0
-        return torch.zeros_like(chances).scatter(0, order, chances / chances.sum())
+def chances(draw: Draw, logits: Tensor) -> Tensor:
+    """The distribution [V] that a token is drawn from, by temperature, top_k, top_p and min_p."""
+    if draw.temperature == 0:
+        return torch.nn.functional.one_hot(logits.argmax(), len(logits)).float()
+    ranked, order = logits.double().sort(descending=True, stable=True)
+    left = ((ranked - ranked[0]) / draw.temperature).softmax(0)  # the least temperature overflows nothing
+    if draw.top_k is not None:
+        left[draw.top_k :] = 0
+    if draw.top_p is not None:
+        before = left.cumsum(0) - left
+        left[before >= draw.top_p * left.sum()] = 0
+    left[left < draw.min_p * left[0]] = 0
+    return torch.zeros_like(left).scatter(0, order, left / left.sum())
 
 
 def sample(
@@ -88,6 +71,7 @@ def _written(
     """Yields the text after tokens [T,1], the state carried, up to the end of the document if there is one."""
     decoder = vocabulary.decoder()
     device, state = next(model.parameters()).device, None
+    written = Written(tokens[-WINDOW:, 0].tolist() if draw.repetition > 1 else ())
     for _ in range(length):
         with torch.inference_mode():
             logits, state = model.logits(tokens.to(device), state)
@@ -95,11 +79,16 @@ def _written(
         if vocabulary.unknown is not None:
             last[vocabulary.unknown] = -torch.inf
         check_answer(last.max(), model)  # -inf is a probability of 0, unless all are
-        token = int(torch.multinomial(draw.probabilities(last), 1, generator=generator))
+        if draw.repetition > 1:
+            over = written.repeats(len(last)) - RUN[vocabulary.level] + 1
+            last -= math.log(draw.repetition) * torch.from_numpy(over.clip(min=0))
+        token = int(torch.multinomial(chances(draw, last), 1, generator=generator))
         if token == vocabulary.end:
             break
         yield decoder.decode(token)
         tokens = torch.tensor([[token]])
+        if draw.repetition > 1:
+            written.add(token)
     yield decoder.finish()
 
 

@@ -2,7 +2,8 @@
 
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from gatework.text.options import Level
 
 SCORING_STEPS = 64  # between two hand-overs of the state; changes the memory needed and nothing else
 Progress = Callable[[int, int], None]  # receives the tokens done and the tokens in all
+Batch = tuple[Tensor, Tensor, Tensor]  # inputs [T,B], targets [T,B], lengths [B]
 LARGEST_LOG = math.log(sys.float_info.max)
 CODE_POINTS = 0x110000  # of Unicode: what an unknown character may be
 
@@ -75,23 +77,32 @@ class Score:
         return asdict(self) | {name: value if value != math.inf else None for name, value in figures.items()}
 
 
-def _surprises(model: Predictor, batches: Iterable[tuple[Tensor, Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yields (-log p [T,B] in nats, targets [T,B]) batch by batch, the state carried; 0 where a stream has ended."""
+Surprises = Generator[tuple[Tensor, Tensor]]  # -log p [T,B] in nats and targets [T,B], batch by batch
+Reader = Callable[[Predictor, Iterable[Batch]], Surprises]
+
+
+def surprise(logits: Tensor, targets: Tensor) -> Tensor:
+    """-log p [T,B] in nats of targets [T,B], from logits [T,B,V]; 0 where a stream has ended."""
+    flat = F.cross_entropy(
+        logits.flatten(0, 1).float(), targets.flatten().to(logits.device), reduction="none", ignore_index=IGNORED
+    )
+    return flat.reshape(targets.shape)
+
+
+def surprises(model: Predictor, batches: Iterable[Batch]) -> Surprises:
+    """Reads batches with the weights as they are, the state carried; 0 where a stream has ended."""
     device = next(model.parameters()).device
     state = None
     with torch.inference_mode():
         for inputs, targets, lengths in batches:
             logits, state = model.logits(inputs.to(device), state, lengths.to(device))
-            flat = F.cross_entropy(
-                logits.flatten(0, 1).float(), targets.flatten().to(device), reduction="none", ignore_index=IGNORED
-            )
-            yield flat.reshape(targets.shape), targets
+            yield surprise(logits, targets), targets
 
 
 def mean_loss(model: Predictor, batches: ScoringBatches, progress: Progress | None = None) -> float:
     """The mean surprise in nats over all targets; of a process's share, what the mean over processes makes that."""
     lost, done = 0.0, 0
-    for nats, targets in _surprises(model, batches):
+    for nats, targets in surprises(model, batches):
         lost += nats.double().sum().item()
         done += int((targets != IGNORED).sum())
         if progress is not None:
@@ -107,23 +118,27 @@ def score(
     *,
     name: str = "the text",
     progress: Progress | None = None,
+    read: Reader = surprises,
+    steps: int = SCORING_STEPS,
 ) -> Score:
     """Scores tokens [n] cut into so many streams, each of which starts without a past: documents are not cut.
 
     name: what the error for fewer than 2 tokens calls them; progress: called with tokens done and tokens in all.
+    read, steps: how the model reads, and how many steps at a time; see `gatework.text.adaptation` for another way.
     """
     widths = torch.tensor([_token_width(vocabulary, token) for token in range(len(vocabulary) + 1)])
     nats, count, characters, unknown = 0.0, 0, 0, 0
-    batches = ScoringBatches(tokens, streams, SCORING_STEPS, name=name, unit=vocabulary.unit, end=vocabulary.end)
-    for lost, targets in _surprises(model, batches):
-        check_answer(lost, model)
-        real = targets[targets != IGNORED]
-        nats += lost.double().sum().item()
-        count += len(real)
-        characters += int(widths[real].sum())
-        unknown += 0 if vocabulary.unknown is None else int((real == vocabulary.unknown).sum())
-        if progress is not None:
-            progress(count, len(tokens) - 1)
+    batches = ScoringBatches(tokens, streams, steps, name=name, unit=vocabulary.unit, end=vocabulary.end)
+    with closing(read(model, batches)) as found:
+        for lost, targets in found:
+            check_answer(lost, model)
+            real = targets[targets != IGNORED]
+            nats += lost.double().sum().item()
+            count += len(real)
+            characters += int(widths[real].sum())
+            unknown += 0 if vocabulary.unknown is None else int((real == vocabulary.unknown).sum())
+            if progress is not None:
+                progress(count, len(tokens) - 1)
     return Score(vocabulary.level, nats, count, characters if _spells(vocabulary, tokens) else 0, unknown)
 
 
@@ -145,11 +160,18 @@ def _token_width(vocabulary: Vocabulary, token: int) -> int:
 
 
 def each(
-    model: Predictor, vocabulary: Vocabulary, tokens: "np.typing.NDArray[Any]", *, name: str = "the text"
+    model: Predictor,
+    vocabulary: Vocabulary,
+    tokens: "np.typing.NDArray[Any]",
+    *,
+    name: str = "the text",
+    read: Reader = surprises,
+    steps: int = SCORING_STEPS,
 ) -> Iterator[tuple[str, float]]:
     """Yields every token but the first, as text, with its surprise in bits; one stream, the state carried."""
-    batches = ScoringBatches(tokens, 1, SCORING_STEPS, name=name, unit=vocabulary.unit, end=vocabulary.end)
-    for nats, targets in _surprises(model, batches):
-        check_answer(nats, model)
-        for token, lost in zip(targets[:, 0].tolist(), nats[:, 0].tolist(), strict=True):
-            yield vocabulary.shown(token), lost / math.log(2)
+    batches = ScoringBatches(tokens, 1, steps, name=name, unit=vocabulary.unit, end=vocabulary.end)
+    with closing(read(model, batches)) as found:
+        for nats, targets in found:
+            check_answer(nats, model)
+            for token, lost in zip(targets[:, 0].tolist(), nats[:, 0].tolist(), strict=True):
+                yield vocabulary.shown(token), lost / math.log(2)

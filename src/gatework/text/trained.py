@@ -9,8 +9,10 @@ import torch
 
 from gatework.runs.overflow import check_answer
 from gatework.text import sampling, scoring
+from gatework.text.adaptation import Adaptive
 from gatework.text.data.vocabulary import Ids, Vocabulary
 from gatework.text.model import LanguageModel
+from gatework.text.options import Draw
 from gatework.text.run import Run
 from gatework.text.scoring import SCORING_STEPS, Score
 
@@ -43,15 +45,17 @@ class TextModel:
         length: int = 500,
         *,
         condition: str | None = None,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
+        temperature: float = Draw.temperature,
+        top_k: int | None = Draw.top_k,
+        top_p: float | None = Draw.top_p,
+        min_p: float = Draw.min_p,
+        repetition: float = Draw.repetition,
         seed: int | None = None,
     ) -> str:
         """The text that it writes after the prompt, `length` tokens of it, or up to the end of the document.
 
-        temperature: below 1 bolder, above 1 wilder, 0 takes the likeliest token. top_k: only the k likeliest are
-        drawn; top_p: only the likeliest that together have this probability. One seed writes one text.
+        temperature, top_k, top_p, min_p, repetition: as in `gatework.text.options.Draw`; 1, None, None, 0 and 1 draw
+        from the model's own probabilities. One seed writes one text.
         """
         pieces = self.stream(
             prompt,
@@ -60,6 +64,8 @@ class TextModel:
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
+            min_p=min_p,
+            repetition=repetition,
             seed=seed,
         )
         return "".join(pieces)
@@ -70,21 +76,29 @@ class TextModel:
         length: int = 500,
         *,
         condition: str | None = None,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
+        temperature: float = Draw.temperature,
+        top_k: int | None = Draw.top_k,
+        top_p: float | None = Draw.top_p,
+        min_p: float = Draw.min_p,
+        repetition: float = Draw.repetition,
         seed: int | None = None,
     ) -> Iterator[str]:
         """The same piece by piece, as it is drawn."""
-        draw = sampling.Draw(temperature, top_k, top_p)
+        draw = Draw(temperature, top_k, top_p, min_p, repetition)
         return sampling.sample(self.network, self.vocabulary, prompt, length, condition=condition, draw=draw, seed=seed)
 
-    def score(self, text: str, *, condition: str | None = None, streams: int = 1) -> Score:
+    def score(self, text: str, *, condition: str | None = None, streams: int = 1, adapt: bool = False) -> Score:
         """How well it knows a text: `.bits_per_character`, `.bits_per_token`, `.perplexity`, `.unknown`.
 
         The first token is given. streams: a long text is read faster as several, each starting without a past.
+        adapt: it learns from each piece of the text once that is scored (`gatework.text.adaptation`), with the help of
+        the run's training text; afterwards it is what it was.
         """
-        return scoring.score(self.network, self.vocabulary, self._ids(text, condition), streams)
+        ids = self._ids(text, condition)
+        if not adapt:
+            return scoring.score(self.network, self.vocabulary, ids, streams)
+        learner = Adaptive(self.vocabulary, self.run.corpus().train)
+        return scoring.score(self.network, self.vocabulary, ids, streams, read=learner, steps=learner.steps)
 
     def surprises(self, text: str, *, condition: str | None = None) -> list[tuple[str, float]]:
         """Every token but the first with its surprise, -log2 p, in bits."""
