@@ -12,7 +12,8 @@ from torch import nn
 from torch.nn import functional as F
 
 import gatework as gw
-from gatework.text.adaptation import LEAST, STEPS, Adaptation, Adaptive
+from gatework.text.adaptation import LEAST, RATES, STEPS, Adaptation, Adaptive, adaptive
+from gatework.text.data.corpus import Corpus, Counts
 from gatework.text.data.vocabulary import Vocabulary
 from gatework.text.model import LanguageModel
 from gatework.text.options import Shape
@@ -153,7 +154,7 @@ def test_without_a_rate_it_is_the_score(training: Any, tokens: Any, streams: int
 
 def test_a_text_that_goes_on_as_it_began_is_learnt(training: Any) -> None:
     net, text = model(), ABC.encode("abacadae" * 60)
-    found = adapted(net, text, Adaptive(ABC, training))
+    found = adapted(net, text, Adaptive(ABC, training, Adaptation(rate=RATES[-1])))
     assert found.bits_per_token < score(net, ABC, text).bits_per_token - 0.05
 
 
@@ -167,6 +168,26 @@ def test_documents_are_adapted_to(training: Any) -> None:
     found = score(net, documents, text, read=learner, steps=learner.steps)
     assert found.tokens == len(text) - 1
     assert same_weights(net, before)
+
+
+@pytest.mark.parametrize("text", ["abacadae" * 90, "random"])
+def test_the_rate_is_the_one_that_suits_the_validation_text(training: Any, text: str) -> None:
+    goes_on = training[:720] if text == "random" else ABC.encode(text)
+    whole = np.concatenate([training[:400], goes_on, training[:20]])
+    shares = (400 / len(whole), 720 / len(whole), 20 / len(whole))
+    corpus = Corpus(Path("nowhere"), ABC, whole, shares, Counts(1, 0, 0, len(whole), 0))
+    net = model()
+    bits = {
+        rate: adapted(net, corpus.validation, Adaptive(ABC, corpus.train, Adaptation(rate))).bits_per_token
+        for rate in RATES
+    }
+    assert adaptive(net, corpus).how.rate == min(bits, key=lambda rate: bits[rate])
+    assert len(set(bits.values())) == len(RATES)
+
+
+def test_without_a_validation_text_the_rate_is_the_usual_one(training: Any) -> None:
+    corpus = Corpus(Path("nowhere"), ABC, training, (1.0, 0.0, 0.0), Counts(1, 0, 0, len(training), 0))
+    assert adaptive(model(), corpus).how == Adaptation()
 
 
 @pytest.mark.parametrize("length", [2, S, S + 2])

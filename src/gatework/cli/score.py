@@ -49,7 +49,7 @@ def score(
     """Says how well a trained model knows a text: bits per character and perplexity."""
     if each and streams is not None:
         raise InputError("--each reads the text as one stream: leave out --streams")
-    from gatework.text.adaptation import Adaptive
+    from gatework.text.adaptation import adaptive
     from gatework.text.data.prepare import prepare
     from gatework.text.run import Run
     from gatework.text.unknown import new_to_the_model
@@ -59,7 +59,7 @@ def score(
     if documents and condition is not None:
         raise InputError(f"--condition {condition}: the documents in {file} have their own; leave it out")
     model = opened.model(device=device)
-    learner = Adaptive(opened.vocabulary, opened.corpus().train) if adapt else None
+    learner = adaptive(model, opened.corpus()) if adapt else None
     with tempfile.TemporaryDirectory(prefix="gatework-") as folder:
         corpus = prepare(
             [file],
@@ -109,7 +109,7 @@ def _say_score(model: "LanguageModel", corpus: "Corpus", name: str, streams: int
     if learner is not None:
         with bar("scoring and learning") as progress:
             learnt = read(progress=progress, **_reading(learner))
-        print(learnt_line(learnt, as_it_is, learner.steps))
+        print(learnt_line(learnt, as_it_is, learner))
 
 
 def _reading(learner: "Adaptive | None") -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from gatework.runs.parts import UNKNOWN
+from gatework.text.adaptation import Adaptive
 from gatework.text.data.batches import LanguageBatches
 from gatework.text.data.corpus import Corpus
 from gatework.text.data.vocabulary import UNITS
@@ -59,10 +60,10 @@ def repetition_line(pieces: Sequence[str], level: Level, draw: Draw) -> str | No
     )
 
 
-def learnt_line(learnt: Score, as_it_is: Score, steps: int) -> str:
+def learnt_line(learnt: Score, as_it_is: Score, learner: Adaptive) -> str:
     """The figures of a model that learns from what it has scored, beside those of the model as it is."""
     unit, per, before, after = UNITS[learnt.level], "character", as_it_is.bits_per_character, learnt.bits_per_character
     if before is None or after is None:
         per, before, after = unit.removesuffix("s"), as_it_is.bits_per_token, learnt.bits_per_token
     less = f"{abs(before - after):.3f} bits per {per} {'fewer' if after < before else 'more'}"
-    return f"{score_line(learnt)}, learning from every {steps} {unit} once they are scored: {less}"
+    return f"{score_line(learnt)}, learning from every {learner.steps} {unit} once they are scored: {less}"

@@ -1,7 +1,7 @@
 """Dynamic evaluation: a model goes on learning from the text that it reads, from each segment once it is scored."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -9,12 +9,15 @@ from torch import Tensor
 
 from gatework.runs.parts import IGNORED
 from gatework.text.data.batches import ScoringBatches
+from gatework.text.data.corpus import Corpus
 from gatework.text.data.vocabulary import Ids, Vocabulary
 from gatework.text.options import Level
-from gatework.text.scoring import Batch, Predictor, Surprises, surprise
+from gatework.text.scoring import Batch, Predictor, Surprises, score, surprise
 
 STEPS: dict[Level, int] = {"byte": 20, "char": 20, "word": 5}  # of a segment, as in the paper
 PIECES = 200  # of the training text, that gradients are measured on
+RATES = (0.0001, 0.0005, 0.002)  # that are tried
+TRIED = 4000  # tokens of the validation part, at most, that they are tried on
 LEAST = 0.1  # of the mean root: what is rarely used does not leap
 
 
@@ -28,8 +31,8 @@ class Adaptation:
     model was trained on; mean(s): over all weights. The way back, decay s / mean(s), is 1 at most.
     """
 
-    rate: float = 0.002
-    decay: float = 0.005
+    rate: float = 0.0005
+    decay: float = 0.002
 
 
 class Adaptive:
@@ -85,6 +88,23 @@ class Adaptive:
                 if gradient is not None:
                     square.addcmul_(gradient, gradient)
         return [(square / pieces).sqrt_() for square in squares]
+
+
+def adaptive(model: Predictor, corpus: Corpus, how: Adaptation = Adaptation()) -> Adaptive:
+    """The learner for a model and the text that it was trained on.
+
+    Its rate is the one of `RATES` with which the beginning of the validation part is scored best, as in the paper;
+    that of `how` where there is no such part.
+    """
+    learners = [Adaptive(corpus.vocabulary, corpus.train, replace(how, rate=rate)) for rate in RATES]
+    tokens = corpus.validation[:TRIED]
+    if len(tokens) < 2:
+        return Adaptive(corpus.vocabulary, corpus.train, how)
+
+    def bits(learner: Adaptive) -> float:
+        return score(model, corpus.vocabulary, tokens, read=learner, steps=learner.steps).bits_per_token
+
+    return min(learners, key=bits)
 
 
 def _learnt(

@@ -9,7 +9,7 @@ import torch
 
 from gatework.runs.overflow import check_answer
 from gatework.text import sampling, scoring
-from gatework.text.adaptation import Adaptive
+from gatework.text.adaptation import adaptive
 from gatework.text.data.vocabulary import Ids, Vocabulary
 from gatework.text.model import LanguageModel
 from gatework.text.options import Draw
@@ -91,13 +91,13 @@ class TextModel:
         """How well it knows a text: `.bits_per_character`, `.bits_per_token`, `.perplexity`, `.unknown`.
 
         The first token is given. streams: a long text is read faster as several, each starting without a past.
-        adapt: it learns from each piece of the text once that is scored (`gatework.text.adaptation`), with the help of
-        the run's training text; afterwards it is what it was.
+        adapt: it learns from each piece of the text once that is scored (`gatework.text.adaptation`), at a rate
+        that suits the run's validation text; afterwards it is what it was.
         """
         ids = self._ids(text, condition)
         if not adapt:
             return scoring.score(self.network, self.vocabulary, ids, streams)
-        learner = Adaptive(self.vocabulary, self.run.corpus().train)
+        learner = adaptive(self.network, self.run.corpus())
         return scoring.score(self.network, self.vocabulary, ids, streams, read=learner, steps=learner.steps)
 
     def surprises(self, text: str, *, condition: str | None = None) -> list[tuple[str, float]]:
