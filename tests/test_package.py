@@ -52,8 +52,9 @@ def explained(value: Callable) -> list[str]:
     """The arguments that a docstring's section Args names: one by one, or as those of another."""
     section = re.search(r"^Args:\n((?:    .*\n)+)", f"{inspect.getdoc(value)}\n", re.MULTILINE)
     assert section, f"{value.__name__} has no section Args"
-    if other := re.fullmatch(r"    Those of (\w+), but (\w+)\.\n", section[1]):
-        return [name for name in explained(public(other[1])) if name != other[2]]
+    if other := re.fullmatch(r"    Those of (\w+), but ([\w, ]+)\.\n", section[1]):
+        without = re.split(r", | and ", other[2])
+        return [name for name in explained(public(other[1])) if name not in without]
     heads = re.findall(r"^    (\S[^:]*):", section[1], re.MULTILINE)
     return [name for head in heads for name in head.split(", ")]
 

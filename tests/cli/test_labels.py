@@ -89,7 +89,8 @@ def test_training_tells_what_it_does_from_the_file_to_what_is_next(gatework: Com
     assert told[1] == "labels: 2 classes (fast, slow)"
     assert told[2].startswith("lstm, 1, 6, bidirectional=True, engine='auto'")
     assert told[2].endswith(" weights")
-    assert told[3].startswith("step 0: validation loss 0.")
+    assert told[3] == "chosen by the data: recurrent layers alone; summary last"
+    assert told[4].startswith("step 0: validation loss 0.")
     assert "step 1/30  loss 0." in done.out and "steps/s" in done.out
     assert "finished at step 30, after 0:0" in done.out
     assert any(line.startswith("best validation loss 0.") and "new/best.safetensors" in line for line in told)
@@ -103,9 +104,10 @@ def test_training_tells_what_it_does_from_the_file_to_what_is_next(gatework: Com
 
 def test_the_options_reach_the_run(gatework: Command, place: Path) -> None:
     options = (
-        "--cell gru --hidden 5 --layers 2 --one-way --summary attention --embedding 3 --dropout 0.1 --zoneout h=0.05 "
-        "--recurrent-dropout n=0.2 --init torch --engine reference --epochs 4 --steps 3 --minutes 5 --batch 7 "
-        "--learning-rate 0.1 --weight-decay 0.2 --patience 9 --seed 3 --level word --vocabulary 5 --splits 0.5,0.3,0.2"
+        "--cell gru --hidden 5 --layers 2 --one-way --summary attention+max --branch fcn --front none --members 2 "
+        "--augment jitter --embedding 3 --dropout 0.1 --zoneout h=0.05 --recurrent-dropout n=0.2 --init torch "
+        "--engine reference --epochs 4 --steps 3 --minutes 5 --batch 7 --learning-rate 0.1 --weight-decay 0.2 "
+        "--patience 9 --seed 3 --level word --vocabulary 5 --splits 0.5,0.3,0.2"
     )
     assert gatework(*shlex.split(f"train labels text.jsonl --out new {options}")).status == 2, "one example"
     done = gatework(*shlex.split(f"train labels waves.jsonl --out new --device cpu {options}"))
@@ -117,8 +119,9 @@ def test_the_options_reach_the_run(gatework: Command, place: Path) -> None:
         5,
         2,
         False,
-        "attention",
+        "attention+max",
     )
+    assert (found.branch, found.front, found.members, found.augment) == ("fcn", "none", 2, "jitter")
     assert found.recurrent == {"recurrent_dropout": {"n": 0.2}, "zoneout": {"h": 0.05}, "init": "torch"}
     assert (found.epochs, found.steps, found.minutes, found.patience) == (4, 3, 5.0, 9)
     assert (found.learning_rate, found.weight_decay, found.batch_size, found.random_state) == (0.1, 0.2, 7, 3)
@@ -221,6 +224,14 @@ def test_an_unlabelled_file_is_answered_line_by_line(gatework: Command, place: P
     assert model.predict_proba(X).max(1) == pytest.approx([answer["probability"] for answer in answers], abs=1e-5)
 
 
+def test_a_report_says_whether_probabilities_are_what_they_say(gatework: Command, place: Path) -> None:
+    done = gatework("predict", "run", "new_waves.jsonl", "--report")
+    at = next(k for k, line in enumerate(done.lines) if line.startswith("calibration: expected error 0."))
+    assert done.lines[at + 1].split() == ["probability", "labels", "mean", "right"]
+    assert sum(int(line.split()[3]) for line in done.lines[at + 2 :]) == 20
+    refused(gatework, place, "predict run unlabelled.jsonl --report", "--report: unlabelled.jsonl has no labels")
+
+
 def test_predictions_go_to_a_file(gatework: Command, place: Path) -> None:
     done = gatework("predict", "run", "unlabelled.jsonl", "--out", "answers.jsonl")
     assert done.out == ""
@@ -281,11 +292,13 @@ OPTIONS = [
     ("--batch 0", ["batch_size is 0"]),
     ("--dropout 2", ["dropout is 2.0"]),
     ("--zoneout f=0.1", ["'f'"]),
-    ("--summary first", ["'--summary'", "'first'"]),
+    ("--summary first", ["summary is 'first'; expected last, mean, max or attention"]),
+    ("--branch resnet", ["'--branch'", "'resnet'"]),
+    ("--augment flip", ["augment is 'flip'; expected jitter, warp or crop"]),
+    ("--members 0", ["members is 0"]),
     ("--splits 0.9,0.1", ["--splits 0.9,0.1: expected three shares"]),
     ("--as words", ["'--as'", "'words'"]),
     ("--epochs 0", ["epochs = 0"]),
-    ("--patience 1 --splits 1,0,0", ["early stopping needs validation data"]),
     ("--seed -1", ["seed = -1"]),
     ("--engine steam", ["engine='steam' is not here"]),
     ("--device nonsense", ["device 'nonsense' cannot be used"]),

@@ -174,6 +174,36 @@ def test_a_wrong_class_weight_is_named(weight: Any, named: str) -> None:
         gw.SequenceClassifier(**QUICK, class_weight=weight).fit(*waves())
 
 
+# -- weights of sequences
+
+
+def test_a_sequence_without_weight_might_not_be_there() -> None:
+    X, y = rare()
+    kept = y == "usual"
+    X, y = np.concatenate([X[kept][:60], X[~kept]]), ["a", "b"] * 30 + ["a"] * int((~kept).sum())
+    options = {**QUICK, "steps": 40, "validation": 0.0}
+    pushed = gw.SequenceClassifier(**options).fit(X, y).predict_proba(X[:60])
+    left_out = gw.SequenceClassifier(**options).fit(X, y, sample_weight=[1.0] * 60 + [0.0] * 30).predict_proba(X[:60])
+    assert pushed[:, 0].mean() > left_out[:, 0].mean() + 0.05
+
+
+def test_weights_are_relative() -> None:
+    X, y = waves()
+    options = {**QUICK, "steps": 3}
+    alike, plain = (
+        gw.SequenceClassifier(**options).fit(X, y, sample_weight=weight).predict_proba(X) for weight in ([7] * 60, None)
+    )
+    assert alike == pytest.approx(plain, abs=1e-5)
+    gw.Tagger(**options).fit(*words(), sample_weight=np.arange(60))
+    gw.SequenceRegressor(**options).fit(*sums(), sample_weight=np.arange(60))
+
+
+@pytest.mark.parametrize("weight", [[1.0], [-1.0] * 60, [0] * 60, ["x"] * 60, [np.nan] * 60], ids=range(5))
+def test_a_weight_that_cannot_be_is_refused(weight: Any) -> None:
+    with pytest.raises(InputError, match=r"sample_weight is .*; expected 60 numbers of 0 or more, one for each seq"):
+        gw.SequenceClassifier(**QUICK).fit(*waves(), sample_weight=weight)
+
+
 # -- stopping
 
 

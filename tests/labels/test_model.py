@@ -21,7 +21,7 @@ def model(
 
 
 @pytest.mark.parametrize("bidirectional", [True, False])
-@pytest.mark.parametrize("summary", ["last", "mean", "attention"])
+@pytest.mark.parametrize("summary", ["last", "mean", "attention", "max", "last+mean+max"])
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_what_lies_past_a_length_counts_nowhere(cell: str, summary: str, bidirectional: bool) -> None:
     net = model(cell=cell, summary=summary, bidirectional=bidirectional, layers=2)
@@ -43,6 +43,22 @@ def test_the_mean_summary_is_over_the_steps_that_are_there() -> None:
     output, _ = net.recurrent(x, lengths=[6, 4])
     summary = net.summarised(output, torch.tensor([6, 4]))
     same(summary[1], output[:4, 1].mean(0))
+
+
+def test_the_largest_summary_is_over_the_steps_that_are_there() -> None:
+    net, x = model(summary="max"), torch.randn(6, 2, 3)
+    output, _ = net.recurrent(x, lengths=[6, 4])
+    output = output - 5  # below the 0 past a length
+    same(net.summarised(output, torch.tensor([6, 4]))[1], output[:4, 1].amax(0))
+
+
+def test_several_summaries_stand_beside_each_other() -> None:
+    net, x, lengths = model(summary="mean+last"), torch.randn(6, 2, 3), torch.tensor([6, 4])
+    output, _ = net.recurrent(x, lengths=lengths)
+    mean, last = net.summarised(output, lengths).chunk(2, -1)
+    same(mean, model(summary="mean").summarised(output, lengths))
+    same(last, model(summary="last").summarised(output, lengths))
+    assert net.scores((x, lengths)).shape == (2, 4)
 
 
 def test_attention_is_a_mean_with_shares_that_add_up_to_one() -> None:
@@ -123,7 +139,13 @@ def test_further_arguments_reach_the_recurrent_layers() -> None:
         ({"batch_size": 0}, "batch_size is 0"),
         ({"dropout": 2}, "dropout is 2"),
         ({"validation": 1}, "validation is 1; expected a share"),
-        ({"summary": "first"}, "summary is 'first'; expected 'last' or 'mean' or 'attention'"),
+        ({"summary": "first"}, "summary is 'first'; expected last, mean, max or attention, or several"),
+        ({"summary": "last+last"}, "summary is 'last.last'; expected"),
+        ({"summary": 3}, "summary is 3; expected"),
+        ({"augment": "flip"}, "augment is 'flip'; expected jitter, warp or crop, or several"),
+        ({"front": "long"}, "front is 'long'"),
+        ({"branch": "resnet"}, "branch is 'resnet'; expected 'auto' or 'none' or 'fcn'"),
+        ({"members": 0}, "members is 0"),
         ({"level": "byte"}, "level is 'byte'; expected 'char' or 'word'"),
         ({"bidirectional": "yes"}, "bidirectional is 'yes'"),
         ({"cell": "lsmt"}, "unknown cell 'lsmt'"),

@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from gatework.labels.report import class_report, number_report
+from gatework.labels.report import calibration, class_report, number_report
 
 TRUE = np.array([0, 0, 0, 1, 1, 2])
 PREDICTED = np.array([0, 0, 1, 1, 1, 0])
@@ -79,3 +79,24 @@ def test_reports_are_json() -> None:
     assert values["f1"] == [1.0, 1.0, None]
     assert (values["sequences"], values["all_right"]) == (2, 2)
     assert json.loads(json.dumps(number_report(np.ones(2), np.zeros(2)).to_json(), allow_nan=False))["r2"] is None
+
+
+def test_calibration_compares_probabilities_with_how_often_they_are_right() -> None:
+    chances = np.array([[0.92, 0.08], [0.94, 0.06], [0.3, 0.7], [0.45, 0.55]])
+    found = calibration(np.log(chances), np.array([0, 1, 1, 0]))
+    assert found.counts.tolist() == [0, 0, 0, 0, 0, 1, 0, 1, 0, 2]
+    assert found.right[[5, 7, 9]].tolist() == [0, 1, 0.5]
+    assert found.confidence[9] == pytest.approx(0.93)
+    assert found.error == pytest.approx((0.55 + 0.3 + 2 * 0.43) / 4)
+    assert found.log_loss == pytest.approx(-np.log([0.92, 0.06, 0.7, 0.45]).mean())
+    assert found.lines()[1:] == [
+        "   probability    labels    mean   right",
+        "   50% to  60%         1   55.0%    0.0%",
+        "   70% to  80%         1   70.0%  100.0%",
+        "   90% to 100%         2   93.0%   50.0%",
+    ]
+
+
+def test_a_sure_answer_is_in_the_last_bin() -> None:
+    found = calibration(np.array([[0.0, -np.inf]]), np.array([0]))
+    assert (found.counts[-1], found.error, found.log_loss) == (1, 0, 0)

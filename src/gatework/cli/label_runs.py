@@ -70,7 +70,8 @@ def _introduction(file: str, examples: Examples, job: Job, parts: Parts) -> list
     lengths = [len(sequence) for sequence in examples.sequences]
     span = f"{min(lengths):,}" if min(lengths) == max(lengths) else f"{min(lengths):,} to {max(lengths):,}"
     if isinstance(job.inputs, Scaling):
-        what = f"{job.inputs.width} number{'s' if job.inputs.width > 1 else ''} a step"
+        columns = len(job.inputs.mean)
+        what = f"{columns} number{'s' if columns > 1 else ''} a step{', some missing' if job.inputs.missing else ''}"
     else:
         what = f"{NAMES[job.inputs.form]}, vocabulary {job.inputs.width:,}"
     if isinstance(job.targets, Classes):
@@ -89,6 +90,7 @@ def _introduction(file: str, examples: Examples, job: Job, parts: Parts) -> list
         f"{file}: {len(examples):,} sequences of {span} steps, {what}; {sizes}",
         f"labels: {labels}",
         f"{model.recurrent.extra_repr()}; {weights:,} weights",
+        *([] if job.kind == "tag" else [f"chosen by the data: {job.plan}"]),
     ]
 
 

@@ -18,6 +18,9 @@ def predict(
     file: Annotated[str, LabelledFile],
     each: Annotated[bool, typer.Option("--each", help="Print the predictions, also where FILE has labels.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the predictions to a file, as lines of JSON.")] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Where FILE has labels, show whether probabilities are what they say.")
+    ] = False,
     encoding: LabelledEncoding = None,
     device: Device = "cpu",
 ) -> None:
@@ -25,11 +28,12 @@ def predict(
 
     Where FILE has labels, it says how many are right: accuracy, confusion table, F1 by label. Otherwise, or with
     --each, it prints a line of JSON for each sequence: its label and, of classes, the probability.
+    With --report it says too how often labels are right that were predicted with some probability.
     """
     from gatework.cli.progress import bar
     from gatework.labels.data.batches import Encoded
     from gatework.labels.data.examples import read_examples
-    from gatework.labels.learning import judged, predictions
+    from gatework.labels.learning import calibration_of, predictions, report_of, scores
     from gatework.labels.run import Run
 
     opened = Run.open(run)
@@ -40,6 +44,9 @@ def predict(
     examples = read_examples(file, level=level, kind=job.kind, encoding=encoding)
     model = opened.model(device=device)
     labelled = examples.labels is not None
+    if report and (not labelled or job.kind == "number"):
+        why = "the model predicts numbers" if labelled else f"{file} has no labels"
+        raise InputError(f"--report: {why}; expected classes or tags, and the true labels beside them")
     encoded = Encoded.of(examples, job.inputs, job.targets if labelled else None, job.kind == "tag")
     if out is not None or each or not labelled:
         with bar("predicting") as progress:
@@ -49,4 +56,8 @@ def predict(
         if each or (out is None and not labelled):
             print("\n".join(lines))
     if labelled and not each:
-        print("\n".join(judged(job, model, encoded).lines(shutil.get_terminal_size((120, 24)).columns)))
+        outputs = scores(model, encoded)
+        lines = report_of(job, encoded, outputs).lines(shutil.get_terminal_size((120, 24)).columns)
+        if report:
+            lines += calibration_of(encoded, outputs).lines()
+        print("\n".join(lines))

@@ -6,6 +6,7 @@ its meta-estimators, __sklearn_tags__, which only scikit-learn calls.
 
 import secrets
 import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
@@ -13,17 +14,21 @@ from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from gatework.cells import Cell
 from gatework.errors import InputError
 from gatework.labels.data.batches import Encoded
+from gatework.labels.data.check import shown
 from gatework.labels.data.encoding import Amounts, Classes
 from gatework.labels.data.examples import Examples, given_examples
 from gatework.labels.learning import learn, scores
-from gatework.labels.model import SequenceModel, check_model
+from gatework.labels.model import Network, check_model
 from gatework.labels.options import Kind, Options, plain
 from gatework.labels.parts import prepared
 from gatework.labels.run import TASK, Job, Run
+from gatework.labels.shortfall import shortfall
 from gatework.layers.check import flag
 from gatework.runs.folder import describe
 from gatework.runs.new_run import check_free, new_run
@@ -66,16 +71,17 @@ class SequenceEstimator:
 
     # -- learning
 
-    def fit(self, X: Any, y: Any, lengths: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, lengths: Any = None, sample_weight: Any = None) -> Self:
         """Learns from sequences X and labels y.
 
         Args:
             X: sequences: a list of arrays of any lengths, of texts, or of lists of words; or one array.
             y: a label for each sequence, for a Tagger a list (or row of an array) of them.
             lengths: how many steps of each row of an array count, from the first; by default all.
+            sample_weight: how much each sequence counts in the loss, beside what class_weight says; by default alike.
 
         Shapes:
-            X: a list of N arrays [T] or [T,I], or an array [N,T] or [N,T,I]; y: [N]; lengths: [N].
+            X: a list of N arrays [T] or [T,I], or an array [N,T] or [N,T,I]; y, lengths, sample_weight: [N].
 
         Returns:
             The estimator itself.
@@ -90,7 +96,9 @@ class SequenceEstimator:
         if y is None:
             raise InputError("y is None; expected a label for each sequence")
         examples = given_examples(X, y, lengths=lengths, level=options.level, kind=self.kind)
-        job, parts = prepared(examples, options)
+        job, parts = prepared(examples, options, weights=_weights(sample_weight, len(examples)))
+        if self.verbose:
+            print(f"chosen by the data: {job.plan}")
         world = launch(device=self.device)
         with tempfile.TemporaryDirectory(prefix="gatework-", ignore_cleanup_errors=True) as folder:
             try:
@@ -102,7 +110,19 @@ class SequenceEstimator:
         self._take(job, model.to(world.device))
         if result.why == "interrupted":
             raise KeyboardInterrupt
+        self._say_shortfall(parts.training)
         return self
+
+    def _say_shortfall(self, training: Encoded) -> None:
+        """Warns where the training sequences were not learnt; where an end was named, only if it is to be verbose."""
+        ended = bool(self.job_.options.ends)
+        if ended and not self.verbose:
+            return
+        if (said := shortfall(self.job_, self.model_, training)) is not None:
+            if ended:
+                print(said)
+            else:
+                warnings.warn(said, UserWarning, stacklevel=3)
 
     def _options(self) -> Options:
         """What was chosen, checked; a random_state of None is drawn."""
@@ -116,9 +136,9 @@ class SequenceEstimator:
             chosen["random_state"] = secrets.randbits(31)
         return Options(**chosen)
 
-    def _take(self, job: Job, model: SequenceModel) -> None:
+    def _take(self, job: Job, model: Network) -> None:
         """Becomes the fitted estimator of this job."""
-        self.job_, self.model_ = job, model
+        self.job_, self.model_, self.plan_ = job, model, job.plan
         if isinstance(job.targets, Classes):
             self.classes_ = job.targets.array
 
@@ -219,27 +239,36 @@ class SequenceClassifier(SequenceEstimator):
 
     The class of greatest softmax(W s + b), s a summary of the output of the recurrent layers over time.
 
-    Numbers are scaled by the mean and deviation of each column of the training part. After fit: classes_.
+    Numbers are scaled by the mean and deviation of each column of the training part. After fit: classes_, and
+    plan_, what the data chose of what was "auto".
 
     Args:
         cell: of the recurrent layers: a name of `gw.cells`, a `gw.Cell` or equations.
         hidden: units H of each layer.
         layers: how many there are.
         bidirectional: they read from both ends.
-        summary: "last" (each direction's last output), "mean", or "attention" (a mean whose weights are learnt). Steps
-            past a sequence's length count nowhere.
+        summary: "last" (each direction's last output), "mean", "max", "attention" (a mean whose weights are learnt), or
+            several, "last+max". Steps past a sequence's length count nowhere.
+        front: "auto" shortens sequences of more than about 180 steps by causal convolutions of stride 2; "none".
+        branch: "fcn" for convolutions beside the recurrent layers (LSTM-FCN); "auto" for classes of sequences of
+            numbers that are read from both ends and have 12 steps or more; "none".
+        members: networks whose probabilities are averaged; None for 1, with a branch up to 5 as time allows.
+        augment: how training sequences of numbers are changed at random, "jitter", "warp", "crop", or several,
+            "jitter+warp"; "none".
         embedding: for texts: units that stand for a token.
         level: for texts: whether a token is a "char" or a "word".
         vocabulary: for texts: how many tokens are known at most, the commonest.
         dropout: of embeddings, between layers and before the output.
         recurrent: further arguments of gw.Recurrent by name, {"zoneout": {"h": 0.05}}.
-        epochs, steps, minutes: the end of training; without any, as many epochs (5 to 100) as make 1500 updates.
+        epochs, steps, minutes: the end of training; without any, as many epochs (5 to 100; with a branch to 150, as
+            time allows) as make 1500 updates.
         batch_size: sequences of an update.
         learning_rate: the highest; it rises for 30 % of the updates, then falls to 0 (one cycle).
         weight_decay: of AdamW.
         validation: share of the sequences by which the best weights are chosen, where that is 10 or more; by default
             all are learnt from and the last weights count.
-        patience: stop after so many of 20 validations without a better one.
+        patience: stop after so many of 20 validations without a better one, on the training sequences where none are
+            set apart.
         class_weight: how much each label counts in the loss: None (each sequence alike), "balanced" (each label alike,
             however rare), or numbers by label.
         random_state: seed of weights, dropout, order and validation part; None draws one.
@@ -256,9 +285,15 @@ class SequenceClassifier(SequenceEstimator):
     Source:
         One cycle: Smith & Topin 2019 (arXiv:1708.07120). AdamW: Loshchilov & Hutter 2019 (arXiv:1711.05101).
         Attention as a summary: Bahdanau, Cho & Bengio 2015 (arXiv:1409.0473).
+        Front: Xiao & Cho 2016 (arXiv:1602.00367). Branch: Karim et al. 2018 (arXiv:1709.05206).
+        Members: Ismail Fawaz et al. 2019 (arXiv:1903.06602).
     """
 
     summary: str = Options.summary
+    front: str = Options.front
+    branch: str = Options.branch
+    members: int | None = Options.members
+    augment: str = Options.augment
     class_weight: str | Mapping[Any, float] | None = Options.class_weight
     kind = "class"
 
@@ -323,6 +358,10 @@ class SequenceRegressor(SequenceEstimator):
     """
 
     summary: str = Options.summary
+    front: str = Options.front
+    branch: str = Options.branch
+    members: int | None = Options.members
+    augment: str = Options.augment
     kind = "number"
 
     def predict(self, X: Any, lengths: Any = None) -> npt.NDArray[np.float64]:
@@ -363,7 +402,7 @@ class Tagger(SequenceEstimator):
     """Learns a label for each step of a sequence (many-to-many).
 
     Args:
-        Those of SequenceClassifier, but summary.
+        Those of SequenceClassifier, but summary, front, branch, members and augment.
 
     Shapes:
         Sequences as of SequenceClassifier; T labels for each.
@@ -418,6 +457,21 @@ class Tagger(SequenceEstimator):
         true = self._examples(X, lengths, y).labels
         assert true is not None
         return float(np.mean(np.concatenate(self.predict(X, lengths)) == np.concatenate(true)))
+
+
+def _weights(value: Any, N: int) -> Tensor | None:
+    """Weights of N sequences; InputError unless they are numbers of 0 or more, some of them above."""
+    if value is None:
+        return None
+    try:
+        weights = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        weights = np.empty(0)
+    if weights.shape != (N,) or not np.isfinite(weights).all() or weights.min() < 0 or not weights.any():
+        raise InputError(
+            f"sample_weight is {shown(value)}; expected {N:,} numbers of 0 or more, one for each sequence, not all 0"
+        )
+    return torch.from_numpy(weights.astype(np.float32))
 
 
 def _softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """Learning of labels, and what a model says of sequences: its loss, scores, reports, predictions."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +12,12 @@ import torch
 from torch import nn
 
 from gatework.errors import InputError
+from gatework.labels.data.augment import Augmented
 from gatework.labels.data.batches import Encoded, LabelBatches, in_order_of_length
 from gatework.labels.data.encoding import Classes
-from gatework.labels.model import SequenceModel
+from gatework.labels.model import Network, SequenceModel
 from gatework.labels.parts import Parts, class_weights
-from gatework.labels.report import ClassReport, NumberReport, class_report, number_report
+from gatework.labels.report import Calibration, ClassReport, NumberReport, calibration, class_report, number_report
 from gatework.labels.run import Job
 from gatework.runs.overflow import check_answer
 from gatework.runs.parts import IGNORED
@@ -25,6 +27,8 @@ from gatework.training.loop import train
 from gatework.training.processes import World
 
 AT_ONCE = 256  # sequences of a batch where nothing is learnt
+
+Scores = npt.NDArray[np.float64] | list[npt.NDArray[np.float64]]  # [N,K], for tags a list of [T,K]
 
 
 @contextmanager
@@ -44,21 +48,24 @@ def learn(
     resume: bool = False,
     further: float | None = None,
     tensorboard: bool = False,
-) -> tuple[SequenceModel, Result]:
+) -> tuple[Network, Result]:
     """Trains a model in a folder, or goes on with it; returns it with its best weights, on the CPU."""
     if world.size > 1:
         raise InputError(f"{world.size} processes: models of labels are trained by one")
-    batches = LabelBatches(parts.training, job.options.batch_size, job.options.random_state)
-    validation = parts.validation
+    batches = _batches(job, parts.training)
+    judging = parts.training if parts.validation is None and job.options.patience is not None else parts.validation
     with _own_randomness():
         model = job.untrained()
-        model.class_weights = class_weights(job, parts.training)
+        weights = class_weights(job, parts.training)
+        for module in model.modules():
+            if isinstance(module, SequenceModel):
+                module.class_weights = weights
         result = train(
             model,
             batches,
-            job.options.settings(len(batches)),
+            job.options.settings(len(batches), job.plan.epochs),
             folder,
-            evaluate=None if validation is None else lambda model: _mean_loss(cast(SequenceModel, model), validation),
+            evaluate=None if judging is None else lambda model: _mean_loss(cast(Network, model), judging),
             report=report,
             resume=resume,
             further_minutes=further,
@@ -71,26 +78,35 @@ def learn(
     return model, result
 
 
-def _mean_loss(model: SequenceModel, encoded: Encoded) -> float:
+def _batches(job: Job, training: Encoded) -> LabelBatches | Augmented:
+    """The batches to learn from: of like sizes where their statistics enter, and changed at random, as planned."""
+    size = job.options.batch_size
+    if job.plan.normed:
+        size = math.ceil(len(training) / math.ceil(len(training) / size))
+    batches = LabelBatches(training, size, job.options.random_state)
+    if job.plan.augment == "none":
+        return batches
+    return Augmented(batches, job.plan.augment.split("+"), job.options.random_state)
+
+
+def _mean_loss(model: Network, encoded: Encoded) -> float:
     """The mean loss over all targets."""
     device, total, count = next(model.parameters()).device, 0.0, 0
     for rows in in_order_of_length(encoded, AT_ONCE):
-        (x, lengths), targets = encoded.padded(rows)
-        loss, _ = model((x.to(device), lengths.to(device)), targets.to(device))
+        inputs, targets = encoded.padded(rows)
+        loss, _ = model(tuple(each.to(device) for each in inputs), targets.to(device))
         size = int((targets != IGNORED).sum()) if encoded.tagged else len(rows)
         total, count = total + float(loss) * size, count + size
     return total / count
 
 
-def scores(
-    model: SequenceModel, encoded: Encoded, progress: Callable[[int, int], None] | None = None
-) -> npt.NDArray[np.float64] | list[npt.NDArray[np.float64]]:
+def scores(model: Network, encoded: Encoded, progress: Callable[[int, int], None] | None = None) -> Scores:
     """The scores of all sequences: [N,K], for tags a list of [T,K] each. progress: called with done and in all."""
     device, result = next(model.parameters()).device, [np.empty(0)] * len(encoded)
     done = 0
     with torch.inference_mode():
         for rows in in_order_of_length(encoded, AT_ONCE):
-            (x, lengths), _ = encoded.padded(rows)
+            (x, lengths, *_), _ = encoded.padded(rows)
             batch = model.scores((x.to(device), lengths.to(device))).double().cpu()  # [B,K] or [T,B,K]
             check_answer(batch, model)
             for column, row in enumerate(rows.tolist()):
@@ -104,8 +120,12 @@ def scores(
 
 def judged(job: Job, model: nn.Module, encoded: Encoded) -> ClassReport | NumberReport:
     """What a model makes of labelled sequences."""
+    return report_of(job, encoded, scores(cast(Network, model), encoded))
+
+
+def report_of(job: Job, encoded: Encoded, outputs: Scores) -> ClassReport | NumberReport:
+    """The scores of labelled sequences beside their labels."""
     assert encoded.targets is not None
-    outputs = scores(cast(SequenceModel, model), encoded)
     if not isinstance(job.targets, Classes):
         assert not isinstance(outputs, list)
         true = encoded.targets.double().numpy() * job.targets.scale + job.targets.mean
@@ -115,12 +135,20 @@ def judged(job: Job, model: nn.Module, encoded: Encoded) -> ClassReport | Number
     return class_report(job.targets.values, encoded.targets.numpy(), predicted, lengths)
 
 
+def calibration_of(encoded: Encoded, outputs: Scores) -> Calibration:
+    """Whether the probabilities of labelled sequences, or of tags, are what they say."""
+    assert encoded.targets is not None
+    logits = np.concatenate(outputs) if isinstance(outputs, list) else outputs
+    log_chances = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
+    return calibration(log_chances, encoded.targets.numpy())
+
+
 def predictions(
     job: Job, model: nn.Module, encoded: Encoded, progress: Callable[[int, int], None] | None = None
 ) -> Iterator[dict[str, Any]]:
     """Yields what is predicted for each sequence as JSON values: its label, or tags; of a class its probability."""
     targets = job.targets
-    for one in scores(cast(SequenceModel, model), encoded, progress):
+    for one in scores(cast(Network, model), encoded, progress):
         if not isinstance(targets, Classes):
             yield {"label": float(one[0]) * targets.scale + targets.mean}
         elif encoded.tagged:

@@ -1,14 +1,22 @@
-"""The network from a sequence to its label: recurrent layers, a summary over time, a linear layer."""
+"""The network from a sequence to its label: recurrent layers, a summary over time, a linear layer.
 
+As the plan says: convolutions that shorten the sequence first, a convolutional branch, several networks averaged.
+"""
+
+import math
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gatework.errors import InputError
+from gatework.labels.convolution import Branch, Front
 from gatework.labels.data.batches import Input
 from gatework.labels.options import Kind, Options
+from gatework.labels.plan import Plan
 from gatework.layers import Recurrent
 from gatework.runs.parts import IGNORED
 
@@ -24,37 +32,55 @@ class SequenceModel(nn.Module):
     class_weights [K] if they are set; for numbers the squared error.
     """
 
-    def __init__(self, options: Options, width: int, outputs: int, *, tokens: bool, kind: Kind) -> None:
+    def __init__(
+        self, options: Options, width: int, outputs: int, *, tokens: bool, kind: Kind, plan: Plan | None = None
+    ) -> None:
         super().__init__()
-        self.kind, self.summary = kind, None if kind == "tag" else options.summary
+        plan = plan or Plan.plain(options)
+        self.kind, self.summaries = kind, () if kind == "tag" else tuple(plan.summary.split("+"))
         self.class_weights: Tensor | None
         self.register_buffer("class_weights", None, persistent=False)
         self.embedding = nn.Embedding(width, options.embedding, padding_idx=0) if tokens else None
-        self.recurrent = _recurrent(options, options.embedding if tokens else width)
+        read = options.embedding if tokens else width
+        self.front = Front(read, options.hidden, plan.stages) if plan.stages and kind != "tag" else None
+        read = read if self.front is None else options.hidden
+        self.recurrent = _recurrent(options, read)
         size = self.recurrent.output_size
-        self.attention = Attention(size) if self.summary == "attention" else None
+        self.attention = Attention(size) if "attention" in self.summaries else None
+        self.branch = Branch(read, options.hidden) if plan.branch == "fcn" and kind != "tag" else None
+        size = size * (len(self.summaries) or 1) + (0 if self.branch is None else self.branch.size)
         self.dropout = nn.Dropout(options.dropout)
         self.output = nn.Linear(size, outputs)
 
     def scores(self, batch: Input) -> Tensor:
-        x, lengths = batch
+        x, lengths = batch[:2]
         if self.embedding is not None:
             x = self.embedding(x)  # [T,B,E]
             x = self.dropout(x)
+        if self.front is not None:
+            x, lengths = self.front(x, lengths)
         equal = bool((lengths == len(x)).all())
         output, _ = self.recurrent(x, lengths=None if equal else lengths)
         if self.kind != "tag":
-            output = self.summarised(output, lengths)  # [B,D*H]
+            output = self.summarised(output, lengths)  # [B,S]
+        if self.branch is not None:
+            output = torch.cat([output, self.branch(x, lengths)], -1)
         scores: Tensor = self.output(self.dropout(output))
         return scores
 
     def summarised(self, output: Tensor, lengths: Tensor) -> Tensor:
-        """[T,B,D*H] to [B,D*H]; past its length an output is 0."""
-        if self.attention is not None:
-            summary: Tensor = self.attention(output, lengths)
-            return summary
-        if self.summary == "mean":
+        """[T,B,D*H] to [B,D*H] for each summary, one beside the other; past its length an output is 0."""
+        return torch.cat([self._summary(name, output, lengths) for name in self.summaries], -1)
+
+    def _summary(self, name: str, output: Tensor, lengths: Tensor) -> Tensor:
+        if name == "attention":
+            assert self.attention is not None
+            return cast(Tensor, self.attention(output, lengths))
+        if name == "mean":
             return output.sum(0) / lengths[:, None]
+        if name == "max":
+            outside = torch.arange(len(output), device=output.device)[:, None] >= lengths
+            return output.masked_fill(outside[..., None], -torch.inf).amax(0)
         last = output[lengths - 1, torch.arange(output.shape[1], device=output.device)]
         if not self.recurrent.bidirectional:
             return last
@@ -62,13 +88,51 @@ class SequenceModel(nn.Module):
         return torch.cat([forwards, backwards], -1)
 
     def forward(self, batch: Input, targets: Tensor, state: None = None) -> tuple[Tensor, None]:  # noqa: ARG002
-        scores = self.scores(batch)
+        return self.loss(self.scores(batch), targets, *batch[2:]), None
+
+    def loss(self, scores: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        """The mean loss of scores, each sequence's by its weight [B] if they have any."""
         if self.kind == "number":
-            return F.mse_loss(scores[:, 0], targets), None
-        loss = F.cross_entropy(
-            scores.flatten(0, -2), targets.flatten(), self.class_weights, ignore_index=IGNORED, reduction="sum"
-        )
-        return loss / (targets != IGNORED).sum(), None
+            errors = F.mse_loss(scores[:, 0], targets, reduction="none")
+            return (errors if weights is None else errors * weights).mean()
+        each = F.cross_entropy(
+            scores.flatten(0, -2), targets.flatten(), self.class_weights, ignore_index=IGNORED, reduction="none"
+        ).view(targets.shape)  # [B], for tags [T,B]
+        return (each if weights is None else each * weights).sum() / (targets != IGNORED).sum()
+
+
+class Ensemble(nn.Module):
+    """Networks that learn from the same batches, each by itself; the mean of their probabilities, or numbers, counts.
+
+    scores and forward as of a SequenceModel; in training the loss is the mean of the members'.
+    """
+
+    def __init__(self, members: Sequence[SequenceModel]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    @property
+    def recurrent(self) -> Recurrent:
+        """The recurrent layers of one member."""
+        return self._each[0].recurrent
+
+    @property
+    def _each(self) -> list[SequenceModel]:
+        return cast(list[SequenceModel], list(self.members))
+
+    def scores(self, batch: Input) -> Tensor:
+        scores = torch.stack([member.scores(batch) for member in self._each])  # [M,B,K]
+        if self._each[0].kind == "number":
+            return scores.mean(0)
+        return scores.log_softmax(-1).logsumexp(0) - math.log(len(scores))
+
+    def forward(self, batch: Input, targets: Tensor, state: None = None) -> tuple[Tensor, None]:
+        if not self.training:
+            return self._each[0].loss(self.scores(batch), targets, *batch[2:]), None
+        return torch.stack([member(batch, targets, state)[0] for member in self._each]).mean(), None
+
+
+Network = SequenceModel | Ensemble
 
 
 def _recurrent(options: Options, width: int) -> Recurrent:

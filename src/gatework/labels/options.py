@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, Self
 
@@ -20,6 +20,8 @@ UPDATES = 1500  # about as many updates of the weights as are made where nothing
 EPOCHS = (5, 100)  # in at least and at most so many passes
 RISING = 0.3  # share of the updates in which the rate rises (one cycle, Smith & Topin 2018)
 LOOKS = 20  # validations in all
+SUMMARIES = ("last", "mean", "max", "attention")
+AUGMENTATIONS = ("jitter", "warp", "crop")
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,11 @@ class Options:
     """Every field is a JSON value, but for a cell that is a gw.Cell.
 
     cell, hidden, layers: the recurrent layers, with H units each; bidirectional: read from both ends.
-    summary: what of their output the label is predicted from, "last" (each direction's last), "mean", or "attention"
-        (a mean whose weights are learnt); tags are predicted from every step.
+    summary: what of their output the label is predicted from, "last" (each direction's last), "mean", "max",
+        "attention" (a mean whose weights are learnt), or several, "last+max"; tags are predicted from every step.
+    front: whether convolutions of stride 2 shorten long sequences first; branch: "fcn", convolutions beside the layers
+        (LSTM-FCN); members: networks averaged; augment: "jitter", "warp", "crop", or several, how training sequences
+        are changed at random. What is "auto", or None members, the data choose: see plan_of.
     embedding: units that stand for a token of a text; level: its tokens, "char" or "word"; vocabulary: how many are
         known at most. dropout: of embeddings, between layers and before the output.
     recurrent: further arguments of gw.Recurrent by name.
@@ -50,7 +55,15 @@ class Options:
     bidirectional: bool = option(
         True, switches=(Switch("one-way", False, "Read from the start only, not from both ends."),)
     )
-    summary: Literal["last", "mean", "attention"] = option("last", "What one label is predicted from.")
+    summary: str = option(
+        "auto", "What one label is predicted from: last, mean, max, attention, or several: last+max.", metavar="NAME"
+    )
+    front: Literal["auto", "none"] = option("auto", "Convolutions of stride 2 shorten long sequences first.")
+    branch: Literal["auto", "none", "fcn"] = option("auto", "Convolutions beside the layers; fcn: LSTM-FCN.")
+    members: int | None = option(None, "Networks whose answers are averaged.  [default: 1 to 5]", least=1, most=100)
+    augment: str = option(
+        "none", "How training sequences are changed at random: none, jitter, warp, crop, or several.", metavar="NAME"
+    )
     embedding: int = option(32, "Units that stand for a token of a text.", least=1)
     dropout: float = option(0.2, "Dropout of embeddings, between layers and before the output.", most=1)
     recurrent: Mapping[str, Any] | None = None
@@ -73,6 +86,10 @@ class Options:
         validation = real(self.validation)
         if validation is None or not 0 <= validation < 1:
             raise InputError(f"validation is {self.validation!r}; expected a share of the sequences, 0 to below 1")
+        if self.summary != "auto":
+            check_joined("summary", self.summary, SUMMARIES)
+        if self.augment != "none":
+            check_joined("augment", self.augment, AUGMENTATIONS)
         self._check_recurrent()
         self._check_class_weight()
         self.settings(1)
@@ -97,11 +114,16 @@ class Options:
                 f"class_weight is {chosen!r}; expected 'balanced', numbers above 0 by label, {{'rare': 5}}, or None"
             )
 
-    def settings(self, batches: int) -> Settings:
-        """How to train on so many batches an epoch."""
-        ends: dict[str, Any] = {name: getattr(self, name) for name in ("epochs", "steps", "minutes")}
-        if all(end is None for end in ends.values()):
-            ends["epochs"] = min(max(math.ceil(UPDATES / batches), EPOCHS[0]), EPOCHS[1])
+    @property
+    def ends(self) -> dict[str, Any]:
+        """What ends the training, where something is named."""
+        named = {name: getattr(self, name) for name in ("epochs", "steps", "minutes")}
+        return {name: end for name, end in named.items() if end is not None}
+
+    def settings(self, batches: int, epochs: int | None = None) -> Settings:
+        """How to train on so many batches an epoch; epochs: where the options name no end."""
+        usual = epochs or min(max(math.ceil(UPDATES / batches), EPOCHS[0]), EPOCHS[1])
+        ends = self.ends or {"epochs": usual}
         total = Settings(**ends).total(batches)
         return Settings(
             **ends,
@@ -127,6 +149,16 @@ class Options:
         cell, weight = cell_from_json(values["cell"]), values.get("class_weight")
         known = {"cell": cell.name if cells.get(cell.name) == cell else cell}
         return cls(**{**values, **known, "class_weight": dict(weight) if isinstance(weight, list) else weight})
+
+
+def check_joined(name: str, value: object, choices: Collection[str]) -> None:
+    """Raises InputError unless a value is one of the choices, or several of them, each once, joined by +."""
+    chosen = value.split("+") if isinstance(value, str) else [""]
+    if not set(chosen) <= set(choices) or len(set(chosen)) < len(chosen):
+        *most, last = choices
+        raise InputError(
+            f"{name} is {value!r}; expected {', '.join(most)} or {last}, or several of them, such as {most[0]}+{last}"
+        )
 
 
 def plain(value: Any) -> Any:

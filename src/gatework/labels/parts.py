@@ -1,7 +1,7 @@
 """Labelled sequences cut into parts, to learn from, to choose by, held out; and saved to go on with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from gatework.labels.data.batches import Encoded
 from gatework.labels.data.encoding import Classes, Tokens, inputs_of, targets_of
 from gatework.labels.data.examples import Examples, split
 from gatework.labels.options import Options
+from gatework.labels.plan import plan_of
 from gatework.labels.run import Job
 from gatework.training.checkpoint import check_tensors, load_checkpoint, save_checkpoint
 from gatework.training.progress import Progress
@@ -32,8 +33,12 @@ class Parts:
     test: Encoded | None
 
 
-def prepared(examples: Examples, options: Options, test: float = 0.0) -> tuple[Job, Parts]:
+def prepared(
+    examples: Examples, options: Options, test: float = 0.0, weights: Tensor | None = None
+) -> tuple[Job, Parts]:
     """Cuts labelled examples into parts, and settles by the training part how they are read.
+
+    weights: how much each counts in the loss [N], above 0 for some of those trained on.
 
     All labels that occur anywhere are known. Raises InputError for examples without labels, or with one alone.
     """
@@ -44,9 +49,12 @@ def prepared(examples: Examples, options: Options, test: float = 0.0) -> tuple[J
     training, validation, test_rows = split(examples, shares, options.random_state)
     if len(validation) < LEAST_VALIDATED:
         training, validation = np.sort(np.concatenate([training, validation])), validation[:0]
-    inputs = inputs_of(examples.take(training), options.vocabulary)
-    job = Job(examples.kind, options, inputs, targets)
+    learnt = examples.take(training)
+    inputs = inputs_of(learnt, options.vocabulary)
+    job = Job(examples.kind, options, inputs, targets, plan_of(options, examples.kind, learnt))
     whole = Encoded.of(examples, inputs, targets, job.kind == "tag")
+    if weights is not None:
+        whole = replace(whole, weights=weights / weights[training].mean())
 
     def part(rows: Rows) -> Encoded | None:
         return whole.take(rows) if len(rows) else None

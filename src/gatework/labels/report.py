@@ -154,3 +154,47 @@ def number_report(true: npt.NDArray[np.float64], predicted: npt.NDArray[np.float
     """Compares numbers [N] with those that were predicted."""
     error = predicted - true
     return NumberReport(len(true), float(np.sqrt(np.mean(error**2))), float(np.abs(error).mean()), float(true.std()))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Whether probabilities are what they say: of labels predicted with about p, a share p should be right.
+
+    confidence, right: of each of the bins between 0 and 1 [M], the mean probability of what was predicted and the share
+    of it that is right; counts [M]: how many. log_loss: the mean surprise of the true label, in nats.
+    """
+
+    confidence: npt.NDArray[np.float64]
+    right: npt.NDArray[np.float64]
+    counts: npt.NDArray[np.int64]
+    log_loss: float
+
+    @property
+    def error(self) -> float:
+        """The expected calibration error, sum_m counts_m / N |right_m - confidence_m| (Guo et al. 2017)."""
+        return float(self.counts @ np.abs(self.right - self.confidence)) / int(self.counts.sum())
+
+    def lines(self) -> list[str]:
+        """The figures, and a row for each bin that has any."""
+        M = len(self.counts)
+        rows = [
+            f"{m / M:>6.0%} to {(m + 1) / M:>4.0%}  {count:>8,}  {confidence:>6.1%}  {right:>6.1%}"
+            for m, (count, confidence, right) in enumerate(zip(self.counts, self.confidence, self.right, strict=True))
+            if count
+        ]
+        head = f"calibration: expected error {self.error:.3f}, log loss {self.log_loss:.4f} nats"
+        return [head, f"{'probability':>14}  {'labels':>8}  {'mean':>6}  {'right':>6}", *rows]
+
+
+def calibration(
+    log_chances: npt.NDArray[np.float64], true: npt.NDArray[np.integer[Any]], bins: int = 10
+) -> Calibration:
+    """Compares log probabilities [N,K] with the true classes [N]."""
+    chances = np.exp(log_chances)
+    predicted, confidence = chances.argmax(-1), chances.max(-1)
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    counts = np.bincount(place, minlength=bins)
+    some = np.maximum(counts, 1)
+    right = np.bincount(place, predicted == true, bins) / some
+    surprise = -log_chances[np.arange(len(true)), true]
+    return Calibration(np.bincount(place, confidence, bins) / some, right, counts, float(surprise.mean()))

@@ -17,8 +17,9 @@ from gatework.labels.data.encoding import (
     inputs_from_json,
     targets_from_json,
 )
-from gatework.labels.model import SequenceModel
+from gatework.labels.model import Ensemble, Network, SequenceModel
 from gatework.labels.options import Kind, Options
+from gatework.labels.plan import Plan
 from gatework.runs.folder import DESCRIPTION, description
 from gatework.runs.weights import trained
 
@@ -28,20 +29,28 @@ DATA = "data.safetensors"  # the prepared sequences, to go on training with
 
 @dataclass(frozen=True)
 class Job:
-    """What a model of labels is: the kind of its labels, its options, how it reads sequences, what it predicts."""
+    """What a model of labels is: the kind of its labels, its options, how it reads sequences, what it predicts.
+
+    plan: what the data chose of its shape and training.
+    """
 
     kind: Kind
     options: Options
     inputs: Inputs
     targets: Targets
+    plan: Plan
 
-    def untrained(self, engine: str | None = None) -> SequenceModel:
+    def untrained(self, engine: str | None = None) -> Network:
         """A model with fresh weights, drawn from the seed, with the options' engine or another one."""
         options = self.options if engine is None else replace(self.options, engine=engine)
         torch.manual_seed(options.random_state)
         outputs = len(self.targets.values) if isinstance(self.targets, Classes) else 1
         tokens = isinstance(self.inputs, Tokens)
-        return SequenceModel(options, self.inputs.width, outputs, tokens=tokens, kind=self.kind)
+        members = [
+            SequenceModel(options, self.inputs.width, outputs, tokens=tokens, kind=self.kind, plan=self.plan)
+            for _ in range(self.plan.members)
+        ]
+        return members[0] if len(members) == 1 else Ensemble(members)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -49,6 +58,7 @@ class Job:
             "options": self.options.to_json(),
             "inputs": self.inputs.to_json(),
             "targets": self.targets.to_json(),
+            "plan": self.plan.to_json(),
         }
 
     @classmethod
@@ -58,7 +68,8 @@ class Job:
         if kind not in get_args(Kind) or isinstance(targets, Classes) != (kind != "number"):
             raise ValueError(f"its labels cannot be of kind {kind!r}")
         options = Options.from_json(values["options"])
-        return cls(cast(Kind, kind), options, inputs_from_json(values["inputs"]), targets)
+        plan = Plan.from_json(values["plan"]) if "plan" in values else Plan.plain(options)  # runs of before have none
+        return cls(cast(Kind, kind), options, inputs_from_json(values["inputs"]), targets, plan)
 
 
 @dataclass(frozen=True)
@@ -87,6 +98,6 @@ class Run:
             raise InputError(f"{path / DESCRIPTION} is damaged: {error}") from error
         return run
 
-    def model(self, *, device: str = "cpu") -> SequenceModel:
+    def model(self, *, device: str = "cpu") -> Network:
         """The trained model, in evaluation mode: the best weights, or the last where none were evaluated."""
         return trained(self.job.untrained, self.path, device)

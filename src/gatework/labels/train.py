@@ -17,6 +17,7 @@ from gatework.labels.options import Kind, Options
 from gatework.labels.parts import Parts, counts, load_parts, prepared, save_parts
 from gatework.labels.report import ClassReport, NumberReport
 from gatework.labels.run import DATA, TASK, Job, Run
+from gatework.labels.shortfall import shortfall
 from gatework.runs.folder import RESULTS, amend, describe, say_changed
 from gatework.runs.new_run import check_free, new_run, open_to_write, recover
 from gatework.runs.parts import check_splits
@@ -127,6 +128,8 @@ def _go(
         further=further,
         tensorboard=True,
     )
+    if result.why != "interrupted" and (said := shortfall(run.job, model, parts.training)) is not None:
+        report(Notice(said))
     if result.why == "interrupted" or parts.test is None:
         return Outcome(result, None)
     test = judged(run.job, model, parts.test)

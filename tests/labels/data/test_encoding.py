@@ -63,10 +63,11 @@ def test_what_is_read_is_the_same_after_json(X: list[object]) -> None:
         {},
         {"form": "numbers", "mean": [1], "scale": [1, 2]},
         {"form": "numbers", "mean": [1], "scale": [0]},
+        {"form": "numbers", "mean": [1], "scale": [1], "missing": [True, False]},
         {"form": "bytes", "tokens": ["<unk>"]},
         {"form": "char", "tokens": ["a"]},
     ],
-    ids=range(5),
+    ids=range(6),
 )
 def test_json_that_says_nothing_readable(values: dict[str, object]) -> None:
     with pytest.raises((ValueError, KeyError)):
@@ -191,3 +192,28 @@ def test_the_longest_come_first_where_nothing_is_learnt() -> None:
 def test_a_batch_of_nothing() -> None:
     with pytest.raises(InputError, match="batch_size is 0"):
         LabelBatches(encoded(1, 2), 0)
+
+
+# -- numbers that are missing
+
+
+def test_what_is_missing_is_the_mean_and_marked_by_an_input_of_its_own() -> None:
+    examples = given_examples([[[1, 5], [None, 5]], [[3, 5], [5, 5]]])
+    scaling = inputs_of(examples)
+    assert isinstance(scaling, Scaling)
+    assert (scaling.mean, scaling.missing, scaling.width) == ((3.0, 5.0), (True, False), 3)
+    encoded = scaling.encode(examples)
+    assert encoded[:, 0].tolist() == pytest.approx([-(1.5**0.5), 0, 0, 1.5**0.5])
+    assert encoded[:, 2].tolist() == [0, 1, 0, 0]
+    assert inputs_from_json(json.loads(json.dumps(scaling.to_json()))) == scaling
+
+
+def test_what_is_missing_only_in_use_is_the_mean() -> None:
+    scaling = inputs_of(given_examples([[1.0, 3.0]]))
+    assert "missing" not in scaling.to_json()
+    assert scaling.encode(given_examples([[np.nan, 3.0]])).tolist() == [[0.0], [1.0]]
+
+
+def test_a_column_that_is_missing_altogether_says_nothing() -> None:
+    examples = given_examples([np.full((2, 1), np.nan), np.full((1, 1), np.nan)])
+    assert inputs_of(examples).encode(examples).tolist() == [[0.0, 1.0]] * 3

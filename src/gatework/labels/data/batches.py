@@ -19,7 +19,7 @@ from gatework.runs.parts import IGNORED
 
 POOL = 16  # batches among whose sequences those of like lengths are put together
 
-Input = tuple[Tensor, Tensor]  # x [T,B,I] or tokens [T,B], lengths [B]
+Input = tuple[Tensor, ...]  # x [T,B,I] or tokens [T,B], lengths [B], where they have any the sequences' weights [B]
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,14 @@ class Encoded:
     """N sequences end to end.
 
     values: [sum T, I], or tokens [sum T]. lengths: [N]. targets: [N], for tags [sum T]; None without labels.
+    weights: how much each sequence counts in the loss, [N], 1 on the mean; None for all alike.
     """
 
     values: Tensor
     lengths: Tensor
     targets: Tensor | None
     tagged: bool
+    weights: Tensor | None = None
 
     @classmethod
     def of(cls, examples: Examples, inputs: Inputs, targets: Targets | None, tagged: bool) -> Self:
@@ -58,7 +60,10 @@ class Encoded:
         return torch.where(inside, self.starts[rows] + steps, 0), inside
 
     def padded(self, rows: Tensor) -> tuple[Input, Tensor]:
-        """These sequences as ((x [T,B,I], lengths [B]), targets [B] or [T,B]); past a length x is 0."""
+        """These sequences as ((x [T,B,I], lengths [B]), targets [B] or [T,B]); past a length x is 0.
+
+        Where the sequences have weights, these [B] come after the lengths.
+        """
         places, inside = self.places(rows)
         x = self.values[places]
         x = x * (inside[..., None] if x.dim() > 2 else inside)
@@ -68,7 +73,8 @@ class Encoded:
             targets = torch.where(inside, self.targets[places], IGNORED)
         else:
             targets = self.targets[rows]
-        return (x, self.lengths[rows]), targets
+        weights = () if self.weights is None else (self.weights[rows],)
+        return (x, self.lengths[rows], *weights), targets
 
     def take(self, rows: npt.NDArray[np.intp]) -> Encoded:
         """The sequences of these numbers, in this order."""
@@ -76,7 +82,8 @@ class Encoded:
         targets = self.targets
         if targets is not None:
             targets = targets[places] if self.tagged else targets[rows]
-        return Encoded(self.values[places], self.lengths[rows], targets, self.tagged)
+        weights = None if self.weights is None else self.weights[rows]
+        return Encoded(self.values[places], self.lengths[rows], targets, self.tagged, weights)
 
     def _spans(self, rows: npt.NDArray[np.intp]) -> tuple[list[int], list[int]]:
         return self.starts[rows].tolist(), self.lengths[rows].tolist()

@@ -27,12 +27,17 @@ def shown(value: Any) -> str:
 
 
 def as_numbers(row: Any, at: str) -> npt.NDArray[np.float32]:
-    """A sequence of numbers, or of vectors of them, as an array [T,I]; InputError for anything else."""
+    """A sequence of numbers, or of vectors of them, as an array [T,I]; InputError for anything else.
+
+    nan, or None, is a number that is missing.
+    """
     row = row.tolist() if isinstance(row, np.ndarray) and row.dtype == object else row
     try:
         array = np.asarray(row)
     except (ValueError, RuntimeError):  # lists of unequal lengths
         array = np.empty(0, object)
+    if array.dtype.kind == "O" and (filled := _without_none(row)) != row:
+        return as_numbers(filled, at)
     if array.dtype.kind not in "biuf" and array.shape != (0,):
         _blame(row, at)
     if array.ndim not in (1, 2):
@@ -44,12 +49,22 @@ def as_numbers(row: Any, at: str) -> npt.NDArray[np.float32]:
     array = array[:, None] if array.ndim == 1 else array  # [T,I]
     with np.errstate(over="ignore"):
         numbers = array.astype(np.float32)
-    finite = np.isfinite(numbers).all(1)
-    if not finite.all():
-        step = int(finite.argmin())
-        bad = array[step][~np.isfinite(numbers[step])][0]
-        raise InputError(f"{at}: step {step} is {bad}; expected finite numbers: mend the value or leave the row out")
+    infinite = np.isinf(numbers)
+    if infinite.any():
+        step = int(infinite.any(1).argmax())
+        bad = array[step][infinite[step]][0]
+        raise InputError(
+            f"{at}: step {step} is {bad}; expected finite numbers, or nan where one is missing: mend the value or "
+            "leave the row out"
+        )
     return numbers
+
+
+def _without_none(row: Any) -> Any:
+    """A list of numbers, or of lists of them, with nan in the place of None."""
+    if not isinstance(row, list | tuple):
+        return row
+    return [math.nan if value is None else _without_none(value) for value in row]
 
 
 def _blame(row: Any, at: str) -> None:

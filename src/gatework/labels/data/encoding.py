@@ -28,22 +28,31 @@ LEAST_ALIKE = 20  # texts as labels among which one must occur twice, so that th
 
 @dataclass(frozen=True)
 class Scaling:
-    """Sequences of numbers: (x - mean) / scale for each of I columns, with the training part's mean and deviation."""
+    """Sequences of numbers: (x - mean) / scale for each of the columns, with the training part's mean and deviation.
+
+    A number that is missing becomes 0, the mean; for each column that has one in training a further input says where, 1
+    or 0 (Che et al. 2018, arXiv:1606.01865). missing: which columns these are, empty for none.
+    """
 
     mean: tuple[float, ...]
     scale: tuple[float, ...]
+    missing: tuple[bool, ...] = ()
 
     @classmethod
     def of(cls, examples: Examples) -> Self:
         values = np.concatenate(examples.sequences).astype(np.float64)  # [sum T, I]
-        mean, scale = values.mean(0), values.std(0)
+        missing = np.isnan(values)
+        known = np.ma.masked_array(values, missing)
+        mean, scale = known.mean(0).filled(0.0), known.std(0).filled(0.0)
         constant = scale <= 1e-7 * np.abs(mean)  # what is left of a constant by rounding
-        return cls(tuple(mean.tolist()), tuple(np.where(constant, 1.0, scale).tolist()))
+        scale = np.where(constant, 1.0, scale)
+        columns = tuple(bool(column.any()) for column in missing.T) if missing.any() else ()
+        return cls(tuple(mean.tolist()), tuple(scale.tolist()), columns)
 
     @property
     def width(self) -> int:
-        """I, the columns of a sequence."""
-        return len(self.mean)
+        """I, the inputs of the network."""
+        return len(self.mean) + sum(self.missing)
 
     @property
     def form(self) -> Form:
@@ -51,16 +60,19 @@ class Scaling:
 
     def encode(self, examples: Examples) -> Tensor:
         """All sequences, one after the other: float [sum T, I]; InputError for another width."""
-        width = examples.sequences[0].shape[1]
-        if width != self.width:
+        columns = examples.sequences[0].shape[1]
+        if columns != len(self.mean):
             raise InputError(
-                f"{examples.at(0)}: vectors of {width} numbers; the model was trained on vectors of {self.width}"
+                f"{examples.at(0)}: vectors of {columns} numbers; the model was trained on vectors of {len(self.mean)}"
             )
         values = np.concatenate(examples.sequences).astype(np.float64)
-        return torch.from_numpy(((values - self.mean) / self.scale).clip(-FARTHEST, FARTHEST).astype(np.float32))
+        scaled = np.nan_to_num(((values - self.mean) / self.scale).clip(-FARTHEST, FARTHEST), nan=0.0)
+        where = np.isnan(values[:, np.flatnonzero(self.missing)])
+        return torch.from_numpy(np.concatenate([scaled, where], 1).astype(np.float32))
 
     def to_json(self) -> dict[str, Any]:
-        return {"form": self.form, "mean": list(self.mean), "scale": list(self.scale)}
+        values = {"form": self.form, "mean": list(self.mean), "scale": list(self.scale)}
+        return values | ({"missing": list(self.missing)} if self.missing else {})
 
 
 @dataclass(frozen=True)
@@ -111,10 +123,12 @@ def inputs_from_json(values: Mapping[str, Any]) -> Inputs:
         if values["form"] not in get_args(Form) or tokens[:1] != (UNKNOWN,):
             raise ValueError("its vocabulary is none")
         return Tokens(cast(Form, values["form"]), tokens)
-    scaling = Scaling(tuple(map(float, values["mean"])), tuple(map(float, values["scale"])))
-    if len(scaling.mean) != len(scaling.scale) or not scaling.mean or min(scaling.scale) <= 0:
+    mean, scale = (tuple(map(float, values[name])) for name in ("mean", "scale"))
+    missing = tuple(map(bool, values.get("missing", ())))
+    sizes = {len(mean), len(scale), len(missing) or len(mean)}
+    if len(sizes) > 1 or not mean or min(scale) <= 0:
         raise ValueError("its scaling does not fit")
-    return scaling
+    return Scaling(mean, scale, missing)
 
 
 def check_form(inputs: Inputs, examples: Examples) -> None:

@@ -1,0 +1,65 @@
+"""Whether a model has learnt its own training sequences at least as well as what needs no network says them."""
+
+import numpy as np
+import numpy.typing as npt
+
+from gatework.labels.data.batches import Encoded
+from gatework.labels.learning import judged
+from gatework.labels.model import Network
+from gatework.labels.report import NumberReport
+from gatework.labels.run import Job
+
+COMPARED = 500  # training sequences at most, the first ones: each is compared with all others
+POINTS = 64  # at most, that a sequence is read at to be compared
+FAR = 0.05  # below what needs no network, that is said
+REMEDY = "train for longer, change the learning rate, or give it more hidden units"
+
+
+def shortfall(job: Job, model: Network, training: Encoded) -> str | None:
+    """One line where the training part is predicted far worse than by a constant or the nearest neighbour; or None."""
+    known = training.take(np.arange(min(len(training), COMPARED)))
+    report = judged(job, model, known)
+    if isinstance(report, NumberReport):
+        if report.rmse <= report.spread:
+            return None
+        return (
+            f"on the training sequences the error of {report.rmse:.4g} is above the {report.spread:.4g} of always "
+            f"predicting their mean: {REMEDY}"
+        )
+    others = {"always the commonest label": report.most_frequent}
+    if not known.tagged and known.values.dim() == 2:
+        others["the nearest other sequence's label"] = nearest_neighbour(known)
+    best = max(others, key=others.__getitem__)
+    if report.accuracy >= others[best] - FAR:
+        return None
+    branch = ', or try the branch "fcn"' if job.plan.branch == "none" and not known.tagged else ""
+    return (
+        f"the accuracy on the training sequences is {report.accuracy:.1%}, and {best} is right for {others[best]:.1%}: "
+        f"{REMEDY}{branch}"
+    )
+
+
+def nearest_neighbour(encoded: Encoded) -> float:
+    """The share of sequences of numbers whose nearest other one, by Euclidean distance, has their label.
+
+    Each is read at the same number of points, evenly spread over its length.
+    """
+    assert encoded.targets is not None
+    rows, labels = _evened(encoded), encoded.targets.numpy()
+    squares = (rows**2).sum(1)
+    distances = squares[:, None] + squares - 2 * rows @ rows.T
+    np.fill_diagonal(distances, np.inf)
+    return float(np.mean(labels[distances.argmin(1)] == labels))
+
+
+def _evened(encoded: Encoded) -> npt.NDArray[np.float64]:
+    """All sequences at P points each: [N,P*I]."""
+    values, points = encoded.values.double().numpy(), min(POINTS, int(encoded.lengths.max()))
+    rows = []
+    for start, length in zip(encoded.starts.tolist(), encoded.lengths.tolist(), strict=True):
+        places = start + np.linspace(0, length - 1, points)
+        before = places.astype(int)
+        after = np.minimum(before + 1, start + length - 1)
+        share = (places - before)[:, None]
+        rows.append((values[before] * (1 - share) + values[after] * share).ravel())
+    return np.stack(rows)
