@@ -161,6 +161,33 @@ def test_a_text_too_short_to_be_validated_on_says_so(gatework: Command, place: P
     assert "best validation" not in done.out
 
 
+def test_sizes_that_are_not_named_follow_the_text_and_are_said(gatework: Command, place: Path) -> None:
+    done = gatework(*NEW, "--epochs", 1, "--embedding", 4)
+    assert done.status == 0
+    run = Run.open(Path("new"))
+    assert done.lines[0].startswith(f"sizes for 810 characters and 1 pass: {run.batching.streams} streams x ")
+    assert (run.shape.hidden, run.shape.layers) == (256, 1), "which go together with the embedding"
+    resumed = gatework(*NEW, "--epochs", 2, "--embedding", 4, "--resume")
+    assert (resumed.status, "sizes for" in resumed.out) == (0, False)
+    assert Run.open(Path("new")).batching == run.batching
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--steps 3",
+        "--epochs 1 --hidden 6 --streams 3 --bptt 7",
+        "--epochs 1 --projection 5 --streams 3 --bptt 7",
+    ],
+)
+def test_where_nothing_is_left_open_nothing_is_said_of_sizes(gatework: Command, place: Path, options: str) -> None:
+    Path("long.txt").write_bytes(b"abcdef\n" * 3000)
+    done = gatework("train", "text", "long.txt", "--out", "new", "--embedding", "4", *options.split())
+    assert done.status == 0
+    assert "sizes for" not in done.out
+    assert Run.open(Path("new")).settings.learning_rate == 4e-3
+
+
 # -- stopping and going on
 
 

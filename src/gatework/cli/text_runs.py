@@ -21,6 +21,7 @@ from gatework.text.fine_tuning import fine_tune_text
 from gatework.text.model import LanguageModel
 from gatework.text.options import Batching, Level, Shape, Text
 from gatework.text.run import Run
+from gatework.text.sizes import OPEN
 from gatework.text.train import Outcome, resume_text, train_text
 from gatework.text.unknown import unknown_line
 from gatework.training.metrics import bits
@@ -29,6 +30,10 @@ from gatework.training.torchrun import first_process
 
 # What may change when a run goes on: how long, and how often it looks and saves.
 RESUMABLE = ("steps", "epochs", "minutes", "evaluate_every", "patience", "save_every")
+# What the units and layers of a model must go together with.
+SHAPING = {"hidden", "layers", "projection", "embedding", "tied", "residual"}
+# What the learning rate depends on.
+RULING = {"hidden", "layers", "streams", "bptt", "optimizer", "accumulate"}
 # What a run that begins from another one may have otherwise: all that its weights are not made for.
 TUNABLE_TEXT = ("suffixes", "exclude", "splits")
 TUNABLE_SHAPE = ("dropout", "variational", "recurrent_dropout", "zoneout", "engine")
@@ -72,8 +77,26 @@ def begin(out: Path, arguments: Arguments, device: str, overwrite: bool) -> None
             report=progress,
             on_start=introduce,
             reading=progress.reading,
+            left_open=_left_open(arguments),
         )
     _conclude(outcome, out)
+
+
+def _left_open(arguments: Arguments) -> set[str]:
+    """The sizes that follow the text's length and the time: each that is not named, none where the steps are counted.
+
+    Units and layers stay together with what else makes the shape, the learning rate with all that it depends on.
+    """
+    named = {*arguments.shape.changes(), *arguments.settings.changes()} | {
+        "bptt" if name == "steps" else name for name in arguments.batching.changes()
+    }
+    if "steps" in arguments.settings.changes():
+        return set()
+    if named & SHAPING:
+        named |= {"hidden", "layers"}
+    if named & RULING:
+        named.add("learning_rate")
+    return set(OPEN) - named
 
 
 def go_on(out: Path, arguments: Arguments, device: str) -> None:

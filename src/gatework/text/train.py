@@ -1,7 +1,7 @@
 """Language models: from a text to a trained network that writes it."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -29,6 +29,7 @@ from gatework.text.model import LanguageModel, check_model
 from gatework.text.options import Batching, Shape, Text
 from gatework.text.run import TASK, TOKENS, Run, language_model
 from gatework.text.scoring import Score
+from gatework.text.sizes import Choice, fitted
 from gatework.training.checkpoint import load_weights
 from gatework.training.events import Event, Notice, Report, Result, Resumed, no_report
 from gatework.training.loop import train
@@ -65,12 +66,15 @@ def train_text(
     on_start: Callable[[Corpus, LanguageBatches, LanguageModel], None] | None = None,
     reading: Callable[[int, int], None] | None = None,
     origin: Run | None = None,
+    left_open: Collection[str] = (),
 ) -> Outcome:
     """Prepares the text, trains a model on it in the new folder `out`, and scores the best on held-out text.
 
     origin: begin with the weights of this run, whose vocabulary, level, cell and sizes must be those that are given
     (see gatework.text.fine_tuning). settings: without evaluate_every, validation comes once an epoch, and at least
     every 500 steps.
+    left_open: those of hidden, layers, streams, bptt and learning_rate that follow the text's length and the time, as
+    `gatework.text.sizes` has them, which is reported in a sentence; on a CPU at char or byte level.
     on_start: called once, before the first step, with the corpus, the batches and the model. reading: receives the
     bytes read and the bytes in all.
     If anything fails before the first checkpoint, nothing on the disk has changed. Raises InputError, EquationError.
@@ -81,14 +85,24 @@ def train_text(
     check_model(cell, V if origin is None else len(origin.vocabulary), shape)
     world = launch(settings.precision, device)
     choose(shape.engine, world.device, torch.float32)
-    share(batching.streams, world.rank, world.size)
+    if "streams" not in left_open:
+        share(batching.streams, world.rank, world.size)
+
+    def fit(corpus: Corpus) -> Choice:
+        choice = Choice(settings, shape, batching)
+        if not left_open or world.device.type != "cpu" or text.level == "word":
+            return choice
+        chosen, why = fitted(choice, left_open, len(corpus.train), corpus.vocabulary.unit, world.size)
+        report(Notice(why))
+        return chosen
+
     with ExitStack() as stack:
         new: NewRun | None = None
         prepared: tuple[Run, Corpus] | None = None
         with first_alone(world):
             if world.is_first:
                 new = stack.enter_context(new_run(out, overwrite=overwrite))
-                prepared = _write_run(new, text, cell, settings, shape, batching, on_start, reading, origin)
+                prepared = _write_run(new, text, cell, fit, on_start, reading, origin)
                 new.place()
         run, corpus = prepared or _opened(Run.open(out))
         report = report if new is None else new.keeping(report)
@@ -103,9 +117,7 @@ def _write_run(
     new: NewRun,
     text: Text,
     cell: Cell,
-    settings: Settings,
-    shape: Shape,
-    batching: Batching,
+    fit: Callable[[Corpus], Choice],
     on_start: Callable[[Corpus, LanguageBatches, LanguageModel], None] | None,
     reading: Callable[[int, int], None] | None,
     origin: Run | None,
@@ -126,6 +138,7 @@ def _write_run(
     )
     if corpus.unknown.total() == corpus.counts.tokens:
         raise InputError(f"{text.paths[0]} has nothing that the model has ever seen: give a text like its own")
+    settings, shape, batching = fit(corpus)
     batches = training_batches(corpus, batching, 0, 1)
     model = language_model(cell, corpus.vocabulary, shape)
     began = None if origin is None else _begin_with(origin, model)

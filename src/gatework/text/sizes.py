@@ -1,0 +1,92 @@
+"""The sizes of a language model where none are named: from the text's length and the time, by docs/text.md."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from gatework.text.options import Batching, Shape
+from gatework.training.settings import Settings
+
+# What may be left open: fields of Shape, of Batching and of Settings (--bptt is `steps` of Batching).
+OPEN = ("hidden", "layers", "streams", "bptt", "learning_rate")
+SPEED = 40_000  # characters that a processor learns from in a second, about, with the default sizes
+ALIKE = 20_000  # tokens at least of a validation: with fewer streams they come after less text
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Streams N, steps M between two updates, the learning rate, layers L and units H."""
+
+    streams: int
+    bptt: int
+    learning_rate: float
+    layers: int
+    hidden: int
+
+
+# Up to so many characters learnt from, all passes together: what was best of what docs/text.md shows.
+TABLE = (
+    (10e6, Sizes(8, 64, 4e-3, 1, 256)),
+    (30e6, Sizes(16, 64, 4e-3, 1, 256)),
+    (float("inf"), Sizes(32, 64, 4e-3, 1, 256)),
+)
+
+
+def sizes(learnt: float) -> Sizes:
+    """The sizes for so many characters that are learnt from, all passes together."""
+    return next(wanted for most, wanted in TABLE if learnt <= most)
+
+
+class Choice(NamedTuple):
+    """How a language model is trained, and its sizes."""
+
+    settings: Settings
+    shape: Shape
+    batching: Batching
+
+
+def fitted(
+    choice: Choice, left_open: Collection[str], tokens: int, unit: str, processes: int = 1
+) -> tuple[Choice, str]:
+    """The same with the sizes that are left open, of `OPEN`, for a training part of so many tokens; and why, in words.
+
+    processes: among which streams are shared evenly.
+    """
+    settings, shape, batching = choice
+    wanted = sizes(_learnt(choice, tokens))
+    if "learning_rate" in left_open:
+        settings = replace(settings, learning_rate=wanted.learning_rate)
+    shape = replace(shape, **{name: getattr(wanted, name) for name in ("hidden", "layers") if name in left_open})
+    steps = wanted.bptt if "bptt" in left_open else batching.steps
+    streams = batching.streams
+    if "streams" in left_open:
+        fitting = (tokens - 1) // steps  # so many streams the text is long enough for
+        streams = max(1, min(wanted.streams, fitting) // processes) * processes
+        batching = replace(batching, validate_on=ALIKE)
+    chosen = Choice(settings, shape, replace(batching, streams=streams, steps=steps))
+    return chosen, _why(chosen, tokens, unit)
+
+
+def _learnt(choice: Choice, tokens: int) -> float:
+    """How many tokens will be learnt from, all passes together; with minutes about so many."""
+    settings, batching = choice.settings, choice.batching
+    amounts = []
+    if settings.minutes is not None:
+        amounts.append(60 * SPEED * settings.minutes)
+    if settings.epochs is not None:
+        amounts.append(settings.epochs * tokens)
+    if settings.steps is not None:
+        amounts.append(settings.steps * settings.accumulate * batching.streams * batching.steps)
+    return min(amounts)
+
+
+def _why(choice: Choice, tokens: int, unit: str) -> str:
+    settings, shape, batching = choice
+    ends = {"minute": settings.minutes, "pass": settings.epochs, "step": settings.steps}
+    plural = {"minute": "minutes", "pass": "passes", "step": "steps"}
+    time = " or ".join(f"{end:g} {name if end == 1 else plural[name]}" for name, end in ends.items() if end is not None)
+    layers = "1 layer" if shape.layers == 1 else f"{shape.layers} layers"
+    return (
+        f"sizes for {tokens:,} {unit} and {time}: {batching.streams} streams x {batching.steps} steps, "
+        f"{layers} of {shape.hidden} units, learning rate {settings.learning_rate:g}; any that is named stays"
+    )
