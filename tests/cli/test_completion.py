@@ -41,7 +41,7 @@ def offered(gatework: Command, monkeypatch: pytest.MonkeyPatch, *words: str) -> 
         ("train series --cell gru_", ["gru_reset_after"]),
         ("train text --level ", ["byte", "char", "word"]),
         ("train text --optimizer a", ["adam", "adamw"]),
-        ("train labels --summary a", ["attention"]),
+        ("train labels --branch f", ["fcn"]),
         ("train text --learning", ["--learning-rate"]),
         ("sample ", ["run", "runs/later", "runs/sooner"]),
         ("sample ./r", ["./run", "./runs/later", "./runs/sooner"]),
