@@ -10,11 +10,13 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 
 #include "call.h"
 #include "dispatch.h"
 #include "memory.h"
 #include "plan.h"
+#include "runner.h"
 #include "threads.h"
 
 namespace nb = nanobind;
@@ -108,20 +110,20 @@ public:
         job_.storage = storage_of(storage);
         verify(job_);  // for as many steps as there may be, so that all of every buffer is seen
         job_.T = 1;
-        scan_ = chosen().prepare(job_, grid_of(rows, columns));
+        runner_.emplace(job_, grid_of(rows, columns));
     }
 
     void step(uintptr_t input) {
         if (input % job_.plan->buffers[input_].bytes() || !input) throw std::invalid_argument("native plan: a buffer out of alignment");
         job_.buffers[input_].data = reinterpret_cast<void*>(input);
-        scan_->run(done_++, parallel);
+        runner_->run(done_++);
     }
 
 private:
     Job job_;
     size_t input_;
     int64_t done_ = 0;
-    std::unique_ptr<Scan> scan_;
+    std::optional<Runner> runner_;
 };
 
 }  // namespace
@@ -164,6 +166,8 @@ NB_MODULE(_native, module) {
         nb::gil_scoped_release released;
         Call::run_together(runs);
     });
+    module.def("worth_waiting", &worth_waiting);
+    module.def("note_waiting", &note_waiting);
     nb::class_<Stream>(module, "Stream")
         .def(nb::init<const Plan&, std::vector<int64_t>, int64_t, Table, const std::vector<uintptr_t>&, int, size_t, int, int>(), nb::keep_alive<1, 2>())
         .def("step", &Stream::step);

@@ -179,14 +179,12 @@ void Call::scan(Job job, std::vector<Place> places, int64_t first, int64_t steps
     job.from_end = reversed_;
     const Scanned scanned{std::move(places), first, steps};
     if (frozen_) {
-        const auto kept = std::make_shared<Kept>();
-        kept->job = std::move(job);
+        const auto kept = std::make_shared<Kept>(std::move(job), grid);
         steps_.push_back([=, this](const Running& now) {
             std::lock_guard one(kept->one_run);
             Cut cut;
             aim(kept->job, scanned, now, cut);
-            if (!kept->scan) kept->scan = chosen().prepare(kept->job, grid);
-            kept->scan->run(0, parallel);
+            kept->runner.run(0);
         });
         return;
     }
@@ -194,7 +192,7 @@ void Call::scan(Job job, std::vector<Place> places, int64_t first, int64_t steps
         Job own = job;
         Cut cut;
         aim(own, scanned, now, cut);
-        chosen().prepare(own, grid)->run(0, parallel);
+        Runner(own, grid).run(0);
     });
 }
 

@@ -7,7 +7,7 @@
 
 #include "arrays.h"
 #include "product.h"
-#include "scan.h"
+#include "runner.h"
 
 namespace gatework {
 
@@ -85,8 +85,10 @@ private:
     // A frozen call's scan between its runs: it reads the job.
     struct Kept {
         Job job;
-        std::unique_ptr<Scan> scan;
+        Runner runner;
         std::mutex one_run;
+
+        Kept(Job own, Grid grid) : job(std::move(own)), runner(job, grid) {}
     };
 
     const bool reversed_, frozen_;

@@ -12,6 +12,7 @@
 #include "layout.h"
 #include "pointwise.h"
 #include "rows.h"
+#include "threads.h"
 
 namespace gatework::GW_ISA {
 namespace {
@@ -19,25 +20,35 @@ namespace {
 class Barrier {
 public:
     explicit Barrier(int many) : many_(many) {}
-    void wait() {
+    // Returns for how many seconds it waited, beyond a few microseconds.
+    double wait() {
         const uint32_t turn = turn_.load(std::memory_order_acquire);
         if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == many_) {
             arrived_.store(0, std::memory_order_relaxed);
             turn_.store(turn + 1, std::memory_order_release);
-            return;
+            return 0;
         }
-        for (int spins = 0; turn_.load(std::memory_order_acquire) == turn; ++spins) {
-            if (spins < 4000) {
-#if defined(__x86_64__)
-                __builtin_ia32_pause();
-#endif
-            } else {
-                std::this_thread::yield();
-            }
-        }
+        if (passes(turn, SOON)) return 0;
+        const double late = seconds();
+        if (!passes(turn, SPINS))
+            while (turn_.load(std::memory_order_acquire) == turn) std::this_thread::yield();
+        return seconds() - late;
     }
 
 private:
+    static constexpr int SOON = 64, SPINS = 4000;
+
+    // Whether it opens within so many looks at it.
+    bool passes(uint32_t turn, int looks) const {
+        for (; looks > 0; --looks) {
+            if (turn_.load(std::memory_order_acquire) != turn) return true;
+#if defined(__x86_64__)
+            __builtin_ia32_pause();
+#endif
+        }
+        return false;
+    }
+
     alignas(64) std::atomic<int> arrived_{0};
     alignas(64) std::atomic<uint32_t> turn_{0};
     int many_;
@@ -60,7 +71,7 @@ struct Shared : Scan {
     int64_t first = 0;
 
     Shared(const Job& j, Grid g);
-    void run(int64_t from, Parallel parallel) override;
+    double run(int64_t from, Parallel parallel) override;
 };
 
 // -- one thread's work
@@ -117,6 +128,7 @@ struct Worker {
     Areas both{};                                 // of the first and the last block, where they are fused
     std::vector<std::vector<Resolved>> resolved;  // of each block, if its tiles have few rows
     int64_t t = 0;
+    double waited = 0;  // seconds, in this run, for threads that were late
 
     Worker(Shared& s, int index) : shared(s), job(s.job), plan(*s.job.plan), band(index / s.grid.columns), column(index % s.grid.columns), thread(index) {
         row0 = job.B * band / shared.grid.rows;
@@ -179,15 +191,16 @@ struct Worker {
         return job.from_end ? step < job.T - job.lengths[row] : step >= job.lengths[row];
     }
     void wait() {
-        if (shared.grid.columns > 1) shared.barriers[band]->wait();
+        if (shared.grid.columns > 1) waited += shared.barriers[band]->wait();
     }
 
     void run() {
+        waited = 0;
         if (!shared.packed) {
             for (size_t b = 0; b < plan.blocks.size(); ++b)
                 for (int64_t tile = thread; tile < shared.layouts[b].tiles; tile += shared.grid.rows * shared.grid.columns)
                     pack_tile(job, plan.blocks[b], shared.layouts[b], tile, shared.weights.data);
-            if (shared.grid.rows * shared.grid.columns > 1) shared.everyone.wait();
+            if (shared.grid.rows * shared.grid.columns > 1) waited += shared.everyone.wait();
         }
         if (plan.fused && job.T > 0) return run_fused();
         for (int64_t step = 0; step < job.T; ++step) {
@@ -616,7 +629,7 @@ Shared::Shared(const Job& j, Grid g) : job(j), grid(g), everyone(g.rows * g.colu
     for (int thread = 0; thread < grid.rows * grid.columns; ++thread) workers.push_back(std::make_unique<Worker>(*this, thread));
 }
 
-void Shared::run(int64_t from, Parallel parallel) {
+double Shared::run(int64_t from, Parallel parallel) {
     first = from;
     parallel(static_cast<int>(workers.size()), [](int thread, void* self) { static_cast<Shared*>(self)->workers[thread]->run(); }, this);
     packed = true;
@@ -629,6 +642,9 @@ void Shared::run(int64_t from, Parallel parallel) {
             static_cast<float*>(job.buffers[index].data)[u] = static_cast<float>(sum);
         }
     }
+    double waited = 0;
+    for (const auto& worker : workers) waited += worker->waited;
+    return waited / static_cast<double>(workers.size());
 }
 
 }  // namespace

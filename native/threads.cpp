@@ -3,7 +3,9 @@
 #include <dlfcn.h>
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -127,7 +129,32 @@ std::atomic<Pool*> pool{new Pool(true)};
 
 [[maybe_unused]] const int at_fork = pthread_atfork(nullptr, nullptr, [] { pool.store(new Pool(false)); });
 
+// Seconds without threads that wait: after the first runs that waited too long, and after many. One such run says nothing,
+// nor do those that waited for less than the last of these: a thread may miss its processor now and then.
+constexpr double FIRST_PAUSE = 0.25, LONGEST_PAUSE = 4, LEAST_WAITING = 1e-3;
+std::atomic<double> pause_until{0}, next_pause{FIRST_PAUSE};
+std::atomic<bool> waited_before{false};
+
 }  // namespace
+
+double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+bool worth_waiting() { return seconds() >= pause_until.load(std::memory_order_relaxed); }
+
+// If each of N threads has no processor for a share d of the time, another waits for w = (N - 1) d of it and works for
+// 1 - w - d. One thread alone works for 1 - d, and would be as fast where N (1 - w - d) = 1 - d: w = (N - 1) / (N + 1).
+void note_waiting(double waited, double total, int threads) {
+    if (waited < LEAST_WAITING || waited * (threads + 1) < total * (threads - 1)) {
+        pause_until = 0;
+        next_pause = FIRST_PAUSE;
+        waited_before = false;
+        return;
+    }
+    if (!waited_before.exchange(true)) return;
+    const double pause = next_pause;
+    pause_until = seconds() + pause;
+    next_pause = std::min(2 * pause, LONGEST_PAUSE);
+}
 
 void parallel(int threads, Work work, void* context) {
     if (threads == 1) return work(0, context);

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from threading import Barrier
@@ -13,8 +14,10 @@ from threading import Barrier
 import pytest
 import torch
 
+import gatework as gw
 from core_calls import recording
 from gatework.cells import cells
+from gatework.core import _native
 from gatework.engines import Arguments, native
 from gatework.verify.problems import Answers, Case, Problem, answer, draw
 
@@ -70,6 +73,63 @@ def test_small_work_is_done_by_one_thread(threads):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_second_run_gives_the_same_numbers_to_the_last_bit(name, threads):
     assert_equal(answers(problem(name)), answers(problem(name)))
+
+
+@contextmanager
+def crowded(threads: int) -> Iterator[None]:
+    """As after runs that waited long for processors which other processes had."""
+    for _ in range(2):
+        _native.note_waiting(1.0, 1.0, threads)
+    assert not _native.worth_waiting()
+    yield
+    _native.note_waiting(0.0, 1.0, threads)
+    assert _native.worth_waiting()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_threads_that_do_not_wait_for_one_another_give_the_same_numbers_to_the_last_bit(name, threads):
+    expected = answers(problem(name))
+    with crowded(threads + 1):
+        assert_equal(answers(problem(name)), expected)
+
+
+def test_frozen_layers_and_streams_run_without_waiting_where_that_was_too_long(threads):
+    layer, x = gw.LSTM(16, 1024), torch.randn(20, 1, 16)
+    frozen, stream = layer.frozen(), layer.stream()
+    expected, steps = frozen(x)[0], [stream(x[0]).clone()]
+    with crowded(threads + 1):
+        assert torch.equal(frozen(x)[0], expected)
+        steps.append(stream(x[1]).clone())
+    assert torch.equal(frozen(x)[0], expected)
+    torch.testing.assert_close(torch.stack([*steps, stream(x[2])]), expected[:3])
+
+
+# What two runs on end waited of a second, each; whether threads then go on waiting for one another: a third decides for
+# two threads, three fifths for four, and waiting shorter than a thousandth of a second says nothing.
+@pytest.mark.parametrize(
+    ("threads", "waited", "worth"),
+    [
+        (2, (0.34, 0.34), False),
+        (2, (0.32, 0.34), True),
+        (2, (0.34, 0.32), True),
+        (2, (0.34,), True),
+        (4, (0.59, 0.59), True),
+        (4, (0.61, 0.61), False),
+    ],
+)
+def test_threads_wait_for_one_another_until_one_would_be_as_fast(threads, waited, worth):
+    _native.note_waiting(0.0, 1.0, threads)
+    for seconds in waited:
+        _native.note_waiting(seconds, 1.0, threads)
+    assert _native.worth_waiting() == worth
+    _native.note_waiting(0.0, 1.0, threads)
+
+
+def test_a_thread_that_missed_its_processor_for_a_moment_says_nothing():
+    _native.note_waiting(0.0, 1.0, 2)
+    for _ in range(3):
+        _native.note_waiting(0.0009, 0.001, 2)
+    assert _native.worth_waiting()
 
 
 def callers(threads: int) -> ThreadPoolExecutor:

@@ -82,6 +82,16 @@ class Call:
 def run_together(runs: Sequence[tuple[Call, Sequence[int], int, int]], /) -> None:
     """Runs calls at once, a thread each, every one with what `Call.run` takes; a call of several threads raises."""
 
+def worth_waiting() -> bool:
+    """Whether scans run by threads that wait for one another at each step: see `note_waiting`."""
+
+def note_waiting(waited: float, total: float, threads: int, /) -> None:
+    """What scans note of such a run of so many threads: its seconds, and those that a thread waited for others.
+
+    Where one thread would have been as fast in two runs on end, since other processes want the processors, the next
+    scans run without waiting for a while, a longer one each time that this comes again. The numbers are the same.
+    """
+
 class Stream:
     """A forward plan, one step at a time: packs its weights once, and uses the buffers of `table` in turn.
 
