@@ -85,9 +85,9 @@ def series(name: str, T: int = 150) -> np.ndarray:
 CHOICES = {
     "noise": {"mean", "smoothing"},
     "walk": {"last value", "smoothing", "drift"},
-    "slope": {"drift", "smoothing"},
+    "slope": {"drift", "autoregression"},
     "season": {"seasonal naive", "smoothing"},
-    "season and slope": {"seasonal naive with drift", "smoothing"},
+    "season and slope": {"seasonal naive with drift", "autoregression"},
 }
 
 

@@ -69,8 +69,9 @@ def test_bands_of_a_series_with_few_values_are_as_wide_as_the_others_are_unstead
     for name in ("a year", "short", "single", "holes"):
         low, high = made[name]
         assert (high - low > 0.5).all(), name
-    low, high = made["constant"]
-    assert np.array_equal(low, high)
+    low, high = made["constant"]  # of 60 values that never changed
+    assert (high - low > 0).all()
+    assert (high - low < 0.1).all()
 
 
 def test_a_band_is_that_of_normal_errors_widened_as_they_are_few() -> None:

@@ -1,6 +1,7 @@
 """The parts of the model: members that share nothing, the linear part, how widths and trust are measured."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from forecast_toys import panel, quick, seasonal, table
 
 import gatework as gw
 from gatework.forecast import batches
+from gatework.forecast.base import Base
 from gatework.forecast.calibration import caution, independent_errors, trusted, widths
 from gatework.forecast.data.series import read_panel
 from gatework.forecast.inputs import Beside, Inputs, prepare
@@ -25,10 +27,12 @@ def ensemble(members: int = 3) -> Ensemble:
     return Ensemble("lstm", 5, torch.zeros(2, 3), members=members, hidden=4, dropout=0.0)
 
 
-def prepared(y: np.ndarray, h: int = 4, lags: int = 3) -> Inputs:
+def prepared(y: np.ndarray, h: int = 4, lags: int = 3, base: Base | None = None) -> Inputs:
     panel = read_panel(table(y))
     (series,) = panel.series
-    return prepare(series, plan(series.y, h, "auto"), h, lags, Beside.of(panel), panel.spacing)
+    chosen = plan(series.y, h, "auto")
+    chosen = replace(chosen, base=(base,)) if base else chosen
+    return prepare(series, chosen, h, lags, Beside.of(panel), panel.spacing)
 
 
 def test_members_have_nothing_in_common_but_their_inputs():
@@ -89,7 +93,7 @@ def test_the_linear_part_finds_what_lags_say():
     noise, y = np.random.default_rng(1).normal(size=200), np.zeros(200)
     for t in range(2, 200):
         y[t] = 1.5 * y[t - 1] - 0.8 * y[t - 2] + noise[t]
-    fits, left = fit_linear([prepared(y)], lags=3)
+    fits, left = fit_linear([prepared(y, base=Base("last value"))], lags=3)
     assert left < 0.9
     assert fits[-1].weights.any()
 

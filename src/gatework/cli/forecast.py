@@ -47,7 +47,7 @@ def forecast(
     from gatework.cli.series_lines import brought, say
     from gatework.cli.tables import Files, forecast_lines
     from gatework.forecast.forecaster import Forecaster
-    from gatework.forecast.table import going_on, merged
+    from gatework.forecast.table import merged
 
     files = Files.of(run, out, picture, series_file=file)
     forecaster = Forecaster.load(run)
@@ -58,7 +58,7 @@ def forecast(
         known, encoding=encoding or known.encoding, decimal=decimal or known.decimal, sheet=sheet or known.sheet
     )
     if file is not None:
-        before, panel = panel, merged(panel, going_on(file, panel, reading))
+        before, panel = panel, merged(panel, forecaster.new_rows(file, reading))
         say(*panel.notes[len(before.notes) :], brought(before, panel))
     made = forecaster.forecasts_of(panel)
     exceptions = forecaster.notes[len(panel.notes) : -len(forecaster.fitted.choices())]

@@ -14,6 +14,7 @@ from gatework.forecast.data.panel import Panel, Series
 from gatework.forecast.estimator import Estimator
 from gatework.forecast.metrics import coverage, mase, rmse, scaled_quantile_loss, smape
 from gatework.forecast.naive import counted
+from gatework.forecast.outliers import without_outliers
 from gatework.forecast.prediction import Model
 from gatework.forecast.rivals import Rival, rivals
 from gatework.runs.arguments import whole
@@ -100,6 +101,7 @@ def backtest(
     """
     h = forecaster.horizon
     windows = whole("windows", windows, least=1)
+    panel = without_outliers(panel) if forecaster.outliers == "missing" else panel
     panel = _long_enough(panel, windows, h, forecaster.season, strict=forecaster.strict)
     beside = rivals() if beside is None else beside
     scores: list[Score] = []

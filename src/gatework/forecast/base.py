@@ -6,6 +6,7 @@ past.
 """
 
 import math
+from bisect import insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,22 +15,41 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gatework.forecast.autoregression import autoregression, first_origin
+
 Numbers = NDArray[np.float64]
-Kind = Literal["last value", "mean", "drift", "seasonal naive", "seasonal naive with drift", "smoothing"]
+Kind = Literal[
+    "last value",
+    "mean",
+    "median",
+    "drift",
+    "seasonal naive",
+    "seasonal naive with drift",
+    "smoothing",
+    "autoregression",
+    "intermittent demand",
+]
+Weights = tuple[float, ...]
 
 # Weights of the newest value in level, slope and season of exponential smoothing; a slope fades by DAMPING a step.
 LEVELS, SLOPES, SEASONS = (0.05, 0.15, 0.35, 0.7), (0.0, 0.1), (0.05, 0.25, 0.6)
 DAMPING = 0.97
+ORDERS = ((2, 0), (5, 0), (1, 1), (4, 1))  # of autoregressions: steps looked back, whether changes are looked at
+SEASONAL_ORDERS = ((1, 0), (2, 1))
+DEMANDS = tuple((a, b) for a in (0.05, 0.2) for b in (0.05, 0.2))  # weights of the newest size and of its coming
+ZEROS = 0.3  # share of zeros from which a series is one of intermittent demand
+LATEST = 2  # times the first origin of an autoregression, that a series must be long
+WORTH = 1.1  # times what an autoregression errs, that the others err at most and are preferred
 CHECKED = 2000  # origins at most, the newest ones, that the rolling check looks at
 
 
 @dataclass(frozen=True)
 class Base:
-    """A simple forecast: its kind, its season (1 for none), and the weights of exponential smoothing."""
+    """A simple forecast: its kind, its season (1 for none), and the weights or orders of kinds that have them."""
 
     kind: Kind
     season: int = 1
-    weights: tuple[float, ...] = ()
+    weights: Weights = ()
 
     def __str__(self) -> str:
         return self.kind if self.season == 1 else f"{self.kind}, season {self.season}"
@@ -42,12 +62,20 @@ class Base:
                 return np.repeat(z[..., None], h, axis=-1)
             case "mean":
                 return np.repeat((z.cumsum(-1) / np.arange(1, T + 1))[..., None], h, axis=-1)
+            case "median":
+                return np.repeat(medians(z)[..., None], h, axis=-1)
             case "drift":
                 return drift(z, h)
             case "seasonal naive":
                 return seasonal(z, h, self.season)
             case "seasonal naive with drift":
                 return _seasonal_drift(z, h, self.season)
+            case "autoregression":
+                order, differences = map(int, self.weights)
+                f = autoregression(z, h, self.season, order, differences)
+                return np.where(np.isnan(f), seasonal(z, h, self.season), f)  # naive before it begins
+            case "intermittent demand":
+                return np.repeat(demand(z, *self.weights)[..., None], h, axis=-1)
         return smoothings(z, h, self.season, [self.weights])[0]
 
 
@@ -91,7 +119,7 @@ def _seasonal_drift(z: Numbers, h: int, m: int) -> Numbers:
     return seasonal(z, h, m) + step[..., None] * -(-np.arange(1, h + 1) // m)
 
 
-def smoothings(z: Numbers, h: int, m: int, weights: Sequence[tuple[float, ...]]) -> "Smoothings":
+def smoothings(z: Numbers, h: int, m: int, weights: Sequence[Weights]) -> "Smoothings":
     """Exponential smoothing with a damped slope and an additive season, for several weights (a, g, c) side by side.
 
     l_t = a (z - s_(t-m)) + (1 - a) (l + d b), b_t = g (l_t - l) + (1 - g) d b, s_t = c (z - l_t) + (1 - c) s_(t-m),
@@ -125,6 +153,33 @@ def _smoothed(z: Sequence[Any], weights: Any, m: int) -> tuple[list[Any], list[A
         seasons[t] = c * (z[t] - level) + (1 - c) * old
         levels[t], slopes[t] = level, slope
     return levels, slopes, seasons
+
+
+def medians(z: Numbers) -> Numbers:
+    """The median [...,T] of all values so far."""
+    result = np.empty_like(z)
+    for row in np.ndindex(z.shape[:-1]):
+        seen: list[float] = []
+        for t, value in enumerate(z[row].tolist()):
+            insort(seen, value)
+            result[(*row, t)] = (seen[t // 2] + seen[(t + 1) // 2]) / 2
+    return result
+
+
+def demand(z: Numbers, a: float, b: float) -> Numbers:
+    """Intermittent demand [...,T]: its size times how often it comes, each smoothed (Teunter, Syntetos & Babai 2011).
+
+    s_t = a z_t + (1 - a) s where there is demand, p_t = b [z_t > 0] + (1 - b) p at every step.
+    """
+    there = (z != 0).astype(float)
+    first = there.argmax(-1)[..., None]  # the first demand
+    size, often = np.take_along_axis(z, first, -1)[..., 0], 1.0 / (first[..., 0] + 1)
+    result = np.empty_like(z)
+    for t in range(z.shape[-1]):
+        size = size + a * there[..., t] * (z[..., t] - size)
+        often = often + b * (there[..., t] - often)
+        result[..., t] = size * often
+    return np.where(np.arange(z.shape[-1]) >= first, result, 0.0)
 
 
 @dataclass(frozen=True)
@@ -191,13 +246,28 @@ def _mean_size(e: Numbers) -> Numbers:
     return np.where(count > 0, np.abs(e).sum((-2, -1), where=known) / np.maximum(count, 1), math.inf)
 
 
-def candidates(T: int, seasons: Sequence[int]) -> list[Base]:
-    """The simple forecasts that a series of T values allows; exponential smoothing without its weights yet."""
+def candidates(T: int, seasons: Sequence[int], *, intermittent: bool = False) -> list[Base]:
+    """The simple forecasts that a series of T values allows; those that have weights without them yet."""
     bases = [Base("last value"), Base("mean"), Base("drift"), Base("smoothing")]
     for m in seasons:
         if _first_origin(Base("seasonal naive", m)) + 4 <= T:
-            bases += [Base("seasonal naive", m), Base("seasonal naive with drift", m), Base("smoothing", m)]
-    return bases
+            kinds: tuple[Kind, ...] = ("seasonal naive", "seasonal naive with drift", "smoothing")
+            bases += [Base(kind, m) for kind in kinds]
+    bases += [each for m in (1, *seasons) if grid(each := Base("autoregression", m), T)]
+    return bases + ([Base("median"), Base("intermittent demand")] if intermittent else [])
+
+
+def grid(base: Base, T: int) -> list[Weights]:
+    """The weights that are tried for a kind of forecast of T values; one without any for a kind that has none."""
+    match base.kind:
+        case "smoothing":
+            return [(a, g, c) for a in LEVELS for g in SLOPES for c in (SEASONS if base.season > 1 else (0.0,))]
+        case "intermittent demand":
+            return list(DEMANDS)
+        case "autoregression":
+            orders = SEASONAL_ORDERS if base.season > 1 else ORDERS
+            return [each for each in orders if LATEST * first_origin(*each, base.season) <= T]
+    return [()]
 
 
 @dataclass(frozen=True)
@@ -218,31 +288,46 @@ def rolling_check(y: Numbers, z: Numbers, h: int, bases: Sequence[Base]) -> list
     truth = _true_values(y[:, begin:], h)
     columns = [_scored(base, y, z, truth, begin) for base in bases]
     ranked = [[each for each in row if math.isfinite(each.score)] for row in zip(*columns, strict=True)]
-    return [sorted(row, key=lambda each: each.score) for row in ranked]
+    return [sorted(row, key=_rank) for row in ranked]
+
+
+def _rank(scored: Scored) -> float:
+    """By what a simple forecast is in order: an autoregression, which is less simple, must be better by far."""
+    return scored.score * (WORTH if scored.base.kind == "autoregression" else 1.0)
 
 
 def _scored(base: Base, y: Numbers, z: Numbers, truth: Numbers, begin: int) -> list[Scored]:
     """One simple forecast on each series y [B,T], whose values after the origins of `begin` on are truth [B,T,h]."""
     h = truth.shape[-1]
-    if base.kind != "smoothing":
-        f = base.forecasts(z, h)
-        scores = _mean_size(truth - f[..., begin:, :]).tolist()
-        return [Scored(score, base, partial(f.__getitem__, row)) for row, score in enumerate(scores)]
-    grid = [(a, g, c) for a in LEVELS for g in SLOPES for c in (SEASONS if base.season > 1 else (0.0,))]
-    smoothed = smoothings(z, h, base.season, grid)
-    errs = smoothed.mean_errors(y, begin).T  # [G,B]
+    weights = grid(base, z.shape[1])
+    if base.kind == "smoothing":
+        smoothed = smoothings(z, h, base.season, weights)
+        errs = smoothed.mean_errors(y, begin).T  # [G,B]
+        return _best(base, weights, errs, lambda best, row: partial(smoothed.of(row).__getitem__, best))
+    made = [replace(base, weights=each).forecasts(z, h) for each in weights]
+    errs = np.stack([_mean_size(truth - f[..., begin:, :]) for f in made])
+    return _best(base, weights, errs, lambda best, row: partial(made[best].__getitem__, row))
+
+
+def _best(
+    base: Base, weights: Sequence[Weights], errs: Numbers, forecast: Callable[[int, int], Callable[[], Numbers]]
+) -> list[Scored]:
+    """A simple forecast of each series with the weights that err least, errs [G,B]; forecast: by both numbers."""
     return [
-        Scored(float(errs[best, row]), replace(base, weights=grid[best]), partial(smoothed.of(row).__getitem__, best))
+        Scored(float(errs[best, row]), replace(base, weights=weights[best]), forecast(best, row))
         for row, best in enumerate(errs.argmin(0).tolist())
     ]
 
 
 def first_scored(bases: Sequence[Base], T: int) -> int:
     """The first origin that all simple forecasts of T values are judged at."""
-    begin = max(map(_first_origin, bases))
+    begin = max(_first_origin(base, T) for base in bases)
     return min(max(begin, T - CHECKED), T - 2)
 
 
-def _first_origin(base: Base) -> int:
+def _first_origin(base: Base, T: int = 0) -> int:
     """The first origin that a simple forecast is judged at: it has seen a season, or eight values."""
+    if base.kind == "autoregression":
+        orders = [base.weights] if base.weights else grid(base, T)
+        return max(first_origin(int(order), int(differences), base.season) for order, differences in orders)
     return base.season + max(3, base.season // 2) if base.season > 1 else 8

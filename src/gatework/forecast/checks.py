@@ -1,13 +1,14 @@
 """What a Forecaster may be given: each check raises InputError and says what was expected."""
 
 from collections.abc import Container, Iterable
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from gatework.errors import InputError
 from gatework.forecast.base import Numbers
 from gatework.forecast.data.panel import Kind, Panel, Series
+from gatework.forecast.options import Outliers
 from gatework.runs.arguments import real, whole
 
 LEAST = 8  # rows that are needed beyond the horizon
@@ -20,6 +21,11 @@ def season(value: object) -> int | Literal["auto"]:
     if isinstance(value, str) and value == "auto":
         return "auto"
     return whole("season", value, 1, 'its length in steps (1 for none), or "auto"')
+
+
+def outliers(value: object) -> None:
+    if not isinstance(value, str) or value not in get_args(Outliers):
+        raise InputError(f'outliers is {value!r}; expected "missing", or "keep" to trust values far beyond all others')
 
 
 def levels(value: object) -> tuple[float, ...]:

@@ -5,6 +5,7 @@ from typing import Literal, Protocol, Self, TypeVar
 
 from gatework.forecast.data.panel import Columns, Panel
 from gatework.forecast.data.reading import Reading
+from gatework.forecast.options import Outliers
 from gatework.forecast.prediction import Forecast, Model
 from gatework.forecast.training import Training
 from gatework.runs.progress import PartProgress
@@ -19,6 +20,7 @@ class Estimator(Protocol):
     horizon: int
     season: int | Literal["auto"]
     strict: bool
+    outliers: Outliers
     columns: Columns
     reading: Reading
     options: Training

@@ -17,8 +17,9 @@ from gatework.forecast.data.panel import Columns, Panel
 from gatework.forecast.data.reading import Reading
 from gatework.forecast.data.series import read_panel
 from gatework.forecast.inputs import LAGS, Beside, prepare
-from gatework.forecast.naive import apart, naive, usual_season
+from gatework.forecast.naive import apart, naive, unsteadiness, usual_season
 from gatework.forecast.options import Options
+from gatework.forecast.outliers import trusted_rows, without_outliers
 from gatework.forecast.plan import PLACES, Plan, plans
 from gatework.forecast.plot import draw
 from gatework.forecast.prediction import Forecast, Model, final_states, forecasts
@@ -69,6 +70,8 @@ class Forecaster(Parameters, Options):
         sheet: of a spreadsheet: the name of the one to read.
         strict: refuse a series that nothing can be learned from, as it is empty, too short or constant; otherwise it is
             answered by a naive forecast (none for an empty one), and the others are learned from.
+        outliers: "missing": values far beyond all others, such as -999 beside hundreds, count as missing, and `notes`
+            names them; "keep": they are trusted.
         members: networks whose quantiles are averaged, each from a seed of its own.
         hidden: units H of each.
         dropout: of their output.
@@ -97,6 +100,7 @@ class Forecaster(Parameters, Options):
         self.horizon = whole("horizon", self.horizon, least=1)
         self.season, self.levels = checks.season(self.season), checks.levels(self.levels)
         check.flag("strict", self.strict)
+        checks.outliers(self.outliers)
         self.columns = Columns(
             one_name("target", self.target, optional=False) or "",
             one_name("time", self.time),
@@ -162,6 +166,7 @@ class Forecaster(Parameters, Options):
         """Learns from series that were read; kind: of the frames to return; on_progress: receives what is done before
         and after the training."""
         checks.sizes(panel)
+        panel = without_outliers(panel) if self.outliers == "missing" else panel
         (checks.strict if self.strict else checks.learnable)(panel, self.horizon, self.season)
         h, usual = self.horizon, panel.spacing.seasons()
         learned, others = apart(panel, h, self.season)
@@ -174,7 +179,8 @@ class Forecaster(Parameters, Options):
             for each, plan in counted(zip(learned, made, strict=True), len(made), partial(on_progress, "preparing"))
         ]
         fitted = fit(inputs, lags, PLACES, self.probabilities, self.options, self.report, on_progress)
-        answered = {each.id: naive(each, usual_season(made), h, self.season) for each in others}
+        unsteady = unsteadiness(learned) if others else 0.0
+        answered = {each.id: naive(each, usual_season(made), h, self.season, unsteady) for each in others}
         states = final_states(fitted, inputs, on_progress)
         self.model = Model(panel, by_id, answered, beside, lags, fitted, states, kind)
         self._notes = None
@@ -232,7 +238,14 @@ class Forecaster(Parameters, Options):
     def gone_on(self, df: Any = None) -> Panel:
         """The series of `fit` with the rows of a table that come after them."""
         panel = self.fitted.panel
-        return panel if df is None else merged(panel, going_on(df, panel, self.reading))
+        return panel if df is None else merged(panel, self.new_rows(df, self.reading))
+
+    def new_rows(self, df: Any, reading: Reading) -> Panel:
+        """The rows of a table that go on from those of `fit`, without outliers unless they are trusted."""
+        panel = self.fitted.panel
+        new = going_on(df, panel, reading)
+        checks.sizes(new)
+        return trusted_rows(new, panel) if self.outliers == "missing" else new
 
     def forecasts(self, df: Any = None) -> list[Forecast]:
         """As `predict`, a Forecast for each series."""

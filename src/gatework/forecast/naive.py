@@ -20,17 +20,18 @@ FEW = 3  # errors of its own that the width of a series' bands rests on, at leas
 
 @dataclass(frozen=True)
 class Naive:
-    """The naive forecast of a series, and why it has one."""
+    """The naive forecast of a series, why it has one, and the deviation that its errors have at least."""
 
     base: Base
     why: Literal["short", "constant"]
+    least: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        return cls(base_from_json(values["base"]), values["why"])
+        return cls(base_from_json(values["base"]), values["why"], float(values.get("least", 0.0)))
 
     def quantiles(self, y: Numbers, h: int, probabilities: Sequence[float], unsteady: float) -> Numbers:
         """Quantiles [h,P] after y [T]: normal ones, with the deviation of the forecast's own errors.
@@ -44,6 +45,7 @@ class Naive:
             errors, growth = y[m:] - y[:-m], np.sqrt(-(-np.arange(1, h + 1) // m))
         errors = errors[~np.isnan(errors)]
         deviation = float(np.sqrt(np.mean(errors**2))) if len(errors) >= FEW else unsteady * float(np.abs(z).mean())
+        deviation = max(deviation, self.least)
         spread = [
             caution(p, max(len(errors), FEW)) * n for p, n in zip(probabilities, normal(probabilities), strict=True)
         ]
@@ -58,11 +60,24 @@ def apart(panel: Panel, horizon: int, season: int | Literal["auto"]) -> tuple[li
     return learned, [each for each in panel.series if each.id not in ids]
 
 
-def naive(series: Series, season: int, horizon: int, asked_season: int | Literal["auto"]) -> Naive:
-    """The naive forecast that fits a series; season: that of the others; asked_season: the option."""
+def naive(series: Series, season: int, horizon: int, asked_season: int | Literal["auto"], unsteady: float) -> Naive:
+    """The naive forecast that fits a series; season: that of the others; asked_season: the option.
+
+    unsteady: by how much of its size a value of the others changes.
+    """
+    least = surprise(series.y, unsteady)
     if enough(series, horizon, asked_season):
-        return Naive(Base("last value"), "constant")
-    return Naive(fitting(series.y, season), "short")
+        return Naive(Base("last value"), "constant", least)
+    return Naive(fitting(series.y, season), "short", least)
+
+
+def surprise(y: Numbers, unsteady: float) -> float:
+    """The mean change to expect of y [T] though it never changed: one in T + 1 steps (Laplace's rule of succession).
+
+    It changes by as much of its size, or of 1 where it is 0, as the others do.
+    """
+    known = np.abs(y[~np.isnan(y)])
+    return unsteady * (float(known.mean()) or 1.0) / (len(known) + 1)
 
 
 def fitting(y: Numbers, season: int) -> Base:

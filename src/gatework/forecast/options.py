@@ -9,6 +9,7 @@ from gatework.options import known_of, option
 
 Columns = str | Sequence[str]  # names of columns: one, or several
 Season = int | Literal["auto"]
+Outliers = Literal["missing", "keep"]
 LEVELS = (80, 95)  # percent
 DECIMAL = "The mark before decimals.  [default: what each column shows]"
 ENCODING = "Of a CSV file: latin-1, cp1252, ...  [default: UTF-8, or what its mark says]"
@@ -48,4 +49,5 @@ class Options:
     learning_rate: float = option(0.01, "The highest; it rises, then falls to 0.")
     seed: int = option(0, "Of weights and dropout.")
     strict: bool = option(False, "Refuse series that are empty, too short or constant; else: a naive forecast.")
+    outliers: Outliers = option("missing", "Values far beyond all others: missing, or keep to trust them.")
     engine: str = option("auto", "What executes the cell.")

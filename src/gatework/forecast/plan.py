@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gatework.forecast.base import (
+    ZEROS,
     Base,
     Numbers,
     Scored,
@@ -30,7 +31,8 @@ class Plan:
     log: its logarithm is forecast. floor: no forecast lies below, None for none. season, second: seasons that features
     look back by, 1 for none. base: the simple forecasts whose average the network corrects. others: those it reads
     too, by place. scores: the mean absolute error of each in the rolling check, that of the seasonal naive of `season`
-    (the last value where there is none) being 1.
+    (the last value where there is none) being 1. bounded: whether
+    quantiles are kept to what the past can bear; those of runs saved before there were limits are not.
     """
 
     log: bool
@@ -40,6 +42,7 @@ class Plan:
     base: tuple[Base, ...]
     others: tuple[Base | None, ...]
     scores: dict[str, float]
+    bounded: bool = False
 
     @property
     def score(self) -> float:
@@ -90,10 +93,12 @@ def plans(
         logs = [swings_grow(values[row]) for row in rows]
         v = np.stack([np.log(values[row]) if log else values[row] for row, log in zip(rows, logs, strict=True)])
         seasons = seasons_of(v, usual) if season == "auto" else [((season,) if season > 1 else (),) * 2] * len(rows)
-        for lengths in dict.fromkeys(each for each, _ in seasons):
-            places = [place for place, (each, _) in enumerate(seasons) if each == lengths]
+        kinds = [(lengths, intermittent(values[row])) for row, (lengths, _) in zip(rows, seasons, strict=True)]
+        for kind in dict.fromkeys(kinds):
+            places = [place for place, each in enumerate(kinds) if each == kind]
+            lengths, rare = kind
             z = np.stack([filled(v[place], lengths[0] if lengths else 1) for place in places])
-            ranked = rolling_check(v[places], z, h, candidates(v.shape[1], lengths))
+            ranked = rolling_check(v[places], z, h, candidates(v.shape[1], lengths, intermittent=rare))
             for place, judged in zip(places, ranked, strict=True):
                 made[rows[place]] = _decided(values[rows[place]], v[place], logs[place], judged, seasons[place][1])
         progress(len(made), len(values))
@@ -133,6 +138,7 @@ def _decided(y: Numbers, v: Numbers, log: bool, judged: Sequence[Scored], season
         base=base,
         others=_places(ranked, first, second),
         scores={_name_of(bases): score / naive for score, bases in scored},
+        bounded=True,
     )
 
 
@@ -179,6 +185,12 @@ def swings_grow(y: Numbers, length: int = 12) -> bool:
     slope = (x @ d) / (x @ x)
     deviation = np.sqrt(((d - slope * x) ** 2).sum() / max(1, len(x) - 2) / (x @ x))
     return bool(slope > 0.5 and slope > 2 * deviation)
+
+
+def intermittent(y: Numbers) -> bool:
+    """Whether a series is one of demand that often does not come: ZEROS of its values are 0, and none is below."""
+    known = y[~np.isnan(y)]
+    return bool(known.min() >= 0 and (known == 0).mean() >= ZEROS)
 
 
 def never_negative(y: Numbers) -> bool:

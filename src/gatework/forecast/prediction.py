@@ -16,6 +16,7 @@ from gatework.forecast.batches import known_of, padded
 from gatework.forecast.data.panel import Panel, Series
 from gatework.forecast.data.spacing import Spacing
 from gatework.forecast.inputs import LARGEST, Beside, Inputs, constant_columns, prepare
+from gatework.forecast.limits import bounded
 from gatework.forecast.naive import (
     Naive,
     ended,
@@ -160,7 +161,7 @@ def forecasts(
         if series.id in number and series.id not in lacking:
             state = tuple(part[:, number[series.id], None] for part in model.states)
             with np.errstate(over="ignore", invalid="ignore"):
-                values = _learned_quantiles(model, series, panel.spacing, horizon, state, begun[series.id])
+                values = _learned_quantiles(model, series, panel.spacing, probabilities, state, begun[series.id])
             if not np.isfinite(values).all():
                 raise InputError(
                     f"series {series.id!r}: its forecast is nan or inf, as its values, or what was learned of them, "
@@ -175,13 +176,15 @@ def forecasts(
 
 
 def _learned_quantiles(
-    model: Model, series: Series, spacing: Spacing, horizon: int, state: States, begin: int
+    model: Model, series: Series, spacing: Spacing, probabilities: Sequence[float], state: States, begin: int
 ) -> Numbers:
     """Quantiles [h,P] of what comes after a series that was learned from, from the state before step `begin`."""
-    plan, inputs = model.plans[series.id], model.prepared(series, spacing, horizon)
+    plan, inputs = model.plans[series.id], model.prepared(series, spacing, len(model.fitted.offsets))
     output = _last_output(model, inputs, state, begin)
     values = inputs.base[-1][:, None] + inputs.scale[-1][:, None] * residuals(model.fitted, inputs, output)
-    values = np.exp(values) if plan.log else values
+    values, base = (np.exp(each) if plan.log else each for each in (values, inputs.base))
+    if plan.bounded:
+        values = bounded(values, probabilities, series.y, base, inputs.warm)
     return np.asarray(values if plan.floor is None else np.maximum(values, plan.floor))
 
 

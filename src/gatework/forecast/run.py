@@ -48,6 +48,7 @@ def write(forecaster: Estimator, new: NewRun) -> None:
         TASK,
         horizon=forecaster.horizon,
         season=forecaster.season,
+        outliers=forecaster.outliers,
         levels=list(forecaster.bands),
         options={**asdict(forecaster.options), "cell": cell_to_json(forecaster.options.cell)},
         columns=model.panel.columns.to_json(),
@@ -108,7 +109,9 @@ def load(path: Path, make: Make[E]) -> E:
         named = cell.name if cells.get(cell.name) == cell else cell
         shared = {name: options[name] for name in TRAINED} | {"cell": named}
         roles = {name: getattr(columns, name) for name in ROLES} | values.get("reading", {})
-        forecaster = make(values["horizon"], season=values["season"], levels=tuple(values["levels"]), **roles, **shared)
+        chosen = {"season": values["season"], "levels": tuple(values["levels"])}
+        chosen["outliers"] = values.get("outliers", "keep")  # runs of before the option trusted all
+        forecaster = make(values["horizon"], **chosen, **roles, **shared)
         forecaster.options, forecaster.columns = Training(**options), columns
         forecaster.model = _model(values, checkpoint, forecaster)
     except KeyError as error:

@@ -33,11 +33,13 @@ def input_names(plan: Plan, beside: list[str]) -> list[str]:
     ]
 
 
-def recipe_json(fitted: Fitted, plan: Plan, inputs: Inputs, lags: int, P: int) -> dict[str, Any] | None:
+def recipe_json(
+    fitted: Fitted, plan: Plan, inputs: Inputs, lags: int, P: int, normal: list[float]
+) -> dict[str, Any] | None:
     """All that `prepare` in `tasks.forecast_inputs` reads but the values; None for a long history.
 
     fixed [T,...]: the columns of x that no value changes; past [T,P]: those that the linear part reads, too; known
-    [T,h,K]: the columns known in the future.
+    [T,h,K]: the columns known in the future; normal [P]: the quantiles of the standard normal distribution.
     """
     if len(inputs) > LONGEST:
         return None
@@ -57,6 +59,7 @@ def recipe_json(fitted: Fitted, plan: Plan, inputs: Inputs, lags: int, P: int) -
         "center": numbers(fitted.offsets),
         "trust": fitted.trust,
         "factors": numbers(fitted.factors),
+        "limits": {"warm": inputs.warm, "normal": normal} if plan.bounded else None,
     }
 
 

@@ -22,6 +22,7 @@ from gatework.forecast.forecaster import Forecaster
 from gatework.forecast.inputs import Inputs, prepare
 from gatework.forecast.model import Ensemble
 from gatework.forecast.plan import Plan
+from gatework.forecast.rivals import normal
 from gatework.forecast.training import HOLDOUT_MEMBERS, untrained
 from gatework.inspect.activity import Activity, Recorder
 from gatework.inspect.clamping import Clamp, clamped
@@ -170,7 +171,14 @@ def _series_json(forecaster: Forecaster, panel: Panel, subject: _Followed, numbe
         "judges": len(HOLDOUT_MEMBERS),
         "hidden": subject.network.hidden,
         "longest": LONGEST,
-        "recipe": recipe_json(model.fitted, subject.plan, subject.inputs, model.lags, series.past.shape[1]),
+        "recipe": recipe_json(
+            model.fitted,
+            subject.plan,
+            subject.inputs,
+            model.lags,
+            series.past.shape[1],
+            normal(forecaster.probabilities).tolist(),
+        ),
     }
 
 

@@ -1,117 +1,105 @@
-"""Forecasting measured: four series beside seasonal naive, ETS and ARIMA, a panel of 500 made series, planning.
+"""Forecasting measured: series and panels that packages ship, beside classical forecasts; made series; planning.
 
-    python -m gatework.lab.forecasting                 # all; a few minutes
-    python -m gatework.lab.forecasting --only four --seeds 1
-    python -m gatework.lab.forecasting --only panel
+    python -m gatework.lab.forecasting                          # all; more than an hour, most of it the rivals'
+    python -m gatework.lab.forecasting --only series --rivals naive --seeds 1
+    python -m gatework.lab.forecasting --only series --figures figures.json
+    python -m gatework.lab.forecasting --only made
     OPENBLAS_NUM_THREADS=1 python -m gatework.lab.forecasting --only planning
 
-Prints tables in Markdown; a window's forecast sees nothing of what comes after its origin. Needs statsmodels for the
-data (sunspots, Nile, El Nino) and statsforecast for the rivals; the air passengers are in examples/.
+Prints tables in Markdown; a window's forecast sees nothing of what comes after its origin. Needs statsmodels, sktime
+and vega_datasets for the data, statsforecast for the rivals. `--figures` keeps what was measured in a file, so that
+rivals that are in it already are not measured again.
 """
 
 import argparse
+import json
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from gatework.forecast.backtest import MEASURES, Backtest, backtest
+from gatework.forecast.backtest import MEASURES, backtest
 from gatework.forecast.data.panel import Columns, Panel, Series
 from gatework.forecast.data.spacing import Spacing
 from gatework.forecast.forecaster import Forecaster
 from gatework.forecast.plan import plans
-from gatework.forecast.rivals import rivals
-from gatework.lab import airline
-from gatework.lab.bench.rivals import extra
+from gatework.forecast.rivals import Rival, of_statsforecast, seasonal_naive
+from gatework.lab.forecasting_sets import PANELS, SERIES, Numbers, SeriesSet
 
-Numbers = NDArray[np.float64]
-Times = NDArray[np.datetime64]
-
-WINDOWS = 5
-
-
-def _monthly(first: str, count: int) -> Times:
-    return (np.datetime64(first, "M") + np.arange(count)).astype("datetime64[s]")
-
-
-def _yearly(first: int, count: int) -> Times:
-    return (np.datetime64(str(first), "Y") + np.arange(count)).astype("datetime64[s]")
+WINDOWS = 3
+OURS, NAIVE = "gatework", "seasonal naive"
+CLASSICAL = ("AutoETS", "AutoARIMA", "AutoTheta", "AutoCES")
+TITLES = {
+    "mase": "MASE over seasonal naive's",
+    "scaled_quantile_loss": "scaled quantile loss over seasonal naive's",
+    "coverage_80": "coverage of the 80 % band",
+    "seconds": "seconds a fit",
+}
+RELATIVE = ("mase", "scaled_quantile_loss")
+Figures = dict[str, dict[str, dict[str, float]]]  # of a set, a model, a measure
 
 
-def _panel_of(times: Times | NDArray[np.int64], values: Sequence[Numbers], spacing: Spacing) -> Panel:
-    """Series over the same times, without other columns."""
-    T = len(times)
-    none, nothing = np.zeros((T, 0)), np.zeros(0)
-    series = [Series(f"series {n}", times, np.asarray(y, float), none, none, nothing) for n, y in enumerate(values)]
-    return Panel(tuple(series), spacing, Columns())
+def _rivals(which: str) -> dict[str, Rival]:
+    """Seasonal naive, and with "all" the models of statsforecast."""
+    classical = {name: of_statsforecast(name) for name in CLASSICAL} if which == "all" else {}
+    return {NAIVE: seasonal_naive, **classical}
 
 
-def _data(name: str) -> Any:
-    """A table that statsmodels ships."""
-    return extra(f"statsmodels.datasets.{name}").load_pandas().data
-
-
-def _four() -> Mapping[str, tuple[Panel, int, int]]:
-    """Each series with its horizon and the season that errors are scaled by."""
-    air = airline.panel().series[0].y
-    sunspots = _data("sunspots")["SUNACTIVITY"].to_numpy()
-    nile = _data("nile")["volume"].to_numpy()
-    nino = _data("elnino").drop(columns="YEAR").to_numpy().ravel()
-    month, year = Spacing("month"), Spacing("year")
-    return {
-        "air passengers": (_panel_of(_monthly("1949-01", len(air)), [air], month), 12, 12),
-        "sunspots": (_panel_of(_yearly(1700, len(sunspots)), [sunspots], year), 11, 11),
-        "Nile": (_panel_of(_yearly(1871, len(nile)), [nile], year), 10, 1),
-        "El Nino": (_panel_of(_monthly("1950-01", len(nino)), [nino], month), 12, 12),
-    }
-
-
-def _measured(panel: Panel, horizon: int, season: int, seeds: int) -> dict[str, dict[str, float]]:
-    """The mean measures of each model, over windows and, for the network, seeds; the rivals run once."""
+def _measured(what: SeriesSet, seeds: int, beside: Mapping[str, Rival]) -> dict[str, dict[str, float]]:
+    """The mean measures of each model over windows and series and, for the network, seeds; the rivals run once."""
     rows_of: dict[str, list[dict[str, float]]] = {}
     for seed in range(seeds):
-        forecaster = Forecaster(horizon, levels=80, seed=seed)
-        beside = rivals() if seed == 0 else {}
-        result: Backtest = backtest(forecaster, panel, WINDOWS, beside=beside, scaled_by=season)
-        for row in result.means():
-            rows_of.setdefault("gatework" if row["model"] == "lstm" else row["model"], []).append(row)
+        forecaster = Forecaster(what.horizon, levels=80, seed=seed)
+        now = beside if seed == 0 else {}
+        for row in backtest(forecaster, what.panel(), WINDOWS, beside=now, scaled_by=what.season).means():
+            rows_of.setdefault(OURS if row["model"] == "lstm" else row["model"], []).append(row)
     return {
         model: {name: float(np.mean([row[name] for row in rows])) for name in MEASURES}
         for model, rows in rows_of.items()
     }
 
 
-def _print_four(seeds: int) -> None:
-    """A table for each measure: models down, series across, and their geometric mean (coverage: mean)."""
-    results = {name: _measured(*what, seeds) for name, what in _four().items()}
-    models = list(next(iter(results.values())))
+def _all_measured(sets: Iterable[SeriesSet], seeds: int, which: str, kept: Path | None) -> Figures:
+    """The figures of sets, those of rivals from a file where it has them; the file is written after each set."""
+    figures: Figures = json.loads(kept.read_text()) if kept and kept.exists() else {}
+    sets = list(sets)
+    for what in sets:
+        there = figures.setdefault(what.name, {})
+        beside = {name: rival for name, rival in _rivals(which).items() if name not in there}
+        there |= _measured(what, seeds, beside)
+        if kept:
+            kept.write_text(json.dumps(figures, indent=1))
+    return {what.name: figures[what.name] for what in sets}
+
+
+def _print_sets(sets: Sequence[SeriesSet], seeds: int, which: str, kept: Path | None) -> None:
+    """A table for each measure: sets down, models across, and means over those for choosing, for judging, and all."""
+    results = _all_measured(sets, seeds, which, kept)
+    models = [name for name in (OURS, *_rivals("all")) if all(name in row for row in results.values())]
+    halves = {"chosen on": sets[::2], "judged on": sets[1::2], "all": sets}
     print(f"{WINDOWS} windows, the last one ending at the last value; gatework: mean of {seeds} seeds; ", end="")
     print(f"{torch.get_num_threads()} threads\n")
-    for name, title in TITLES.items():
-        print(f"| {title} | {' | '.join(results)} | mean |\n|---|{'---|' * (len(results) + 1)}")
-        for model in models:
-            values = [results[series][model][name] for series in results]
-            if name in ("mase", "scaled_quantile_loss"):
-                values = [
-                    value / results[series]["seasonal naive"]["mase"]
-                    for value, series in zip(values, results, strict=True)
-                ]
-                mean = float(np.exp(np.mean(np.log(values))))
-            else:
-                mean = float(np.mean(values))
-            print(f"| {model} | {' | '.join(f'{value:.2f}' for value in values)} | {mean:.3f} |")
+    for measure, title in TITLES.items():
+        print(f"| {title} | {' | '.join(models)} |\n|---|{'---|' * len(models)}")
+        for number, what in enumerate(sets):
+            print(f"| {what.name}{'' if number % 2 else ' *'} | {_cells(results, [what], models, measure, '.2f')} |")
+        for half, some in halves.items():
+            print(f"| mean, {half} | {_cells(results, some, models, measure, '.3f')} |")
         print()
 
 
-TITLES = {
-    "mase": "MASE over seasonal naive's",
-    "scaled_quantile_loss": "scaled quantile loss over seasonal naive's MASE",
-    "coverage_80": "coverage of the 80 % band",
-    "seconds": "seconds a fit",
-}
+def _cells(results: Figures, sets: Sequence[SeriesSet], models: Sequence[str], measure: str, form: str) -> str:
+    """One row: the mean over some sets of each model, geometric where it is relative to seasonal naive."""
+    return " | ".join(f"{_mean_over(results, sets, model, measure):{form}}" for model in models)
+
+
+def _mean_over(results: Figures, sets: Sequence[SeriesSet], model: str, measure: str) -> float:
+    values = np.array([results[what.name][model][measure] for what in sets])
+    if measure not in RELATIVE:
+        return float(values.mean())
+    return float(np.exp(np.log(values / [results[what.name][NAIVE][measure] for what in sets]).mean()))
 
 
 def _made_panel(count: int = 500, T: int = 300, seed: int = 0) -> tuple[Panel, list[int]]:
@@ -119,35 +107,31 @@ def _made_panel(count: int = 500, T: int = 300, seed: int = 0) -> tuple[Panel, l
     random = np.random.default_rng(seed)
     seasons = [(7, 12, 24)[n % 3] for n in range(count)]
     t = np.arange(T)
-    values = []
-    for m in seasons:
+    none, nothing = np.zeros((T, 0)), np.zeros(0)
+    series = []
+    for n, m in enumerate(seasons):
         level = 10 ** random.uniform(0, 6)
         shape = random.normal(size=m)
         noise = np.zeros(T)
         for step in range(1, T):
             noise[step] = 0.7 * noise[step - 1] + random.normal()
         slope = random.normal() * 0.3
-        values.append(level * (1 + 0.2 * (shape - shape.mean())[t % m] + slope * t / T + 0.05 * noise))
-    return _panel_of(t, values, Spacing("step")), seasons
+        y: Numbers = level * (1 + 0.2 * (shape - shape.mean())[t % m] + slope * t / T + 0.05 * noise)
+        series.append(Series(f"series {n}", t, y, none, none, nothing))
+    return Panel(tuple(series), Spacing("step"), Columns()), seasons
 
 
-def _print_panel() -> None:
+def _print_made() -> None:
     """Fits the panel without its last 12 steps, and compares with seasonal naive for each season."""
     panel, seasons = _made_panel()
+    by_id = {series.id: m for series, m in zip(panel.series, seasons, strict=True)}
     began = time.perf_counter()
-    result = backtest(
-        Forecaster(12, levels=80),
-        panel,
-        1,
-        scaled_by=dict(zip((s.id for s in panel.series), seasons, strict=True)),
-        beside={"seasonal naive": rivals()["seasonal naive"]},
-    )
+    result = backtest(Forecaster(12, levels=80), panel, 1, scaled_by=by_id, beside={NAIVE: seasonal_naive})
     seconds = time.perf_counter() - began
     print(f"panel: {len(panel):,} series of {len(panel.series[0]):,} steps, horizon 12, {seconds:.0f} s in all\n")
     print(
         "| season | gatework MASE | seasonal naive MASE | relative | coverage of the 80 % band |\n|---|---|---|---|---|"
     )
-    by_id = {series.id: m for series, m in zip(panel.series, seasons, strict=True)}
     for m in sorted(set(seasons)):
         rows = {
             model: [s for s in result.scores if by_id[s.id] == m and (s.model == "lstm") == model]
@@ -169,20 +153,22 @@ def _print_planning() -> None:
             print(f"| {count:,} | {lengths} | {1000 * (time.process_time() - began) / count:.2f} |")
 
 
-PARTS = ("four", "panel", "planning")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=PARTS)
+    parser.add_argument("--only", choices=("series", "panels", "made", "planning"))
+    parser.add_argument("--rivals", choices=("all", "naive"), default="all")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--figures", type=Path)
     given = parser.parse_args()
-    if given.only in (None, "four"):
-        _print_four(given.seeds)
-    if given.only in (None, "panel"):
-        _print_panel()
-    if given.only in (None, "planning"):
-        _print_planning()
+    parts: dict[str, Callable[[], None]] = {
+        "series": lambda: _print_sets(SERIES, given.seeds, given.rivals, given.figures),
+        "panels": lambda: _print_sets(PANELS, given.seeds, given.rivals, given.figures),
+        "made": _print_made,
+        "planning": _print_planning,
+    }
+    for name, part in parts.items():
+        if given.only in (None, name):
+            part()
 
 
 if __name__ == "__main__":

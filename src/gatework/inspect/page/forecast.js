@@ -1,4 +1,5 @@
 // A series as its network sees it, made anew when a value is changed, and the forecast from what the network says.
+import { bounded } from "./limits.js";
 import { scalesOf } from "./scale.js";
 import { averageOf, filledGaps, meanForecast, runningMeans, simpleForecast } from "./simple_forecasts.js";
 
@@ -22,7 +23,7 @@ export function prepared(series, values) {
     return [...own, place(t), ...apart(t, 0), ...apart(t, h - 1), grown, Number.isNaN(v[t]) ? 1 : 0, ...recipe.fixed[t]];
   });
   const linear = z.map((_, t) => expectedBy(recipe, t, changes, scale[t], place(t), apart, h));
-  return { x, base, scale: ahead, linear };
+  return { x, base, scale: ahead, linear, y: values.map((value) => value ?? NaN) };
 }
 
 /** What the linear part expects of the steps after t, [h]. */
@@ -40,16 +41,23 @@ function expectedBy(recipe, t, changes, scale, place, apart, h) {
 export function forecastAt(series, model, tensor, made, output, t) {
   const { recipe, horizon: h, probabilities } = series, P = probabilities.length, middle = Math.floor(P / 2);
   const said = saidByNetworks(series, model.head, tensor, output, recipe.known ? recipe.known[t] : null);
-  return Array.from({ length: h }, (_, k) => {
+  const wild = Array.from({ length: h }, (_, k) => {
     const rest = recipe.center[k].map((center, p) => center + recipe.trust * (said[k * P + p] - center));
     const expected = cutOff(made.linear[t][k]) + rest[middle];
-    const quantiles = rest.map((each, p) => {
+    return rest.map((each, p) => {
       const value = made.base[t][k] + made.scale[t][k] * (expected + recipe.factors[p] * (each - rest[middle]));
-      const plain = recipe.log ? Math.exp(value) : value;
-      return recipe.floor === null ? plain : Math.max(plain, recipe.floor);
+      return recipe.log ? Math.exp(value) : value;
     });
-    return quantiles.sort((a, b) => a - b);
   });
+  return withinLimits(recipe, wild, made, t).map((row) =>
+    row.map((value) => (recipe.floor === null ? value : Math.max(value, recipe.floor))).sort((a, b) => a - b));
+}
+
+/** Quantiles [h][P] kept to what the past can bear, where the run keeps them so. */
+function withinLimits(recipe, quantiles, made, t) {
+  if (!recipe.limits) return quantiles;
+  const base = recipe.log ? made.base.map((row) => row.map(Math.exp)) : made.base;
+  return bounded(quantiles, recipe.limits.normal, made.y, base, recipe.limits.warm, t);
 }
 
 /** The mean over the members that forecast of the quantiles that each expects, [h * P]. */

@@ -1,5 +1,7 @@
 // The simple forecasts that a network corrects, from every origin of a series: as gatework.forecast.base.
 
+import { autoregression } from "./autoregression.js";
+
 const DAMPING = 0.97; // by which a slope fades at each step
 
 /** A forecast of a kind: rows [T][h], NaN where there is too little past. */
@@ -10,6 +12,12 @@ export function simpleForecast(base, z, h) {
     case "drift": return fromEachOrigin(z, h, (t, k) => (t >= 8 ? z[t] + (k * (z[t] - z[0])) / t : NaN));
     case "seasonal naive": return fromEachOrigin(z, h, (t, k) => seasonBefore(z, t, k, base.season));
     case "seasonal naive with drift": return seasonalDrift(z, h, base.season);
+    case "median": { const middles = runningMedians(z); return fromEachOrigin(z, h, (t) => middles[t]); }
+    case "autoregression": { // naive before it begins
+      const made = autoregression(z, h, base.season, base.weights);
+      return fromEachOrigin(z, h, (t, k) => (Number.isNaN(made[t][0]) ? seasonBefore(z, t, k, base.season) : made[t][k - 1]));
+    }
+    case "intermittent demand": { const rates = demand(z, base.weights); return fromEachOrigin(z, h, (t) => rates[t]); }
     case "smoothing": return smoothed(z, h, base.season, base.weights);
     default: throw new Error(`no simple forecast is called ${base.kind}`);
   }
@@ -71,6 +79,25 @@ function smoothed(z, h, m, [a, g, c]) {
   const fade = [0];
   for (let k = 1; k <= h; k++) fade.push(fade[k - 1] + DAMPING ** k);
   return fromEachOrigin(z, h, (t, k) => levels[t] + fade[k] * slopes[t] + (m > 1 ? seasonBefore(seasons, t, k, m) : 0));
+}
+
+function runningMedians(z) {
+  return z.map((_, t) => {
+    const seen = z.slice(0, t + 1).sort((a, b) => a - b);
+    return (seen[t >> 1] + seen[(t + 1) >> 1]) / 2;
+  });
+}
+
+/** Intermittent demand: its size times how often it comes (Teunter, Syntetos & Babai 2011). */
+function demand(z, [a, b]) {
+  const first = Math.max(0, z.findIndex((value) => value !== 0));
+  let size = z[first], often = 1 / (first + 1);
+  return z.map((value, t) => {
+    const there = value !== 0 ? 1 : 0;
+    size += a * there * (value - size);
+    often += b * (there - often);
+    return t >= first ? size * often : 0;
+  });
 }
 
 export function averageOf(values) {

@@ -1,0 +1,33 @@
+"""How far a forecast may lie from the base forecast, and how near: what the surprises of the past can bear."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gatework.forecast.base import Numbers, errors
+from gatework.forecast.rivals import normal
+
+REACH = 1.5  # times the largest surprise within as many steps, that a quantile lies from the base forecast at most
+BEYOND = 0.5  # of the range of all values so far, that it lies outside them, and outside the base forecast, at most
+NARROWEST = 0.1  # of a normal band of the base forecast's surprises, that a band is wide at least
+
+
+def bounded(quantiles: Numbers, probabilities: Sequence[float], y: Numbers, base: Numbers, warm: int) -> Numbers:
+    """Quantiles [h,P] after y [T], none far beyond what was ever seen unless the base is, and no band without width.
+
+    base [T,h]: from every origin, in the units of y; the last row is that of the quantiles. A series that was never
+    surprised is taken to change by its range once in T + 1 steps.
+    """
+    size = np.abs(errors(y, base)[warm:])  # [T-warm,h]
+    low, high = float(np.nanmin(y)), float(np.nanmax(y))
+    least = (high - low) / (len(y) + 1)
+    largest = np.maximum.accumulate(np.fmax.reduce(size, axis=0, initial=least))
+    room, middle = BEYOND * (high - low), base[-1]
+    lowest = np.maximum(np.minimum(low, middle) - room, middle - REACH * largest)
+    highest = np.minimum(np.maximum(high, middle) + room, middle + REACH * largest)
+    inside = np.clip(quantiles, lowest[:, None], highest[:, None])
+    known = ~np.isnan(size)
+    usual = np.sqrt((np.where(known, size, 0.0) ** 2).sum(0) / np.maximum(known.sum(0), 1))
+    apart = NARROWEST * np.maximum.accumulate(np.maximum(usual, least))[:, None] * normal(probabilities)
+    median = inside[:, [len(probabilities) // 2]]
+    return np.where(apart < 0, np.minimum(inside, median + apart), np.maximum(inside, median + apart))

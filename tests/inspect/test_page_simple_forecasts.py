@@ -1,0 +1,50 @@
+"""The simple forecasts of the page, and the limits of its bands, are those of Python, from every origin."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from page_toys import harness
+
+from gatework.forecast.base import Base
+from gatework.forecast.limits import bounded
+from gatework.forecast.rivals import normal
+
+RANDOM = np.random.default_rng(0)
+SEASONAL = np.round(20 + RANDOM.normal(size=70).cumsum() + 5 * np.sin(2 * np.pi * np.arange(70) / 6), 3)
+RARE = (RANDOM.random(70) < 0.4) * RANDOM.geometric(0.3, 70).astype(float)
+BASES = [
+    *(Base(kind) for kind in ("last value", "mean", "median", "drift")),
+    *(Base(kind, 6) for kind in ("seasonal naive", "seasonal naive with drift")),
+    Base("smoothing", 6, (0.35, 0.1, 0.25)),
+    *(Base("autoregression", m, weights) for m in (1, 6) for weights in ((2, 0), (3, 1))),
+    Base("intermittent demand", 1, (0.2, 0.05)),
+]
+
+
+def asked(show: Any, path: Path, entry: str, call: str, **values: Any) -> Any:
+    """What a function of the page answers, nan as null."""
+    body = f"window.result = ({call}).map((row) => row.map((value) => (Number.isNaN(value) ? null : value)));"
+    seen = show(harness(path, entry, body, **values))
+    assert seen.complaints == []
+    return np.array(seen.page.evaluate("window.result"), dtype=float)
+
+
+@pytest.mark.parametrize("base", BASES, ids=lambda base: f"{base}, {base.weights}")
+def test_a_simple_forecast_of_the_page_is_that_of_python(show: Any, tmp_path: Path, base: Base) -> None:
+    z = RARE if base.kind in ("median", "intermittent demand") else SEASONAL
+    given = {"kind": base.kind, "season": base.season, "weights": base.weights}
+    found = asked(
+        show, tmp_path / "page.html", "simple_forecasts.js", "simpleForecast(base, z, 8)", base=given, z=z.tolist()
+    )
+    np.testing.assert_allclose(found, base.forecasts(z, 8), rtol=1e-6, atol=1e-9)
+
+
+def test_limits_of_the_page_are_those_of_python(show: Any, tmp_path: Path) -> None:
+    probabilities, base = (0.1, 0.5, 0.9), Base("last value").forecasts(SEASONAL, 4)
+    wild = np.array([[-1e6, 20, 1e6], [19, 20, 21], [20, 20, 20], [15, 20, 90]], float)
+    call = "bounded(wild, normal, y, base, 3, 69)"
+    values = {"wild": wild.tolist(), "normal": normal(probabilities).tolist()}
+    found = asked(show, tmp_path / "page.html", "limits.js", call, y=SEASONAL.tolist(), base=base.tolist(), **values)
+    np.testing.assert_allclose(found, bounded(wild, probabilities, SEASONAL, base, 3), rtol=1e-9)
