@@ -104,6 +104,37 @@ def test_frozen_layers_and_streams_run_without_waiting_where_that_was_too_long(t
     torch.testing.assert_close(torch.stack([*steps, stream(x[2])]), expected[:3])
 
 
+ON_ONE_PROCESSOR = """
+import os, time, torch
+import gatework as gw
+from gatework.core import _native
+
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+torch.set_num_threads(2)
+layer, x = gw.LSTM(16, 512).requires_grad_(False), torch.randn(200, 1, 16)
+
+def used_by_others():  # seconds of processors, of which the main thread used the rest
+    whole, main = time.process_time(), time.thread_time()
+    layer(x)
+    main = time.thread_time() - main
+    return (time.process_time() - whole - main) / main
+
+shared = used_by_others()
+for _ in range(100):
+    if not _native.worth_waiting():
+        break
+    layer(x)
+print(shared > 0.5, _native.worth_waiting(), used_by_others() < 0.1)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="a process cannot be kept to one processor here")
+def test_two_threads_with_one_processor_become_one():
+    environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
+    ran = subprocess.run([sys.executable, "-c", ON_ONE_PROCESSOR], capture_output=True, text=True, env=environment)
+    assert ran.stdout.split() == ["True", "False", "True"], ran.stderr
+
+
 # What two runs on end waited of a second, each; whether threads then go on waiting for one another: a third decides for
 # two threads, three fifths for four, and waiting shorter than a thousandth of a second says nothing.
 @pytest.mark.parametrize(
