@@ -131,8 +131,9 @@ print(shared > 0.5, _native.worth_waiting(), used_by_others() < 0.1)
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="a process cannot be kept to one processor here")
 def test_two_threads_with_one_processor_become_one():
     environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
-    ran = subprocess.run([sys.executable, "-c", ON_ONE_PROCESSOR], capture_output=True, text=True, env=environment)
-    assert ran.stdout.split() == ["True", "False", "True"], ran.stderr
+    command = [sys.executable, "-c", ON_ONE_PROCESSOR]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["True", "False", "True"]
 
 
 # What two runs on end waited of a second, each; whether threads then go on waiting for one another: a third decides for
