@@ -187,8 +187,19 @@ def test_a_run_that_goes_on_knows_its_columns_and_times() -> None:
     assert new.notes[-1] == "holiday 'c' was not there in training, and counts as none"
 
 
+@pytest.mark.parametrize("columns", [Columns(), Columns(time="month"), Columns(past=("price",))])
+def test_the_only_column_of_numbers_is_the_target(columns):
+    price = [3, 4] if columns.past else ["low", "high"]
+    panel = read_panel({"month": ["2020-01", "2020-02"], "price": price, "sales": [1.0, 2.0]}, columns)
+    assert panel.columns.target == "sales"
+    assert "column 'sales' holds the values" in panel.notes
+    assert_array_equal(panel.series[0].y, [1, 2])
+
+
 BAD = {
-    "no target": ("ds,sales\n2020-01,1", Columns(), "has no column 'y': the columns there are 'ds', 'sales'"),
+    "no target": ("ds,a,b\n2020-01,1,2", Columns(), "has no column 'y': the columns there are 'ds', 'a', 'b'"),
+    "no numbers": ("ds,sales\n2020-01,x", Columns(), "has no column 'y': the columns there are 'ds', 'sales'"),
+    "no named target": ("ds,sales\n2020-01,1", Columns(target="z"), "has no column 'z'"),
     "no time": ("ds,y\n2020-01,1", Columns(time="month"), "has no column 'month': the columns there are 'ds', 'y'"),
     "no id": ("ds,y\n2020-01,1", Columns(id="shop"), "has no column 'shop'"),
     "no known": ("ds,y\n2020-01,1", Columns(known=("price",)), "has no column 'price'"),

@@ -78,11 +78,14 @@ def _series_of(rows: Rows) -> list[Rows]:
 def _resolved(table: Table, columns: Columns, spacing: Spacing | None, going_on: bool) -> tuple[Columns, list[str]]:
     """The columns as the table has them, and what is worth saying about that."""
     notes = list(table.notes)
-    if not (going_on and columns.target not in table.columns):
-        table.column(columns.target)
     time, id = columns.time, columns.id
     if id == DEFAULTS.id and id not in table.columns and spacing is None:
         id = None
+    if columns.target == DEFAULTS.target and columns.target not in table.columns and spacing is None:
+        columns = replace(columns, target=_only_numbers(table, replace(columns, id=id)))
+        notes.append(f"column {columns.target!r} holds the values")
+    if not (going_on and columns.target not in table.columns):
+        table.column(columns.target)
     if time == DEFAULTS.time and time not in table.columns and spacing is None:
         time = _only_dates(table, replace(columns, time=None, id=id))
         notes.append(
@@ -94,6 +97,14 @@ def _resolved(table: Table, columns: Columns, spacing: Spacing | None, going_on:
     texts = _texts_among(table, columns, spacing)
     categories = {name: columns.categories.get(name) or _categories_of(table, name) for name in texts}
     return replace(columns, time=time, id=id, categories=categories), notes
+
+
+def _only_numbers(table: Table, columns: Columns) -> str:
+    """The one column of numbers that is nothing else, or the target as it is called by default."""
+    others = {columns.time, columns.id, *columns.known, *columns.past, *columns.static}
+    left = [name for name in table.columns if name not in others and not table.holds_dates(name)]
+    numbers = [name for name in left if not table.holds_texts(name)]
+    return numbers[0] if len(numbers) == 1 else columns.target
 
 
 def _only_dates(table: Table, columns: Columns) -> str | None:
