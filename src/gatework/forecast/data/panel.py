@@ -17,9 +17,9 @@ Kind = Literal["known", "past", "static"]
 class Columns:
     """What the columns of a table are; every field is a JSON value.
 
-    target: what to forecast; of a table that has no "y" the only other column of numbers. time: dates, or whole numbers;
-        a table that has no "ds" counts its rows. id: which series a row belongs to; a table that has no "unique_id" is
-        one series.
+    target: what to forecast; of a table that has no "y" the only other column of numbers. time: dates, or whole
+        numbers; a table that has no "ds" counts its rows. id: which series a row belongs to; a table that has no
+        "unique_id" is one series.
     known: known in the future as well; past: known up to now only; static: fixed for each series.
     categories: the texts that a column of texts holds, collected while reading; each becomes a feature of 0 or 1.
     """
