@@ -1,6 +1,7 @@
 import json
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,14 @@ def test_a_run_without_held_out_parts_uses_its_last_weights(tmp_path: Path) -> N
     outcome = train_labels(str(file), tmp_path / "run", SMALL, splits=(1.0, 0.0, 0.0), device="cpu")
     assert (outcome.test, outcome.result.best_path) == (None, None)
     assert Run.open(tmp_path / "run").model() is not None
+
+
+def test_patience_without_a_validation_part_goes_by_the_training_loss(tmp_path: Path) -> None:
+    file, options = write_waves(tmp_path / "waves.jsonl"), replace(SMALL, patience=20)
+    outcome = train_labels(str(file), tmp_path / "run", options, splits=(1.0, 0.0, 0.0), device="cpu")
+    assert outcome.test is None
+    assert outcome.result.best_path is not None
+    assert outcome.result.best == pytest.approx(outcome.result.validation, rel=0.2)
 
 
 # -- stopping and going on
