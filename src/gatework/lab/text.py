@@ -1,0 +1,350 @@
+"""Which sizes of a language model suit a text and a time: each tried for the same time of one processor.
+
+python -m gatework.lab.text --save docs/text.json      runs what the file has not, prints the tables of docs/text.md
+
+A try has so many steps as its seconds are enough for, by the processor's time of its first steps, and a rate that falls
+to the last; so another load of the machine changes nothing. The weights that are best on the validation part are
+scored on the test part.
+"""
+
+import argparse
+import ast
+import copy
+import json
+import random
+import re
+import sys
+import sysconfig
+import tempfile
+import time
+import unicodedata
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy
+import torch
+
+from gatework.cells import find_cell
+from gatework.files.writing import write_atomically
+from gatework.lab.bench.machine import machine
+from gatework.lab.bench.report import table
+from gatework.lab.report import machine_line
+from gatework.text.adaptation import adaptive
+from gatework.text.data.batches import LanguageBatches, ScoringBatches
+from gatework.text.data.corpus import Corpus
+from gatework.text.data.prepare import prepare
+from gatework.text.model import LanguageModel
+from gatework.text.options import RUN, Batching, Draw, Shape
+from gatework.text.repetition import repeated
+from gatework.text.run import language_model
+from gatework.text.sampling import sample
+from gatework.text.scoring import SCORING_STEPS, mean_loss, score
+from gatework.text.train import training_batches
+from gatework.training.processes import launch
+from gatework.training.settings import Settings, learning_rate
+from gatework.training.update import Learner
+
+MOST = 6_000_000  # characters of a text
+PROBED, COLD = 20, 4  # steps that the cost is measured on, and those of them that find cold caches
+LOOKS = 8  # validations of a try
+STREAMS = 64  # that a part is scored as
+SCORED = 60_000  # characters of the test part, and of them those that are adapted to
+READ = 20_000
+SAMPLES, LENGTH = 4, 500  # texts and characters of each that are written
+LEFT_OUT = {"test", "tests", "idlelib", "site-packages", "dist-packages"}  # folders of Python's library
+WORD = re.compile(r"[^\W\d_]{3,}")
+
+
+# -- the texts, all made of what comes with Python and numpy
+
+
+def code() -> str:
+    """The source of Python's own library, without its tests."""
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in _python_files())[:MOST]
+
+
+def prose() -> str:
+    """The documentation in the source of Python's own library and of numpy: docstrings, in an order drawn once."""
+    found = dict.fromkeys(doc for path in _python_files(numpy.__path__[0]) for doc in _docstrings(path))
+    docs = list(found)
+    random.Random(0).shuffle(docs)
+    return "\n\n".join(docs)[:MOST]
+
+
+def names() -> str:
+    """The names of characters in Unicode, but for those that are numbers, in an order drawn once."""
+    named = [unicodedata.name(chr(point), "") for point in range(sys.maxunicode + 1)]
+    chosen = [name for name in named if name and not re.search(r"\d|HANGUL SYLLABLE", name)]
+    random.Random(0).shuffle(chosen)
+    return "\n".join(chosen)[:MOST]
+
+
+TEXTS: dict[str, Callable[[], str]] = {"code": code, "prose": prose, "names": names}
+
+
+def _python_files(*more: str) -> list[Path]:
+    """The source of Python's own library, and of the packages in more folders, without tests."""
+    found = []
+    for folder in map(Path, (sysconfig.get_path("stdlib"), *more)):
+        inside = (path.relative_to(folder) for path in sorted(folder.rglob("*.py")))
+        found += [folder / path for path in inside if not LEFT_OUT & set(path.parts)]
+    return found
+
+
+def _docstrings(path: Path) -> Iterator[str]:
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):  # among the tests of the parser
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            doc = ast.get_docstring(node)
+            if doc and len(doc) >= 100:
+                yield doc
+
+
+# -- a try
+
+
+@dataclass(frozen=True)
+class Try:
+    """A text, the seconds of a processor, and the sizes that are tried with them."""
+
+    text: str
+    seconds: float
+    streams: int = 32
+    bptt: int = 64
+    hidden: int = 256
+    layers: int = 1
+    learning_rate: float = 4e-3
+    cell: str = "lstm"
+
+    @property
+    def sizes(self) -> "Try":
+        """The same for no text and no time."""
+        return replace(self, text="", seconds=0.0)
+
+
+USUAL = Try("", 0)
+CENTRE = replace(USUAL, streams=8)
+VARIED = [
+    USUAL,
+    replace(USUAL, streams=16),
+    CENTRE,
+    replace(USUAL, streams=4),
+    replace(CENTRE, bptt=128),
+    replace(CENTRE, hidden=128),
+    replace(CENTRE, hidden=512),
+    replace(CENTRE, layers=2),
+    replace(CENTRE, learning_rate=8e-3),
+]
+STREAMED = [USUAL, replace(USUAL, streams=16), CENTRE, replace(CENTRE, learning_rate=8e-3)]
+MOGRIFIER = """
+x_1 = 2 * sigmoid(Q @ h) * x
+h_1 = 2 * sigmoid(R @ x_1) * h
+i = sigmoid(W_i @ x_1 + U_i @ h_1 + b_i)
+f = sigmoid(W_f @ x_1 + U_f @ h_1 + b_f)
+g = tanh(W_g @ x_1 + U_g @ h_1 + b_g)
+o = sigmoid(W_o @ x_1 + U_o @ h_1 + b_o)
+c = f * c + i * g
+h = o * tanh(c)
+"""  # Melis, Kocisky & Blunsom 2020, two rounds
+CELLS = {
+    "gru": "gru",
+    "layer_norm_lstm": "layer_norm_lstm",
+    "multiplicative_lstm": "multiplicative_lstm",
+    "mogrifier": MOGRIFIER,
+}
+
+
+def tries(short: float, long: float) -> list[Try]:
+    """All that is tried, with so many seconds of a processor each."""
+    varied = [replace(each, text="code", seconds=short) for each in VARIED]
+    streamed = [replace(each, text=text, seconds=short) for text in ("names", "prose") for each in STREAMED]
+    cells = [replace(CENTRE, text="prose", seconds=short, cell=cell) for cell in CELLS]
+    longer = [replace(each, text="code", seconds=long) for each in STREAMED]
+    faster = replace(CENTRE, text="prose", seconds=long, learning_rate=8e-3)
+    cells += [replace(faster, cell=cell) for cell in ("lstm", "gru", "mogrifier")]
+    return [*varied, *streamed, *longer, *cells]
+
+
+def outcome(trial: Try, corpus: Corpus, used: bool) -> dict[str, Any]:
+    """Bits per character on the test part, and the cost; of a model that is used, what it reads and writes."""
+    batching = Batching(trial.streams, trial.bptt)
+    batches = training_batches(corpus, batching, 0, 1)
+    each = _step_seconds(_model(trial, corpus), batches, trial.learning_rate)
+    steps = max(1, int(trial.seconds / each))
+    best = _trained(_model(trial, corpus), batches, Settings(steps=steps, learning_rate=trial.learning_rate), corpus)
+    scored = score(best, corpus.vocabulary, corpus.test[:SCORED], STREAMS)
+    assert scored.bits_per_character is not None
+    passes = steps / len(batches)
+    came = {"bits": scored.bits_per_character, "steps": steps, "step_ms": 1000 * each, "passes": passes}
+    return came | ({"adapted": adapted(best, corpus), "written": written(best, corpus)} if used else {})
+
+
+def _model(trial: Try, corpus: Corpus) -> LanguageModel:
+    torch.manual_seed(0)
+    shape = Shape(hidden=trial.hidden, layers=trial.layers)
+    return language_model(find_cell(CELLS.get(trial.cell, trial.cell)), corpus.vocabulary, shape)
+
+
+def _step_seconds(model: LanguageModel, batches: LanguageBatches, rate: float) -> float:
+    """The processor's time of a step: the least of several, which what else runs on the machine stretches least."""
+    learner = Learner(model, Settings(steps=PROBED, learning_rate=rate), launch("float32", "cpu"))
+    took = []
+    for step in range(PROBED):
+        began = time.process_time()
+        learner.update([batches[step % len(batches)]], step, 1e-4, ())
+        took.append(time.process_time() - began)
+    return min(took[COLD:])
+
+
+def _trained(model: LanguageModel, batches: LanguageBatches, settings: Settings, corpus: Corpus) -> LanguageModel:
+    """The weights with the least loss on the validation part, of `LOOKS` that are spread over the steps."""
+    assert settings.steps is not None
+    learner = Learner(model, settings, launch("float32", "cpu"))
+    judge = ScoringBatches(corpus.validation[:SCORED], STREAMS, SCORING_STEPS)
+    least, best = float("inf"), model
+    looks = {settings.steps * look // LOOKS for look in range(1, LOOKS + 1)}
+    for step in range(settings.steps):
+        if step % len(batches) == 0:
+            learner.state = None
+        learner.update([batches[step % len(batches)]], step, learning_rate(settings, step, settings.steps), ())
+        if step + 1 in looks:
+            model.eval()
+            if (loss := mean_loss(model, judge)) < least:
+                least, best = loss, copy.deepcopy(model)
+    return best.eval()
+
+
+# -- a model in use
+
+
+def adapted(model: LanguageModel, corpus: Corpus) -> dict[str, float | None]:
+    """Bits per character on the beginning of the test part, as the model is, and learning from what it has scored."""
+    learner, tokens = adaptive(model, corpus), corpus.test[:READ]
+    as_it_is = score(model, corpus.vocabulary, tokens)
+    learning = score(model, corpus.vocabulary, tokens, read=learner, steps=learner.steps)
+    return {"as it is": as_it_is.bits_per_character, "learning": learning.bits_per_character}
+
+
+DRAWS = [
+    Draw(temperature, min_p=min_p, repetition=repetition)
+    for temperature in (0.0, 0.5, 1.0)
+    for min_p, repetition in ((0.0, 1.0), (0.0, 1.2), (0.05, 1.2), (0.1, 1.2))
+    if temperature or not min_p  # at 0 the likeliest is taken, whatever else is left in
+]
+
+
+def written(model: LanguageModel, corpus: Corpus) -> list[dict[str, Any]]:
+    """What is written with each of `DRAWS`, and first a true text: how much repeats, and how many words are words."""
+    known = set(WORD.findall(corpus.vocabulary.decode(corpus.train)))
+    test = corpus.vocabulary.decode(corpus.test)
+    texts = {"": [test[place : place + LENGTH] for place in range(0, len(test) - LENGTH, len(test) // SAMPLES)]}
+    for draw in DRAWS:
+        drawn = (sample(model, corpus.vocabulary, "\n", LENGTH, draw=draw, seed=seed) for seed in range(SAMPLES))
+        texts[f"{draw.temperature:g}, {draw.min_p:g}, {draw.repetition:g}"] = ["".join(pieces) for pieces in drawn]
+    return [{"how": how, **_habits(each, known)} for how, each in texts.items()]
+
+
+def _habits(texts: Sequence[str], known: set[str]) -> dict[str, float]:
+    words = [word for text in texts for word in WORD.findall(text)]
+    return {
+        "repeated": mean(repeated(text, RUN["char"]) for text in texts),
+        "words": sum(word in known for word in words) / max(1, len(words)),
+    }
+
+
+# -- all of them
+
+
+def run(wanted: Sequence[Try], saved: Path, used: Collection[Try] = ()) -> list[tuple[Try, dict[str, Any]]]:
+    """What came of each, from the file where it is there already; a try that ends is saved at once."""
+    known = _known(saved)
+    with tempfile.TemporaryDirectory() as folder:
+        corpus = cache(lambda text: _corpus(text, Path(folder)))
+        for number, trial in enumerate(wanted, 1):
+            if trial in known:
+                continue
+            known[trial] = outcome(trial, corpus(trial.text), trial in used)
+            lines = (json.dumps({**asdict(each), **came}) for each, came in known.items())
+            write_atomically(saved, ("\n".join(lines) + "\n").encode())
+            print(f"{number}/{len(wanted)} {trial}: {known[trial]['bits']:.3f} bits", file=sys.stderr, flush=True)
+    return [(trial, known[trial]) for trial in wanted]
+
+
+def _known(saved: Path) -> dict[Try, dict[str, Any]]:
+    own = [field.name for field in fields(Try)]
+    lines = saved.read_text().splitlines() if saved.exists() else []
+    values: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    return {
+        Try(**{name: each[name] for name in own}): {name: each[name] for name in each if name not in own}
+        for each in values
+    }
+
+
+def _corpus(text: str, folder: Path) -> Corpus:
+    path = folder / f"{text}.txt"
+    path.write_text(TEXTS[text](), encoding="utf-8")
+    return prepare([path], folder / f"{text}.bin")
+
+
+def tables(found: Sequence[tuple[Try, dict[str, Any]]]) -> str:
+    """A table for each time: a line for each choice of sizes, for each text bits per character and (steps)."""
+    parts = []
+    for seconds in dict.fromkeys(trial.seconds for trial, _ in found):
+        own = {trial: came for trial, came in found if trial.seconds == seconds}
+        texts = list(dict.fromkeys(trial.text for trial in own))
+        lines = []
+        for sizes in dict.fromkeys(trial.sizes for trial in own):
+            at = [own.get(replace(sizes, text=text, seconds=seconds)) for text in texts]
+            lines.append(
+                [*_named(sizes), *("" if came is None else f"{came['bits']:.3f} ({came['steps']:,})" for came in at)]
+            )
+        parts.append(f"{seconds:g} seconds of a processor\n\n" + table([*_columns(), *texts], lines))
+    return "\n\n".join(parts)
+
+
+def in_use(text: str, came: dict[str, Any]) -> str:
+    """What a model reads and writes."""
+    bits = came["adapted"]
+    lines = [
+        [each["how"] or "true text", f"{each['repeated']:.0%}", f"{each['words']:.0%}"] for each in came["written"]
+    ]
+    head = (
+        f"\n{text}: {bits['as it is']:.3f} bits as it is, {bits['learning']:.3f} learning from what it has scored\n\n"
+    )
+    return head + table(["temperature, min-p, repetition", "repeated", "words that are words"], lines)
+
+
+def _columns() -> list[str]:
+    return [field.name.replace("_", " ") for field in fields(Try) if field.name not in ("text", "seconds")]
+
+
+def _named(sizes: Try) -> list[str]:
+    return [str(getattr(sizes, field.name)) for field in fields(Try) if field.name not in ("text", "seconds")]
+
+
+def main() -> None:
+    """Runs what is missing and prints the tables."""
+    asked = argparse.ArgumentParser(prog="python -m gatework.lab.text", description=(__doc__ or "").split("\n", 1)[0])
+    asked.add_argument("--save", type=Path, default=Path("docs/text.json"), help="results, a line each")
+    asked.add_argument("--seconds", type=float, nargs=2, default=(12.0, 30.0), help="of a processor, for each try")
+    options = asked.parse_args()
+    torch.set_num_threads(1)
+    short, long = options.seconds
+    used = [replace(CENTRE, text="code", seconds=long)]
+    found = run(tries(short, long), options.save, used)
+    print(tables(found))
+    for trial, came in found:
+        if trial in used:
+            print(in_use(trial.text, came))
+    print(f"\n{machine_line(machine(1, 'auto', 0))}")
+
+
+if __name__ == "__main__":
+    main()

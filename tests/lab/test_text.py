@@ -1,0 +1,76 @@
+"""The study of sizes: a try is scored on the test part, saved at once, and not made again; tables hold them all."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatework.lab import text as lab
+from gatework.lab.text import CENTRE, USUAL, Try, adapted, outcome, run, tables, tries, written
+
+SMALL = Try("letters", 0.02, streams=2, bptt=8, hidden=4)
+
+
+@pytest.fixture(autouse=True)
+def letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text that costs nothing."""
+    monkeypatch.setattr(lab, "TEXTS", {"letters": lambda: "some words, and some words again\n" * 60})
+    monkeypatch.setattr(lab, "LENGTH", 20)
+    monkeypatch.setattr(lab, "PROBED", 6)
+
+
+def test_a_try_has_the_steps_that_its_seconds_are_enough_for(tmp_path: Path) -> None:
+    came = outcome(SMALL, lab._corpus("letters", tmp_path), used=False)
+    assert came["steps"] == max(1, int(1000 * SMALL.seconds / came["step_ms"]))
+    assert came["passes"] == pytest.approx(came["steps"] / ((1782 - 1) // 16))
+    assert 0 < came["bits"] < 10
+    assert "adapted" not in came
+
+
+def test_a_model_in_use_is_adapted_and_writes(tmp_path: Path) -> None:
+    corpus = lab._corpus("letters", tmp_path)
+    model = lab._model(SMALL, corpus).eval()
+    assert set(adapted(model, corpus)) == {"as it is", "learning"}
+    rows = written(model, corpus)
+    assert rows[0]["how"] == "" and rows[0]["words"] > 0.7, "the true text comes first"
+    assert len(rows) == 1 + len(lab.DRAWS)
+
+
+def test_what_is_saved_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Try] = []
+
+    def count(trial: Try, *_: Any) -> dict[str, float]:
+        made.append(trial)
+        return {"bits": 1.0 + len(made)}
+
+    monkeypatch.setattr(lab, "outcome", count)
+    wanted = [SMALL, replace(SMALL, hidden=5)]
+    first = run(wanted[:1], tmp_path / "saved.json")
+    both = run(wanted, tmp_path / "saved.json")
+    assert made == wanted
+    assert both == [*first, (wanted[1], {"bits": 3.0})]
+
+
+def test_a_table_for_each_time_has_a_column_for_each_text() -> None:
+    found = [
+        (replace(CENTRE, text=text, seconds=3.0), {"bits": bits, "steps": 1200})
+        for text, bits in (("a", 1.5), ("b", 2.25))
+    ]
+    found += [
+        (replace(USUAL, text="b", seconds=3.0), {"bits": 2.5, "steps": 7}),
+        (replace(USUAL, text="b", seconds=9), {"bits": 2, "steps": 7}),
+    ]
+    first, second = tables(found).split("9 seconds")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in first.splitlines() if line.startswith("|")]
+    assert rows[0] == ["streams", "bptt", "hidden", "layers", "learning rate", "cell", "a", "b"]
+    assert rows[2:] == [
+        ["8", "64", "256", "1", "0.004", "lstm", "1.500 (1,200)", "2.250 (1,200)"],
+        ["32", "64", "256", "1", "0.004", "lstm", "", "2.500 (7)"],
+    ]
+    assert "2.000 (7)" in second
+
+
+def test_no_try_is_listed_twice() -> None:
+    listed = tries(12.0, 30.0)
+    assert len(set(listed)) == len(listed)
