@@ -64,10 +64,11 @@ def test_what_is_read_is_the_same_after_json(X: list[object]) -> None:
         {"form": "numbers", "mean": [1], "scale": [1, 2]},
         {"form": "numbers", "mean": [1], "scale": [0]},
         {"form": "numbers", "mean": [1], "scale": [1], "missing": [True, False]},
+        {"form": "numbers", "mean": [1], "scale": [1], "bent": [[0, 0]]},
         {"form": "bytes", "tokens": ["<unk>"]},
         {"form": "char", "tokens": ["a"]},
     ],
-    ids=range(6),
+    ids=range(7),
 )
 def test_json_that_says_nothing_readable(values: dict[str, object]) -> None:
     with pytest.raises((ValueError, KeyError)):
@@ -217,3 +218,24 @@ def test_what_is_missing_only_in_use_is_the_mean() -> None:
 def test_a_column_that_is_missing_altogether_says_nothing() -> None:
     examples = given_examples([np.full((2, 1), np.nan), np.full((1, 1), np.nan)])
     assert inputs_of(examples).encode(examples).tolist() == [[0.0, 1.0]] * 3
+
+
+# -- numbers that differ by orders of magnitude
+
+
+def test_a_column_of_many_orders_of_magnitude_is_bent_so_that_each_counts() -> None:
+    powers = 10.0 ** np.arange(8)
+    examples = given_examples([np.stack([powers, np.arange(8.0)], 1)])
+    scaling = inputs_of(examples)
+    assert isinstance(scaling, Scaling)
+    assert [bend is not None for bend in scaling.bent] == [True, False]
+    encoded = scaling.encode(examples)
+    assert encoded[3:, 0].diff().min() > 0.3, "each power of ten is about as far from the next"
+    assert torch.allclose(encoded.mean(0), torch.zeros(2), atol=1e-6)
+    assert torch.allclose(encoded.std(0, correction=0), torch.ones(2))
+    assert inputs_from_json(json.loads(json.dumps(scaling.to_json()))) == scaling
+
+
+@pytest.mark.parametrize("column", [np.random.default_rng(0).normal(size=999), np.arange(999) % 333 == 0, np.ones(9)])
+def test_a_column_of_noise_of_marks_or_of_one_number_is_not_bent(column: np.ndarray) -> None:
+    assert "bent" not in inputs_of(given_examples([column.astype(float)])).to_json()

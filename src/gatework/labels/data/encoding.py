@@ -23,6 +23,7 @@ VOCABULARY = 10_000  # characters or words that are known at most
 SHOWN = 8  # labels that an error lists
 FARTHEST = 1e6  # deviations from the mean that a number counts as, at most
 LARGEST = 1e100  # numbers beyond it, or below its inverse, have no squares in float64
+SPREAD = 30  # times its median that the 99th percentile of distances from a column's middle is, in orders of magnitude
 LEAST_ALIKE = 20  # texts as labels among which one must occur twice, so that they are no names of the rows
 
 
@@ -32,22 +33,27 @@ class Scaling:
 
     A number that is missing becomes 0, the mean; for each column that has one in training a further input says where, 1
     or 0 (Che et al. 2018, arXiv:1606.01865). missing: which columns these are, empty for none.
+    bent: of columns whose numbers differ by orders of magnitude (middle, unit); x is asinh((x - middle) / unit) first.
+    None for the others, empty where there are none.
     """
 
     mean: tuple[float, ...]
     scale: tuple[float, ...]
     missing: tuple[bool, ...] = ()
+    bent: Bends = ()
 
     @classmethod
     def of(cls, examples: Examples) -> Self:
         values = np.concatenate(examples.sequences).astype(np.float64)  # [sum T, I]
         missing = np.isnan(values)
-        known = np.ma.masked_array(values, missing)
+        bends = tuple(_bend(column[~gaps]) for column, gaps in zip(values.T, missing.T, strict=True))
+        bent = bends if any(bends) else ()
+        known = np.ma.masked_array(_bent(values, bent), missing)
         mean, scale = known.mean(0).filled(0.0), known.std(0).filled(0.0)
         constant = scale <= 1e-7 * np.abs(mean)  # what is left of a constant by rounding
         scale = np.where(constant, 1.0, scale)
         columns = tuple(bool(column.any()) for column in missing.T) if missing.any() else ()
-        return cls(tuple(mean.tolist()), tuple(scale.tolist()), columns)
+        return cls(tuple(mean.tolist()), tuple(scale.tolist()), columns, bent)
 
     @property
     def width(self) -> int:
@@ -66,13 +72,14 @@ class Scaling:
                 f"{examples.at(0)}: vectors of {columns} numbers; the model was trained on vectors of {len(self.mean)}"
             )
         values = np.concatenate(examples.sequences).astype(np.float64)
-        scaled = np.nan_to_num(((values - self.mean) / self.scale).clip(-FARTHEST, FARTHEST), nan=0.0)
+        scaled = np.nan_to_num(((_bent(values, self.bent) - self.mean) / self.scale).clip(-FARTHEST, FARTHEST), nan=0.0)
         where = np.isnan(values[:, np.flatnonzero(self.missing)])
         return torch.from_numpy(np.concatenate([scaled, where], 1).astype(np.float32))
 
     def to_json(self) -> dict[str, Any]:
         values = {"form": self.form, "mean": list(self.mean), "scale": list(self.scale)}
-        return values | ({"missing": list(self.missing)} if self.missing else {})
+        more = {"missing": self.missing, "bent": self.bent}
+        return values | {name: list(columns) for name, columns in more.items() if columns}
 
 
 @dataclass(frozen=True)
@@ -108,6 +115,31 @@ class Tokens:
         return {"form": self.form, "tokens": list(self.tokens)}
 
 
+Bends = tuple[tuple[float, float] | None, ...]
+
+
+def _bend(column: npt.NDArray[np.float64]) -> tuple[float, float] | None:
+    """The middle and the unit of numbers that differ by orders of magnitude; None for others."""
+    middle = float(np.median(column)) if len(column) else 0.0
+    distances = np.abs(column - middle)
+    distances = distances[distances > 0]
+    if not len(distances):
+        return None
+    unit, far = np.quantile(distances, [0.5, 0.99])
+    return (middle, float(unit)) if far > SPREAD * unit else None
+
+
+def _bent(values: npt.NDArray[np.float64], bends: Bends) -> npt.NDArray[np.float64]:
+    """The columns [sum T, I], asinh((x - middle) / unit) of those that are bent."""
+    if not bends:
+        return values
+    columns = [
+        column if bend is None else np.arcsinh((column - bend[0]) / bend[1])
+        for column, bend in zip(values.T, bends, strict=True)
+    ]
+    return np.stack(columns, 1)
+
+
 Inputs = Scaling | Tokens
 
 
@@ -125,10 +157,11 @@ def inputs_from_json(values: Mapping[str, Any]) -> Inputs:
         return Tokens(cast(Form, values["form"]), tokens)
     mean, scale = (tuple(map(float, values[name])) for name in ("mean", "scale"))
     missing = tuple(map(bool, values.get("missing", ())))
-    sizes = {len(mean), len(scale), len(missing) or len(mean)}
-    if len(sizes) > 1 or not mean or min(scale) <= 0:
+    bent = tuple(bend and (float(bend[0]), float(bend[1])) for bend in values.get("bent", ()))
+    sizes = {len(mean), len(scale), len(missing) or len(mean), len(bent) or len(mean)}
+    if len(sizes) > 1 or not mean or min(scale) <= 0 or any(bend and bend[1] <= 0 for bend in bent):
         raise ValueError("its scaling does not fit")
-    return Scaling(mean, scale, missing)
+    return Scaling(mean, scale, missing, bent)
 
 
 def check_form(inputs: Inputs, examples: Examples) -> None:
