@@ -12,12 +12,13 @@ from gatework.forecast.limits import BEYOND, NARROWEST, REACH, bounded
 
 P = (0.1, 0.5, 0.9)
 Y = np.array([4.0, 8.0, 6.0, 10.0, 7.0])
+WIDE = np.full(2, 9.0)  # the scale, where it is no bound
 LAST = np.repeat(Y[:, None], 2, axis=1)  # surprises: one step 4, 2, 4, 3; two steps 2, 2, 1
 
 
 def test_no_quantile_lies_farther_from_the_base_than_the_largest_surprise_bears() -> None:
     wild = np.array([[-1e9, 7.0, 1e9], [-1e9, 7.0, 1e9]])
-    made = bounded(wild, P, Y, LAST, 0)
+    made = bounded(wild, P, Y, LAST, WIDE, 0)
     low, high = 4 - BEYOND * 6, 10 + BEYOND * 6
     assert made[0].tolist() == pytest.approx([max(low, 7 - REACH * 4), 7, min(high, 7 + REACH * 4)])
     assert made[1].tolist() == made[0].tolist()  # what surprised within one step may within two
@@ -27,27 +28,33 @@ def test_a_base_that_goes_on_with_a_trend_takes_its_band_along() -> None:
     y = np.arange(20.0)
     base = y[:, None] + np.array([1.0, 40.0])
     base[:-1, 1] = np.arange(19.0) + 2  # a trend that suddenly is steep
-    made = bounded(np.array([[0.0, 20.0, 99.0], [0.0, 59.0, 99.0]]), P, y, base, 0)
+    made = bounded(np.array([[0.0, 20.0, 99.0], [0.0, 59.0, 99.0]]), P, y, base, WIDE, 0)
     assert made[1, 1] == 59
     assert (made[:, 2] - base[-1] <= REACH * 1.0 + 1e-9).all()
 
 
 def test_a_band_is_never_narrower_than_a_share_of_the_surprises() -> None:
-    made = bounded(np.full((2, 3), 7.0), P, Y, LAST, 0)
+    made = bounded(np.full((2, 3), 7.0), P, Y, LAST, WIDE, 0)
     usual = np.sqrt([(16 + 4 + 16 + 9) / 4, (16 + 4 + 16 + 9) / 4])
     np.testing.assert_allclose(made[:, 2] - made[:, 1], NARROWEST * usual * 1.2815516, rtol=1e-6)
     np.testing.assert_allclose(made[:, 1] - made[:, 0], made[:, 2] - made[:, 1])
 
 
+def test_where_a_place_of_the_season_has_less_surprise_its_own_is_the_bound() -> None:
+    made = bounded(np.full((2, 3), 7.0), P, Y, LAST, np.array([0.5, 9.0]), 0)
+    np.testing.assert_allclose(made[0, 2] - made[0, 1], NARROWEST * 0.5 * 1.2815516, rtol=1e-6)
+    assert made[1, 2] - made[1, 1] > 4 * (made[0, 2] - made[0, 1])
+
+
 def test_quantiles_within_reason_stay_as_they_are() -> None:
     inside = np.array([[5.0, 7.0, 9.0], [4.5, 7.0, 9.5]])
-    assert bounded(inside, P, Y, LAST, 0).tolist() == inside.tolist()
+    assert bounded(inside, P, Y, LAST, WIDE, 0).tolist() == inside.tolist()
 
 
 def test_a_series_that_never_surprised_has_a_narrow_band() -> None:
     y = np.tile([1.0, 5.0], 20)
     base = np.stack([np.roll(y, -1), y], 1)
-    made = bounded(np.repeat(base[-1][:, None], 3, 1), P, y, base, 0)
+    made = bounded(np.repeat(base[-1][:, None], 3, 1), P, y, base, WIDE, 0)
     assert (np.diff(made, axis=1) > 0).all()
     assert (made[:, 2] - made[:, 0] < 0.1).all()
 

@@ -44,7 +44,9 @@ def test_a_simple_forecast_of_the_page_is_that_of_python(show: Any, tmp_path: Pa
 def test_limits_of_the_page_are_those_of_python(show: Any, tmp_path: Path) -> None:
     probabilities, base = (0.1, 0.5, 0.9), Base("last value").forecasts(SEASONAL, 4)
     wild = np.array([[-1e6, 20, 1e6], [19, 20, 21], [20, 20, 20], [15, 20, 90]], float)
-    call = "bounded(wild, normal, y, base, 3, 69)"
-    values = {"wild": wild.tolist(), "normal": normal(probabilities).tolist()}
+    call = "bounded(wild, normal, y, base, scale, 3, 69)"
+    values = {"wild": wild.tolist(), "normal": normal(probabilities).tolist(), "scale": [1, 0.5, 2, 9]}
     found = asked(show, tmp_path / "page.html", "limits.js", call, y=SEASONAL.tolist(), base=base.tolist(), **values)
-    np.testing.assert_allclose(found, bounded(wild, probabilities, SEASONAL, base, 3), rtol=1e-9)
+    np.testing.assert_allclose(
+        found, bounded(wild, probabilities, SEASONAL, base, np.array([1, 0.5, 2, 9]), 3), rtol=1e-9
+    )

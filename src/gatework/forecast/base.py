@@ -39,7 +39,7 @@ SEASONAL_ORDERS = ((1, 0), (2, 1))
 DEMANDS = tuple((a, b) for a in (0.05, 0.2) for b in (0.05, 0.2))  # weights of the newest size and of its coming
 ZEROS = 0.3  # share of zeros from which a series is one of intermittent demand
 LATEST = 2  # times the first origin of an autoregression, that a series must be long
-WORTH = 1.1  # times what an autoregression errs, that the others err at most and are preferred
+WORTH = 1.05  # times what an autoregression errs, that the others err at most and are preferred
 CHECKED = 2000  # origins at most, the newest ones, that the rolling check looks at
 
 
@@ -321,13 +321,10 @@ def _best(
 
 def first_scored(bases: Sequence[Base], T: int) -> int:
     """The first origin that all simple forecasts of T values are judged at."""
-    begin = max(_first_origin(base, T) for base in bases)
+    begin = max(map(_first_origin, bases))
     return min(max(begin, T - CHECKED), T - 2)
 
 
-def _first_origin(base: Base, T: int = 0) -> int:
+def _first_origin(base: Base) -> int:
     """The first origin that a simple forecast is judged at: it has seen a season, or eight values."""
-    if base.kind == "autoregression":
-        orders = [base.weights] if base.weights else grid(base, T)
-        return max(first_origin(int(order), int(differences), base.season) for order, differences in orders)
     return base.season + max(3, base.season // 2) if base.season > 1 else 8

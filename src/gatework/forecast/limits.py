@@ -9,14 +9,16 @@ from gatework.forecast.rivals import normal
 
 REACH = 1.5  # times the largest surprise within as many steps, that a quantile lies from the base forecast at most
 BEYOND = 0.5  # of the range of all values so far, that it lies outside them, and outside the base forecast, at most
-NARROWEST = 0.1  # of a normal band of the base forecast's surprises, that a band is wide at least
+NARROWEST = 0.1  # of a normal band of the base forecast's surprises at that place, that a band is wide at least
 
 
-def bounded(quantiles: Numbers, probabilities: Sequence[float], y: Numbers, base: Numbers, warm: int) -> Numbers:
+def bounded(
+    quantiles: Numbers, probabilities: Sequence[float], y: Numbers, base: Numbers, scale: Numbers, warm: int
+) -> Numbers:
     """Quantiles [h,P] after y [T], none far beyond what was ever seen unless the base is, and no band without width.
 
-    base [T,h]: from every origin, in the units of y; the last row is that of the quantiles. A series that was never
-    surprised is taken to change by its range once in T + 1 steps.
+    base [T,h]: from every origin, in the units of y, the last that of the quantiles; scale [h]: its error of late at
+    each step ahead. A series that was never surprised is taken to change by its range once in T + 1 steps.
     """
     size = np.abs(errors(y, base)[warm:])  # [T-warm,h]
     low, high = float(np.nanmin(y)), float(np.nanmax(y))
@@ -28,6 +30,7 @@ def bounded(quantiles: Numbers, probabilities: Sequence[float], y: Numbers, base
     inside = np.clip(quantiles, lowest[:, None], highest[:, None])
     known = ~np.isnan(size)
     usual = np.sqrt((np.where(known, size, 0.0) ** 2).sum(0) / np.maximum(known.sum(0), 1))
-    apart = NARROWEST * np.maximum.accumulate(np.maximum(usual, least))[:, None] * normal(probabilities)
+    narrow = NARROWEST * np.minimum(scale, np.maximum.accumulate(np.maximum(usual, least)))
+    apart = narrow[:, None] * normal(probabilities)
     median = inside[:, [len(probabilities) // 2]]
     return np.where(apart < 0, np.minimum(inside, median + apart), np.maximum(inside, median + apart))

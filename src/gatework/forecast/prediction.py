@@ -184,7 +184,8 @@ def _learned_quantiles(
     values = inputs.base[-1][:, None] + inputs.scale[-1][:, None] * residuals(model.fitted, inputs, output)
     values, base = (np.exp(each) if plan.log else each for each in (values, inputs.base))
     if plan.bounded:
-        values = bounded(values, probabilities, series.y, base, inputs.warm)
+        scale = inputs.scale[-1] * (base[-1] if plan.log else 1.0)
+        values = bounded(values, probabilities, series.y, base, scale, inputs.warm)
     return np.asarray(values if plan.floor is None else np.maximum(values, plan.floor))
 
 

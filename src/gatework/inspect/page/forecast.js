@@ -57,7 +57,8 @@ export function forecastAt(series, model, tensor, made, output, t) {
 function withinLimits(recipe, quantiles, made, t) {
   if (!recipe.limits) return quantiles;
   const base = recipe.log ? made.base.map((row) => row.map(Math.exp)) : made.base;
-  return bounded(quantiles, recipe.limits.normal, made.y, base, recipe.limits.warm, t);
+  const scale = made.scale[t].map((value, k) => value * (recipe.log ? base[t][k] : 1));
+  return bounded(quantiles, recipe.limits.normal, made.y, base, scale, recipe.limits.warm, t);
 }
 
 /** The mean over the members that forecast of the quantiles that each expects, [h * P]. */

@@ -2,8 +2,8 @@
 
 const REACH = 1.5, BEYOND = 0.5, NARROWEST = 0.1;
 
-/** Quantiles [h][P] from step t, kept to what the surprises of y (NaN where missing) up to t can bear; base [T][h]. */
-export function bounded(quantiles, normal, y, base, warm, t) {
+/** Quantiles [h][P] from step t, kept to what the surprises of y (NaN where missing) up to t can bear; base [T][h], scale [h]. */
+export function bounded(quantiles, normal, y, base, scale, warm, t) {
   const seen = y.slice(0, t + 1).filter((value) => !Number.isNaN(value)), low = Math.min(...seen), high = Math.max(...seen);
   const least = (high - low) / (t + 2), room = BEYOND * (high - low), middle = Math.floor(normal.length / 2);
   let largest = least, usual = least;
@@ -15,7 +15,7 @@ export function bounded(quantiles, normal, y, base, warm, t) {
     const highest = Math.min(Math.max(high, center) + room, center + REACH * largest);
     const inside = row.map((value) => Math.max(lowest, Math.min(highest, value)));
     return inside.map((value, p) => {
-      const apart = NARROWEST * usual * normal[p], border = inside[middle] + apart;
+      const apart = NARROWEST * Math.min(scale[k], usual) * normal[p], border = inside[middle] + apart;
       return apart < 0 ? Math.min(value, border) : Math.max(value, border);
     });
   });
