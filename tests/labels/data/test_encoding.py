@@ -236,6 +236,6 @@ def test_a_column_of_many_orders_of_magnitude_is_bent_so_that_each_counts() -> N
     assert inputs_from_json(json.loads(json.dumps(scaling.to_json()))) == scaling
 
 
-@pytest.mark.parametrize("column", [np.random.default_rng(0).normal(size=999), np.arange(999) % 333 == 0, np.ones(9)])
+@pytest.mark.parametrize("column", [np.random.default_rng(0).normal(size=999), np.arange(999) % 20 == 0, np.ones(9)])
 def test_a_column_of_noise_of_marks_or_of_one_number_is_not_bent(column: np.ndarray) -> None:
     assert "bent" not in inputs_of(given_examples([column.astype(float)])).to_json()
