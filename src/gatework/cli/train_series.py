@@ -23,8 +23,8 @@ def train_series(
 ) -> None:
     """Learns to forecast a series, or thousands together, from a table.
 
-    The columns are ds, y and, for several series, unique_id; --time, --target and --id name others. Without ds and y the
-    only column of dates and the only one of numbers are taken.
+    The columns are ds, y and, for several series, unique_id; --time, --target and --id name others. Without ds and y
+    the only column of dates and the only one of numbers are taken.
     """
     from gatework.cli.progress import bars
     from gatework.cli.series_lines import say, with_cost
