@@ -72,5 +72,5 @@ def test_a_table_for_each_time_has_a_column_for_each_text() -> None:
 
 
 def test_no_try_is_listed_twice() -> None:
-    listed = tries(12.0, 30.0)
+    listed = tries(12.0, 30.0, 60.0)
     assert len(set(listed)) == len(listed)

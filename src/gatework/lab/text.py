@@ -161,7 +161,7 @@ CELLS = {
 }
 
 
-def tries(short: float, long: float) -> list[Try]:
+def tries(short: float, long: float, longest: float) -> list[Try]:
     """All that is tried, with so many seconds of a processor each."""
     varied = [replace(each, text="code", seconds=short) for each in VARIED]
     streamed = [replace(each, text=text, seconds=short) for text in ("names", "prose") for each in STREAMED]
@@ -169,6 +169,7 @@ def tries(short: float, long: float) -> list[Try]:
     longer = [replace(each, text="code", seconds=long) for each in STREAMED]
     faster = replace(CENTRE, text="prose", seconds=long, learning_rate=8e-3)
     cells += [replace(faster, cell=cell) for cell in ("lstm", "gru", "mogrifier")]
+    longer += [replace(each, text="code", seconds=longest) for each in (USUAL, CENTRE)]
     return [*varied, *streamed, *longer, *cells]
 
 
@@ -333,12 +334,14 @@ def main() -> None:
     """Runs what is missing and prints the tables."""
     asked = argparse.ArgumentParser(prog="python -m gatework.lab.text", description=(__doc__ or "").split("\n", 1)[0])
     asked.add_argument("--save", type=Path, default=Path("docs/text.json"), help="results, a line each")
-    asked.add_argument("--seconds", type=float, nargs=2, default=(12.0, 30.0), help="of a processor, for each try")
+    asked.add_argument(
+        "--seconds", type=float, nargs=3, default=(12.0, 30.0, 60.0), help="of a processor, for each try"
+    )
     options = asked.parse_args()
     torch.set_num_threads(1)
-    short, long = options.seconds
+    short, long, longest = options.seconds
     used = [replace(CENTRE, text="code", seconds=long)]
-    found = run(tries(short, long), options.save, used)
+    found = run(tries(short, long, longest), options.save, used)
     print(tables(found))
     for trial, came in found:
         if trial in used:
