@@ -24,12 +24,12 @@ class Sizes:
     hidden: int
 
 
-# Up to so many characters learnt from, all passes together: what was best in docs/text.md, which goes to a minute;
-# beyond that, unmeasured, streams go back to the usual ones.
+# Up to so many characters learnt from, all passes together: what was best in docs/text.md, which goes to two minutes;
+# beyond that, unmeasured, streams and rate are the usual ones.
 TABLE = (
     (0.6e6, Sizes(8, 64, 8e-3, 1, 256)),
     (2.4e6, Sizes(8, 64, 4e-3, 1, 256)),
-    (40e6, Sizes(16, 64, 4e-3, 1, 256)),
+    (12e6, Sizes(24, 64, 8e-3, 1, 256)),
     (float("inf"), Sizes(32, 64, 4e-3, 1, 256)),
 )
 
