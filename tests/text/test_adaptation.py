@@ -47,7 +47,7 @@ def model(cell: str = "lstm", shape: Shape = SHAPES["usual"], conditions: int = 
 
 
 def adapted(net: LanguageModel, tokens: Any, learner: Adaptive, streams: int = 1, **options: Any) -> Score:
-    return score(net, ABC, tokens, streams, read=learner, steps=learner.steps, **options)
+    return score(net, ABC, tokens, streams, read=learner, **options)
 
 
 def weights(net: LanguageModel) -> dict[str, torch.Tensor]:
@@ -140,7 +140,7 @@ def test_the_weights_are_what_they_were_where_it_is_stopped(training: Any, token
 def test_a_segment_is_scored_before_it_is_learnt_from(training: Any, tokens: Any) -> None:
     net, learner = model(), Adaptive(ABC, training, Adaptation(rate=0.5))
     plain = [bits for _, bits in each(net, ABC, tokens)]
-    learnt = [bits for _, bits in each(net, ABC, tokens, read=learner, steps=learner.steps)]
+    learnt = [bits for _, bits in each(net, ABC, tokens, read=learner)]
     assert learnt[:S] == pytest.approx(plain[:S], abs=1e-5)
     assert learnt[S : 2 * S] != pytest.approx(plain[S : 2 * S], abs=1e-3)
 
@@ -165,7 +165,7 @@ def test_documents_are_adapted_to(training: Any) -> None:
     net = model(conditions=2)
     before = weights(net)
     learner = Adaptive(documents, np.tile(text, 8))
-    found = score(net, documents, text, read=learner, steps=learner.steps)
+    found = score(net, documents, text, read=learner)
     assert found.tokens == len(text) - 1
     assert same_weights(net, before)
 

@@ -3,7 +3,7 @@
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -92,7 +92,9 @@ def _say_each(model: "LanguageModel", corpus: "Corpus", name: str, learner: "Ada
     """A line for each token but the first."""
     from gatework.text import scoring
 
-    for token, lost in scoring.each(model, corpus.vocabulary, corpus.tokens, name=name, **_reading(learner)):
+    for token, lost in scoring.each(
+        model, corpus.vocabulary, corpus.tokens, name=name, read=learner or scoring.AS_IT_IS
+    ):
         print(f"{lost:.4f}\t{token!r}")
 
 
@@ -108,10 +110,5 @@ def _say_score(model: "LanguageModel", corpus: "Corpus", name: str, streams: int
     print(score_line(as_it_is))
     if learner is not None:
         with bar("scoring and learning") as progress:
-            learnt = read(progress=progress, **_reading(learner))
+            learnt = read(progress=progress, read=learner)
         print(learnt_line(learnt, as_it_is, learner))
-
-
-def _reading(learner: "Adaptive | None") -> dict[str, Any]:
-    """The arguments of scoring that say how the model reads."""
-    return {} if learner is None else {"read": learner, "steps": learner.steps}

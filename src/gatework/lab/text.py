@@ -229,7 +229,7 @@ def adapted(model: LanguageModel, corpus: Corpus) -> dict[str, float | None]:
     """Bits per character on the beginning of the test part, as the model is, and learning from what it has scored."""
     learner, tokens = adaptive(model, corpus), corpus.test[:READ]
     as_it_is = score(model, corpus.vocabulary, tokens)
-    learning = score(model, corpus.vocabulary, tokens, read=learner, steps=learner.steps)
+    learning = score(model, corpus.vocabulary, tokens, read=learner)
     return {"as it is": as_it_is.bits_per_character, "learning": learning.bits_per_character}
 
 

@@ -36,20 +36,26 @@ class Adaptation:
 
 
 class Adaptive:
-    """Reads as `gatework.text.scoring.surprises` does, with a step of learning after each batch of segments.
+    """Reads as `gatework.text.scoring.AsItIs` does, with a step of learning after each batch of segments.
 
-    training: the tokens that the model was trained on. The model's weights are changed while it reads, and at the end,
-    however that comes, are what they were; nothing is random.
+    training: the tokens that the model was trained on. measured: its `roots`, where they are known. The model's weights
+    are changed while it reads, and at the end, however that comes, are what they were; nothing is random.
     """
 
-    def __init__(self, vocabulary: Vocabulary, training: Ids, how: Adaptation = Adaptation()) -> None:
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        training: Ids,
+        how: Adaptation = Adaptation(),
+        measured: Sequence[Tensor] | None = None,
+    ) -> None:
         self.steps, self.end = STEPS[vocabulary.level], vocabulary.end
-        self.training, self.how = training, how
+        self.training, self.how, self.measured = training, how, measured
 
     def __call__(self, model: Predictor, batches: Iterable[Batch]) -> Surprises:
         """Yields (-log p [T,B] in nats, targets [T,B]) batch by batch, 0 where a stream has ended."""
-        weights = [weight for weight in model.parameters() if weight.requires_grad]
-        rates, returns = self._rates(self.roots(model, weights))
+        weights = learning(model)
+        rates, returns = self._rates(self.roots(model, weights) if self.measured is None else self.measured)
         before, state = [weight.detach().clone() for weight in weights], None
         try:
             for batch in batches:
@@ -96,15 +102,17 @@ def adaptive(model: Predictor, corpus: Corpus, how: Adaptation = Adaptation()) -
     Its rate is the one of `RATES` with which the beginning of the validation part is scored best, as in the paper;
     that of `how` where there is no such part.
     """
-    learners = [Adaptive(corpus.vocabulary, corpus.train, replace(how, rate=rate)) for rate in RATES]
-    tokens = corpus.validation[:TRIED]
+    learner, tokens = Adaptive(corpus.vocabulary, corpus.train, how), corpus.validation[:TRIED]
     if len(tokens) < 2:
-        return Adaptive(corpus.vocabulary, corpus.train, how)
+        return learner
+    roots = learner.roots(model, learning(model))
+    learners = [Adaptive(corpus.vocabulary, corpus.train, replace(how, rate=rate), roots) for rate in RATES]
+    return min(learners, key=lambda each: score(model, corpus.vocabulary, tokens, read=each).bits_per_token)
 
-    def bits(learner: Adaptive) -> float:
-        return score(model, corpus.vocabulary, tokens, read=learner, steps=learner.steps).bits_per_token
 
-    return min(learners, key=bits)
+def learning(model: Predictor) -> list[Tensor]:
+    """The weights that a model learns by."""
+    return [weight for weight in model.parameters() if weight.requires_grad]
 
 
 def _learnt(

@@ -78,7 +78,6 @@ class Score:
 
 
 Surprises = Generator[tuple[Tensor, Tensor]]  # -log p [T,B] in nats and targets [T,B], batch by batch
-Reader = Callable[[Predictor, Iterable[Batch]], Surprises]
 
 
 def surprise(logits: Tensor, targets: Tensor) -> Tensor:
@@ -89,20 +88,35 @@ def surprise(logits: Tensor, targets: Tensor) -> Tensor:
     return flat.reshape(targets.shape)
 
 
-def surprises(model: Predictor, batches: Iterable[Batch]) -> Surprises:
-    """Reads batches with the weights as they are, the state carried; 0 where a stream has ended."""
-    device = next(model.parameters()).device
-    state = None
-    with torch.inference_mode():
-        for inputs, targets, lengths in batches:
-            logits, state = model.logits(inputs.to(device), state, lengths.to(device))
-            yield surprise(logits, targets), targets
+class Reader(Protocol):
+    """How a model reads batches of so many steps: yields surprises and targets, batch by batch."""
+
+    steps: int
+
+    def __call__(self, model: Predictor, batches: Iterable[Batch]) -> Surprises: ...
+
+
+class AsItIs:
+    """Reads with the weights as they are, the state carried; 0 where a stream has ended."""
+
+    steps = SCORING_STEPS
+
+    def __call__(self, model: Predictor, batches: Iterable[Batch]) -> Surprises:
+        device = next(model.parameters()).device
+        state = None
+        with torch.inference_mode():
+            for inputs, targets, lengths in batches:
+                logits, state = model.logits(inputs.to(device), state, lengths.to(device))
+                yield surprise(logits, targets), targets
+
+
+AS_IT_IS = AsItIs()
 
 
 def mean_loss(model: Predictor, batches: ScoringBatches, progress: Progress | None = None) -> float:
     """The mean surprise in nats over all targets; of a process's share, what the mean over processes makes that."""
     lost, done = 0.0, 0
-    for nats, targets in surprises(model, batches):
+    for nats, targets in AS_IT_IS(model, batches):
         lost += nats.double().sum().item()
         done += int((targets != IGNORED).sum())
         if progress is not None:
@@ -118,17 +132,16 @@ def score(
     *,
     name: str = "the text",
     progress: Progress | None = None,
-    read: Reader = surprises,
-    steps: int = SCORING_STEPS,
+    read: Reader = AS_IT_IS,
 ) -> Score:
     """Scores tokens [n] cut into so many streams, each of which starts without a past: documents are not cut.
 
     name: what the error for fewer than 2 tokens calls them; progress: called with tokens done and tokens in all.
-    read, steps: how the model reads, and how many steps at a time; see `gatework.text.adaptation` for another way.
+    read: how the model reads; see `gatework.text.adaptation` for another way.
     """
     widths = torch.tensor([_token_width(vocabulary, token) for token in range(len(vocabulary) + 1)])
     nats, count, characters, unknown = 0.0, 0, 0, 0
-    batches = ScoringBatches(tokens, streams, steps, name=name, unit=vocabulary.unit, end=vocabulary.end)
+    batches = ScoringBatches(tokens, streams, read.steps, name=name, unit=vocabulary.unit, end=vocabulary.end)
     with closing(read(model, batches)) as found:
         for lost, targets in found:
             check_answer(lost, model)
@@ -165,11 +178,10 @@ def each(
     tokens: "np.typing.NDArray[Any]",
     *,
     name: str = "the text",
-    read: Reader = surprises,
-    steps: int = SCORING_STEPS,
+    read: Reader = AS_IT_IS,
 ) -> Iterator[tuple[str, float]]:
     """Yields every token but the first, as text, with its surprise in bits; one stream, the state carried."""
-    batches = ScoringBatches(tokens, 1, steps, name=name, unit=vocabulary.unit, end=vocabulary.end)
+    batches = ScoringBatches(tokens, 1, read.steps, name=name, unit=vocabulary.unit, end=vocabulary.end)
     with closing(read(model, batches)) as found:
         for nats, targets in found:
             check_answer(nats, model)

@@ -94,11 +94,8 @@ class TextModel:
         adapt: it learns from each piece of the text once that is scored (`gatework.text.adaptation`), at a rate
         that suits the run's validation text; afterwards it is what it was.
         """
-        ids = self._ids(text, condition)
-        if not adapt:
-            return scoring.score(self.network, self.vocabulary, ids, streams)
-        learner = adaptive(self.network, self.run.corpus())
-        return scoring.score(self.network, self.vocabulary, ids, streams, read=learner, steps=learner.steps)
+        read = adaptive(self.network, self.run.corpus()) if adapt else scoring.AS_IT_IS
+        return scoring.score(self.network, self.vocabulary, self._ids(text, condition), streams, read=read)
 
     def surprises(self, text: str, *, condition: str | None = None) -> list[tuple[str, float]]:
         """Every token but the first with its surprise, -log2 p, in bits."""
