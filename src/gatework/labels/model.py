@@ -79,8 +79,7 @@ class SequenceModel(nn.Module):
         if name == "mean":
             return output.sum(0) / lengths[:, None]
         if name == "max":
-            outside = torch.arange(len(output), device=output.device)[:, None] >= lengths
-            return output.masked_fill(outside[..., None], -torch.inf).amax(0)
+            return output.masked_fill(_outside(lengths, len(output))[..., None], -torch.inf).amax(0)
         last = output[lengths - 1, torch.arange(output.shape[1], device=output.device)]
         if not self.recurrent.bidirectional:
             return last
@@ -148,6 +147,11 @@ def _recurrent(options: Options, width: int) -> Recurrent:
         raise InputError(f"recurrent is {arguments}: {str(error).split('.')[-1]}") from None
 
 
+def _outside(lengths: Tensor, steps: int) -> Tensor:
+    """Which of so many steps are past each length, bool [T,B]."""
+    return torch.arange(steps, device=lengths.device)[:, None] >= lengths
+
+
 class Attention(nn.Module):
     """A mean over time whose weights are learnt (Yang et al. 2016): softmax over t of u . tanh(W h_t + b).
 
@@ -162,8 +166,7 @@ class Attention(nn.Module):
     def weights(self, h: Tensor, lengths: Tensor) -> Tensor:
         """The share [T,B] of each step; 0 past a length."""
         scores: Tensor = self.query(torch.tanh(self.projection(h)))[..., 0]  # [T,B]
-        outside = torch.arange(len(h), device=h.device)[:, None] >= lengths
-        return scores.masked_fill(outside, -torch.inf).softmax(0)
+        return scores.masked_fill(_outside(lengths, len(h)), -torch.inf).softmax(0)
 
     def forward(self, h: Tensor, lengths: Tensor) -> Tensor:
         return (self.weights(h, lengths)[..., None] * h).sum(0)

@@ -2,7 +2,9 @@
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
+from gatework.labels.data.augment import resampled
 from gatework.labels.data.batches import Encoded
 from gatework.labels.learning import judged
 from gatework.labels.model import Network
@@ -54,12 +56,7 @@ def nearest_neighbour(encoded: Encoded) -> float:
 
 def _evened(encoded: Encoded) -> npt.NDArray[np.float64]:
     """All sequences at P points each: [N,P*I]."""
-    values, points = encoded.values.double().numpy(), min(POINTS, int(encoded.lengths.max()))
-    rows = []
-    for start, length in zip(encoded.starts.tolist(), encoded.lengths.tolist(), strict=True):
-        places = start + np.linspace(0, length - 1, points)
-        before = places.astype(int)
-        after = np.minimum(before + 1, start + length - 1)
-        share = (places - before)[:, None]
-        rows.append((values[before] * (1 - share) + values[after] * share).ravel())
-    return np.stack(rows)
+    (x, lengths, *_), _ = encoded.padded(torch.arange(len(encoded)))
+    share = torch.linspace(0, 1, min(POINTS, len(x)), dtype=torch.float64)[:, None]
+    rows: npt.NDArray[np.float64] = resampled(x.double(), share * (lengths - 1)).transpose(0, 1).flatten(1).numpy()
+    return rows
