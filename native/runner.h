@@ -9,7 +9,7 @@
 namespace gatework {
 
 // Threads that take bands of units wait for one another at each step, and where one of them has no processor all do.
-// For a while after that has cost a run more than its work, the bands of rows run by themselves: the numbers are the same.
+// While they are not `worth_waiting`, the bands of rows run by themselves: the numbers are the same.
 class Runner {
 public:
     // The job must outlive it.

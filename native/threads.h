@@ -11,8 +11,8 @@ void parallel(int threads, void (*work)(int thread, void* context), void* contex
 double seconds();
 
 // Whether threads are worth having that wait for one another: not for a while after runs, two on end, of so many threads
-// in which one would have been as fast, and for longer each time that this comes again. waited: of the run's seconds, those that a
-// thread waited for others, on the mean.
+// in which one would have been as fast, and for longer each time that this comes again. waited: of the run's seconds,
+// those that a thread waited for others, on the mean.
 bool worth_waiting();
 void note_waiting(double waited, double total, int threads);
 

@@ -31,8 +31,8 @@ class Plan:
     log: its logarithm is forecast. floor: no forecast lies below, None for none. season, second: seasons that features
     look back by, 1 for none. base: the simple forecasts whose average the network corrects. others: those it reads
     too, by place. scores: the mean absolute error of each in the rolling check, that of the seasonal naive of `season`
-    (the last value where there is none) being 1. bounded: whether
-    quantiles are kept to what the past can bear; those of runs saved before there were limits are not.
+    (the last value where there is none) being 1. bounded: whether quantiles are kept to what the past can bear;
+    those of runs saved before there were limits are not.
     """
 
     log: bool
