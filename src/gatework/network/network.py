@@ -1,0 +1,117 @@
+"""A network: what goes in, the steps, what comes out; as JSON and back."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from typing import Any, Self
+
+from gatework.network.steps import STEPS, Direction, Layer, Step
+from gatework.notation import EquationError, recipe
+
+_BY_NAME = {step.__name__: step for step in STEPS}
+
+
+@dataclass(frozen=True)
+class Port:
+    """An array that goes in or comes out: its shape in T, B and numbers, "float32", "int64" or "bool"."""
+
+    name: str
+    shape: tuple[str | int, ...]
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True)
+class Network:
+    """Steps in order, from arrays that go in to arrays that come out; the states of its layers go in and come out too."""
+
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    steps: tuple[Step, ...]
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        return tuple(step for step in self.steps if isinstance(step, Layer))
+
+    @cached_property
+    def states(self) -> dict[str, tuple[int, int]]:
+        """L*D and the size of each state [L*D,B,size], by name, the output first; none of a network without layers."""
+        if not self.layers:
+            return {}
+        first, last = self.layers[0].directions[0], self.layers[-1]
+        slots = last.slot + len(last.directions)
+        return {state.name: (slots, first.sizes[state.size]) for state in first.program.states}
+
+    @cached_property
+    def weights(self) -> frozenset[str]:
+        """The names of all tensors that it reads."""
+        return frozenset(name for step in self.steps for name in _tensors(step))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "inputs": [asdict(port) for port in self.inputs],
+            "outputs": [asdict(port) for port in self.outputs],
+            "steps": [{"op": type(step).__name__} | _step_to_json(step) for step in self.steps],
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """What `to_json` gave; raises ValueError for anything else."""
+        try:
+            ports = [tuple(Port(**{**port, "shape": tuple(port["shape"])}) for port in values[side]) for side in _SIDES]
+            return cls(*ports, tuple(map(_step_from_json, values["steps"])))
+        except (KeyError, TypeError, AttributeError, EquationError) as error:
+            raise ValueError(f"the description of a network is damaged: {error}") from error
+
+
+_SIDES = ("inputs", "outputs")
+
+
+def _tensors(step: Step) -> Iterator[str]:
+    """The names of the tensors that a step reads."""
+    if isinstance(step, Layer):
+        for direction in step.directions:
+            yield from direction.weights.values()
+            yield from (start for start in direction.starts.values() if isinstance(start, str))
+    else:
+        roles = ("weight", "bias", "mean", "variance", "scale", "shift", "query")
+        values = (getattr(step, role, None) for role in roles)
+        yield from (value for value in values if isinstance(value, str))
+
+
+def _step_to_json(step: Step) -> dict[str, Any]:
+    values = {field.name: getattr(step, field.name) for field in fields(step)}
+    if isinstance(step, Layer):
+        values["directions"] = [_direction_to_json(direction) for direction in step.directions]
+    return values
+
+
+def _step_from_json(values: Mapping[str, Any]) -> Step:
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    kind = _BY_NAME[values.pop("op")]
+    if "directions" in values:
+        values["directions"] = tuple(map(_direction_from_json, values["directions"]))
+    made: Step = kind(**values)
+    return made
+
+
+def _direction_to_json(direction: Direction) -> dict[str, Any]:
+    values = {field.name: getattr(direction, field.name) for field in fields(direction)}
+    starts = {name: _number(start) for name, start in direction.starts.items()}
+    return values | {"program": json.loads(direction.program.recipe), "starts": starts}
+
+
+def _direction_from_json(values: Mapping[str, Any]) -> Direction:
+    program = recipe.read(json.dumps(values["program"]))
+    starts = {name: _start(start) for name, start in values["starts"].items()}
+    return Direction(program, values["sizes"], values["weights"], starts, values["inputs"])
+
+
+def _number(start: float | str) -> Any:
+    """A start, a number that JSON has not as {"number": "-inf"}."""
+    return start if isinstance(start, str) or math.isfinite(start) else {"number": str(start)}
+
+
+def _start(value: Any) -> float | str:
+    return float(value["number"]) if isinstance(value, dict) else value if isinstance(value, str) else float(value)

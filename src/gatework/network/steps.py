@@ -1,0 +1,187 @@
+"""The operations of a network: each reads named arrays, and weights by the names of a checkpoint's tensors.
+
+x is what a step reads and y what it makes. lengths: the name of the array [B] that says where each sequence ends.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from gatework.notation import Program
+
+LENGTHS, RESETS = "lengths", "resets"  # [B] int64 and [T,B] bool: inputs that every network with layers may have
+
+
+@dataclass(frozen=True)
+class Direction:
+    """One direction of a recurrent layer.
+
+    sizes: I, H, R. weights: parameter -> tensor. starts: where each state starts, a number or the name of a tensor
+    [size]. inputs: what the Program reads beside x, one number each for all steps and units.
+    """
+
+    program: Program
+    sizes: Mapping[str, int]
+    weights: Mapping[str, str]
+    starts: Mapping[str, float | str]
+    inputs: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A recurrent layer, forwards or in both directions: x [T,B,I] -> y [T,B,D*H].
+
+    slot: where its first direction stands in the first axis of each state [L*D,B,size]. Past its length a sequence's
+    state stands still and its output is 0; before a step that `resets` marks the state is the start again.
+    """
+
+    x: str
+    y: str
+    directions: tuple[Direction, ...]
+    slot: int = 0
+    lengths: str = LENGTHS
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Rows of a table [V,E]: ids x [T,B] -> y [T,B,E]."""
+
+    x: str
+    y: str
+    weight: str
+
+
+@dataclass(frozen=True)
+class OneHot:
+    """ids x [T,B] -> y [T,B,V]."""
+
+    x: str
+    y: str
+    classes: int
+
+
+@dataclass(frozen=True)
+class Linear:
+    """y [...,N] = x [...,K] W^T + b, of W [N,K] and b [N] or without."""
+
+    x: str
+    y: str
+    weight: str
+    bias: str | None = None
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """Over time with a stride: y [ceil(T/stride),B,N] = relu((w * x - mean) / sqrt(var + epsilon) * scale + shift).
+
+    weight [N,C,k]; mean, variance, scale, shift [N]; before: zeros before the first step, the rest is behind the last.
+    What lies past a length is 0. lengths -> new_lengths, ceil(lengths / stride).
+    """
+
+    x: str
+    y: str
+    weight: str
+    mean: str
+    variance: str
+    scale: str
+    shift: str
+    before: int
+    stride: int = 1
+    epsilon: float = 1e-5
+    lengths: str = LENGTHS
+    new_lengths: str = LENGTHS
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One vector a sequence: x [T,B,S] -> y [B,S], of the steps within the lengths.
+
+    how: "mean", "max", or "last": the outputs at the last step, of the reverse direction at the first.
+    """
+
+    x: str
+    y: str
+    how: Literal["mean", "max", "last"]
+    bidirectional: bool = False
+    lengths: str = LENGTHS
+
+
+@dataclass(frozen=True)
+class Attention:
+    """A mean over time by learnt weights: y [B,S] = sum_t a_t x_t, a = softmax over t of u . tanh(W x_t + b)."""
+
+    x: str
+    y: str
+    weight: str
+    bias: str
+    query: str
+    lengths: str = LENGTHS
+
+
+@dataclass(frozen=True)
+class Join:
+    """Arrays side by side along the last axis."""
+
+    xs: tuple[str, ...]
+    y: str
+
+
+@dataclass(frozen=True)
+class Add:
+    """y = the sum of arrays."""
+
+    xs: tuple[str, ...]
+    y: str
+
+
+@dataclass(frozen=True)
+class Average:
+    """Of members' log probabilities [...,K], log of the mean probability; of numbers, the mean."""
+
+    xs: tuple[str, ...]
+    y: str
+    logarithms: bool
+
+
+@dataclass(frozen=True)
+class LogSoftmax:
+    """y = x - log sum exp x, over the last axis."""
+
+    x: str
+    y: str
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """y = exp x / sum exp x, over the last axis."""
+
+    x: str
+    y: str
+
+
+@dataclass(frozen=True)
+class Affine:
+    """y = scale x + shift."""
+
+    x: str
+    y: str
+    scale: float
+    shift: float
+
+
+Step = (
+    Layer
+    | Embedding
+    | OneHot
+    | Linear
+    | Convolution
+    | Summary
+    | Attention
+    | Join
+    | Add
+    | Average
+    | LogSoftmax
+    | Softmax
+    | Affine
+)
+STEPS: tuple[type[Step], ...] = Step.__args__  # type: ignore[attr-defined]
