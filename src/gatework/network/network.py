@@ -24,7 +24,7 @@ class Port:
 
 @dataclass(frozen=True)
 class Network:
-    """Steps in order, from arrays that go in to arrays that come out; the states of its layers go in and come out too."""
+    """Steps in order, from arrays that go in to arrays that come out; the states of its layers go in and come out."""
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -59,13 +59,14 @@ class Network:
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """What `to_json` gave; raises ValueError for anything else."""
         try:
-            ports = [tuple(Port(**{**port, "shape": tuple(port["shape"])}) for port in values[side]) for side in _SIDES]
-            return cls(*ports, tuple(map(_step_from_json, values["steps"])))
+            inputs, outputs = (tuple(map(_port_from_json, values[side])) for side in ("inputs", "outputs"))
+            return cls(inputs, outputs, tuple(map(_step_from_json, values["steps"])))
         except (KeyError, TypeError, AttributeError, EquationError) as error:
             raise ValueError(f"the description of a network is damaged: {error}") from error
 
 
-_SIDES = ("inputs", "outputs")
+def _port_from_json(values: Mapping[str, Any]) -> Port:
+    return Port(values["name"], tuple(values["shape"]), values["dtype"])
 
 
 def _tensors(step: Step) -> Iterator[str]:

@@ -184,4 +184,4 @@ Step = (
     | Softmax
     | Affine
 )
-STEPS: tuple[type[Step], ...] = Step.__args__  # type: ignore[attr-defined]
+STEPS: tuple[type[Step], ...] = Step.__args__
