@@ -19,7 +19,9 @@ import torch
 from gatework.cells import Cell, cells
 from gatework.core import _native
 from gatework.engines import native
-from gatework.engines.native import backward, call, forward, plans
+from gatework.engines.native import backward, forward
+from gatework.lowering import call, plans
+from gatework.lowering.forward import forward_recipe
 from gatework.verify.check import EXTRAS, LENGTHS, PLAIN, RESETS
 from gatework.verify.problems import Case, answer, draw
 
@@ -85,7 +87,7 @@ def recording() -> Iterator[list[CoreCall]]:
     caches = (
         plans.forward_plan,
         plans.backward_plan,
-        forward.forward_recipe,
+        forward_recipe,
         forward.bind,
         backward.backward_recipe,
         backward.bind,

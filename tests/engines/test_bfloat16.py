@@ -10,10 +10,10 @@ import gatework as gw
 from gatework.cells import Cell, cells
 from gatework.core import _native
 from gatework.engines import Arguments, native, reference
-from gatework.engines.native.keys import Key, Role
-from gatework.engines.native.lowering import lower
-from gatework.engines.native.plan import Buffer, NativePlan, Store
 from gatework.errors import InputError
+from gatework.lowering.blocks import lower
+from gatework.lowering.keys import Key, Role
+from gatework.lowering.plan import Buffer, NativePlan, Store
 from gatework.notation import Node
 from gatework.verify.check import BOUNDS, compared, floors
 from gatework.verify.problems import Case, answer, draw

@@ -6,8 +6,9 @@ import torch
 from core_toys import described
 
 from gatework.core import _native
-from gatework.engines.native.binding import Binding
+from gatework.engines.native.bound import Bound
 from gatework.engines.native.call import outline
+from gatework.lowering.binding import Binding
 from gatework.verify.comparison import compare
 
 DTYPES = [torch.float32, torch.bfloat16]
@@ -77,7 +78,7 @@ def test_what_is_freed_is_used_again_and_what_is_not_keeps_its_numbers():
         call.copy(again, source)
         call.copy(again, kept, add=True)
         call.copy(second, again)
-    one, two = call.bound().run([values], None, None)
+    one, two = Bound.of(call).run([values], None, None)
     assert torch.equal(one, values)
     assert torch.equal(two, 2 * values)
 
@@ -89,7 +90,7 @@ def test_tensors_whose_units_lie_apart_are_read_as_they_are(dtype):
     call = Binding(1, _native.Call())
     for source in call.give(outline(given)):
         call.copy(call.result(*source.shape, element=source.element), source)
-    for made, expected in zip(call.bound().run(given, None, None), given, strict=True):
+    for made, expected in zip(Bound.of(call).run(given, None, None), given, strict=True):
         assert torch.equal(made, expected)
 
 

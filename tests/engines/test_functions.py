@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import gatework as gw
 from gatework.core import _native
-from gatework.engines.native.codes import CODES
+from gatework.lowering.codes import CODES
 from gatework.verify.comparison import compare
 
 HEADER = Path(__file__).parents[2] / "native" / "vectors.h"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gatework.engines.native.threads import (
+from gatework.lowering.threads import (
     ARITHMETIC,
     FAR_ROWS,
     NEAR_ROWS,

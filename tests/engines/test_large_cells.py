@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import gatework as gw
-from gatework.engines.native.call import tensor_spec
-from gatework.engines.native.plans import backward_plan, forward_plan
+from gatework.lowering.call import tensor_spec
+from gatework.lowering.plans import backward_plan, forward_plan
 from gatework.notation import parse
 from numerics import all_same, gradients, random, same, weighed
 

@@ -14,8 +14,9 @@ import gatework as gw
 from gatework.cells import cells
 from gatework.engines import Arguments, Frozen, native, reference
 from gatework.engines.native import operators
-from gatework.engines.native.call import Call, Options, tensor_spec
+from gatework.engines.native.call import Call
 from gatework.errors import InputError
+from gatework.lowering.call import Options, tensor_spec
 from gatework.notation import EquationError
 from gatework.verify.problems import Case, draw
 from numerics import all_same, weighed

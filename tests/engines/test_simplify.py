@@ -7,7 +7,7 @@ import torch
 
 import gatework as gw
 from gatework.cells import cells
-from gatework.engines.native.simplify import fuse_derivatives, multiply_ahead
+from gatework.lowering.simplify import fuse_derivatives, multiply_ahead
 from gatework.notation.adjoint import adjoint
 from gatework.verify.comparison import compare
 

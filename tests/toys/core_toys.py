@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from gatework.core import _native
-from gatework.engines.native.arrays import Array
 from gatework.engines.native.memory import NAMES
+from gatework.lowering.arrays import Array
 
 Buffer = Sequence[int]  # address, numbers from step to step and from row to row, steps before it is used again, numbers
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from gatework.cells import Cell, cells
 from gatework.core import _native
 from gatework.engines import ENGINES, Arguments, reference
-from gatework.engines.native import isa
+from gatework.lowering import isa
 from gatework.notation import parse
 from gatework.verify import check as verification
 from gatework.verify.check import BOUNDS, SIDES, SIZES, Result, Target, targets, verify

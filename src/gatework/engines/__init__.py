@@ -4,13 +4,14 @@ Each is a function `run(Arguments(program, params, x, state, ...)) -> (output, f
 says which runs where.
 """
 
-from gatework.engines.arguments import Arguments, Frozen, Results, Run
+from gatework.engines.arguments import Arguments, Results, Run
 from gatework.engines.cache import Cache
 from gatework.engines.choose import ENGINES, Choice, choose, prepare, runs
 from gatework.engines.eager import is_eager
 from gatework.engines.native import lacking
 from gatework.engines.native.operators import Ready, run_at_once
 from gatework.engines.native.stream import Stepper
+from gatework.lowering.call import Frozen
 
 __all__ = [
     "ENGINES",

@@ -2,29 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from gatework.lowering.call import Frozen
 from gatework.notation import Program
 
 Results = tuple[Tensor, tuple[Tensor, ...], dict[str, Tensor]]  # output [T,B,size], final state, recorded values
-
-
-class Frozen:
-    """Where an engine keeps what it makes of parameters that never change.
-
-    storage: how it may store matrices for products: "float32", "bfloat16", or "int8" with a scale for each unit.
-    """
-
-    def __init__(self, storage: str = "float32") -> None:
-        self.storage = storage
-        self.made: dict[str, Any] = {}  # by engine
-
-    def __reduce__(self) -> tuple[type["Frozen"], tuple[str]]:
-        """Of a copy's parameters nothing is made yet."""
-        return Frozen, (self.storage,)
 
 
 @dataclass(frozen=True)

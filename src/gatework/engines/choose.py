@@ -9,10 +9,10 @@ import torch
 from gatework.engines import native, reference, traced
 from gatework.engines.arguments import Arguments, Run
 from gatework.engines.eager import is_tracing, is_transformed
-from gatework.engines.native import isa
 from gatework.engines.native.operators import Ready
 from gatework.engines.native.stream import Stepper
 from gatework.errors import InputError
+from gatework.lowering import isa
 from gatework.notation import Program
 
 ENGINES: Mapping[str, Run] = MappingProxyType({"native": native.run, "reference": reference.run})

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gatework.cells import Cell, cells
 from gatework.engines import Run, native, reference
-from gatework.engines.native import isa
+from gatework.lowering import isa
 from gatework.verify.comparison import INCOMPARABLE, Errors, Mismatch, compare
 from gatework.verify.problems import GRADIENT, Answers, Case, Problem, answer, derived, draw
 from gatework.verify.rounding import spread, unit_of

@@ -1,10 +1,8 @@
 """The native engine: the C++ core runs the Program forward, and the derived backward Program backward.
 
-float32 and bfloat16 on CPU. The passes, in their order: `plans` says what of a Program (or of its adjoint) is stored
-where; `simplify`, `placement` and `instructions` make blocks of its nodes, which `lowering` writes as the integers that
-the core interprets tile by tile. `forward` and `backward` bind a call once for its kind: `layout` has its arrays,
-`binding` notes what is done to them. After that a call gives the core addresses; `operators` is what torch sees of it.
-A call like one before goes from its layer's `Cache` to what was made `Ready` then, and from there to the core.
+float32 and bfloat16 on CPU. `gatework.lowering` makes plans of a Program and binds a call once for its kind; here are
+the tensors that it runs on, and the backward pass. `operators` is what torch sees of it. A call like one before goes
+from its layer's `Cache` to what was made `Ready` then, and from there to the core.
 """
 
 from collections.abc import Sequence
@@ -16,16 +14,17 @@ from gatework.engines.arguments import Arguments, Results
 from gatework.engines.eager import is_eager, is_tracing
 from gatework.engines.native import flops as flops
 from gatework.engines.native.boundaries import restart_at_first
-from gatework.engines.native.call import Call, Options
-from gatework.engines.native.codes import check_operations as check_operations
-from gatework.engines.native.codes import lacking as lacking
-from gatework.engines.native.codes import without as without
+from gatework.engines.native.call import Call
 from gatework.engines.native.memory import NAMES
 from gatework.engines.native.operators import TRANSFORMED as TRANSFORMED
 from gatework.engines.native.operators import Ready, apply, bound
 from gatework.engines.native.operators import run_at_once as run_at_once
 from gatework.engines.reverse_direction import run_reversed
 from gatework.errors import InputError
+from gatework.lowering.call import Options
+from gatework.lowering.codes import check_operations as check_operations
+from gatework.lowering.codes import lacking as lacking
+from gatework.lowering.codes import without as without
 
 DTYPES = tuple(NAMES)
 

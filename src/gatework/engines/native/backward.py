@@ -8,13 +8,14 @@ from math import ceil
 import torch
 from torch import Tensor
 
-from gatework.engines.native.arrays import Array
-from gatework.engines.native.binding import Binding, Bound
-from gatework.engines.native.call import Call, Options, Outline, outline, saved_numbers, tensor_spec
-from gatework.engines.native.keys import Key, Role
-from gatework.engines.native.layout import Layout
-from gatework.engines.native.memory import DTYPES
-from gatework.engines.native.plans import BackwardPlan, backward_plan, forward_plan, state_elements
+from gatework.engines.native.bound import Bound
+from gatework.engines.native.call import Call, outline
+from gatework.lowering.arrays import Array
+from gatework.lowering.binding import Binding
+from gatework.lowering.call import Options, Outline, saved_numbers, tensor_spec
+from gatework.lowering.keys import Key, Role
+from gatework.lowering.layout import Layout
+from gatework.lowering.plans import BackwardPlan, backward_plan, forward_plan, state_elements
 from gatework.notation import Program
 
 ENOUGH, LARGE = 512, 16 << 20  # rows of a piece of a sequence at least, and bytes of what its products read at most
@@ -105,7 +106,7 @@ def bind(
             _add_input_gradients(recipe.lowered, part, joined)
     for key, by_state in recipe.firsts:
         call.copy(results.add([key], (layout.B,), layout.arrays[by_state].shape[-1]), layout.arrays[by_state].step(0))
-    return Backward(call.bound(), tuple(results.parts), *_places(program, tensors, wanted, results))
+    return Backward(Bound.of(call), tuple(results.parts), *_places(program, tensors, wanted, results))
 
 
 class _Results:
@@ -134,11 +135,11 @@ def _places(
     order = {key: place for place, key in enumerate(results.keys)}
     places: list[int | None] = []
     unfitted: list[int] = []
-    outlines = zip(tensor_spec(program).shapes, tensors.shapes, tensors.dtypes, wanted, strict=True)
-    for which, (key, shape, dtype, wants) in enumerate(outlines):
+    outlines = zip(tensor_spec(program).shapes, tensors.shapes, tensors.elements, wanted, strict=True)
+    for which, (key, shape, element, wants) in enumerate(outlines):
         places.append(order.get(key) if wants else None)
         array = results.arrays.get(key)
-        if wants and (array is None or array.shape != shape or DTYPES[array.element] != dtype):
+        if wants and (array is None or array.shape != shape or array.element != element):
             unfitted.append(which)
     return tuple(places), tuple(unfitted)
 

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import register_flop_formula
 
-from gatework.engines.native.call import tensor_spec
-from gatework.engines.native.keys import Key, Role
 from gatework.engines.native.operators import scan, scan_backward
+from gatework.lowering.call import tensor_spec
+from gatework.lowering.keys import Key, Role
 from gatework.notation import Node, Program
 from gatework.notation.recipe import read
 

@@ -16,12 +16,13 @@ from gatework.engines.derivatives import derivatives, spread
 from gatework.engines.eager import is_eager, is_transformed
 from gatework.engines.native.backward import Backward, backward
 from gatework.engines.native.backward import bound as bound_backward
-from gatework.engines.native.call import Call, Options, saved_numbers, state_dtypes, tensor_spec
+from gatework.engines.native.call import Call, state_dtypes
 from gatework.engines.native.forward import Forward, forward
 from gatework.engines.native.forward import bound as bound_forward
 from gatework.engines.native.forward import run_at_once as forwards_at_once
 from gatework.engines.native.memory import NAMES
 from gatework.errors import InputError
+from gatework.lowering.call import Options, saved_numbers, tensor_spec
 from gatework.notation.recipe import read
 
 _NOTHING = torch.empty(0, device="cpu")

@@ -5,15 +5,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from gatework.core import _native
 from gatework.engines.arguments import Arguments
 from gatework.engines.native.call import outline
-from gatework.engines.native.forward import needs_own_output
-from gatework.engines.native.keys import Key, Role
-from gatework.engines.native.layout import STORAGES, Layout
-from gatework.engines.native.memory import allocated
-from gatework.engines.native.plan import SIZES
-from gatework.engines.native.plans import forward_plan, state_elements
+from gatework.engines.native.memory import DTYPES, allocated
+from gatework.lowering.stream import bind
 from gatework.notation import Program
 
 
@@ -36,33 +31,14 @@ class Stepper:
         copies = {name: value.detach().clone() for name, value in params.items()}
         given = Arguments(program, copies, x[None], state, inputs=inputs).tensors()
         tensors = [value.contiguous() for value in given]
-        layout = Layout.of(program, outline(tensors), torch.get_num_threads())
-        call, units, element = layout.call, layout.units, layout.element
-        own = needs_own_output(program, False, element)
-        lowered = forward_plan(program, False, own, False, (), element)
-        kinds = state_elements(program, element)
-        series = {Key(Role.STATE, each.name): (each.size, kinds[each.name]) for each in program.states}
-        if own:
-            series[Key(Role.OUTPUT)] = program.output_size, element
-        series |= {buffer.key: (buffer.columns, buffer.element) for buffer in lowered.plan.between}
-        for key, (size, kind) in series.items():
-            layout.arrays[key] = call.result(2, layout.B, units[size], element=kind)
-        made = [allocated(shape, dtype) for shape, dtype in call.results]
+        steps = bind(program, outline(tensors), torch.get_num_threads())
+        made = [allocated(shape, DTYPES[element]) for shape, element in steps.results]
         self.states = made[: len(program.states)]
         self.reset(state, 0)
-        output = made[list(series).index(Key(Role.OUTPUT) if own else Key(Role.STATE, program.output))]
-        self.outputs = (output[0], output[1]) if own else (output[1], output[0])  # where it is with the states after it
+        output = made[steps.output]
+        self.outputs = output[steps.lag], output[1 - steps.lag]  # where it is with the states after it
         self.memory, self.dtype = [*tensors, *made], x.dtype  # the core points into the memory
-        core = _native.Stream(
-            lowered.core,
-            [units[size] for size in SIZES],
-            layout.B,
-            layout.table(lowered.plan),
-            [tensor.data_ptr() for tensor in self.memory],
-            STORAGES[weights],
-            lowered.plan.numbers[Key(Role.INPUT, "x")],
-            *layout.grid(lowered.plan),
-        )
+        core = steps.core([tensor.data_ptr() for tensor in self.memory], weights)
         self._step = core.step  # takes the address of an input [B,I], contiguous and of x's dtype
 
     def state(self, slot: int) -> list[Tensor]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from gatework.engines.native.keys import Key, Role
+from gatework.lowering.keys import Key, Role
 
 SIZES = ("I", "H", "R")
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, Self
 from gatework.core import _native
 
 _ELEMENTS = _native.codes()["elements"]
+BYTES = {"float32": 4, "bfloat16": 2}  # of the elements of buffers
 
 
 class Array(NamedTuple):

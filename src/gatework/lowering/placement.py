@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gatework.engines.native.codes import ROWS
-from gatework.engines.native.keys import Key, Role
-from gatework.engines.native.plan import Buffer, Source, Store
+from gatework.lowering.codes import ROWS
+from gatework.lowering.keys import Key, Role
+from gatework.lowering.plan import Buffer, Source, Store
 from gatework.notation import Node
 from gatework.notation.program import PRODUCTS
 
@@ -29,7 +29,7 @@ def operands(nodes: Sequence[Node], among: Iterable[int]) -> set[int]:
 class Placement:
     """Sorts the needed nodes into blocks and decides what is stored in between.
 
-    Its arguments are those of `gatework.engines.native.lowering.lower`.
+    Its arguments are those of `gatework.lowering.blocks.lower`.
     """
 
     def __init__(

@@ -8,14 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from gatework.core import _native
-from gatework.engines.arguments import Frozen
-from gatework.engines.native.arrays import Array
-from gatework.engines.native.binding import Binding
-from gatework.engines.native.call import Outline, Sizes, sizes_of, tensor_spec
-from gatework.engines.native.keys import Key, Role
-from gatework.engines.native.memory import NAMES
-from gatework.engines.native.plan import SIZES, NativePlan
-from gatework.engines.native.threads import scan_grid
+from gatework.lowering.arrays import Array
+from gatework.lowering.binding import Binding
+from gatework.lowering.call import Frozen, Outline, Sizes, sizes_of, tensor_spec
+from gatework.lowering.keys import Key, Role
+from gatework.lowering.plan import SIZES, NativePlan
+from gatework.lowering.threads import scan_grid
 from gatework.notation import Program
 
 STORAGES = _native.codes()["storages"]
@@ -50,7 +48,7 @@ class Layout:
         call = Binding(threads, _native.Call(reversed, frozen is not None, storage))
         keys = tensor_spec(program).shapes
         arrays = dict(zip(keys, call.give(outline), strict=True))
-        layout = cls(call, *sizes_of(program, outline.shapes), NAMES[outline.dtypes[0]], reversed, arrays)
+        layout = cls(call, *sizes_of(program, outline.shapes), outline.elements[0], reversed, arrays)
         for name in program.inputs:
             layout.place(Key(Role.INPUT, name), arrays[Key(Role.INPUT, name)])
         return layout

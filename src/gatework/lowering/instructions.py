@@ -3,10 +3,10 @@
 import struct
 from collections.abc import Mapping, Sequence
 
-from gatework.engines.native.codes import CODES, MODES
-from gatework.engines.native.keys import Key, Role
-from gatework.engines.native.placement import Block, Placement
-from gatework.engines.native.plan import Source
+from gatework.lowering.codes import CODES, MODES
+from gatework.lowering.keys import Key, Role
+from gatework.lowering.placement import Block, Placement
+from gatework.lowering.plan import Source
 
 Term = tuple[int, Key, bool]  # lane += matrix . operand, the matrix perhaps transposed
 Group = tuple[Key, list[Term]]  # an operand, and all that is multiplied with it at once

@@ -7,11 +7,11 @@ function is a block of its own. Values that another block needs are stored in be
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from gatework.engines.native.codes import ELEMENTS, LAYOUTS, MAGIC, ROWS
-from gatework.engines.native.instructions import Instructions
-from gatework.engines.native.placement import Block, Placement
-from gatework.engines.native.plan import SIZES, Buffer, NativePlan, Source, Store
-from gatework.engines.native.simplify import fuse_derivatives
+from gatework.lowering.codes import ELEMENTS, LAYOUTS, MAGIC, ROWS
+from gatework.lowering.instructions import Instructions
+from gatework.lowering.placement import Block, Placement
+from gatework.lowering.plan import SIZES, Buffer, NativePlan, Source, Store
+from gatework.lowering.simplify import fuse_derivatives
 from gatework.notation import Node
 
 

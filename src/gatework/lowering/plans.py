@@ -6,12 +6,12 @@ from functools import lru_cache
 from itertools import pairwise
 
 from gatework.core import _native
-from gatework.engines.native.codes import check_operations, lacking
-from gatework.engines.native.keys import Key, Role
-from gatework.engines.native.lowering import lower
-from gatework.engines.native.placement import operands
-from gatework.engines.native.plan import Buffer, NativePlan, Source, Store
-from gatework.engines.native.simplify import Ahead, multiply_ahead
+from gatework.lowering.blocks import lower
+from gatework.lowering.codes import check_operations, lacking
+from gatework.lowering.keys import Key, Role
+from gatework.lowering.placement import operands
+from gatework.lowering.plan import Buffer, NativePlan, Source, Store
+from gatework.lowering.simplify import Ahead, multiply_ahead
 from gatework.notation import Node, Program
 from gatework.notation.adjoint import Adjoint, adjoint
 

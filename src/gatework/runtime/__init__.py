@@ -1,0 +1,1 @@
+"""A trained network without torch: numpy and the compiled core."""
