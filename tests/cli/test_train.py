@@ -53,7 +53,7 @@ def test_the_options_reach_the_run(gatework: Command, place: Path) -> None:
         "splits": [0.8, 0.1, 0.1],
     }
     assert (values["cell"]["name"], values["counts"]["files"]) == ("peephole_lstm", 1)
-    assert values["batching"] == {"streams": 2, "steps": 5, "validate_on": 100_000}
+    assert values["batching"] == {"streams": 2, "steps": 5, "validate_on": 50_000}
     assert values["shape"] == {
         "hidden": 5,
         "layers": 2,
@@ -155,9 +155,9 @@ def test_a_doubt_about_equations_is_a_note_of_one_line(gatework: Command, place:
 
 
 def test_a_text_too_short_to_be_validated_on_says_so(gatework: Command, place: Path) -> None:
-    done = gatework(*NEW, *SMALL, "--streams", 45)
+    done = gatework(*NEW, *SMALL, "--splits", "0.9,0.001,0.099")
     assert done.status == 0
-    assert "no validation: 45 characters for it are too few for 45 streams" in done.out
+    assert "no validation: of 900 characters none is left to validate on" in done.out
     assert "best validation" not in done.out
 
 

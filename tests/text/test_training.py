@@ -146,15 +146,18 @@ def test_validation_comes_every_500_steps_of_a_long_epoch(tmp_path: Path) -> Non
 # -- validation and shares
 
 
-def test_the_shares_of_the_validation_have_one_mean(tmp_path: Path, text: Path) -> None:
-    start(tmp_path / "run", text, batching=Batching(streams=4, steps=7, validate_on=31), splits=(0.8, 0.1, 0.1))
+@pytest.mark.parametrize(("validate_on", "processes"), [(31, 2), (1_001, 2), (1_600, 2), (5_000, 5)])
+def test_the_shares_of_the_validation_have_one_mean(tmp_path: Path, validate_on: int, processes: int) -> None:
+    text = write_text(tmp_path, 20_000)
+    start(tmp_path / "run", text, batching=Batching(4, 7, validate_on), splits=(0.8, 0.1, 0.1))
     run = Run.open(tmp_path / "run")
     corpus, model = run.corpus(), run.model()
-    whole, *parts = (evaluation(corpus, run.batching, rank, world) for rank, world in ((0, 1), (0, 2), (1, 2)))
+    whole = evaluation(corpus, run.batching, 0, 1)
+    shares = [evaluation(corpus, run.batching, rank, processes) for rank in range(processes)]
     assert whole is not None
-    means = [part(model) for part in parts if part is not None]
-    assert len(set(means)) == 2
-    assert whole(model) == pytest.approx(sum(means) / 2, rel=1e-6)
+    means = [share(model) for share in shares if share is not None]
+    assert len(set(means)) > 1
+    assert whole(model) == pytest.approx(sum(means) / processes, rel=1e-6)
 
 
 def test_no_more_than_was_said_is_validated_on(tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,14 +168,14 @@ def test_no_more_than_was_said_is_validated_on(tmp_path: Path, text: Path, monke
         judge = evaluation(run.corpus(), Batching(3, 7, validate_on), 0, 1)
         assert judge is not None
         judge(nn.Identity())
-    assert [sum(int(lengths.sum()) for *_, lengths in batches) for batches in asked] == [9, 42]  # of 10 and of 44
+    assert [sum(int(lengths.sum()) for *_, lengths in batches) for batches in asked] == [10, 44]
 
 
-def test_a_validation_part_without_a_token_for_each_stream_is_none(tmp_path: Path, text: Path) -> None:
-    start(tmp_path / "run", text, steps=1)
-    corpus = Run.open(tmp_path / "run").corpus()  # 45 tokens to validate on
-    assert evaluation(corpus, Batching(44, 3), 0, 1) is not None
-    assert evaluation(corpus, Batching(45, 3), 0, 1) is None
+@pytest.mark.parametrize("world", [1, 2])
+def test_a_validation_part_without_a_token_to_predict_is_none(world: int) -> None:
+    for validate_on in (1, 100):
+        assert len(long_part(2, 3, validate_on, world)) == world
+        assert long_part(1, 3, validate_on, world) == []
 
 
 def test_processes_share_the_streams(tmp_path: Path, text: Path) -> None:
@@ -212,12 +215,11 @@ def long_part(n: int, streams: int, validate_on: int, world: int = 1) -> list[Ev
 @pytest.mark.parametrize(
     ("n", "streams", "validate_on", "pieces", "length"),
     [
-        (9_001, 2, 6_000, 6, 1_000),
-        (9_001, 2, 5_999, 4, 1_499),
-        (9_001, 4, 8_999, 8, 1_124),
-        (5_001, 5, 500, 5, 100),
-        (401, 128, 200, 128, 1),
-        (30_001, 1, 29_999, 29, 1_034),
+        (9_001, 2, 6_000, 12, 500),
+        (9_001, 2, 5_999, 11, 545),
+        (9_001, 99, 8_999, 17, 529),
+        (5_001, 5, 499, 1, 499),
+        (90_001, 1, 89_999, 128, 703),
     ],
 )
 def test_a_long_validation_part_is_judged_by_pieces_spread_evenly_over_it(
@@ -230,14 +232,22 @@ def test_a_long_validation_part_is_judged_by_pieces_spread_evenly_over_it(
     steps = targets[:, 1:] - targets[:, :-1]
     assert bool((steps == 1).all()), "each piece is read from its beginning on"
     apart = targets[1:, 0] - targets[:-1, 0]
-    assert pieces * int(apart.min()) > n - 2 * pieces, "they are as far from each other as can be"
-    assert int(apart.max() - apart.min()) <= 1
-    assert judge.on == f"on {pieces} pieces of {length:,} characters"
+    assert len(apart) == 0 or pieces * int(apart.min()) > n - 2 * pieces, "they are as far from each other as can be"
+    assert len(apart) == 0 or int(apart.max() - apart.min()) <= 1
+    assert judge.on == f"on {pieces} piece{'s' if pieces > 1 else ''} of {length:,} characters"
 
 
 def test_a_part_that_is_read_whole_is_said_to_be_no_pieces() -> None:
-    (judge,) = long_part(901, 3, 900)
-    assert (judge.pieces, judge.length, judge.on, judge.batches.count) == (3, None, "", 900)
+    (judge,) = long_part(1_801, 7, 1_800)
+    assert (judge.pieces, judge.length, judge.on, judge.batches.count) == (3, None, "", 1_800)
+
+
+@pytest.mark.parametrize(("n", "validate_on"), [(901, 10_000), (9_001, 5_000)])
+def test_what_is_validated_on_does_not_depend_on_the_streams(n: int, validate_on: int) -> None:
+    first, *others = (long_part(n, streams, validate_on)[0] for streams in (1, 3, 32, 500))
+    for other in others:
+        assert all(map(torch.equal, [each[1] for each in first.batches], [each[1] for each in other.batches]))
+        assert other.on == first.on
 
 
 def test_processes_share_the_pieces() -> None:
@@ -247,17 +257,9 @@ def test_processes_share_the_pieces() -> None:
     assert sum(half.batches.share for half in halves) == whole.batches.share == whole.batches.count
 
 
-def test_more_is_validated_on_where_more_is_learnt_from_meanwhile(tmp_path: Path, text: Path) -> None:
-    shape = Batching(streams=3, steps=7, validate_on=50)
-    start(tmp_path / "run", text, steps=1, batching=shape, evaluate_every=100, accumulate=2)
-    assert Run.open(tmp_path / "run").batching.validate_on == 3 * 7 * 100 * 2 // 10
-    start(tmp_path / "other", text, steps=1, batching=shape, evaluate_every=4)
-    assert Run.open(tmp_path / "other").batching == shape
-
-
 @pytest.mark.parametrize(
     ("minutes", "validate_on"),
-    [(1.0, 4_915), (2.0, 9_830), (100.0, 20_000), (0.01, 4_096)],  # 60 s / 50 at 4,096 tokens a second
+    [(2.0, 5_000), (3.0, 10_000), (100.0, 20_000), (0.01, 5_000)],  # 60 s / 50 at 4,096 tokens a second
 )
 def test_short_of_time_less_is_validated_on(monkeypatch: pytest.MonkeyPatch, minutes: float, validate_on: int) -> None:
     seconds = count()
@@ -267,7 +269,7 @@ def test_short_of_time_less_is_validated_on(monkeypatch: pytest.MonkeyPatch, min
     corpus = Corpus(Path("x"), vocabulary, tokens, (0.5, 0.5, 0.0), Counts(1, 1, 1, len(tokens), 0))
     model = LanguageModel("lstm", 256, SMALL)
     found = affordable(model, corpus, Batching(4, 7, 20_000), minutes)
-    assert found.validate_on == pytest.approx(validate_on, abs=1)
+    assert found.validate_on == validate_on
     assert affordable(model, corpus, Batching(4, 7, 100), 100.0).validate_on == 100
 
 
@@ -278,7 +280,7 @@ def test_a_run_with_minutes_remembers_what_it_is_validated_on(tmp_path: Path, mo
     text = write_text(tmp_path, 2000)
     start(tmp_path / "run", text, minutes=5, steps=3, batching=Batching(3, 7, 60), report=told)
     assert Run.open(tmp_path / "run").batching == Batching(3, 7, 30)
-    assert next(event.on for event in told.events if isinstance(event, Validation)) == "on 3 pieces of 10 characters"
+    assert next(event.on for event in told.events if isinstance(event, Validation)) == "on 1 piece of 30 characters"
     go_on(tmp_path / "run", told, steps=4, minutes=9)
     assert Run.open(tmp_path / "run").batching == Batching(3, 7, 30), "or the best would not be comparable"
 
@@ -292,7 +294,7 @@ def test_events_say_what_validation_was_measured_on_and_count_the_scoring_at_the
         telling(event)
     before, unknown, validation, after = told.events
     assert isinstance(validation, Validation)
-    assert validation.on == "on 6 pieces of 1,000 characters"
+    assert validation.on == "on 12 pieces of 500 characters"
     lefts = [event.left for event in (before, unknown, after) if isinstance(event, Step)]
     assert lefts == [4.0 + 30_000 / (3 * 1000.0), None, 4.0 + 30_000 / (6_000 / 3.0)]
 

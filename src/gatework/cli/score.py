@@ -1,6 +1,8 @@
 """`gatework score`: a trained model reads."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from gatework.text.adaptation import Adaptive
     from gatework.text.data.corpus import Corpus
     from gatework.text.model import LanguageModel
+    from gatework.text.run import Run
 
 LONG = 20_000  # tokens that are scored as one stream; above, side by side
 STREAMS = 32
@@ -50,7 +53,6 @@ def score(
     if each and streams is not None:
         raise InputError("--each reads the text as one stream: leave out --streams")
     from gatework.text.adaptation import adaptive
-    from gatework.text.data.prepare import prepare
     from gatework.text.run import Run
     from gatework.text.unknown import new_to_the_model
 
@@ -60,15 +62,7 @@ def score(
         raise InputError(f"--condition {condition}: the documents in {file} have their own; leave it out")
     model = opened.model(device=device)
     learner = adaptive(model, opened.corpus()) if adapt else None
-    with tempfile.TemporaryDirectory(prefix="gatework-") as folder:
-        corpus = prepare(
-            [file],
-            Path(folder) / "tokens.bin",
-            vocabulary=opened.vocabulary,
-            level=opened.vocabulary.level,
-            documents=documents,
-            condition=condition,
-        )
+    with _prepared(opened, file, condition, documents) as corpus:
         name = "standard input" if file == STDIN else file
         if each:
             _say_each(model, corpus, name, learner)
@@ -76,16 +70,30 @@ def score(
         one = adapt or condition is not None or len(corpus.tokens) <= LONG
         chosen = streams if streams is not None else 1 if one else STREAMS
         _say_score(model, corpus, name, chosen, learner)
-        new = new_to_the_model(corpus)
-        del corpus
-    if new is not None:
-        print(new)
+        if (new := new_to_the_model(corpus)) is not None:
+            print(new)
     if documents:
         return
     if opened.vocabulary.conditions and condition is None:
         print("read without a condition; --condition NAME reads it as a document on one")
     if chosen > 1:
         print(f"read as {chosen} streams, each starting without a past; --streams 1 reads it as one")
+
+
+@contextmanager
+def _prepared(opened: "Run", file: str, condition: str | None, documents: bool) -> Iterator["Corpus"]:
+    """The text as the run's model reads it, as long as its tokens are needed."""
+    from gatework.text.data.prepare import prepare
+
+    with tempfile.TemporaryDirectory(prefix="gatework-") as folder:
+        yield prepare(
+            [file],
+            Path(folder) / "tokens.bin",
+            vocabulary=opened.vocabulary,
+            level=opened.vocabulary.level,
+            documents=documents,
+            condition=condition,
+        )
 
 
 def _say_each(model: "LanguageModel", corpus: "Corpus", name: str, learner: "Adaptive | None") -> None:

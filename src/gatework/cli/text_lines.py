@@ -26,10 +26,8 @@ def introduction(corpus: Corpus, batches: LanguageBatches, model: LanguageModel)
         f"{batches.dropped:,} {unit} fill no batch and are left out",
         f"{model.recurrent.extra_repr()}; {weights:,} weights",
     ]
-    if len(corpus.validation) <= batches.streams:
-        lines.append(
-            f"no validation: {len(corpus.validation):,} {unit} for it are too few for {batches.streams} streams"
-        )
+    if len(corpus.validation) < 2:
+        lines.append(f"no validation: of {corpus.counts.tokens:,} {unit} none is left to validate on")
     return lines
 
 

@@ -6,7 +6,7 @@ from typing import cast
 
 from torch import nn
 
-from gatework.text.data.batches import ScoringBatches, share
+from gatework.text.data.batches import ScoringBatches
 from gatework.text.data.corpus import Corpus
 from gatework.text.data.vocabulary import Ids
 from gatework.text.model import LanguageModel
@@ -14,53 +14,54 @@ from gatework.text.options import Batching
 from gatework.text.run import Run
 from gatework.text.scoring import SCORING_STEPS, Score, mean_loss, score
 from gatework.training.events import Evaluating, Event, Report, Step, Validation, no_report
-from gatework.training.settings import Settings
 
-PIECE = 1000  # tokens at least of a piece of the validation part, if there are several for each stream
-AT_ONCE = 128  # pieces at most, where there are not more streams
-OFTEN = 10  # times as many tokens are learnt from as are validated on: evaluation takes some 3 % of the time
 PARTS = 50  # into which minutes are divided, one of them for a validation
-PROBE = 4096  # tokens, or one for each stream, that the speed is measured on
-TEST_STREAMS = 128  # at most, that a part is cut into at the end
-TEST_LENGTH = 500  # tokens at least of each of them, if there are several
+PROBE = 4096  # tokens that the speed is measured on
+AT_ONCE = 128  # pieces at most that a part is read in, side by side
+PIECE = 500  # tokens at least of each of them, if there are several: its beginning without a past must not count
 LEARNING = 3  # times as long as scoring a token takes learning from it, about
 
 
-def enough(batching: Batching, settings: Settings) -> Batching:
-    """The same, validated on as many tokens as the time allows: a tenth of those learnt from meanwhile, or more."""
-    between = (settings.evaluate_every or 1) * settings.accumulate * batching.streams * batching.steps
-    return replace(batching, validate_on=max(batching.validate_on, between // OFTEN))
-
-
 def affordable(model: nn.Module, corpus: Corpus, batching: Batching, minutes: float) -> Batching:
-    """The same, validated on what a fiftieth of the minutes is enough for, as a probe says; never on less than that."""
+    """The same, validated on what a fiftieth of the minutes is enough for, as a probe says; never on less than that.
+
+    As much as was asked for, or half as much, or a quarter and so on: alike runs are validated on the same pieces,
+    though no two probes take the same time.
+    """
     probe = evaluation(corpus, replace(batching, validate_on=min(PROBE, batching.validate_on)), 0, 1)
-    if probe is None or probe.length is None:  # a part so short is read whole
+    if probe is None or probe.batches is None or probe.length is None:  # a part so short is read whole
         return batching
     model.eval()
     probe(model)  # the first time finds cold caches
     began = perf_counter()
     probe(model)
     speed = probe.batches.count / max(perf_counter() - began, 1e-9)
-    allowed = max(probe.batches.count, int(speed * 60 * minutes / PARTS))
-    return replace(batching, validate_on=min(batching.validate_on, allowed))
+    allowed, tokens = int(speed * 60 * minutes / PARTS), batching.validate_on
+    while tokens > allowed and tokens // 2 >= probe.batches.count:
+        tokens //= 2
+    return replace(batching, validate_on=tokens)
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """The loss on the validation part, this process's share of it; called with the model.
 
+    batches: this process's; None where there are fewer pieces than processes and it has none.
+    weight: how many times as many pieces it has as it would have if all had equally many.
     pieces, length: so many pieces of so many tokens each, spread evenly over the part; length None: all of it.
     """
 
-    batches: ScoringBatches
+    batches: ScoringBatches | None
+    weight: float
     pieces: int
     length: int | None
     unit: str
     report: Report = no_report
 
     def __call__(self, model: nn.Module) -> float:
-        return mean_loss(cast(LanguageModel, model), self.batches, self._told)
+        if self.batches is None:
+            return 0.0
+        return self.weight * mean_loss(cast(LanguageModel, model), self.batches, self._told)
 
     def _told(self, done: int, total: int) -> None:
         self.report(Evaluating("validation", done, total))
@@ -68,36 +69,45 @@ class Evaluation:
     @property
     def on(self) -> str:
         """What it is measured on, in words; "" for the whole part."""
-        return "" if self.length is None else f"on {self.pieces:,} pieces of {self.length:,} {self.unit}"
+        if self.length is None:
+            return ""
+        pieces = "1 piece" if self.pieces == 1 else f"{self.pieces:,} pieces"
+        return f"on {pieces} of {self.length:,} {self.unit}"
 
 
 def evaluation(
     corpus: Corpus, batching: Batching, rank: int, world: int, report: Report = no_report
 ) -> Evaluation | None:
-    """How the validation part is judged while training; None where it has not a token for each stream.
+    """How the validation part is judged while training; None where it has nothing to predict.
 
-    The whole part, or pieces that begin evenly spread over it. All get equally many tokens, or as the documents come:
-    the mean over processes is the mean over tokens.
+    The whole part, or pieces that begin evenly spread over it. Which, the part and `batching.validate_on` alone decide,
+    so that runs on one text can be compared whatever their streams. All pieces have equally many tokens, or as the
+    documents come: the mean over processes is the mean over tokens.
     """
-    N = batching.streams
-    predictions = (len(corpus.validation) - 1) // N * N
-    if min(predictions, batching.validate_on) < N:
+    predictions = len(corpus.validation) - 1
+    if predictions < 1:
         return None
-    pieces, length = N, None
-    if predictions > batching.validate_on:
-        pieces = N * max(1, min(batching.validate_on // (N * PIECE), AT_ONCE // N))
-        length = batching.validate_on // pieces
-    first, count = share(pieces, rank, world)
-    batches = ScoringBatches(
-        corpus.validation[: predictions + 1],
-        pieces,
-        SCORING_STEPS,
-        first=first,
-        count=count,
-        end=corpus.vocabulary.end,
-        length=length,
-    )
-    return Evaluation(batches, pieces, length, corpus.vocabulary.unit, report)
+    pieces = _side_by_side(min(predictions, batching.validate_on))
+    length = batching.validate_on // pieces if predictions > batching.validate_on else None
+    predictions -= predictions % pieces
+    first, end = (-(-place * pieces // world) for place in (rank, rank + 1))
+    batches = None
+    if end > first:
+        batches = ScoringBatches(
+            corpus.validation[: predictions + 1],
+            pieces,
+            SCORING_STEPS,
+            first=first,
+            count=end - first,
+            end=corpus.vocabulary.end,
+            length=length,
+        )
+    return Evaluation(batches, (end - first) * world / pieces, pieces, length, corpus.vocabulary.unit, report)
+
+
+def _side_by_side(tokens: int) -> int:
+    """How many pieces of so many tokens are read side by side, for speed."""
+    return min(max(1, tokens // PIECE), AT_ONCE)
 
 
 class Telling:
@@ -111,7 +121,7 @@ class Telling:
         self.speed = 0.0  # tokens scored in a second, once known
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Validation) and self.judge is not None:
+        if isinstance(event, Validation) and self.judge is not None and self.judge.batches is not None:
             self.speed = self.judge.batches.share / max(event.seconds, 1e-9)
             event = replace(event, on=self.judge.on)
         elif isinstance(event, Step) and event.left is not None:
@@ -131,10 +141,9 @@ def held_out(run: Run, corpus: Corpus, device: str = "cpu", report: Report = no_
 
 
 def _whole(run: Run, tokens: Ids, what: str, device: str, report: Report) -> Score | None:
-    """A part is read as many streams, for speed, but none so short that its start without a past would count."""
     if len(tokens) < 2:
         return None
-    streams = min(max(1, len(tokens) // TEST_LENGTH), TEST_STREAMS)
+    streams = _side_by_side(len(tokens))
 
     def on_progress(done: int, total: int) -> None:
         report(Evaluating(what, done, total))

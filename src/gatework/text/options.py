@@ -96,12 +96,13 @@ class Shape:
 class Batching:
     """Streams N read side by side, and steps M of each between two updates (truncated backpropagation).
 
-    validate_on: at most so many tokens of the validation part are used while training, in pieces spread over it.
+    validate_on: at most so many tokens of the validation part are used while training, in pieces spread over it, which
+        are the same whatever the streams.
     """
 
     streams: int = option(32, "Streams of text read side by side (the batch).", least=1)
     steps: int = option(64, "Time steps between two updates (truncated backpropagation).", least=1, name="bptt")
-    validate_on: int = option(100_000, least=1)
+    validate_on: int = option(50_000, least=1)
 
     def __post_init__(self) -> None:
         check(self)

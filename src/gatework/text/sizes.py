@@ -10,7 +10,6 @@ from gatework.training.settings import Settings
 # What may be left open: fields of Shape, of Batching and of Settings (--bptt is `steps` of Batching).
 OPEN = ("hidden", "layers", "streams", "bptt", "learning_rate")
 SPEED = 40_000  # characters that a processor learns from in a second, about, with the default sizes
-ALIKE = 20_000  # tokens at least of a validation: with fewer streams they come after less text
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,6 @@ def fitted(
     if "streams" in left_open:
         fitting = (tokens - 1) // steps  # so many streams the text is long enough for
         streams = max(1, min(wanted.streams, fitting) // processes) * processes
-        batching = replace(batching, validate_on=ALIKE)
     chosen = Choice(settings, shape, replace(batching, streams=streams, steps=steps))
     return chosen, _why(chosen, tokens, unit)
 

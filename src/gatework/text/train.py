@@ -24,7 +24,7 @@ from gatework.runs.weights import check_built, weights_of
 from gatework.text.data.batches import LanguageBatches, share
 from gatework.text.data.corpus import Corpus
 from gatework.text.data.prepare import prepare
-from gatework.text.evaluation import Telling, affordable, enough, evaluation, held_out, validated
+from gatework.text.evaluation import Telling, affordable, evaluation, held_out, validated
 from gatework.text.model import LanguageModel, check_model
 from gatework.text.options import Batching, Shape, Text
 from gatework.text.run import TASK, TOKENS, Run, language_model
@@ -149,7 +149,7 @@ def _write_run(
         new.out,
         cell,
         shape,
-        enough(batching, settings),
+        batching,
         settings,
         text,
         corpus.counts,
