@@ -9,6 +9,7 @@ from gatework.errors import InputError
 from gatework.notation import EquationError
 
 if TYPE_CHECKING:
+    from gatework import onnx
     from gatework.forecast.forecaster import Forecaster
     from gatework.inspect import inspect
     from gatework.labels.estimators import SequenceClassifier, SequenceRegressor, Tagger
@@ -34,6 +35,7 @@ __all__ = [
     "gradient_flow",
     "inspect",
     "load",
+    "onnx",
     "record",
 ]
 
@@ -59,6 +61,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version  # noqa: PLC0415, takes as long to import as all cells take to read
 
         return version("gatework")
+    if name == "onnx":  # a room, whose functions stand in it
+        return import_module("gatework.onnx")
     if name not in _MODULES:
         raise AttributeError(f"module 'gatework' has no attribute {name!r}")
     return getattr(import_module(_MODULES[name]), name)

@@ -1,0 +1,46 @@
+"""What is exported: a network, its weights, and what a reader should know of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from gatework.cells import Cell
+from gatework.layers import Recurrent
+from gatework.layers.description import network_of, weights_of
+from gatework.network import Network, Port
+
+OUTPUT = "output"  # what leaves a layer
+
+
+@dataclass(frozen=True)
+class Described:
+    """A network with its weights by its names.
+
+    metadata: what the file says of itself. batch_first: what goes in and comes out is [B,T,...].
+    """
+
+    network: Network
+    weights: Mapping[str, npt.NDArray[np.float32]]
+    metadata: Mapping[str, str]
+    batch_first: bool = False
+
+
+def layer(module: Recurrent) -> Described:
+    """A recurrent layer: x [T,B,I] -> output [T,B,D*H]."""
+    network = network_of(module)
+    *steps, last = network.steps
+    named = Network(network.inputs, (Port(OUTPUT, network.outputs[0].shape),), (*steps, replace(last, y=OUTPUT)))
+    return Described(named, arrays(weights_of(module)), about("layer", module.cell), module.batch_first)
+
+
+def about(task: str, cell: Cell) -> dict[str, str]:
+    """What every file says of itself."""
+    return {"gatework": version("gatework"), "task": task, "cell": cell.name, "equations": cell.equations}
+
+
+def arrays(tensors: Mapping[str, Tensor]) -> dict[str, npt.NDArray[np.float32]]:
+    return {name: tensor.detach().float().cpu().numpy() for name, tensor in tensors.items()}
