@@ -44,7 +44,7 @@ coverage: $(READY)
 mutants: $(READY)
 	@$(BIN)/python tests/mutants.py $(ROOM) --count $(COUNT) --seed $(SEED)
 
-NATIVE := $(wildcard native/*.h native/*.cpp native/tests/*.cpp)
+NATIVE := $(wildcard native/*.h native/*.cpp native/include/*.h native/tests/*.cpp examples/c/*.c)
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -96,8 +96,9 @@ $(OLDEST)/.ready: requirements-oldest.txt $(TOOLS)
 	touch $@
 
 # The core by itself, replaying the engine's calls: with every address checked, then with every access of threads.
-# MUTANTS=1000000 is the thorough way, and takes an hour.
+# MUTANTS=1000000 is the thorough way, and takes an hour. Then files of models as the C library opens them, mutated.
 MUTANTS ?= 20000
+MODELS ?= 100000
 sanitize: $(READY)
 	@mkdir -p build/sanitized
 	$(BIN)/python tests/core_calls.py build/sanitized/calls.txt
@@ -109,6 +110,10 @@ sanitize: $(READY)
 	build/sanitized/addresses/core_tests build/sanitized/calls.txt products
 	build/sanitized/threads/core_tests build/sanitized/calls.txt callers
 	build/sanitized/threads/core_tests build/sanitized/calls.txt products
+	$(BIN)/python tests/model_files.py build/sanitized/models
+	ASAN_OPTIONS=max_allocation_size_mb=64:quarantine_size_mb=16 \
+	    build/sanitized/addresses/model_tests $(MODELS) 20 build/sanitized/models/*.gw
+	build/sanitized/threads/model_tests 0 20 build/sanitized/models/*.gw
 
 # The core by itself on processors that this one is not: one without AVX, one without AVX-512; by either compiler.
 # Needs clang and qemu-user. What their models have and the emulator has not is switched off, none of which the core asks for.
