@@ -5,6 +5,6 @@ described -> recognise -> operators        a cell that is an operator of ONNX
 emission, graph, model                     all steps of a network, as nodes, as a checked file
 """
 
-from gatework.onnx.export import export
+from gatework.onnx.exported import export
 
 __all__ = ["export"]

@@ -1,8 +1,11 @@
 """What is exported: a network, its weights, and what a reader should know of it."""
 
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +38,19 @@ def layer(module: Recurrent) -> Described:
     *steps, last = network.steps
     named = Network(network.inputs, (Port(OUTPUT, network.outputs[0].shape),), (*steps, replace(last, y=OUTPUT)))
     return Described(named, arrays(weights_of(module)), about("layer", module.cell), module.batch_first)
+
+
+def starts(network: Network, weights: Mapping[str, npt.NDArray[np.float32]]) -> str:
+    """Where each state starts, as JSON: a number, "-inf", or where they were learnt a list for each layer."""
+
+    def one(start: float | str) -> Any:
+        if isinstance(start, str):
+            return weights[start].tolist()
+        return start if math.isfinite(start) else str(start)
+
+    directions = [direction for layer in network.layers for direction in layer.directions]
+    found = {name: [one(each.starts[name]) for each in directions] for name in network.states}
+    return json.dumps({name: each if isinstance(each[0], list) else each[0] for name, each in found.items()})
 
 
 def about(task: str, cell: Cell) -> dict[str, str]:

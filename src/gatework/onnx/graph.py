@@ -29,6 +29,8 @@ class Graph:
         self._constants: dict[bytes, str] = {}
         self._tensors: list[TensorProto] = []
         self._made: dict[tuple[Any, ...], str] = {}
+        self._results: set[str] = set()
+        self._renamed: dict[str, str] = {}
         self._inputs: list[ValueInfoProto] = []
         self._outputs: list[ValueInfoProto] = []
 
@@ -49,9 +51,12 @@ class Graph:
         return name
 
     def output(self, wanted: str, value: str, shape: Sequence[str | int], dtype: str = "float32") -> None:
-        """Has a value leave the graph under a name of its own."""
+        """Has a value leave the graph, by this name from now on."""
         name = self.name(wanted)
-        self._nodes.append(helper.make_node("Identity", [value], [name]))
+        if value in self._results and value not in self._renamed:
+            self._renamed[value] = name
+        else:  # what came in, or leaves by another name too
+            self._nodes.append(helper.make_node("Identity", [value], [name]))
         self._outputs.append(helper.make_tensor_value_info(name, TYPES[dtype], list(shape)))
 
     def constant(self, value: Array, wanted: str = "constant") -> str:
@@ -80,6 +85,7 @@ class Graph:
         names = [self.name(name or operator.lower()) for name in wanted]
         node = helper.make_node(operator, [self._as_input(value) for value in inputs], names, **attributes)
         self._nodes.append(node)
+        self._results.update(names)
         return names
 
     def _as_input(self, value: Input) -> str:
@@ -94,4 +100,7 @@ class Graph:
         return self.node("Slice", value, [-1], [-(1 << 62)], [0], [-1])
 
     def built(self, name: str, doc: str = "") -> GraphProto:
+        for node in self._nodes:
+            node.input[:] = [self._renamed.get(value, value) for value in node.input]
+            node.output[:] = [self._renamed.get(value, value) for value in node.output]
         return helper.make_graph(self._nodes, name, self._inputs, self._outputs, self._tensors, doc_string=doc)

@@ -23,7 +23,8 @@ def export(
 ) -> Any:
     """Writes a layer, or what was trained into a run, as a file of ONNX in float32.
 
-    output, h_out = model(x, h): steps T and sequences B are free, states go in and come out by their names.
+    output, h_out = model(x, h): steps T and sequences B are free, states go in and come out by their names. In the
+    file's metadata stand the equations, where states start (`start`), and of a run its vocabulary.
 
     Args:
         model: a gw.Recurrent, gw.LSTM, gw.GRU or gw.RNN; a run folder, or what gw.load makes of one.
@@ -43,7 +44,8 @@ def export(
     emitter = _needed("gatework.onnx.model")
     what = _described(model)
     options = emitter.Options(states, lengths, resets, what.batch_first, operators, opset)
-    made = emitter.model(what.network, what.weights, options, what.metadata)
+    start = {"start": described.starts(what.network, what.weights)} if states and what.network.states else {}
+    made = emitter.model(what.network, what.weights, options, {**what.metadata, **start})
     write_atomically(Path(path), made.SerializeToString())
     return made
 
