@@ -9,7 +9,7 @@ from gatework.forecast.forecaster import Forecaster
 from gatework.labels import run as classify_run
 from gatework.labels.estimators import ESTIMATORS, SequenceClassifier, SequenceRegressor, Tagger
 from gatework.runs.folder import read_description
-from gatework.text import run as language_run
+from gatework.text import description as language_run
 from gatework.text.trained import TextModel
 
 Trained = TextModel | Forecaster | SequenceClassifier | SequenceRegressor | Tagger

@@ -24,10 +24,11 @@ from gatework.runs.weights import check_built, weights_of
 from gatework.text.data.batches import LanguageBatches, share
 from gatework.text.data.corpus import Corpus
 from gatework.text.data.prepare import prepare
+from gatework.text.description import TASK, TOKENS
 from gatework.text.evaluation import Telling, affordable, evaluation, held_out, validated
 from gatework.text.model import LanguageModel, check_model
 from gatework.text.options import Batching, Shape, Text
-from gatework.text.run import TASK, TOKENS, Run, language_model
+from gatework.text.run import Run, language_model
 from gatework.text.scoring import Score
 from gatework.text.sizes import Choice, fitted
 from gatework.training.checkpoint import load_weights

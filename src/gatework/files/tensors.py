@@ -1,0 +1,149 @@
+"""Tensors by name in one file, safetensors, as numpy's arrays: read and written without torch.
+
+A file is the length of its header (8 bytes, little-endian), the header as JSON, and the numbers. The header has for
+each tensor its type, shape and place; and under `__metadata__` texts by name. The numbers follow one another without
+gaps. Source: the format as https://huggingface.co/docs/safetensors describes it.
+"""
+
+import json
+import math
+import mmap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatework.errors import InputError
+from gatework.files.reading import blamed
+from gatework.files.writing import parse_object, write_atomically
+
+MOST_HEADER = 100_000_000  # bytes, as the format allows
+ALIGNMENT = 8
+METADATA = "__metadata__"
+TYPES = {
+    "BOOL": "?",
+    "U8": "u1",
+    "I8": "i1",
+    "U16": "<u2",
+    "I16": "<i2",
+    "U32": "<u4",
+    "I32": "<i4",
+    "U64": "<u8",
+    "I64": "<i8",
+    "F16": "<f2",
+    "F32": "<f4",
+    "F64": "<f8",
+    "BF16": "<u2",  # which numpy has not: the upper halves of float32
+}
+
+Tensor = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """What a file has: texts by name, tensors by name, and the type that the file calls each of them."""
+
+    path: Path
+    metadata: Mapping[str, str]
+    arrays: Mapping[str, Tensor]
+    types: Mapping[str, str]
+
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors whose names begin with `prefix.`, without it."""
+        start = f"{prefix}."
+        return {name.removeprefix(start): each for name, each in self.arrays.items() if name.startswith(start)}
+
+
+def read_tensors(path: Path, *, mapped: bool = False) -> Tensors:
+    """Reads a file, and runs nothing of it.
+
+    mapped: the arrays are read-only views of the file, which must not be changed while they are in use; otherwise they
+    are copies. Raises InputError, naming the file, where it is damaged.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist, or is no file: expected a file of tensors (safetensors)")
+    data = _content(path, mapped)
+    try:
+        return _parsed(path, data)
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise InputError(f"{path} is damaged or no file of tensors (safetensors): {error}") from error
+
+
+def _content(path: Path, mapped: bool) -> memoryview:
+    with blamed("read", path), path.open("rb") as file:
+        if mapped and path.stat().st_size:
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        return memoryview(file.read())
+
+
+def _parsed(path: Path, data: memoryview) -> Tensors:
+    length = int.from_bytes(data[:8], "little") if len(data) >= 8 else MOST_HEADER + 1
+    if length > min(MOST_HEADER, len(data) - 8):
+        raise ValueError(f"it has {len(data)} bytes, and its header is said to have more")
+    header = parse_object(bytes(data[8 : 8 + length]))
+    metadata = header.pop(METADATA, {})
+    if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
+        raise ValueError("its metadata are not texts by name")
+    numbers = data[8 + length :]
+    _check_places(header, len(numbers))
+    arrays = {name: _array(numbers, entry) for name, entry in header.items()}
+    return Tensors(path, metadata, arrays, {name: entry["dtype"] for name, entry in header.items()})
+
+
+def _check_places(header: Mapping[str, Any], size: int) -> None:
+    """Raises ValueError unless the tensors follow one another from the first byte to the last."""
+    places = sorted((int(first), int(last)) for first, last in (entry["data_offsets"] for entry in header.values()))
+    edges = [(0, 0), *places, (size, size)]
+    if any(before[1] != after[0] for before, after in pairwise(edges)) or any(last < first for first, last in places):
+        raise ValueError("its tensors do not lie one after another to the end of the file")
+
+
+def _array(numbers: memoryview, entry: Mapping[str, Any]) -> Tensor:
+    shape, (first, last) = entry["shape"], entry["data_offsets"]
+    if not all(type(size) is int and size >= 0 for size in shape):
+        raise ValueError(f"a shape is {shape}")
+    dtype = np.dtype(TYPES[entry["dtype"]])
+    if math.prod(shape) * dtype.itemsize != last - first:
+        raise ValueError(f"a tensor of shape {shape} lies in {last - first} bytes")
+    array = np.frombuffer(numbers[first:last], dtype).reshape(shape)
+    return np.require(array, requirements=["A"])
+
+
+def write_tensors(path: Path, arrays: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Writes a file of tensors, whole or not at all; largest elements first, so that each is aligned."""
+    write_atomically(path, b"".join(_pieces(arrays, metadata)))
+
+
+def _pieces(arrays: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Iterator[bytes]:
+    names = {np.dtype(code).str.lstrip("<>|="): name for name, code in TYPES.items() if name != "BF16"}
+    ordered = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))
+    header: dict[str, Any] = {METADATA: dict(metadata)}
+    end = 0
+    for name in ordered:
+        array, start = arrays[name], end
+        end += array.nbytes
+        kind = names[array.dtype.str.lstrip("<>|=")]
+        header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [start, end]}
+    text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+    text += b" " * (-len(text) % ALIGNMENT)
+    yield len(text).to_bytes(8, "little")
+    yield text
+    for name in ordered:
+        array = arrays[name]
+        yield np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+
+
+def as_float32(tensors: Tensors, names: Mapping[str, str] | None = None) -> dict[str, npt.NDArray[np.float32]]:
+    """The floating-point tensors as float32, by their names, or by others; those of float32 are not copied."""
+    wanted = {name: name for name in tensors.arrays} if names is None else names
+    made: dict[str, npt.NDArray[np.float32]] = {}
+    for name, stored in wanted.items():
+        array, kind = tensors.arrays[stored], tensors.types[stored]
+        if kind == "BF16":
+            array = (array.astype(np.uint32) << 16).view(np.float32)
+        made[name] = array.astype(np.float32, copy=False)
+    return made

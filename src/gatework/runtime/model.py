@@ -1,0 +1,125 @@
+"""A trained network with its weights, read from a run folder or from a file that `gatework export` wrote."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gatework.errors import InputError
+from gatework.files.tensors import Tensors, as_float32, read_tensors, write_tensors
+from gatework.files.writing import parse_object
+from gatework.network import Network
+from gatework.runs.folder import read_description
+from gatework.runtime.packed import Array
+from gatework.text import description as text
+from gatework.training.progress import BEST, LAST
+
+FORMAT = "gatework model 1"
+CHECKPOINT = "checkpoint 1"  # as gatework.training.checkpoint writes them
+
+
+@dataclass(frozen=True)
+class Model:
+    """What was trained: its task, its network, the weights by name, and what else its run.json says."""
+
+    path: Path
+    task: str
+    network: Network
+    weights: Mapping[str, Array]
+    about: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, path: str | Path) -> "Model":
+        """Reads a run folder or a model's file; nothing in either is executed.
+
+        Raises InputError, naming folder or file, where it is neither, or damaged.
+        """
+        path = Path(path)
+        return _of_folder(path) if path.is_dir() else _of_file(path)
+
+    def save(self, path: Path) -> None:
+        """Writes it as one file, which `open` reads."""
+        metadata = {
+            "format": FORMAT,
+            "task": self.task,
+            "network": json.dumps(self.network.to_json()),
+            "about": json.dumps(dict(self.about)),
+        }
+        write_tensors(path, self.weights, metadata)
+
+
+_NETWORKS: Mapping[str, Callable[[Path, Mapping[str, Any]], Network]] = {text.TASK: text.network_of}
+
+
+def _of_folder(folder: Path) -> Model:
+    about = read_description(folder)
+    task = str(about.get("task"))
+    if task not in _NETWORKS:
+        raise InputError(f"{folder} is a run of task {task!r}; without torch runs of {', '.join(_NETWORKS)} are opened")
+    network = _NETWORKS[task](folder, about)
+    best = folder / BEST
+    tensors = read_tensors(best if best.exists() else folder / LAST)
+    _check_digest(tensors)
+    weights = as_float32(tensors, {name: f"model.{name}" for name in _there(tensors, network, "model.")})
+    return Model(folder, task, network, _finite(tensors.path, weights), about)
+
+
+def _of_file(path: Path) -> Model:
+    tensors = read_tensors(path, mapped=True)
+    if tensors.metadata.get("format") != FORMAT:
+        raise InputError(f"{path} is no model that this gatework reads: expected format {FORMAT!r}")
+    try:
+        network = Network.from_json(parse_object(tensors.metadata["network"]))
+        about = parse_object(tensors.metadata["about"])
+        task = tensors.metadata["task"]
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path} is damaged: {error}") from error
+    weights = as_float32(tensors, {name: name for name in _there(tensors, network)})
+    return Model(path, task, network, _finite(path, weights), about)
+
+
+def _there(tensors: Tensors, network: Network, prefix: str = "") -> list[str]:
+    """The names of a network's weights, all of which are in a file."""
+    names = sorted(network.weights)
+    lacking = [name for name in names if f"{prefix}{name}" not in tensors.arrays]
+    if lacking:
+        raise InputError(f"{tensors.path} is damaged, or not of this network: {lacking[0]} is missing")
+    return names
+
+
+def _finite(path: Path, weights: dict[str, Array]) -> dict[str, Array]:
+    for name, values in weights.items():
+        if not np.isfinite(values).all():
+            worst = values[~np.isfinite(values)].flat[0]
+            raise InputError(f"{path} is damaged: {name} holds {worst}; use another checkpoint")
+    return weights
+
+
+def _check_digest(tensors: Tensors) -> None:
+    """Raises InputError unless a checkpoint's content is what was written: see gatework.training.checkpoint."""
+    path, header = tensors.path, tensors.metadata
+    if header.get("gatework") != CHECKPOINT:
+        raise InputError(f"{path} is a {header.get('gatework')!r}, and this gatework reads {CHECKPOINT!r}")
+    digest = hashlib.blake2b(header.get("progress", "").encode(), digest_size=32)
+    for name in sorted(tensors.arrays):
+        array = tensors.arrays[name]
+        digest.update(f"\0{name}\0torch.{_TORCH.get(tensors.types[name])}\0{array.shape}\0".encode())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    if header.get("digest") != digest.hexdigest():
+        raise InputError(f"{path} is damaged: its content does not match its digest; use another checkpoint")
+
+
+_TORCH = {
+    "F32": "float32",
+    "F64": "float64",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "I64": "int64",
+    "I32": "int32",
+    "U8": "uint8",
+    "BOOL": "bool",
+}

@@ -1,0 +1,258 @@
+"""The steps of a network on numpy's arrays."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatework.errors import InputError
+from gatework.lowering.linear import linear
+from gatework.network.steps import (
+    RESETS,
+    Add,
+    Affine,
+    Attention,
+    Average,
+    Convolution,
+    Direction,
+    Embedding,
+    Join,
+    Layer,
+    Linear,
+    LogSoftmax,
+    OneHot,
+    Softmax,
+    Step,
+    Summary,
+)
+from gatework.runtime.packed import Array, Packed, States
+
+Values = dict[str, Any]  # arrays by name
+Weights = Mapping[str, Array]
+Run = Callable[["Call"], Any]
+
+
+@dataclass
+class Call:
+    """One run of a network: arrays by name; by slot the states [B,size] that go in, or the start, and that come out."""
+
+    values: Values
+    states: Mapping[int, States] | None
+    new: dict[int, States] = field(default_factory=dict)
+
+    def lengths(self, name: str) -> npt.NDArray[np.int64] | None:
+        """Where sequences end; None where all have every step."""
+        given: npt.NDArray[np.int64] | None = self.values.get(name)
+        return given
+
+
+def runner(step: Step, weights: Weights, *, narrow: str = "float32", threads: int = 1) -> Run:
+    """What runs a step, its weights ready; narrow: how the core stores matrices."""
+    match step:
+        case Layer():
+            return _layer(step, weights, narrow, threads)
+        case Linear():
+            return _linear(step, weights, narrow, threads)
+        case Embedding():
+            table = weights[step.weight]
+            return lambda call: table[_ids(call.values[step.x], len(table))]
+        case OneHot():
+            return lambda call: np.eye(step.classes, dtype=np.float32)[_ids(call.values[step.x], step.classes)]
+        case Convolution():
+            return _convolution(step, weights)
+        case Summary():
+            return lambda call: summary(step, call.values[step.x], call.lengths(step.lengths))
+        case Attention():
+            return _attention(step, weights)
+        case _:
+            return _pointwise(step)
+
+
+def _pointwise(step: Join | Add | Average | LogSoftmax | Softmax | Affine) -> Run:
+    """What runs a step without weights."""
+    match step:
+        case Join():
+            return lambda call: np.concatenate([call.values[x] for x in step.xs], -1)
+        case Add():
+            return lambda call: sum(call.values[x] for x in step.xs)
+        case Average():
+            return lambda call: average(np.stack([call.values[x] for x in step.xs]), step.logarithms)
+        case LogSoftmax():
+            return lambda call: log_softmax(call.values[step.x])
+        case Softmax():
+            return lambda call: np.exp(log_softmax(call.values[step.x]))
+        case Affine():
+            return lambda call: call.values[step.x] * np.float32(step.scale) + np.float32(step.shift)
+
+
+def log_softmax(x: Array) -> Array:
+    """x - log sum exp x over the last axis."""
+    left = x - x.max(-1, keepdims=True)
+    made: Array = left - np.log(np.exp(left).sum(-1, keepdims=True))
+    return made
+
+
+def average(x: Array, logarithms: bool) -> Array:
+    """The mean over the first axis, of what logarithms stand for where they are."""
+    if not logarithms:
+        return np.asarray(x.mean(0))
+    x = log_softmax(x)
+    most = x.max(0)
+    return np.asarray(most + np.log(np.exp(x - most).mean(0)))
+
+
+def _ids(ids: npt.NDArray[np.int64], many: int) -> npt.NDArray[np.int64]:
+    """Ids that a table has."""
+    if ids.size and not 0 <= int(ids.min()) <= int(ids.max()) < many:
+        worst = int(ids.min() if ids.min() < 0 else ids.max())
+        raise InputError(f"an id is {worst}; expected 0 to {many - 1}")
+    return ids
+
+
+# -- what the core runs
+
+
+def _linear(step: Linear, weights: Weights, narrow: str, threads: int) -> Run:
+    W = weights[step.weight]
+    N, K = W.shape
+    own = {"W": W} if step.bias is None else {"W": W, "b": weights[step.bias]}
+    program = linear(step.bias is not None)
+    packed = Packed(program, own, {"I": K, "H": N}, weights=narrow, threads=threads)
+
+    def run(call: Call) -> Array:
+        x = call.values[step.x]
+        y, _ = packed.run(x.reshape(1, -1, K))
+        return y.reshape(*x.shape[:-1], N)
+
+    return run
+
+
+def _layer(step: Layer, weights: Weights, narrow: str, threads: int) -> Run:
+    sides = [_Side(direction, weights, bool(place), narrow, threads) for place, direction in enumerate(step.directions)]
+
+    def run(call: Call) -> Array:
+        x, lengths, resets = call.values[step.x], call.lengths(step.lengths), call.values.get(RESETS)
+        outputs = []
+        for place, side in enumerate(sides, start=step.slot):
+            output, call.new[place] = side.run(x, call.states, place, lengths, resets)
+            outputs.append(output)
+        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs, -1)
+
+    return run
+
+
+class _Side:
+    """One direction of a layer."""
+
+    def __init__(self, direction: Direction, weights: Weights, reverse: bool, narrow: str, threads: int) -> None:
+        self.reverse = reverse
+        own = {name: weights[tensor] for name, tensor in direction.weights.items()}
+        self.packed = Packed(
+            direction.program,
+            own,
+            direction.sizes,
+            inputs=direction.inputs,
+            reverse=reverse,
+            weights=narrow,
+            threads=threads,
+        )
+        self.starts = [
+            weights[start]
+            if isinstance(start := direction.starts[state.name], str)
+            else np.full(direction.sizes[state.size], start, np.float32)
+            for state in direction.program.states
+        ]
+        self.last: tuple[int, States] | None = None
+
+    def run(
+        self,
+        x: Array,
+        states: Mapping[int, States] | None,
+        place: int,
+        lengths: npt.NDArray[np.int64] | None,
+        resets: npt.NDArray[Any] | None,
+    ) -> tuple[Array, States]:
+        """Output and final states; past its length x counts as 0, and no reset counts."""
+        start = self._start(x.shape[1])
+        state = start if states is None else states[place]
+        if lengths is not None:
+            running = inside(lengths, len(x))
+            x = np.where(running, x, np.float32(0))
+            resets = None if resets is None else resets & running[..., 0]
+        if resets is not None and not self.reverse:  # within what it runs, the core lets states start again
+            first = np.asarray(resets[:1].any(0))[:, None]
+            state = tuple(np.where(first, s, v) for s, v in zip(start, state, strict=True))
+        marks = None if resets is None else np.ascontiguousarray(resets, np.uint8)
+        return self.packed.run(x, state, start, lengths, marks)
+
+    def _start(self, B: int) -> States:
+        """The start states [B,size], kept for the batch that was last asked for."""
+        if self.last is None or self.last[0] != B:
+            made = tuple(np.ascontiguousarray(np.broadcast_to(each, (B, len(each)))) for each in self.starts)
+            self.last = B, made
+        return self.last[1]
+
+
+# -- over time
+
+
+def inside(lengths: npt.NDArray[np.int64], steps: int) -> npt.NDArray[Any]:
+    """Which of so many steps are within each length, [T,B,1]."""
+    marks: npt.NDArray[Any] = np.arange(steps)[:, None, None] < lengths[:, None]
+    return marks
+
+
+def _convolution(step: Convolution, weights: Weights) -> Run:
+    kernel = weights[step.weight]  # [N,C,k]
+    N, C, k = kernel.shape
+    scale = weights[step.scale] / np.sqrt(weights[step.variance] + np.float32(step.epsilon))
+    matrix = np.ascontiguousarray((kernel * scale[:, None, None]).transpose(2, 1, 0).reshape(k * C, N))
+    shift = weights[step.shift] - weights[step.mean] * scale
+
+    def run(call: Call) -> Array:
+        x, lengths = call.values[step.x], call.lengths(step.lengths)
+        T, B, _ = x.shape
+        new = -(-T // step.stride)
+        behind = max((new - 1) * step.stride + k - step.before - T, 0)
+        padded = np.pad(x, ((step.before, behind), (0, 0), (0, 0)))
+        windows = [padded[place : place + (new - 1) * step.stride + 1 : step.stride] for place in range(k)]
+        y = np.maximum(np.concatenate(windows, -1).reshape(-1, k * C) @ matrix + shift, 0).reshape(new, B, N)
+        if lengths is not None:
+            call.values[step.new_lengths] = shorter = -(-lengths // step.stride)
+            y = y * inside(shorter, new)
+        return np.asarray(y, np.float32)
+
+    return run
+
+
+def summary(step: Summary, x: Array, lengths: npt.NDArray[np.int64] | None) -> Array:
+    """One vector [B,S] of each sequence of x [T,B,S], whose outputs past a length are 0."""
+    T, B, _ = x.shape
+    ends = np.full(B, T) if lengths is None else lengths
+    match step.how:
+        case "mean":
+            return np.asarray(x.sum(0) / ends[:, None], np.float32)
+        case "max":
+            return np.asarray((x if lengths is None else np.where(inside(lengths, T), x, -np.inf)).max(0))
+        case "last":
+            last = np.asarray(x[ends - 1, np.arange(B)])
+            if not step.bidirectional:
+                return last
+            half = x.shape[-1] // 2
+            return np.concatenate([last[:, :half], x[0][:, half:]], -1)
+
+
+def _attention(step: Attention, weights: Weights) -> Run:
+    W, b, query = weights[step.weight], weights[step.bias], weights[step.query]
+
+    def run(call: Call) -> Array:
+        x = call.values[step.x]
+        scores = np.tanh(x @ W.T + b) @ query.reshape(-1, 1)  # [T,B,1]
+        lengths = call.lengths(step.lengths)
+        scores = scores if lengths is None else np.where(inside(lengths, len(x)), scores, -np.inf)
+        shares = np.exp(scores - scores.max(0))
+        return np.asarray((shares / shares.sum(0) * x).sum(0), np.float32)
+
+    return run
