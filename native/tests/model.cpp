@@ -59,6 +59,7 @@ bool opens(const std::string& file, int64_t B, size_t before, Random& random) {
     try {
         Model model({memory.get() + before, file.size()}, B);
         use(model, random);
+        expect(std::memcmp(memory.get() + before, file.data(), file.size()) == 0, "the file's own memory was written");
         return true;
     } catch (const Failure&) {
         return false;
