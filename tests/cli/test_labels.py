@@ -372,3 +372,58 @@ def test_a_damaged_file_is_named(
     else:
         harm(Path("run", name))
     refused(gatework, place, command, f"run/{name} is damaged")
+
+
+# -- several labels
+
+
+def several(count: int, *, sets: bool) -> list[dict[str, Any]]:
+    """Waves with their speed and whether they are high, as targets by name or as a set."""
+    found = []
+    for k, row in enumerate(waves(count, 0)):
+        high, slow = k % 3 == 0, row["label"] == "slow"
+        label: Any = "|".join(["high"] * high + ["slow"] * slow) if sets else {"speed": row["label"], "high": str(high)}
+        found.append({"sequence": [value + 5 * high for value in row["sequence"]], "label": label})
+    return found
+
+
+def test_several_targets_are_objects_in_the_file_and_in_the_answers(gatework: Command, place: Path) -> None:
+    lines("targets.jsonl", *several(60, sets=False))
+    done = gatework(*shlex.split(f"train labels targets.jsonl --out new {SMALL}"))
+    assert (done.status, done.err) == (0, "")
+    assert "labels: 2 targets: speed (2 classes), high (2 classes)" in done.lines
+    assert "every target right in " in done.out and "\nspeed:\naccuracy " in done.out
+    results = json.loads(Path("new/results.json").read_text())
+    assert results["test"]["targets"].keys() == {"speed", "high"}
+    answer = json.loads(gatework("predict", "new", "targets.jsonl", "--each").lines[0])
+    assert answer["label"].keys() == answer["probability"].keys() == {"speed", "high"}
+    done = gatework("predict", "new", "targets.jsonl", "--report")
+    assert done.out.count("calibration: expected error ") == 2
+    assert gatework(*shlex.split("train labels --resume --out new --steps 40")).status == 0
+
+
+def test_sets_of_labels_are_lists_or_texts_with_bars(gatework: Command, place: Path) -> None:
+    lines("sets.jsonl", *several(60, sets=True))
+    done = gatework(*shlex.split(f"train labels sets.jsonl --as sets --out new {SMALL}"))
+    assert (done.status, done.err) == (0, "")
+    assert "labels: sets of 2 labels (high, slow), 0.83 on the mean" in done.lines
+    assert "sets predicted whole " in done.out
+    answer = json.loads(gatework("predict", "new", "sets.jsonl", "--each").lines[0])
+    assert answer["label"] == [name for name, chance in answer["probability"].items() if chance > 0.5]
+    done = gatework("predict", "new", "sets.jsonl", "--report")
+    assert done.out.count("calibration: expected error ") == 1
+    lines("new.jsonl", {"sequence": [1, 2], "label": "low"})
+    done = gatework("predict", "new", "new.jsonl")
+    assert (done.status, done.err) == (
+        2,
+        'gatework: new.jsonl, line 1: the label "low" did not occur in training; the labels are "high", "slow"\n',
+    )
+
+
+def test_several_numbers_are_judged_one_by_one(gatework: Command, place: Path) -> None:
+    rows = [{"sequence": [k, k % 7], "label": {"sum": k + k % 7, "rest": k % 7}} for k in range(60)]
+    lines("numbers.jsonl", *rows)
+    done = gatework(*shlex.split(f"train labels numbers.jsonl --out new {SMALL}"))
+    assert "labels: 2 targets: sum (mean 32.4" in done.out
+    assert done.out.count("root mean square error ") == 2
+    assert json.loads(gatework("predict", "new", "numbers.jsonl", "--each").lines[0])["label"].keys() == {"sum", "rest"}

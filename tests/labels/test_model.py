@@ -16,7 +16,7 @@ def model(
     kind: Kind = "class", *, tokens: bool = False, width: int = 3, outputs: int = 4, **given: Any
 ) -> SequenceModel:
     return SequenceModel(
-        Options(**{"hidden": 5, "embedding": 3, **given}), width, outputs, tokens=tokens, kind=kind
+        Options(**{"hidden": 5, "embedding": 3, **given}), width, (outputs,), tokens=tokens, kind=kind
     ).eval()
 
 

@@ -2,19 +2,22 @@
 
 import shlex
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from gatework.cli.options import Chosen
 from gatework.cli.progress import TrainingProgress, say_next
 from gatework.errors import InputError, field
-from gatework.labels.data.encoding import Classes, Scaling
+from gatework.labels.data.encoding import Scaling
 from gatework.labels.data.examples import NAMES, Examples
+from gatework.labels.data.targets import Amounts, Classes
 from gatework.labels.options import Kind, Options
 from gatework.labels.parts import Parts
 from gatework.labels.run import Job
 from gatework.labels.train import Outcome, resume_labels, train_labels
 from gatework.runs.parts import Splits
 
+SHOWN = 8  # labels that are listed
 CHANGEABLE = ("epochs", "steps", "minutes", "patience")  # with --resume
 
 
@@ -74,24 +77,43 @@ def _introduction(file: str, examples: Examples, job: Job, parts: Parts) -> list
         what = f"{columns} number{'s' if columns > 1 else ''} a step{', some missing' if job.inputs.missing else ''}"
     else:
         what = f"{NAMES[job.inputs.form]}, vocabulary {job.inputs.width:,}"
-    if isinstance(job.targets, Classes):
-        names = ", ".join(field(str(value)) for value in job.targets.values[:8]) + (
-            ", ..." if len(job.targets.values) > 8 else ""
-        )
-        labels = f"{len(job.targets.values)} {'tags' if job.kind == 'tag' else 'classes'} ({names})"
-    else:
-        labels = f"numbers of mean {job.targets.mean:.4g}, deviation {job.targets.scale:.4g}"
-        if all(float(label).is_integer() for label in examples.labels or ()):
-            labels += "; --as classes takes each number as a class"
     sizes = ", ".join(f"{name} {0 if part is None else len(part):,}" for name, part in vars(parts).items())
     model = job.untrained()
     weights = sum(parameter.numel() for parameter in model.parameters())
     return [
         f"{file}: {len(examples):,} sequences of {span} steps, {what}; {sizes}",
-        f"labels: {labels}",
+        f"labels: {_labels_words(job, examples)}",
         f"{model.recurrent.extra_repr()}; {weights:,} weights",
         *([] if job.kind == "tag" else [f"chosen by the data: {job.plan}"]),
     ]
+
+
+def _labels_words(job: Job, examples: Examples) -> str:
+    """What the labels are."""
+    targets, labels = job.targets, examples.labels or ()
+    if isinstance(targets, Classes):
+        return f"{len(targets.values)} {'tags' if job.kind == 'tag' else 'classes'} ({_names(targets.values)})"
+    if isinstance(targets, Amounts):
+        hint = "; --as classes takes each number as a class" if all(float(n).is_integer() for n in labels) else ""
+        return f"numbers of {_amount_words(targets)}{hint}"
+    if targets.sets:
+        mean = sum(map(len, labels)) / len(labels)
+        return f"sets of {len(targets.names)} labels ({_names(targets.names)}), {mean:.2g} on the mean"
+    each = (f"{field(str(name))} ({_target_words(one)})" for name, one in zip(targets.names, targets.each, strict=True))
+    return f"{len(targets.names)} targets: {', '.join(each)}"
+
+
+def _target_words(target: Classes | Amounts) -> str:
+    return f"{len(target.values)} classes" if isinstance(target, Classes) else _amount_words(target)
+
+
+def _amount_words(target: Amounts) -> str:
+    return f"mean {target.mean:.4g}, deviation {target.scale:.4g}"
+
+
+def _names(values: Sequence[object]) -> str:
+    """The first of some labels."""
+    return ", ".join(field(str(value)) for value in values[:SHOWN]) + (", ..." if len(values) > SHOWN else "")
 
 
 def _conclude(outcome: Outcome, out: Path) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from gatework.cli.arguments import Device, LabelledEncoding, LabelledFile, RunFolder
 from gatework.cli.terminal import json_line
-from gatework.errors import InputError
+from gatework.errors import InputError, field
 from gatework.files.writing import write_atomically
 from gatework.labels.options import Level
 
@@ -27,13 +27,13 @@ def predict(
     """Predicts the labels of sequences with a trained model.
 
     Where FILE has labels, it says how many are right: accuracy, confusion table, F1 by label. Otherwise, or with
-    --each, it prints a line of JSON for each sequence: its label and, of classes, the probability.
+    --each, it prints a line of JSON for each sequence: its label, or labels, and of classes the probability.
     With --report it says too how often labels are right that were predicted with some probability.
     """
     from gatework.cli.progress import bar
     from gatework.labels.data.batches import Encoded
     from gatework.labels.data.examples import read_examples
-    from gatework.labels.learning import calibration_of, predictions, report_of, scores
+    from gatework.labels.learning import calibrations, predictions, report_of, scores
     from gatework.labels.run import Run
 
     opened = Run.open(run)
@@ -46,7 +46,7 @@ def predict(
     labelled = examples.labels is not None
     if report and (not labelled or job.kind == "number"):
         why = "the model predicts numbers" if labelled else f"{file} has no labels"
-        raise InputError(f"--report: {why}; expected classes or tags, and the true labels beside them")
+        raise InputError(f"--report: {why}; expected classes, tags or sets, and the true labels beside them")
     encoded = Encoded.of(examples, job.inputs, job.targets if labelled else None, job.kind == "tag")
     if out is not None or each or not labelled:
         with bar("predicting") as progress:
@@ -59,5 +59,6 @@ def predict(
         outputs = scores(model, encoded)
         lines = report_of(job, encoded, outputs).lines(shutil.get_terminal_size((120, 24)).columns)
         if report:
-            lines += calibration_of(encoded, outputs).lines()
+            for name, one in calibrations(job, encoded, outputs).items():
+                lines += [f"{field(name)}:"] * bool(name) + one.lines()
         print("\n".join(lines))

@@ -10,7 +10,7 @@ from gatework.cli.values import shares
 from gatework.errors import InputError
 from gatework.labels.options import Kind, Options
 
-KINDS: dict[str, Kind | None] = {"auto": None, "classes": "class", "numbers": "number", "tags": "tag"}
+KINDS: dict[str, Kind | None] = {"auto": None, "classes": "class", "numbers": "number", "tags": "tag", "sets": "set"}
 
 
 @with_options
@@ -21,7 +21,7 @@ def train_labels(
     resume: Resume = False,
     overwrite: Overwrite = False,
     labels: Annotated[
-        Literal["auto", "classes", "numbers", "tags"],
+        Literal["auto", "classes", "numbers", "tags", "sets"],
         typer.Option("--as", help="What the labels are; auto: texts are classes, numbers numbers, lists tags."),
     ] = "auto",
     splits: Annotated[
@@ -32,7 +32,7 @@ def train_labels(
     options: Chosen[Options],
     device: TrainingDevice = "auto",
 ) -> None:
-    """Learns the labels of sequences: one for each (many-to-one), or tags.
+    """Learns the labels of sequences: one for each (many-to-one), several, a set of them, or tags.
 
     Ctrl-C saves and stops; --resume goes on.
     """

@@ -7,7 +7,7 @@ its meta-estimators, __sklearn_tags__, which only scikit-learn calls.
 import secrets
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
@@ -21,9 +21,9 @@ from gatework.cells import Cell
 from gatework.errors import InputError
 from gatework.labels.data.batches import Encoded
 from gatework.labels.data.check import shown
-from gatework.labels.data.encoding import Amounts, Classes
 from gatework.labels.data.examples import Examples, given_examples
-from gatework.labels.learning import learn, scores
+from gatework.labels.data.targets import Amounts, Classes, Several, check_several
+from gatework.labels.learning import learn, of_each, presence, scores
 from gatework.labels.model import Network, check_model
 from gatework.labels.options import Kind, Options, plain
 from gatework.labels.parts import prepared
@@ -38,7 +38,12 @@ from gatework.training.events import Event, Notice, Stopped, TrainingError, Vali
 from gatework.training.processes import launch
 from gatework.training.progress import BEST, Progress
 
-CLASSES: dict[Kind, str] = {"class": "SequenceClassifier", "number": "SequenceRegressor", "tag": "Tagger"}
+CLASSES: dict[Kind, str] = {
+    "class": "SequenceClassifier",
+    "set": "SequenceClassifier",
+    "number": "SequenceRegressor",
+    "tag": "Tagger",
+}
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -76,12 +81,14 @@ class SequenceEstimator:
 
         Args:
             X: sequences: a list of arrays of any lengths, of texts, or of lists of words; or one array.
-            y: a label for each sequence, for a Tagger a list (or row of an array) of them.
+            y: a label for each sequence, for a Tagger a list (or row of an array) of them; several targets as an
+                array or table, whose columns, where all are 0 or 1, say which labels a sequence has; sets of labels.
             lengths: how many steps of each row of an array count, from the first; by default all.
             sample_weight: how much each sequence counts in the loss, beside what class_weight says; by default alike.
 
         Shapes:
-            X: a list of N arrays [T] or [T,I], or an array [N,T] or [N,T,I]; y, lengths, sample_weight: [N].
+            X: a list of N arrays [T] or [T,I], or an array [N,T] or [N,T,I]; y, lengths, sample_weight: [N]; y of M
+                targets: [N,M].
 
         Returns:
             The estimator itself.
@@ -139,8 +146,10 @@ class SequenceEstimator:
     def _take(self, job: Job, model: Network) -> None:
         """Becomes the fitted estimator of this job."""
         self.job_, self.model_, self.plan_ = job, model, job.plan
-        if isinstance(job.targets, Classes):
-            self.classes_ = job.targets.array
+        if isinstance(job.targets, Classes) or (isinstance(job.targets, Several) and job.targets.sets):
+            self.classes_: Any = job.targets.array
+        elif isinstance(job.targets, Several) and job.kind == "class":
+            self.classes_ = [cast(Classes, one).array for one in job.targets.each]
 
     # -- using
 
@@ -148,7 +157,21 @@ class SequenceEstimator:
         if not self.__sklearn_is_fitted__():
             raise InputError(f"this {type(self).__name__} is not fitted: call fit, or load a run")
         level = self.job_.inputs.form if self.job_.inputs.form == "word" else "char"
-        return given_examples(X, y, lengths=lengths, level=level, kind=self.kind)
+        columns = self.job_.targets.names if isinstance(self.job_.targets, Several) else None
+        examples = given_examples(X, y, lengths=lengths, level=level, kind=self.job_.kind, columns=columns)
+        check_several(self.job_.targets, examples)
+        return examples
+
+    def _true(self, X: Any, y: Any, lengths: Any) -> npt.NDArray[Any]:
+        """The labels of examples as `predict` gives them."""
+        examples, targets = self._examples(X, lengths, y), self.job_.targets
+        if not isinstance(targets, Several):
+            return np.asarray(examples.labels)
+        if targets.sets:
+            return targets.encode(examples)
+        columns = cast(tuple[str, ...], examples.columns)
+        rows = cast(list[tuple[Any, ...]], examples.labels)
+        return _table([[row[columns.index(name)] for row in rows] for name in targets.names])
 
     def _scores(self, X: Any, lengths: Any) -> Any:
         examples = self._examples(X, lengths)
@@ -193,8 +216,7 @@ class SequenceEstimator:
             InputError: naming the file, for a run that is damaged or of another estimator.
         """
         run = Run.open(Path(folder))
-        if run.job.kind != cls.kind:
-            name = CLASSES[run.job.kind]
+        if (name := CLASSES[run.job.kind]) != CLASSES[cls.kind]:
             raise InputError(f"{folder} is a run of a {name}, not of a {cls.__name__}: open it by gw.{name}.load")
         names = {field.name for field in fields(cls)}
         options = {field.name: getattr(run.job.options, field.name) for field in fields(Options)}
@@ -225,7 +247,11 @@ class SequenceEstimator:
     def __sklearn_tags__(self) -> Any:
         """What scikit-learn (1.6 and later) wants to know, in its own words."""
         kinds = {"class": "classifier", "number": "regressor"}
-        return tags(kinds.get(self.kind), required=True, three_d_array=True, string=True)
+        found = tags(kinds.get(self.kind), required=True, three_d_array=True, string=True)
+        found.target_tags.multi_output = self.kind != "tag"
+        if self.kind == "class":
+            found.classifier_tags.multi_label = True
+        return found
 
     def __repr__(self) -> str:
         usual = {field.name: field.default for field in fields(self) if field.default is not MISSING}
@@ -237,7 +263,8 @@ class SequenceEstimator:
 class SequenceClassifier(SequenceEstimator):
     """Learns one label for each sequence, by recurrent layers of any cell (many-to-one).
 
-    The class of greatest softmax(W s + b), s a summary of the output of the recurrent layers over time.
+    The class of greatest softmax(W s + b), s a summary of the output of the recurrent layers over time. Of several
+    targets the same for each; a set has those labels whose presence is likelier than their absence.
 
     Numbers are scaled by the mean and deviation of each column of the training part. After fit: classes_, and
     plan_, what the data chose of what was "auto".
@@ -277,7 +304,8 @@ class SequenceClassifier(SequenceEstimator):
         verbose: prints each validation.
 
     Shapes:
-        Sequences [T] or [T,I] each, or [N,T] or [N,T,I] with lengths [N]; N labels; K classes.
+        Sequences [T] or [T,I] each, or [N,T] or [N,T,I] with lengths [N]; N labels, or [N,M] of M targets, or of M
+        labels that are 1 or 0 (multi-label), or N sets; K classes.
 
     Raises:
         InputError: from `fit`, for an argument that cannot be used.
@@ -297,19 +325,23 @@ class SequenceClassifier(SequenceEstimator):
     class_weight: str | Mapping[Any, float] | None = Options.class_weight
     kind = "class"
 
-    def predict_proba(self, X: Any, lengths: Any = None) -> npt.NDArray[np.float64]:
+    def predict_proba(self, X: Any, lengths: Any = None) -> npt.NDArray[np.float64] | list[npt.NDArray[np.float64]]:
         """Predicts how likely each class is.
 
         Args:
             X, lengths: sequences, as in `fit`.
 
         Returns:
-            The probability of each of classes_: [N,K].
+            The probability of each of classes_: [N,K]; of several targets a list of these, of sets [N,M], the
+            probability that each label is there.
 
         Raises:
             InputError: before `fit`, and for sequences that cannot be used.
         """
-        return _softmax(self._scores(X, lengths))
+        outputs, targets = self._scores(X, lengths), self.job_.targets
+        if not isinstance(targets, Several):
+            return _softmax(outputs)
+        return presence(targets, outputs) if targets.sets else [_softmax(part) for part in of_each(targets, outputs)]
 
     def predict(self, X: Any, lengths: Any = None) -> npt.NDArray[Any]:
         """Predicts the likeliest label of each sequence.
@@ -318,14 +350,19 @@ class SequenceClassifier(SequenceEstimator):
             X, lengths: sequences, as in `fit`.
 
         Returns:
-            The labels: [N].
+            The labels: [N]; of several targets [N,M]; of sets [N,M], 1 where the label of classes_ is there, else 0.
 
         Raises:
             InputError: before `fit`, and for sequences that cannot be used.
         """
-        best = self._scores(X, lengths).argmax(-1)
-        labels: npt.NDArray[Any] = self.classes_[best]
-        return labels
+        outputs, targets = self._scores(X, lengths), self.job_.targets
+        if not isinstance(targets, Several):
+            labels: npt.NDArray[Any] = self.classes_[outputs.argmax(-1)]
+            return labels
+        best = [part.argmax(-1) for part in of_each(targets, outputs)]
+        if targets.sets:
+            return np.stack(best, 1)
+        return _table([classes[one] for classes, one in zip(self.classes_, best, strict=True)])
 
     def score(self, X: Any, y: Any, lengths: Any = None) -> float:
         """Measures the accuracy.
@@ -334,13 +371,13 @@ class SequenceClassifier(SequenceEstimator):
             X, y, lengths: sequences and labels, as in `fit`.
 
         Returns:
-            The share of sequences whose label is predicted.
+            The share of sequences whose label is predicted; of several, or a set, every one.
 
         Raises:
             InputError: before `fit`, and for sequences or labels that cannot be used.
         """
-        true = self._examples(X, lengths, y).labels
-        return float(np.mean(self.predict(X, lengths) == np.asarray(true)))
+        right = self._true(X, y, lengths) == self.predict(X, lengths)
+        return float(np.mean(right.all(1) if right.ndim > 1 else right))
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -351,7 +388,7 @@ class SequenceRegressor(SequenceEstimator):
         Those of SequenceClassifier, but class_weight.
 
     Shapes:
-        Sequences as of SequenceClassifier; N numbers.
+        Sequences as of SequenceClassifier; N numbers, or [N,M] of M targets.
 
     Raises:
         InputError: from `fit`, for an argument that cannot be used.
@@ -371,14 +408,16 @@ class SequenceRegressor(SequenceEstimator):
             X, lengths: sequences, as in `fit`.
 
         Returns:
-            The numbers: [N].
+            The numbers: [N]; of several targets [N,M].
 
         Raises:
             InputError: before `fit`, and for sequences that cannot be used.
         """
-        scaled: npt.NDArray[np.float64] = self._scores(X, lengths)[:, 0]
-        targets = cast(Amounts, self.job_.targets)
-        return scaled * targets.scale + targets.mean
+        outputs, targets = self._scores(X, lengths), self.job_.targets
+        if not isinstance(targets, Several):
+            return cast(Amounts, targets).amounts(outputs[:, 0])
+        each = cast(tuple[Amounts, ...], targets.each)
+        return np.stack([one.amounts(column) for one, column in zip(each, outputs.T, strict=True)], 1)
 
     def score(self, X: Any, y: Any, lengths: Any = None) -> float:
         """Measures R2, the share of the variance of y that is explained: 1 - sum (y - predicted)^2 / sum (y - mean)^2.
@@ -387,14 +426,16 @@ class SequenceRegressor(SequenceEstimator):
             X, y, lengths: sequences and labels, as in `fit`.
 
         Returns:
-            R2; where all y are the same, 1 if they are predicted, else 0, as scikit-learn's r2_score.
+            R2; where all y are the same, 1 if they are predicted, else 0, as scikit-learn's r2_score; of several
+            targets the mean.
 
         Raises:
             InputError: before `fit`, and for sequences or labels that cannot be used.
         """
-        true = np.asarray(self._examples(X, lengths, y).labels, np.float64)
-        left, spread = np.sum((true - self.predict(X, lengths)) ** 2), np.sum((true - true.mean()) ** 2)
-        return float(1 - left / spread) if spread else float(left == 0)
+        true = self._true(X, y, lengths).astype(np.float64)
+        predicted = self.predict(X, lengths)
+        each = zip(true.reshape(len(true), -1).T, predicted.reshape(len(true), -1).T, strict=True)
+        return float(np.mean([_explained(*column) for column in each]))
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -474,6 +515,19 @@ def _weights(value: Any, N: int) -> Tensor | None:
     return torch.from_numpy(weights.astype(np.float32))
 
 
+def _table(columns: Sequence[Sequence[Any]]) -> npt.NDArray[Any]:
+    """M columns of N labels as [N,M]; of objects where they are of several types."""
+    arrays = list(map(np.asarray, columns))
+    alike = len({array.dtype.kind for array in arrays}) == 1
+    return np.stack([array if alike else array.astype(object) for array in arrays], 1)
+
+
+def _explained(true: npt.NDArray[np.float64], predicted: npt.NDArray[np.float64]) -> float:
+    """R2 of numbers [N]."""
+    left, spread = np.sum((true - predicted) ** 2), np.sum((true - true.mean()) ** 2)
+    return float(1 - left / spread) if spread else float(left == 0)
+
+
 def _softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Probabilities from unnormalised log probabilities, over the last axis."""
     powers = np.exp(scores - scores.max(-1, keepdims=True))
@@ -496,6 +550,7 @@ def _print_event(event: Event) -> None:
 
 ESTIMATORS: dict[Kind, type[SequenceClassifier | SequenceRegressor | Tagger]] = {
     "class": SequenceClassifier,
+    "set": SequenceClassifier,
     "number": SequenceRegressor,
     "tag": Tagger,
 }

@@ -25,19 +25,28 @@ class SequenceModel(nn.Module):
     """Predicts a label from a sequence, or one from each of its steps.
 
     width: I of the input, or V of tokens [T,B], which an embedding stands for, the unknown token by 0.
-    outputs: K classes, or 1 number.
+    sizes: (K,) classes, or (1,) number; of several targets those of each.
 
-    scores((x [T,B,I], lengths [B])) -> [B,K], for tags [T,B,K]: unnormalised log probabilities, or the number.
+    scores((x [T,B,I], lengths [B])) -> [B,K], for tags [T,B,K]: unnormalised log probabilities, or the number; of
+    several targets one after the other.
     forward(input, targets, None) -> (mean loss, None): cross-entropy in nats, each class by its weight in
-    class_weights [K] if they are set; for numbers the squared error.
+    class_weights [K] if they are set; for numbers the squared error; of several targets the mean.
     """
 
     def __init__(
-        self, options: Options, width: int, outputs: int, *, tokens: bool, kind: Kind, plan: Plan | None = None
+        self,
+        options: Options,
+        width: int,
+        sizes: Sequence[int],
+        *,
+        tokens: bool,
+        kind: Kind,
+        plan: Plan | None = None,
     ) -> None:
         super().__init__()
         plan = plan or Plan.plain(options)
-        self.kind, self.summaries = kind, () if kind == "tag" else tuple(plan.summary.split("+"))
+        self.kind, self.sizes = kind, tuple(sizes)
+        self.summaries = () if kind == "tag" else tuple(plan.summary.split("+"))
         self.class_weights: Tensor | None
         self.register_buffer("class_weights", None, persistent=False)
         self.embedding = nn.Embedding(width, options.embedding, padding_idx=0) if tokens else None
@@ -50,7 +59,7 @@ class SequenceModel(nn.Module):
         self.branch = Branch(read, options.hidden) if plan.branch == "fcn" and kind != "tag" else None
         size = size * (len(self.summaries) or 1) + (0 if self.branch is None else self.branch.size)
         self.dropout = nn.Dropout(options.dropout)
-        self.output = nn.Linear(size, outputs)
+        self.output = nn.Linear(size, sum(sizes))
 
     def scores(self, batch: Input) -> Tensor:
         x, lengths = batch[:2]
@@ -92,12 +101,22 @@ class SequenceModel(nn.Module):
     def loss(self, scores: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
         """The mean loss of scores, each sequence's by its weight [B] if they have any."""
         if self.kind == "number":
-            errors = F.mse_loss(scores[:, 0], targets, reduction="none")
+            errors = F.mse_loss(scores, targets.view(scores.shape), reduction="none").mean(-1)
             return (errors if weights is None else errors * weights).mean()
+        if len(self.sizes) > 1:
+            each = self._surprises(scores, targets)
+            return (each if weights is None else each * weights).mean()
         each = F.cross_entropy(
             scores.flatten(0, -2), targets.flatten(), self.class_weights, ignore_index=IGNORED, reduction="none"
         ).view(targets.shape)  # [B], for tags [T,B]
         return (each if weights is None else each * weights).sum() / (targets != IGNORED).sum()
+
+    def _surprises(self, scores: Tensor, targets: Tensor) -> Tensor:
+        """The cross-entropy [B], the mean over the targets [B,M]."""
+        given = self.class_weights
+        weights = [None] * len(self.sizes) if given is None else given.split_with_sizes(self.sizes)
+        parts = zip(scores.split_with_sizes(self.sizes, -1), targets.T, weights, strict=True)
+        return torch.stack([F.cross_entropy(part, target, w, reduction="none") for part, target, w in parts]).mean(0)
 
 
 class Ensemble(nn.Module):
@@ -123,7 +142,8 @@ class Ensemble(nn.Module):
         scores = torch.stack([member.scores(batch) for member in self._each])  # [M,B,K]
         if self._each[0].kind == "number":
             return scores.mean(0)
-        return scores.log_softmax(-1).logsumexp(0) - math.log(len(scores))
+        parts = [part.log_softmax(-1) for part in scores.split_with_sizes(self._each[0].sizes, -1)]
+        return torch.cat(parts, -1).logsumexp(0) - math.log(len(scores))
 
     def forward(self, batch: Input, targets: Tensor, state: None = None) -> tuple[Tensor, None]:
         if not self.training:
@@ -177,7 +197,7 @@ def check_model(options: Options, kind: Kind) -> None:
     try:
         with torch.device("meta"):
             # I is not known yet; it is taken to be what the cell may want it to be.
-            SequenceModel(replace(options, engine="auto"), options.hidden, 2, tokens=False, kind=kind)
+            SequenceModel(replace(options, engine="auto"), options.hidden, (2,), tokens=False, kind=kind)
     except (RuntimeError, OverflowError) as error:  # even a tensor without memory has a largest size
         raise InputError(
             f"sizes that no memory holds: {options.hidden} hidden, {options.embedding} embedding"

@@ -14,7 +14,7 @@ from gatework.runs.folder import cell_from_json, cell_to_json
 from gatework.training.settings import Settings
 
 Level = Literal["char", "word"]
-Kind = Literal["class", "number", "tag"]
+Kind = Literal["class", "number", "tag", "set"]
 
 UPDATES = 1500  # about as many updates of the weights as are made where nothing else is said,
 EPOCHS = (5, 100)  # in at least and at most so many passes

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from gatework.errors import InputError
 from gatework.labels.data.batches import Encoded
-from gatework.labels.data.encoding import Classes, Tokens, inputs_of, targets_of
+from gatework.labels.data.encoding import Tokens, inputs_of
 from gatework.labels.data.examples import Examples, split
+from gatework.labels.data.targets import Classes, Several, Targets, targets_of
 from gatework.labels.options import Options
 from gatework.labels.plan import plan_of
 from gatework.labels.run import Job
@@ -44,7 +45,7 @@ def prepared(
     """
     if examples.labels is None or examples.kind is None:
         raise InputError(f'{examples.at(0)} has no label: expected "label" in every row')
-    targets = targets_of(examples, examples.kind)
+    targets = targets_of(examples)
     shares = (1 - options.validation - test, options.validation, test)
     training, validation, test_rows = split(examples, shares, options.random_state)
     if len(validation) < LEAST_VALIDATED:
@@ -87,15 +88,15 @@ def load_parts(path: Path, job: Job) -> Parts:
 
 def _check_part(path: Path, part: str, tensors: Mapping[str, Tensor], job: Job) -> None:
     """Raises InputError, naming the tensor, unless a part has the types, sizes and numbers of such a job."""
-    lengths = tensors.get("lengths", torch.empty(0))
+    lengths, targets = tensors.get("lengths", torch.empty(0)), job.targets
     N, steps = len(lengths), int(lengths.clamp(min=0).sum())
-    classes = len(job.targets.values) if isinstance(job.targets, Classes) else None
+    classes = None if job.kind == "number" else max(targets.sizes)
     tokens = job.inputs.width if isinstance(job.inputs, Tokens) else None
     below = {"lengths": 1 << 62, "values": tokens, "targets": classes}  # None for real numbers
     shapes = {
         "lengths": (N,),
         "values": (steps,) if tokens else (steps, job.inputs.width),
-        "targets": (steps,) if job.kind == "tag" else (N,),
+        "targets": (steps,) if job.kind == "tag" else (N, len(targets.each)) if isinstance(targets, Several) else (N,),
     }
     wanted = {
         f"{part}.{name}": torch.empty(shape, dtype=torch.float32 if below[name] is None else torch.int64, device="meta")
@@ -114,18 +115,37 @@ def counts(parts: Parts) -> dict[str, int]:
 
 
 def class_weights(job: Job, training: Encoded) -> Tensor | None:
-    """How much each of the K classes counts in the loss [K], 1 on the mean over the training part; None for alike."""
-    chosen = job.options.class_weight
-    if chosen is None or not isinstance(job.targets, Classes):
+    """How much each class counts in the loss, 1 on the mean over the training part; None for alike.
+
+    [K], of several targets the classes of one after those of the other. Raises InputError for a class that is none.
+    """
+    chosen, targets, labels = job.options.class_weight, job.targets, training.targets
+    if chosen is None or job.kind == "number":
         return None
-    assert training.targets is not None
-    counts = training.targets.bincount(minlength=len(job.targets.values)).double()
+    assert labels is not None
+    if isinstance(targets, Several):
+        if not isinstance(chosen, str):
+            raise InputError(f"class_weight is {chosen!r}, and there are several targets: expected 'balanced' or None")
+        return torch.cat([_balanced(one, column) for one, column in zip(targets.each, labels.T, strict=True)])
+    assert isinstance(targets, Classes)
     if isinstance(chosen, str):
-        weights = 1 / counts.clamp(min=1)
-    else:
-        names = list(chosen)
-        weights = torch.ones(len(counts), dtype=torch.double)
-        weights[job.targets.encode(names, lambda k: f"class_weight {names[k]!r}")] = torch.tensor(
-            [float(chosen[name]) for name in names], dtype=torch.double
-        )
+        return _balanced(targets, labels)
+    names = list(chosen)
+    weights = torch.ones(len(targets.values), dtype=torch.double)
+    weights[targets.encode(names, lambda k: f"class_weight {names[k]!r}")] = torch.tensor(
+        [float(chosen[name]) for name in names], dtype=torch.double
+    )
+    return _of_mean_1(weights, _counts(targets, labels))
+
+
+def _balanced(targets: Targets, labels: Tensor) -> Tensor:
+    counts = _counts(targets, labels)
+    return _of_mean_1(1 / counts.clamp(min=1), counts)
+
+
+def _counts(targets: Targets, labels: Tensor) -> Tensor:
+    return labels.bincount(minlength=targets.sizes[0]).double()
+
+
+def _of_mean_1(weights: Tensor, counts: Tensor) -> Tensor:
     return (weights * counts.sum() / (weights @ counts)).float()

@@ -9,14 +9,8 @@ import torch
 
 from gatework.errors import InputError
 from gatework.files.reading import Mark, check_marks
-from gatework.labels.data.encoding import (
-    Classes,
-    Inputs,
-    Targets,
-    Tokens,
-    inputs_from_json,
-    targets_from_json,
-)
+from gatework.labels.data.encoding import Inputs, Tokens, inputs_from_json
+from gatework.labels.data.targets import Amounts, Several, Targets, targets_from_json
 from gatework.labels.model import Ensemble, Network, SequenceModel
 from gatework.labels.options import Kind, Options
 from gatework.labels.plan import Plan
@@ -44,10 +38,9 @@ class Job:
         """A model with fresh weights, drawn from the seed, with the options' engine or another one."""
         options = self.options if engine is None else replace(self.options, engine=engine)
         torch.manual_seed(options.random_state)
-        outputs = len(self.targets.values) if isinstance(self.targets, Classes) else 1
         tokens = isinstance(self.inputs, Tokens)
         members = [
-            SequenceModel(options, self.inputs.width, outputs, tokens=tokens, kind=self.kind, plan=self.plan)
+            SequenceModel(options, self.inputs.width, self.targets.sizes, tokens=tokens, kind=self.kind, plan=self.plan)
             for _ in range(self.plan.members)
         ]
         return members[0] if len(members) == 1 else Ensemble(members)
@@ -65,7 +58,13 @@ class Job:
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """What `to_json` gave; ValueError, TypeError or KeyError for anything else."""
         kind, targets = values["kind"], targets_from_json(values["targets"])
-        if kind not in get_args(Kind) or isinstance(targets, Classes) != (kind != "number"):
+        sets, several = isinstance(targets, Several) and targets.sets, isinstance(targets, Several)
+        numbers = isinstance(targets.each[0] if isinstance(targets, Several) else targets, Amounts)
+        if (
+            kind not in get_args(Kind)
+            or (numbers, sets) != (kind == "number", kind == "set")
+            or (several and kind == "tag")
+        ):
             raise ValueError(f"its labels cannot be of kind {kind!r}")
         options = Options.from_json(values["options"])
         plan = Plan.from_json(values["plan"]) if "plan" in values else Plan.plain(options)  # runs of before have none

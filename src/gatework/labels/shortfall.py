@@ -4,12 +4,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from gatework.errors import field
 from gatework.labels.data.augment import resampled
 from gatework.labels.data.batches import Encoded
 from gatework.labels.learning import judged
 from gatework.labels.model import Network
-from gatework.labels.report import NumberReport
+from gatework.labels.report import ClassReport, NumberReport
 from gatework.labels.run import Job
+from gatework.labels.several import SetReport, SeveralReport
 
 COMPARED = 500  # training sequences at most, the first ones: each is compared with all others
 POINTS = 64  # at most, that a sequence is read at to be compared
@@ -21,6 +23,15 @@ def shortfall(job: Job, model: Network, training: Encoded) -> str | None:
     """One line where the training part is predicted far worse than by a constant or the nearest neighbour; or None."""
     known = training.take(np.arange(min(len(training), COMPARED)))
     report = judged(job, model, known)
+    if isinstance(report, SeveralReport):
+        each = {name: _shortfall(job, one, {}) for name, one in report.reports.items()}
+        return next((f"target {field(name)}: {said}" for name, said in each.items() if said is not None), None)
+    compared = not known.tagged and known.values.dim() == 2 and isinstance(report, ClassReport)
+    return _shortfall(job, report, {"the nearest other sequence's label": nearest_neighbour(known)} if compared else {})
+
+
+def _shortfall(job: Job, report: ClassReport | NumberReport | SetReport, others: dict[str, float]) -> str | None:
+    """The same of one target; others: the accuracy of what needs no network, besides a constant."""
     if isinstance(report, NumberReport):
         if report.rmse <= report.spread:
             return None
@@ -28,13 +39,11 @@ def shortfall(job: Job, model: Network, training: Encoded) -> str | None:
             f"on the training sequences the error of {report.rmse:.4g} is above the {report.spread:.4g} of always "
             f"predicting their mean: {REMEDY}"
         )
-    others = {"always the commonest label": report.most_frequent}
-    if not known.tagged and known.values.dim() == 2:
-        others["the nearest other sequence's label"] = nearest_neighbour(known)
+    others = {"always the commonest label": report.most_frequent, **others}
     best = max(others, key=others.__getitem__)
     if report.accuracy >= others[best] - FAR:
         return None
-    branch = ', or try the branch "fcn"' if job.plan.branch == "none" and not known.tagged else ""
+    branch = ', or try the branch "fcn"' if job.plan.branch == "none" and job.kind != "tag" else ""
     return (
         f"the accuracy on the training sequences is {report.accuracy:.1%}, and {best} is right for {others[best]:.1%}: "
         f"{REMEDY}{branch}"

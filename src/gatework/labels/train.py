@@ -11,11 +11,10 @@ from gatework.engines import choose
 from gatework.files.reading import marks_of
 from gatework.files.writing import write_json
 from gatework.labels.data.examples import Examples, read_examples
-from gatework.labels.learning import judged, learn
+from gatework.labels.learning import Judgement, judged, learn
 from gatework.labels.model import check_model
 from gatework.labels.options import Kind, Options
 from gatework.labels.parts import Parts, counts, load_parts, prepared, save_parts
-from gatework.labels.report import ClassReport, NumberReport
 from gatework.labels.run import DATA, TASK, Job, Run
 from gatework.labels.shortfall import shortfall
 from gatework.runs.folder import RESULTS, amend, describe, say_changed
@@ -33,7 +32,7 @@ class Outcome:
     """How a training ended, and what its best weights make of the held-out part (None if stopped, or without one)."""
 
     result: Result
-    test: ClassReport | NumberReport | None
+    test: Judgement | None
 
 
 def train_labels(

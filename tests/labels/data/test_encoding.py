@@ -8,18 +8,9 @@ import torch
 
 from gatework.errors import InputError
 from gatework.labels.data.batches import Encoded, LabelBatches, in_order_of_length
-from gatework.labels.data.encoding import (
-    Amounts,
-    Classes,
-    Scaling,
-    Tokens,
-    encode_labels,
-    inputs_from_json,
-    inputs_of,
-    targets_from_json,
-    targets_of,
-)
+from gatework.labels.data.encoding import Scaling, Tokens, inputs_from_json, inputs_of
 from gatework.labels.data.examples import given_examples
+from gatework.labels.data.targets import Amounts, Classes, encode_labels, targets_from_json, targets_of
 
 # -- sequences
 
@@ -93,7 +84,7 @@ def test_another_form_or_width_than_in_training() -> None:
 )
 def test_classes_are_numbered_in_their_order_and_survive_json(labels: list[object]) -> None:
     examples = given_examples(["x"] * 3, labels, kind="class")
-    classes = targets_of(examples, "class")
+    classes = targets_of(examples)
     assert isinstance(classes, Classes)
     assert classes.array.tolist() == sorted(set(labels))  # type: ignore[type-var]
     assert encode_labels(classes, examples).tolist() == [1, 0, 1]
@@ -105,12 +96,12 @@ def test_classes_are_numbered_in_their_order_and_survive_json(labels: list[objec
 
 def test_tags_are_numbered_end_to_end() -> None:
     examples = given_examples(["ab", "c"], [["x", "y"], ["x"]], kind="tag")
-    assert encode_labels(targets_of(examples, "tag"), examples).tolist() == [0, 1, 0]
+    assert encode_labels(targets_of(examples), examples).tolist() == [0, 1, 0]
 
 
 def test_numbers_to_predict_are_scaled() -> None:
     examples = given_examples(["a", "b"], [10.0, 30.0])
-    amounts = targets_of(examples, "number")
+    amounts = targets_of(examples)
     assert amounts == Amounts(20, 10) == targets_from_json(amounts.to_json())
     assert encode_labels(amounts, examples).tolist() == [-1, 1]
 

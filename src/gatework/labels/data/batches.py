@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from gatework.errors import InputError
-from gatework.labels.data.encoding import Inputs, Targets, check_form, encode_labels
+from gatework.labels.data.encoding import Inputs, check_form
 from gatework.labels.data.examples import Examples
+from gatework.labels.data.targets import Targets, encode_labels
 from gatework.runs.parts import IGNORED
 
 POOL = 16  # batches among whose sequences those of like lengths are put together
@@ -26,7 +27,8 @@ Input = tuple[Tensor, ...]  # x [T,B,I] or tokens [T,B], lengths [B], where they
 class Encoded:
     """N sequences end to end.
 
-    values: [sum T, I], or tokens [sum T]. lengths: [N]. targets: [N], for tags [sum T]; None without labels.
+    values: [sum T, I], or tokens [sum T]. lengths: [N]. targets: [N], of several [N,M], for tags [sum T]; None without
+    labels.
     weights: how much each sequence counts in the loss, [N], 1 on the mean; None for all alike.
     """
 
@@ -60,7 +62,7 @@ class Encoded:
         return torch.where(inside, self.starts[rows] + steps, 0), inside
 
     def padded(self, rows: Tensor) -> tuple[Input, Tensor]:
-        """These sequences as ((x [T,B,I], lengths [B]), targets [B] or [T,B]); past a length x is 0.
+        """These sequences as ((x [T,B,I], lengths [B]), targets [B], [B,M] or [T,B]); past a length x is 0.
 
         Where the sequences have weights, these [B] come after the lengths.
         """
@@ -90,7 +92,7 @@ class Encoded:
 
 
 class LabelBatches:
-    """Batches of `size` sequences: batch k is ((x [T,B,I], lengths [B]), targets [B] or [T,B]).
+    """Batches of `size` sequences: batch k is ((x [T,B,I], lengths [B]), targets [B], [B,M] or [T,B]).
 
     Each epoch is shuffled by the seed and its number; sequences of like lengths come together, so that little is
     padded. Any batch can be asked for at any time, so that training can resume within an epoch.

@@ -123,7 +123,9 @@ def resolved(labels: Sequence[Any], kind: str | None, at: At) -> str:
         if what == "missing":
             raise InputError(f"{at(k)} has no label: give every row one, or none")
         if what not in {"a text", "true or false", "a number"} and not what.startswith("a list of "):
-            raise InputError(f"{at(k)}: the label {shown(label)} is {what}; expected a text, a number, or a list")
+            raise InputError(
+                f"{at(k)}: the label {shown(label)} is {what}; expected a text, a number, a list, or targets by name"
+            )
         if what != first:
             raise InputError(
                 f"{at(k)}: the label {shown(label)} is {what}, and that of {at(0)} is {first}; expected one kind"
@@ -135,18 +137,23 @@ def resolved(labels: Sequence[Any], kind: str | None, at: At) -> str:
     raise InputError(f"{at(0)}: the label {shown(labels[0])} is {first}; expected {expected} for each sequence")
 
 
-def check_labels(labels: Sequence[Any], kind: str, lengths: Sequence[int], at: At) -> None:
-    """Raises InputError for a number that is not finite, and for tags that are not one for each step."""
+def check_labels(labels: Sequence[Any], kind: str, lengths: Sequence[int], at: At, *, asked: bool = True) -> None:
+    """Raises InputError for a number that is not finite, and for tags that are not one for each step.
+
+    asked: whether the kind was asked for; if not, the error says how lists are no tags.
+    """
     for k, (label, length) in enumerate(zip(labels, lengths, strict=True)):
         if kind == "tag":
-            _check_tags(label, length, at(k))
+            _check_tags(label, length, at(k), "" if asked else ", or --as sets")
         elif isinstance(label, float) and not math.isfinite(label):
             raise InputError(f"{at(k)}: the label is {label}; expected a finite number")
 
 
-def _check_tags(tags: list[Any], length: int, at: str) -> None:
+def _check_tags(tags: list[Any], length: int, at: str, remedy: str) -> None:
     if len(tags) != length:
-        raise InputError(f"{at}: {len(tags)} labels for a sequence of {length} steps; expected one for each step")
+        raise InputError(
+            f"{at}: {len(tags)} labels for a sequence of {length} steps; expected one for each step{remedy}"
+        )
     if worded(tags) == "a list of several kinds" or isinstance(tags[0], list | float | dict | None):
         wrong = next((tag for tag in tags if not isinstance(tag, str | int)), tags[0])
         raise InputError(

@@ -1,13 +1,13 @@
-"""Sequences and labels as numbers a network reads, and back: scaling, vocabulary, classes. All of it is JSON."""
+"""Sequences as numbers that a network reads: scaling, vocabulary. All of it is JSON."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import Any, Literal, Self, cast, get_args
+from typing import Any, Self, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -15,16 +15,12 @@ import torch
 from torch import Tensor
 
 from gatework.errors import InputError
-from gatework.labels.data.check import shown
 from gatework.labels.data.examples import NAMES, Examples, Form
 from gatework.runs.parts import UNKNOWN
 
 VOCABULARY = 10_000  # characters or words that are known at most
-SHOWN = 8  # labels that an error lists
 FARTHEST = 1e6  # deviations from the mean that a number counts as, at most
-LARGEST = 1e100  # numbers beyond it, or below its inverse, have no squares in float64
 SPREAD = 30  # times its median that the 99th percentile of distances from a column's middle is, in orders of magnitude
-LEAST_ALIKE = 20  # texts as labels among which one must occur twice, so that they are no names of the rows
 
 
 @dataclass(frozen=True)
@@ -170,108 +166,3 @@ def check_form(inputs: Inputs, examples: Examples) -> None:
         raise InputError(
             f"{examples.at(0)}: {NAMES[examples.form]}; the model was trained on {NAMES[inputs.form]}: give the same"
         )
-
-
-# -- labels
-
-
-@dataclass(frozen=True)
-class Classes:
-    """K labels, numbered in their order; `dtype` is numpy's name of their type."""
-
-    values: tuple[str | int | float | bool, ...]
-    dtype: str
-
-    @classmethod
-    def of(cls, labels: Sequence[Any]) -> Self:
-        """The labels that occur, each once; InputError where all are one."""
-        values = np.unique(np.asarray(labels))
-        if len(values) < 2:
-            raise InputError(f"all {len(labels):,} labels are {shown(values[0].item())}; expected at least two kinds")
-        if values.dtype.kind == "U" and len(values) == len(labels) >= LEAST_ALIKE:
-            raise InputError(
-                f"all {len(labels):,} labels differ, such as {shown(values[0].item())} and {shown(values[1].item())}: "
-                "expected classes that several sequences have; are they names of the rows?"
-            )
-        return cls(tuple(values.tolist()), values.dtype.str)
-
-    @property
-    def array(self) -> npt.NDArray[Any]:
-        """The labels [K] as scikit-learn's classes_."""
-        return np.asarray(self.values, self.dtype)
-
-    @cached_property
-    def numbers(self) -> dict[Any, int]:
-        return {value: number for number, value in enumerate(self.values)}
-
-    def encode(self, labels: Sequence[Any], at: Callable[[int], str]) -> npt.NDArray[np.int64]:
-        """The numbers of labels; InputError, naming the row, for one that is not among them."""
-        try:
-            return np.fromiter((self.numbers[label] for label in labels), np.int64, len(labels))
-        except KeyError:
-            row = next(k for k, label in enumerate(labels) if label not in self.numbers)
-            more = ", ..." if len(self.values) > SHOWN else ""
-            known = ", ".join(shown(value) for value in self.values[:SHOWN]) + more
-            raise InputError(
-                f"{at(row)}: the label {shown(labels[row])} did not occur in training; the labels are {known}"
-            ) from None
-
-    def to_json(self) -> dict[str, Any]:
-        return {"classes": list(self.values), "dtype": self.dtype}
-
-
-@dataclass(frozen=True)
-class Amounts:
-    """Numbers to predict: (y - mean) / scale, with the training part's mean and deviation."""
-
-    mean: float
-    scale: float
-
-    @classmethod
-    def of(cls, labels: Sequence[float]) -> Self:
-        values = np.asarray(labels, np.float64)
-        largest = float(np.abs(values).max())
-        if largest > LARGEST or 0 < largest < 1 / LARGEST:
-            raise InputError(f"the largest label is {largest:.3g}; expected {1 / LARGEST:g} to {LARGEST:g}: scale them")
-        deviation = float(values.std())
-        if deviation <= 1e-12 * abs(float(values.mean())):
-            raise InputError(f"all {len(labels):,} labels are {values[0]}; expected numbers that differ")
-        return cls(float(values.mean()), deviation)
-
-    def to_json(self) -> dict[str, Any]:
-        return {"mean": self.mean, "scale": self.scale}
-
-
-Targets = Classes | Amounts
-
-
-def targets_of(examples: Examples, kind: Literal["class", "number", "tag"]) -> Targets:
-    """What the labels of examples of this kind are."""
-    labels = examples.labels
-    assert labels is not None
-    if kind == "number":
-        return Amounts.of(labels)
-    return Classes.of(list(chain.from_iterable(labels)) if kind == "tag" else labels)
-
-
-def targets_from_json(values: Mapping[str, Any]) -> Targets:
-    """What `to_json` gave; ValueError, TypeError or KeyError for anything else."""
-    if "classes" not in values:
-        return Amounts(float(values["mean"]), float(values["scale"]))
-    classes = Classes(tuple(values["classes"]), str(values["dtype"]))
-    if len(classes.values) < 2 or tuple(classes.array.tolist()) != classes.values:
-        raise ValueError("its classes are none")
-    return classes
-
-
-def encode_labels(targets: Targets, examples: Examples) -> Tensor:
-    """The labels as the network's targets: [N] whole numbers, [N] scaled numbers, or for tags [sum T]."""
-    labels = examples.labels
-    assert labels is not None
-    if isinstance(targets, Amounts):
-        return torch.from_numpy(((np.asarray(labels, np.float64) - targets.mean) / targets.scale).astype(np.float32))
-    if examples.kind != "tag":
-        return torch.from_numpy(targets.encode(labels, examples.at))
-    rows = np.repeat(np.arange(len(labels)), [len(tags) for tags in labels])
-    every = list(chain.from_iterable(labels))
-    return torch.from_numpy(targets.encode(every, lambda place: examples.at(int(rows[place]))))

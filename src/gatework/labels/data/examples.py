@@ -19,6 +19,7 @@ from gatework.errors import InputError
 from gatework.files.encoding import decoded
 from gatework.files.reading import blamed, records_of, sources
 from gatework.labels.data.check import as_numbers, check_labels, resolved, shown
+from gatework.labels.data.columns import Columns, labels_in_columns, labels_in_sets
 from gatework.labels.options import Kind, Level
 
 Form = Literal["numbers", "char", "word", "list"]  # of a sequence: numbers; a text by its characters or words; words
@@ -37,8 +38,10 @@ class Examples:
     """N sequences, with labels or without.
 
     form: what each sequence is: "numbers", an array [T,I]; otherwise T tokens, a text being one by its characters.
-    kind: what the labels are: "class", one for a sequence; "number", one for a sequence; "tag", one for each step.
-    labels: N values, for tags N lists; None where there are none. at: what errors call the k-th sequence.
+    kind: what the labels are: "class", one for a sequence; "number", one for a sequence; "tag", one for each step;
+        "set", any number of them for a sequence.
+    labels: N values, for tags N lists, for sets N sets, of several targets N tuples; None where there are none.
+    at: what errors call the k-th sequence. columns: the names of several targets, or of labels that have a column each.
     """
 
     sequences: Sequence[Any]
@@ -46,9 +49,15 @@ class Examples:
     labels: Sequence[Any] | None
     kind: Kind | None
     at: Callable[[int], str]
+    columns: Columns | None = None
 
     def __len__(self) -> int:
         return len(self.sequences)
+
+    @property
+    def several(self) -> bool:
+        """Whether a sequence has more than one label, or a set of them."""
+        return self.kind == "set" or self.columns is not None
 
     def take(self, rows: npt.NDArray[np.intp]) -> Examples:
         """The examples of these numbers, in this order; errors call them as before."""
@@ -67,9 +76,10 @@ def read_examples(
     """Reads labelled sequences from a file.
 
     file: lines of JSON, "-" for standard input, each with "text" (or a list of words) or "sequence" (numbers, or
-        vectors of numbers), and "label"; or an .npz with X [N,T,I] or [N,T], y, and where they vary, lengths [N].
+        vectors of numbers), and "label"; or an .npz with X [N,T,I] or [N,T], y [N], for tags [N,T], of M targets [N,M],
+        and where they vary, lengths [N].
     level: what a text is made of. kind: what the labels are; None to take texts (in an .npz also whole numbers) as
-        classes, numbers as numbers, lists as tags.
+        classes, numbers as numbers, lists as tags, and of several targets those that are all 0 or 1 as sets.
     encoding: of the lines, such as latin-1; by default what a byte order mark says, or UTF-8.
 
     Raises InputError, in one line that names the row, for whatever cannot be used.
@@ -104,11 +114,13 @@ def given_examples(
     lengths: Any = None,
     level: Level = "char",
     kind: Kind | None = None,
+    columns: Columns | None = None,
 ) -> Examples:
     """Labelled sequences given as Python objects.
 
     X: texts; lists of words; arrays [T] or [T,I] of any lengths T; or one array [N,T] or [N,T,I], of whose rows
-        the first `lengths` [N] steps count (default all). y: N labels, for tags N lists, or one array [N,T].
+        the first `lengths` [N] steps count (default all). y: N labels, for tags N lists, or one array [N,T]; of M
+        targets an array or table [N,M]; sets. columns: names of the M targets of a y without names.
     """
     if level not in get_args(Level):
         raise InputError(f"level is {level!r}; expected 'char' or 'word'")
@@ -116,6 +128,8 @@ def given_examples(
     def at(k: int) -> str:
         return f"X[{k}]"
 
+    if getattr(y, "ndim", 1) == 2 and hasattr(y, "columns"):
+        columns = tuple(map(str, y.columns))
     X, y = (table.to_numpy() if hasattr(table, "to_numpy") else table for table in (X, y))  # pandas, polars
     if isinstance(X, str | bytes) or not hasattr(X, "__len__"):
         raise InputError(f"X is {shown(X)}; expected several sequences, such as a list of texts or an array [N,T,I]")
@@ -125,13 +139,13 @@ def given_examples(
     rows = list(X) if counts is None else [row[:T] for row, T in zip(X, counts, strict=True)]
     sequences, form = _sequences(rows, level, at)
     if kind != "tag" and isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]  # a table of one column
+        y, columns = y[:, 0], None  # a table of one column
     labels = None if y is None else [_plain(label) for label in y]
     if labels is not None and len(labels) != len(rows):
         raise InputError(f"y has {len(labels)} labels, X {len(rows)} sequences; expected as many of both")
     if labels is not None and counts is not None and kind == "tag":
         labels = [tags[:T] if isinstance(tags, list) else tags for tags, T in zip(labels, counts, strict=True)]
-    return _examples(sequences, form, labels, kind, at)
+    return _examples(sequences, form, labels, kind, at, columns)
 
 
 def _plain(label: Any) -> Any:
@@ -140,12 +154,22 @@ def _plain(label: Any) -> Any:
 
 
 def _examples(
-    sequences: list[Any], form: Form, labels: list[Any] | None, kind: Kind | None, at: Callable[[int], str]
+    sequences: list[Any],
+    form: Form,
+    labels: list[Any] | None,
+    kind: Kind | None,
+    at: Callable[[int], str],
+    known: Columns | None = None,
 ) -> Examples:
-    if labels is not None:
-        kind = cast(Kind, resolved(labels, kind, at))
-        check_labels(labels, kind, [len(sequence) for sequence in sequences], at)
-    return Examples(sequences, form, labels, kind, at)
+    """Examples with checked labels; known: names of columns that have none."""
+    if labels is None:
+        return Examples(sequences, form, None, kind, at)
+    found = labels_in_columns(labels, kind, known, at) or labels_in_sets(labels, kind, at)
+    if found is not None:
+        return Examples(sequences, form, found.labels, found.kind, at, found.columns)
+    resolved_kind = cast(Kind, resolved(labels, kind, at))
+    check_labels(labels, resolved_kind, [len(sequence) for sequence in sequences], at, asked=kind is not None)
+    return Examples(sequences, form, labels, resolved_kind, at)
 
 
 def _sequences(
@@ -238,7 +262,8 @@ def _read_npz(path: Path, kind: Kind | None) -> Examples:
     if X.dtype.kind not in "biuf" or X.ndim not in (2, 3):
         raise InputError(f"{path}: X is {X.dtype} {list(X.shape)}; expected numbers [N,T,I] or [N,T]")
     if y is not None and kind is None:
-        kind = "tag" if y.ndim > 1 else "number" if y.dtype.kind == "f" else "class"
+        tagged = y.ndim > 1 and y.shape[1:2] == X.shape[1:2]
+        kind = "tag" if tagged else "number" if y.dtype.kind == "f" else "class"
     try:
         examples = given_examples(X, y, lengths=lengths, kind=kind)
     except InputError as error:
@@ -257,7 +282,7 @@ def split(examples: Examples, shares: Sequence[float], seed: int = 0) -> list[np
     rng = np.random.default_rng(seed)
     N = len(examples)
     strata: list[npt.NDArray[np.intp]] = [np.arange(N)]
-    if examples.kind == "class":
+    if examples.kind == "class" and not examples.several:
         assert examples.labels is not None
         _, group = np.unique(np.asarray(examples.labels), return_inverse=True)
         strata = [np.flatnonzero(group == k) for k in range(group.max() + 1)]
