@@ -11,6 +11,7 @@ from c_toys import ARGUMENT, DAMAGED, FILE, ROOT, UNSUPPORTED, CError, CModel, F
 from text_toys import start
 
 import gatework as gw
+from gatework.core import _native
 from gatework.layers.description import network_of, weights_of
 from gatework.network import Network, Port
 from gatework.network.steps import Add, Affine, Embedding, Join, Linear, LogSoftmax, OneHot, Softmax, Step, Summary
@@ -88,6 +89,19 @@ def test_layers_on_one_another_residual_with_learned_starts_and_zoneout(cell: st
 def test_a_projection(tmp_path: Path) -> None:
     layer = made("lstm", 4, 9, num_layers=3, proj_size=5)
     expect_same(layer, written(tmp_path, layer))
+
+
+@pytest.mark.parametrize("B", [1, 2, 7, 40])
+def test_a_batch_of_any_size_and_no_steps(B: int, tmp_path: Path) -> None:
+    layer = made("peephole_lstm", 5, 33, num_layers=2)
+    x = torch.randn(T, B, 5)
+    model = CModel(written(tmp_path, layer), B)
+    with torch.no_grad():
+        assert np.allclose(model.run(x.numpy()), layer(x)[0], rtol=0, atol=1e-5)
+    before = model.state
+    assert model.run(np.zeros((0, B, 5), np.float32)).shape == (0, B, 33)
+    assert np.array_equal(model.state, before)
+    model.close()
 
 
 def network_file(folder: Path, x: Port, steps: list[Step], weights: dict[str, Floats], width: int) -> Path:
@@ -355,6 +369,15 @@ def test_the_example_writes_what_python_writes(trained: tuple[TextModel, Path], 
     expected = model.sample("the", 200, temperature=0, repetition=1)
     assert len(set(expected)) > 3
     assert run(str(write_text), str(path), "the") == expected
+
+
+def test_every_instruction_set_writes_the_same(trained: tuple[TextModel, Path], write_text: Path) -> None:
+    words = str(write_text), str(trained[1]), "the"
+    texts = {isa: run(*words, environment={"GATEWORK_ISA": isa}) for isa in ("", *_native.isas())}
+    assert len(set(texts.values())) == 1
+    done = subprocess.run(words, env={"GATEWORK_ISA": "mmx"}, text=True, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "GATEWORK_ISA=mmx does not run here; there are" in done.stderr
 
 
 def test_one_seed_draws_one_text(trained: tuple[TextModel, Path], write_text: Path) -> None:
