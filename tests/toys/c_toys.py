@@ -17,7 +17,7 @@ import pytest
 from safetensors.numpy import save
 
 from gatework.network import Network
-from gatework.runtime.code import compiled
+from gatework.runtime.code import tensors_for_c
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build" / "library"
@@ -141,12 +141,6 @@ def _address(array: npt.NDArray[np.generic]) -> ctypes.c_void_p:
 
 def model_file(network: Network, weights: Mapping[str, Floats], tokens: Sequence[bytes] = ()) -> bytes:
     """A file of a network as C reads it."""
-    tensors: dict[str, npt.NDArray[np.generic]] = dict(weights)
-    code = compiled(network, {name: array.shape for name, array in weights.items()})
-    if code is not None:
-        tensors["gatework.code"] = code
-    if tokens:
-        tensors["vocabulary.bytes"] = np.frombuffer(b"".join(tokens), np.uint8)
-        tensors["vocabulary.offsets"] = np.cumsum([0, *map(len, tokens)], dtype=np.int64)
+    more = tensors_for_c(network, {name: array.shape for name, array in weights.items()}, tokens)
     metadata = {"format": "gatework model 1", "network": json.dumps(network.to_json())}
-    return save(tensors, metadata)
+    return save({**weights, **more}, metadata)

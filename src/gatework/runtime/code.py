@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum, auto
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,7 @@ from gatework.notation import Node
 
 Shapes = Mapping[str, tuple[int, ...]]
 
+CODE, VOCABULARY_BYTES, VOCABULARY_OFFSETS = "gatework.code", "vocabulary.bytes", "vocabulary.offsets"
 FORMAT = 1
 BOUNDARIES = frozenset({LENGTHS, RESETS})  # inputs that a step of all sequences does without
 NUMBERED = ("pointwise", "rows", "modes", "kinds", "elements")
@@ -61,6 +63,19 @@ class BufferRole(IntEnum):
     START = auto()
     CONSTANT = auto()
     BETWEEN = auto()
+
+
+def tensors_for_c(network: Network, weights: Shapes, tokens: Sequence[bytes] = ()) -> dict[str, npt.NDArray[Any]]:
+    """What a file of a network has for C beside its weights: the code, and of a text its tokens.
+
+    weights: the shapes of all float32 tensors of the file, by name. Without code C refuses the file in a line.
+    """
+    code = compiled(network, weights)
+    tensors: dict[str, npt.NDArray[Any]] = {} if code is None else {CODE: code}
+    if tokens:
+        tensors[VOCABULARY_BYTES] = np.frombuffer(b"".join(tokens), np.uint8)
+        tensors[VOCABULARY_OFFSETS] = np.cumsum([0, *map(len, tokens)], dtype=np.int64)
+    return tensors
 
 
 def compiled(network: Network, weights: Shapes) -> npt.NDArray[np.int64] | None:
