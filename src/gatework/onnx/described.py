@@ -23,13 +23,16 @@ OUTPUT = "output"  # what leaves a layer
 class Described:
     """A network with its weights by its names.
 
-    metadata: what the file says of itself. batch_first: what goes in and comes out is [B,T,...].
+    metadata: what the file says of itself. batch_first: what goes in and comes out is [B,T,...]. stateful: its states
+    may go in and come out. scaling: what is done to its first input.
     """
 
     network: Network
     weights: Mapping[str, npt.NDArray[np.float32]]
     metadata: Mapping[str, str]
     batch_first: bool = False
+    stateful: bool = True
+    scaling: Any = None
 
 
 def layer(module: Recurrent) -> Described:

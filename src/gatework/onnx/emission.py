@@ -1,5 +1,6 @@
 """The steps of a network as nodes of ONNX, a function a kind of step."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import singledispatchmethod
 
@@ -10,6 +11,9 @@ from gatework.network.steps import (
     RESETS,
     Add,
     Affine,
+    Attention,
+    Average,
+    Convolution,
     Embedding,
     Join,
     Layer,
@@ -18,10 +22,11 @@ from gatework.network.steps import (
     OneHot,
     Softmax,
     Step,
+    Summary,
 )
-from gatework.onnx import operators
+from gatework.onnx import operators, over_time
 from gatework.onnx.graph import Array, Graph
-from gatework.onnx.marks import Marks
+from gatework.onnx.marks import Marks, column
 from gatework.onnx.recognise import Operator, Roles, recognised
 from gatework.onnx.scan import Cell, Sequences, scan
 
@@ -100,6 +105,43 @@ class Emission:
     def _(self, step: Affine) -> None:
         scaled = self.graph.node("Mul", self.values[step.x], self.graph.number(step.scale))
         self.values[step.y] = self.graph.node("Add", scaled, self.graph.number(step.shift))
+
+    @emit.register
+    def _(self, step: Average) -> None:
+        parts = [self.graph.node("Unsqueeze", self.values[x], [0]) for x in step.xs]
+        value, many = self.graph.node("Concat", *parts, axis=0), len(parts)
+        if step.logarithms:
+            total = self.graph.node("ReduceLogSumExp", value, [0], keepdims=0)
+            self.values[step.y] = self.graph.node("Sub", total, self.graph.number(math.log(many)))
+        else:
+            self.values[step.y] = self.graph.node("ReduceMean", value, [0], keepdims=0)
+
+    @emit.register
+    def _(self, step: Convolution) -> None:
+        lengths = self.values.get(step.lengths)
+        self.values[step.y] = over_time.convolution(self.graph, step, self.weights, self.values[step.x], lengths)
+        if lengths is not None:
+            new = self.values[step.new_lengths] = over_time.shortened(self.graph, lengths, step.stride)
+            running = column(self.graph, self.values[step.y], new)
+            self.values[step.y] = self.graph.node("Where", running, self.values[step.y], self.graph.number(0))
+
+    @emit.register
+    def _(self, step: Summary) -> None:
+        x = self.values[step.x]
+        self.values[step.y] = over_time.summary(self.graph, step, x, self._lengths(step.lengths, x))
+
+    @emit.register
+    def _(self, step: Attention) -> None:
+        x = self.values[step.x]
+        lengths = self._lengths(step.lengths, x)
+        self.values[step.y] = over_time.attention(self.graph, step, self.weights, x, lengths)
+
+    def _lengths(self, name: str, x: str) -> str:
+        """Where sequences end, [B]; where that is no input after the last step."""
+        if name in self.values:
+            return self.values[name]
+        T, B = (self.graph.node("Slice", self.graph.node("Shape", x), [k], [k + 1], [0]) for k in (0, 1))
+        return self.graph.node("Expand", T, B)
 
     # -- recurrent layers
 

@@ -43,9 +43,8 @@ def export(
     """
     emitter = _needed("gatework.onnx.model")
     what = _described(model)
-    options = emitter.Options(states, lengths, resets, what.batch_first, operators, opset)
-    start = {"start": described.starts(what.network, what.weights)} if states and what.network.states else {}
-    made = emitter.model(what.network, what.weights, options, {**what.metadata, **start})
+    chosen = emitter.Options(states and what.stateful, lengths, resets, operators, opset)
+    made = emitter.model(what, chosen)
     write_atomically(Path(path), made.SerializeToString())
     return made
 

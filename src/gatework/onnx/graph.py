@@ -15,7 +15,14 @@ Input = str | int | Sequence[int]  # a value by its name, or numbers that become
 
 OLDEST = 11  # opset: the first in which CumSum is an operator, and all others take negative axes
 # Operators that take their last list of numbers as an input from this opset on, and as an attribute before.
-_AS_INPUT = {"ReduceSum": ("axes", 13), "ReduceMean": ("axes", 18), "Split": ("split", 13), "Unsqueeze": ("axes", 13)}
+_AS_INPUT = {
+    "ReduceSum": ("axes", 13),
+    "ReduceMean": ("axes", 18),
+    "ReduceMax": ("axes", 18),
+    "ReduceLogSumExp": ("axes", 18),
+    "Split": ("split", 13),
+    "Unsqueeze": ("axes", 13),
+}
 TYPES = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64, "bool": TensorProto.BOOL}
 
 
@@ -80,7 +87,7 @@ class Graph:
     def nodes(self, operator: str, wanted: Sequence[str], *inputs: Input, **attributes: Any) -> list[str]:
         """The results of an operator, by these names."""
         listed, since = _AS_INPUT.get(operator, ("", 0))
-        if listed and self.opset < since:
+        if self.opset < since and isinstance(inputs[-1], list):
             *inputs, attributes[listed] = inputs  # type: ignore[assignment]
         names = [self.name(name or operator.lower()) for name in wanted]
         node = helper.make_node(operator, [self._as_input(value) for value in inputs], names, **attributes)
@@ -94,6 +101,10 @@ class Graph:
     def split(self, value: str, sizes: Sequence[int], wanted: Sequence[str]) -> list[str]:
         """The parts of a value along its last axis."""
         return [value] if len(sizes) == 1 else self.nodes("Split", wanted, value, list(sizes), axis=-1)
+
+    def halves(self, value: str) -> list[str]:
+        """The first and the second half of a value along its last axis."""
+        return self.nodes("Split", ["", ""], value, axis=-1, **({"num_outputs": 2} if self.opset >= 18 else {}))
 
     def reversed(self, value: str) -> str:
         """A value with its steps, the first axis, in reverse order."""

@@ -44,3 +44,8 @@ def within(graph: Graph, x: str, lengths: str) -> str:
     T = graph.node("Gather", graph.node("Shape", x), 0, axis=0)
     steps = graph.node("Unsqueeze", graph.node("Range", 0, T, 1), [1])
     return graph.node("Less", steps, lengths)
+
+
+def column(graph: Graph, x: str, lengths: str) -> str:
+    """The same as [T,B,1]."""
+    return graph.node("Unsqueeze", within(graph, x, lengths), [2])

@@ -7,8 +7,9 @@ import onnx
 from gatework.errors import InputError
 from gatework.network import Network, Port
 from gatework.network.steps import LENGTHS, RESETS
+from gatework.onnx.described import Described, starts
 from gatework.onnx.emission import Emission
-from gatework.onnx.graph import OLDEST, Array, Graph
+from gatework.onnx.graph import OLDEST, Graph
 from onnx import ModelProto, helper
 
 MOST = 2**31 - 1  # bytes that a file of ONNX holds
@@ -16,7 +17,7 @@ MOST = 2**31 - 1  # bytes that a file of ONNX holds
 
 @dataclass(frozen=True)
 class Options:
-    """states: go in and come out. lengths, resets: are inputs. batch_first: what goes in and comes out is [B,T,...].
+    """states: go in and come out. lengths, resets: are inputs.
 
     operators: cells that are operators of ONNX become them. opset: version of the operators.
     """
@@ -24,31 +25,39 @@ class Options:
     states: bool = True
     lengths: bool = False
     resets: bool = False
-    batch_first: bool = False
     operators: bool = True
     opset: int | None = None
 
 
-def model(network: Network, weights: Mapping[str, Array], options: Options, metadata: Mapping[str, str]) -> ModelProto:
-    """The model, which onnx has checked in full. weights: by the network's names."""
-    opset = _opset(options.opset)
+def model(what: Described, options: Options) -> ModelProto:
+    """The model, which onnx has checked in full."""
+    network, opset = what.network, _opset(options.opset)
     graph = Graph(opset)
-    emission = Emission(graph, weights, operators=options.operators)
-    ports = [*network.inputs]
-    ports += [Port(LENGTHS, ("B",), "int64")] * options.lengths + [Port(RESETS, ("T", "B"), "bool")] * options.resets
-    for port in ports:
-        emission.values[port.name] = _input(graph, port, options.batch_first)
-    given = [graph.input(name, (slots, "B", size)) for name, (slots, size) in network.states.items() if options.states]
-    emission.begin(network, given)
+    emission = Emission(graph, what.weights, operators=options.operators)
+    for port in _inputs(network, options):
+        emission.values[port.name] = _input(graph, port, what)
+    if what.scaling is not None:
+        first = network.inputs[0].name
+        emission.values[first] = what.scaling.scaled(graph, emission.values[first])
+    states = network.states if options.states else {}
+    emission.begin(network, [graph.input(name, (slots, "B", size)) for name, (slots, size) in states.items()])
     for step in network.steps:
         emission.emit(step)
     for port in network.outputs:
         value = emission.values[port.name]
-        value = _turned(graph, value, port) if options.batch_first else value
-        graph.output(port.name, value, _shape(port, options.batch_first), port.dtype)
-    for (name, (slots, size)), value in zip(network.states.items(), emission.final() if given else (), strict=False):
+        value = _turned(graph, value, port) if what.batch_first else value
+        graph.output(port.name, value, _shape(port, what), port.dtype)
+    for (name, (slots, size)), value in zip(states.items(), emission.final() if states else (), strict=True):
         graph.output(f"{name}_out", value, (slots, "B", size))
-    return _checked(graph, opset, metadata)
+    start = {"start": starts(network, what.weights)} if states else {}
+    return _checked(graph, opset, {**what.metadata, **start})
+
+
+def _inputs(network: Network, options: Options) -> list[Port]:
+    """What goes in beside the states."""
+    more = [Port(LENGTHS, ("B",), "int64")] * options.lengths + [Port(RESETS, ("T", "B"), "bool")] * options.resets
+    names = {port.name for port in network.inputs}
+    return [*network.inputs, *(port for port in more if port.name not in names)]
 
 
 def _opset(opset: int | None) -> int:
@@ -58,14 +67,17 @@ def _opset(opset: int | None) -> int:
     return OLDEST if opset is None else opset
 
 
-def _shape(port: Port, batch_first: bool) -> tuple[str | int, ...]:
+def _shape(port: Port, what: Described) -> tuple[str | int, ...]:
     first, *rest = port.shape
-    return (rest[0], first, *rest[1:]) if batch_first and first == "T" else port.shape
+    return (rest[0], first, *rest[1:]) if what.batch_first and first == "T" else port.shape
 
 
-def _input(graph: Graph, port: Port, batch_first: bool) -> str:
-    value = graph.input(port.name, _shape(port, batch_first), port.dtype)
-    return _turned(graph, value, port) if batch_first else value
+def _input(graph: Graph, port: Port, what: Described) -> str:
+    shape = _shape(port, what)
+    if what.scaling is not None and port == what.network.inputs[0]:  # before it is scaled
+        shape = (*shape[:-1], len(what.scaling.mean))
+    value = graph.input(port.name, shape, port.dtype)
+    return _turned(graph, value, port) if what.batch_first else value
 
 
 def _turned(graph: Graph, value: str, port: Port) -> str:
