@@ -21,6 +21,8 @@ from gatework.labels.plan import Plan, plan_of
 def plan(steps: int, count: int = 40, *, kind: str = "class", **options: Any) -> Plan:
     X = np.random.default_rng(0).normal(size=(count, steps, 1)).astype(np.float32)
     y: Any = [float(k) if kind == "number" else str(k % 2) for k in range(count)]
+    if kind == "set":
+        y = [{"a"} if k % 2 else {"a", "b"} for k in range(count)]
     if kind == "tag":
         y = [["a", "b"] * (steps // 2)] * count
     return plan_of(Options(**options), kind, given_examples(X, y, kind=kind))  # type: ignore[arg-type]
@@ -37,6 +39,7 @@ def test_classes_of_whole_sequences_of_numbers_have_a_branch() -> None:
     assert plan(8).branch == "none", "too short"
     assert plan(24, bidirectional=False).branch == "none", "read from the start only"
     assert plan(24, kind="number").branch == "none"
+    assert plan(24, kind="set").branch == "fcn"
     assert plan(24, branch="none").branch == "none"
     assert plan(8, kind="number", branch="fcn").branch == "fcn"
     texts = given_examples(["a text of some length"] * 10, ["a", "b"] * 5)
@@ -47,8 +50,8 @@ def test_a_label_a_step_stays_with_the_recurrent_layers_alone() -> None:
     assert plan(400, kind="tag") == Plan()
     assert plan(400, kind="tag", branch="fcn", members=3) == Plan()
     fancy = Plan(stages=2, branch="fcn", summary="max")
-    tagger = SequenceModel(Options(hidden=4), 3, 2, tokens=False, kind="tag", plan=fancy)
-    plain = SequenceModel(Options(hidden=4), 3, 2, tokens=False, kind="tag")
+    tagger = SequenceModel(Options(hidden=4), 3, (2,), tokens=False, kind="tag", plan=fancy)
+    plain = SequenceModel(Options(hidden=4), 3, (2,), tokens=False, kind="tag")
     assert tagger.state_dict().keys() == plain.state_dict().keys()
 
 

@@ -85,7 +85,7 @@ def plan_of(options: Options, kind: Kind, examples: Examples) -> Plan:
     steps = sum(map(len, examples.sequences)) / len(examples)
     asked = Plan.plain(options)
     stages = max(0, round(math.log2(steps / READ))) if options.front == "auto" else 0
-    whole = kind == "class" and numbers and options.bidirectional and steps >= LEAST_STEPS
+    whole = kind in ("class", "set") and numbers and options.bidirectional and steps >= LEAST_STEPS
     branch: Literal["none", "fcn"] = "fcn" if asked.branch == "fcn" or (options.branch == "auto" and whole) else "none"
     if branch == "none":
         return Plan(stages, branch, asked.summary, asked.members, asked.augment)
