@@ -42,7 +42,7 @@ def test_columns_come_before_the_label(package: Path) -> None:
     data = labels.problem(labels.shipped()["Toy"])
     assert data.y == ["a", "b"] * 6
     assert data.X[0].tolist() == [[0, 1], [1, 2], [0, 0]]
-    assert str(data) == "12 | 12 | 2 | 3 | 2"
+    assert data.words() == ["12", "12", "2", "3", "2"]
 
 
 def test_without_a_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,20 +57,72 @@ def test_ranks_are_the_mean_of_places_that_tie() -> None:
 
 
 def test_what_was_measured_is_kept_and_not_measured_again(
-    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fit(X: labels.Rows, y: list[str], seed: int) -> object:
         asked.append(seed)
         return lambda rows: ["a"] * len(rows)
 
     asked: list[int] = []
-    monkeypatch.setattr(labels, "MODELS", {"commonest": fit})
     keep, found = tmp_path / "rows.jsonl", []
     for _ in range(2):
-        measures = labels._all(["Toy"], ["commonest"], 2, keep)
+        measures = labels._all(["Toy"], {"commonest": fit}, 2, keep)
         found.append([accuracy for accuracy, _ in measures["Toy", "commonest"]])
     assert asked == [0, 1]
     assert found == [[0.5, 0.5]] * 2
     assert [json.loads(line)["seed"] for line in keep.read_text().splitlines()] == [0, 1]
     labels._print(measures, ["Toy"], ["commonest"])
-    assert "| Toy | 0.500 |" in capsys.readouterr().out
+    assert "| Toy           | 0.500 ± 0.000 (2) | -                   |" in capsys.readouterr().out
+
+
+def test_what_was_not_measured_is_left_out_of_the_comparison(capsys: pytest.CaptureFixture[str]) -> None:
+    measures = {("A", "x"): [(0.9, 1.0), (0.7, 3.0)], ("A", "y"): [(0.6, 1.0)], ("GunPoint", "x"): [(0.5, 2.0)]}
+    labels._print(measures, ["A", "GunPoint"], ["x", "y"])
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in capsys.readouterr().out.splitlines()]
+    assert ["A", "0.800 ± 0.100 (2)", "0.600", "-"] in rows
+    assert ["GunPoint", "0.500", "-", "1.000"] in rows, "and what was published"
+    assert ["sets with all models: 1", "x", "y"] in rows
+    assert ["mean rank", "1.00", "2.00"] in rows
+    assert ["the first wins/ties/losses", "", "1/0/0"] in rows
+    assert ["GunPoint", "2.0", "-"] in rows
+
+
+def test_the_critical_difference_is_that_of_the_literature() -> None:
+    assert labels.critical_difference(4, 14) == pytest.approx(1.25, abs=0.005), "Demsar 2006, section 3.2.5"
+
+
+def test_folds_of_the_training_part_leave_the_test_part_alone(package: Path) -> None:
+    data = labels.problem(labels.shipped()["Toy"])
+    parts = labels.in_folds(data, 3)
+    assert sorted(str(x) for part in parts for x in part.X_test) == sorted(map(str, data.X))
+    assert [sorted(part.y_test) for part in parts] == [["a", "a", "b", "b"]] * 3, "each class in each"
+
+    def fit(X: labels.Rows, y: list[str], seed: int) -> labels.Predict:
+        assert (len(X), len(y)) == (8, 8)
+        return lambda rows: ["a"] * len(rows) if seed else ["c"] * len(rows)
+
+    assert labels.cross_validated(fit, data, 3)["accuracy"] == pytest.approx(1 / 3), "a fold of three is all wrong"
+    measures = labels._all(["Toy"], {"some": fit}, 5, None, folds=3)
+    assert len(measures["Toy", "some"]) == 1, "once, whatever the seeds"
+
+
+def test_options_of_a_variant_and_sequences_scaled_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, object] = {}
+
+    class Classifier:
+        def __init__(self, **options: object) -> None:
+            seen.update(options)
+
+        def fit(self, X: labels.Rows, y: list[str]) -> "Classifier":  # noqa: ARG002, as the real one
+            seen["X"] = X
+            return self
+
+        def predict(self, rows: labels.Rows) -> labels.Rows:
+            return rows
+
+    monkeypatch.setattr(labels, "SequenceClassifier", Classifier)
+    rows = [np.array([[1.0], [3.0]], np.float32), np.array([[5.0], [5.0]], np.float32)]
+    predict = labels.varied("epochs=20,augment=crop,scale=each")(rows, ["a", "b"], 7)
+    scaled = seen.pop("X")
+    assert seen == {"epochs": 20, "augment": "crop", "random_state": 7}
+    assert [x.ravel().tolist() for x in scaled] == [[-1, 1], [0, 0]] == [x.ravel().tolist() for x in predict(rows)]

@@ -3,15 +3,21 @@
     python -m gatework.lab.labels --list                # the sets, and what they are
     python -m gatework.lab.labels                       # all sets and models; hours
     python -m gatework.lab.labels --sets GunPoint ArrowHead --models gatework ROCKET --seeds 1
-    python -m gatework.lab.labels --keep rows.jsonl     # goes on where it was stopped; prints what the file has
+    python -m gatework.lab.labels --keep rows.jsonl     # goes on where it was stopped
 
-Prints tables in Markdown: test accuracy (mean over seeds), mean rank, wins, ties and losses, seconds of a fit. All
-learn from the sets' own training parts at their defaults, ROCKET with 2,000 kernels. Needs aeon (pip install aeon
-sktime); sktime adds the sets that aeon lacks.
+    python -m gatework.lab.labels --folds 3 --models --also members=1,epochs=60 members=1,epochs=20   # to choose by
+
+Prints tables in Markdown: test accuracy (mean and deviation over seeds, and how many), mean rank with the critical
+difference, wins, ties and losses, seconds of a processor that a fit takes. All learn from the sets' own training parts
+at their defaults, ROCKET with 2,000 kernels. With --folds the training parts are cut instead, each fold predicted by a
+model of the others, so that the test parts have no say in a choice; --also adds gatework with other options, scale=each
+among them, which standardises each sequence by itself. Needs aeon (pip install aeon sktime); sktime has sets that aeon
+lacks.
 """
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,13 +32,19 @@ from numpy.typing import NDArray
 from torch import nn
 
 from gatework.errors import InputError
+from gatework.lab.bench.report import table
 from gatework.lab.bench.rivals import extra
 from gatework.labels.estimators import SequenceClassifier
 
 SHIPPING = ("aeon", "sktime")
 KERNELS = 2000  # of ROCKET
-UPDATES = 1500  # of the plain LSTM, as many as gatework's own rule
+UPDATES, LIMIT = 1500, 180.0  # of the plain LSTM: as many as gatework's own rule, in at most so many seconds
 TIE = 0.0005  # of accuracy
+CONSTANT = 1e-6  # the deviation up to which a column of one sequence is not scaled
+# of LSTM-FCN by its least training loss: Results/train_loss_old_datasets.csv of its authors' titu1994/LSTM-FCN (GitHub)
+PUBLISHED = {"ArrowHead": 0.89714, "GunPoint": 1.0, "ItalyPowerDemand": 0.9621, "OSULeaf": 0.98347}
+# the studentized range at .05 over the square root of 2, of so many models (Demsar 2006, table 5)
+STUDENTIZED = {2: 1.960, 3: 2.343, 4: 2.569, 5: 2.728, 6: 2.850, 7: 2.949, 8: 3.031, 9: 3.102, 10: 3.164}
 
 Rows = list[NDArray[np.float32]]  # of [T,I]
 Predict = Callable[[Rows], Any]  # an array, or a list, of the labels
@@ -48,11 +60,11 @@ class Problem:
     X_test: Rows
     y_test: list[str]
 
-    def __str__(self) -> str:
+    def words(self) -> list[str]:
+        """How many sequences there are to learn from and to judge by, classes, steps, and columns."""
         lengths = [len(x) for x in self.X + self.X_test]
         span = f"{min(lengths):,}" if min(lengths) == max(lengths) else f"{min(lengths):,} to {max(lengths):,}"
-        counts = f"{len(self.y):,} | {len(self.y_test):,} | {len(set(self.y))}"
-        return f"{counts} | {span} | {self.X[0].shape[1]}"
+        return [f"{len(self.y):,}", f"{len(self.y_test):,}", str(len(set(self.y))), span, str(self.X[0].shape[1])]
 
 
 # -- data
@@ -102,6 +114,28 @@ def _gatework(**options: Any) -> Fit:
         return SequenceClassifier(random_state=seed, **options).fit(X, y).predict
 
     return fit
+
+
+def varied(text: str) -> Fit:
+    """gatework with options such as "epochs=20,members=1"; scale=each standardises each sequence by itself."""
+    options: dict[str, Any] = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        options[name] = int(value) if value.isdecimal() else value
+    scale = options.pop("scale", "columns")
+    fit = _gatework(**options)
+    return _standardised(fit) if scale == "each" else fit
+
+
+def _standardised(fit: Fit) -> Fit:
+    def each(X: Rows) -> Rows:
+        return [(x - x.mean(0)) / np.where(x.std(0) > CONSTANT, x.std(0), 1) for x in X]
+
+    def fitted(X: Rows, y: list[str], seed: int) -> Predict:
+        predict = fit(each(X), y, seed)
+        return lambda rows: predict(each(rows))
+
+    return fitted
 
 
 def _padded(X: Rows, longest: int) -> NDArray[np.float32]:
@@ -161,8 +195,10 @@ def _torch_lstm(X: Rows, y: list[str], seed: int) -> Predict:
     rows, targets = scaled(X), torch.tensor([classes.index(label) for label in y])
     model = _PlainLSTM(X[0].shape[1], len(classes))
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
-    per_epoch = -(-len(X) // 32)
+    per_epoch, end = -(-len(X) // 32), time.process_time() + LIMIT
     for _ in range(max(5, min(100, UPDATES // per_epoch))):
+        if time.process_time() > end:
+            break
         for chosen in torch.split(torch.randperm(len(X)), 32):
             optimizer.zero_grad()
             nn.functional.cross_entropy(model([rows[k] for k in chosen]), targets[chosen]).backward()  # type: ignore[no-untyped-call]
@@ -193,40 +229,70 @@ SEEDLESS = ("1-NN DTW",)
 Measures = dict[tuple[str, str], list[tuple[float, float]]]  # (set, model) -> (accuracy, seconds of the fit) by seed
 
 
-def measured(name: str, model: str, data: Problem, seed: int) -> dict[str, Any]:
+def measured(fit: Fit, data: Problem, seed: int) -> dict[str, float]:
     """One fit, judged on the test part."""
-    began = time.perf_counter()
-    predict = MODELS[model](data.X, data.y, seed)
-    seconds = time.perf_counter() - began
+    began = time.process_time()
+    predict = fit(data.X, data.y, seed)
+    seconds = time.process_time() - began
     right = np.mean(np.asarray(predict(data.X_test)) == np.asarray(data.y_test))
-    return {"set": name, "model": model, "seed": seed, "accuracy": float(right), "seconds": seconds}
+    return {"accuracy": float(right), "seconds": seconds}
 
 
-def _all(sets: Sequence[str], models: Sequence[str], seeds: int, keep: Path | None) -> Measures:
-    """Every fit that is asked for, those in the file `keep` not anew."""
+def in_folds(data: Problem, count: int) -> list[Problem]:
+    """The training part cut into folds with each class spread over all: each one to judge by, the others to learn."""
+    rng, labels = np.random.default_rng(0), np.array(data.y)
+    fold, before = np.empty(len(labels), int), 0
+    for label in np.unique(labels):
+        rows = rng.permutation(np.flatnonzero(labels == label))
+        fold[rows] = (np.arange(len(rows)) + before) % count
+        before += len(rows)
+
+    def part(rows: NDArray[np.bool_]) -> tuple[Rows, list[str]]:
+        return [data.X[k] for k in np.flatnonzero(rows)], [data.y[k] for k in np.flatnonzero(rows)]
+
+    return [Problem(*part(fold != k), *part(fold == k)) for k in range(count)]
+
+
+def cross_validated(fit: Fit, data: Problem, count: int) -> dict[str, float]:
+    """As `measured`, over the folds of the training part, fold k by seed k: the share that is right, seconds in all."""
+    parts = in_folds(data, count)
+    rows = [measured(fit, part, k) for k, part in enumerate(parts)]
+    right = sum(row["accuracy"] * len(part.y_test) for row, part in zip(rows, parts, strict=True))
+    return {"accuracy": right / len(data.y), "seconds": sum(row["seconds"] for row in rows)}
+
+
+def _all(sets: Sequence[str], models: Mapping[str, Fit], seeds: int, keep: Path | None, folds: int = 0) -> Measures:
+    """Every fit that is asked for, those in the file `keep` not anew; with folds the training parts alone."""
     files = shipped()
     rows = [] if keep is None or not keep.exists() else list(map(json.loads, keep.read_text().splitlines()))
+    rows = [row for row in rows if row.get("folds", 0) == folds]
     done = {(row["set"], row["model"], row["seed"]) for row in rows}
     for name in sets:
         if name not in files:
             raise InputError(f"there is no set {name!r}; there are {', '.join(files)}")
         data = None
-        for model in models:
-            for seed in range(1 if model in SEEDLESS else seeds):
+        for model, fit in models.items():
+            for seed in range(1 if folds or model in SEEDLESS else seeds):
                 if (name, model, seed) in done:
                     continue
                 data = data or problem(files[name])
-                rows.append(measured(name, model, data, seed))
-                line = json.dumps(rows[-1])
-                print(line, file=sys.stderr, flush=True)
-                if keep is not None:
-                    with keep.open("a") as file:
-                        file.write(f"{line}\n")
+                figures = cross_validated(fit, data, folds) if folds else measured(fit, data, seed)
+                rows.append({"set": name, "model": model, "seed": seed, "folds": folds, **figures})
+                _keep(rows[-1], keep)
     measures: Measures = {}
     for row in rows:
-        if row["set"] in sets and row["model"] in models:
+        if row["set"] in sets and row["model"] in models and row["seed"] < seeds:
             measures.setdefault((row["set"], row["model"]), []).append((row["accuracy"], row["seconds"]))
     return measures
+
+
+def _keep(row: Mapping[str, Any], keep: Path | None) -> None:
+    """Shows a row, and adds it to the file."""
+    line = json.dumps(row)
+    print(line, file=sys.stderr, flush=True)
+    if keep is not None:
+        with keep.open("a") as file:
+            file.write(f"{line}\n")
 
 
 def ranks(accuracies: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -237,40 +303,70 @@ def ranks(accuracies: NDArray[np.float64]) -> NDArray[np.float64]:
     return placed
 
 
-def _print(measures: Measures, sets: Sequence[str], models: Sequence[str]) -> None:
+def critical_difference(models: int, sets: int) -> float:
+    """How far apart mean ranks must be to differ at the level of .05 (Nemenyi's test; Demsar 2006)."""
+    return STUDENTIZED[models] * math.sqrt(models * (models + 1) / (6 * sets))
+
+
+def _print(measures: Measures, sets: Sequence[str], models: Sequence[str], *, folds: int = 0) -> None:
     """Accuracies, ranks, comparisons with the first model, seconds."""
-    means = np.array([[np.mean(measures[name, model], axis=0) for model in models] for name in sets])  # [S,M,2]
-    accuracies, seconds = means[..., 0], means[..., 1]
-    head, rule = " | ".join(models), "---|" * (len(models) + 1)
-    print(f"{torch.get_num_threads()} threads; mean over seeds\n\n| test accuracy | {head} |\n|{rule}")
-    for name, row in zip(sets, accuracies, strict=True):
-        print(f"| {name} | {' | '.join(f'{value:.3f}' for value in row)} |")
-    print(f"| mean | {' | '.join(f'{value:.3f}' for value in accuracies.mean(0))} |")
-    print(f"| mean rank | {' | '.join(f'{value:.2f}' for value in ranks(accuracies).mean(0))} |")
-    ahead = accuracies[:, :1] - accuracies  # [S,M]
-    counts = [f"{(a > TIE).sum()}/{(abs(a) <= TIE).sum()}/{(a < -TIE).sum()}" for a in ahead.T]
-    print(f"| {models[0]} wins/ties/losses | {' | '.join(['', *counts[1:]])} |")
-    print(f"| {models[0]} farthest behind | {' | '.join(['', *(f'{max(0, -a.min()):.3f}' for a in ahead.T[1:])])} |")
-    print(f"\n| seconds of a fit | {head} |\n|{rule}")
-    for name, row in zip(sets, seconds, strict=True):
-        print(f"| {name} | {' | '.join(f'{value:.1f}' for value in row)} |")
+    what = f"accuracy, {folds} folds of the training part" if folds else "test accuracy"
+    print(f"{torch.get_num_threads()} threads; mean over seeds, with the deviation between them and how many\n")
+    print(table([what, *models, "LSTM-FCN, published"], [_accuracies(measures, name, models) for name in sets]), "\n")
+    whole = [name for name in sets if all((name, model) in measures for model in models)]
+    if whole:
+        means = [[np.mean([a for a, _ in measures[name, model]]) for model in models] for name in whole]
+        print(table([f"sets with all models: {len(whole)}", *models], _comparisons(np.array(means))), "\n")
+    if 1 < len(models) <= max(STUDENTIZED) and whole:
+        print(f"mean ranks differ from {critical_difference(len(models), len(whole)):.2f} on (Nemenyi, .05)\n")
+    seconds = [
+        [name, *(_cell([s for _, s in measures.get((name, model), [])], "{:.1f}") for model in models)] for name in sets
+    ]
+    print(table(["seconds of a fit", *models], seconds))
+
+
+def _accuracies(measures: Measures, name: str, models: Sequence[str]) -> list[str]:
+    """A row: the set, and of each model the mean accuracy and its deviation; what was published of LSTM-FCN."""
+    row = [name]
+    for model in models:
+        values = [accuracy for accuracy, _ in measures.get((name, model), [])]
+        row.append(_cell(values, "{:.3f}") + (f" ± {np.std(values):.3f} ({len(values)})" if len(values) > 1 else ""))
+    return [*row, f"{PUBLISHED[name]:.3f}" if name in PUBLISHED else "-"]
+
+
+def _cell(values: Sequence[float], form: str) -> str:
+    return form.format(np.mean(values)) if values else "-"
+
+
+def _comparisons(means: NDArray[np.float64]) -> list[list[str]]:
+    """Rows: the mean accuracy [S,M] of each model, its mean rank, and the first model beside it."""
+    ahead = means[:, :1] - means  # [S,M]
+    counts = [f"{(a > TIE).sum()}/{(abs(a) <= TIE).sum()}/{(a < -TIE).sum()}" for a in ahead.T[1:]]
+    return [
+        ["mean", *(f"{value:.3f}" for value in means.mean(0))],
+        ["mean rank", *(f"{value:.2f}" for value in ranks(means).mean(0))],
+        ["the first wins/ties/losses", "", *counts],
+        ["the first farthest behind", "", *(f"{max(0, -a.min()):.3f}" for a in ahead.T[1:])],
+    ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--sets", nargs="+")
-    parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
+    parser.add_argument("--models", nargs="*", choices=list(MODELS), default=list(MODELS))
+    parser.add_argument("--also", nargs="+", default=[], metavar="OPTION=VALUE,...")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--folds", type=int, default=0)
     parser.add_argument("--keep", type=Path)
     given = parser.parse_args()
     if given.list:
-        print("| set | training | test | classes | steps | columns |\n|---|---|---|---|---|---|")
-        for name, files in shipped().items():
-            print(f"| {name} | {problem(files)} |")
+        columns = ["set", "training", "test", "classes", "steps", "columns"]
+        print(table(columns, [[name, *problem(files).words()] for name, files in shipped().items()]))
         return
     sets = given.sets or list(shipped())
-    _print(_all(sets, given.models, given.seeds, given.keep), sets, given.models)
+    models = {name: MODELS[name] for name in given.models} | {text: varied(text) for text in given.also}
+    _print(_all(sets, models, given.seeds, given.keep, given.folds), sets, list(models), folds=given.folds)
 
 
 if __name__ == "__main__":
