@@ -17,7 +17,8 @@ from gatework.text.data.corpus import Corpus, Counts
 from gatework.text.data.vocabulary import Vocabulary
 from gatework.text.model import LanguageModel
 from gatework.text.options import Shape
-from gatework.text.scoring import Score, each, score
+from gatework.text.score import Score
+from gatework.text.scoring import each, score
 
 ABC = Vocabulary.of("char", Counter("abcdefgh"))
 S = STEPS["char"]

@@ -16,7 +16,8 @@ from gatework.text.data.prepare import prepare
 from gatework.text.data.vocabulary import Vocabulary
 from gatework.text.model import LanguageModel
 from gatework.text.options import Shape
-from gatework.text.scoring import Score, each, mean_loss, score
+from gatework.text.score import Score
+from gatework.text.scoring import each, mean_loss, score
 
 ABC = Vocabulary.of("char", Counter("abcdefgh"))
 LONG = 2 * scoring.SCORING_STEPS + 11  # more than two batches

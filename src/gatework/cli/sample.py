@@ -27,7 +27,7 @@ def sample(
 ) -> None:
     """Writes text with a trained model, as it is drawn."""
     from gatework.cli.text_lines import repetition_line
-    from gatework.text import sampling
+    from gatework.text import sampling, writing
     from gatework.text.run import Run
 
     how = draw.made()
@@ -35,7 +35,7 @@ def sample(
     pieces = sampling.sample(
         opened.model(device=device), opened.vocabulary, prompt, length, condition=condition, draw=how, seed=seed
     )
-    if unseen := sampling.unseen(opened.vocabulary, prompt):
+    if unseen := writing.unseen(opened.vocabulary, prompt):
         print(f"note: the model has never seen {' '.join(map(repr, unseen))}", file=sys.stderr)
     out, written = for_model_text(), list[str]()
     for piece in chain([prompt], pieces, ["\n"]):

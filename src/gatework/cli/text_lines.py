@@ -10,7 +10,7 @@ from gatework.text.data.vocabulary import UNITS
 from gatework.text.model import LanguageModel
 from gatework.text.options import RUN, Draw, Level
 from gatework.text.repetition import repeated
-from gatework.text.scoring import Score
+from gatework.text.score import Score
 
 MUCH = 0.25  # of all runs, from which on repetition is said
 STRONGER = 2.0  # a penalty for what the usual one does not help

@@ -48,6 +48,19 @@ class Network:
         """The names of all tensors that it reads."""
         return frozenset(name for step in self.steps for name in _tensors(step))
 
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the weights of its layers, by name."""
+        made: dict[str, tuple[int, ...]] = {}
+        for direction in (direction for layer in self.layers for direction in layer.directions):
+            sizes, program = direction.sizes, direction.program
+            for parameter in program.parameters:
+                made[direction.weights[parameter.name]] = tuple(sizes[side] for side in parameter.shape)
+            for state in program.states:
+                if isinstance(start := direction.starts[state.name], str):
+                    made[start] = (sizes[state.size],)
+        return made
+
     def to_json(self) -> dict[str, Any]:
         return {
             "inputs": [asdict(port) for port in self.inputs],

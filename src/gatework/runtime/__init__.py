@@ -6,5 +6,6 @@
 
 from gatework.runtime.model import Model
 from gatework.runtime.session import Session
+from gatework.runtime.text import TextSession
 
-__all__ = ["Model", "Session"]
+__all__ = ["Model", "Session", "TextSession"]

@@ -19,6 +19,7 @@ from gatework.text import description as text
 from gatework.training.progress import BEST, LAST
 
 FORMAT = "gatework model 1"
+FLOATS = ("F32", "F16", "BF16", "F64")
 CHECKPOINT = "checkpoint 1"  # as gatework.training.checkpoint writes them
 
 
@@ -64,8 +65,8 @@ def _of_folder(folder: Path) -> Model:
     best = folder / BEST
     tensors = read_tensors(best if best.exists() else folder / LAST)
     _check_digest(tensors)
-    weights = as_float32(tensors, {name: f"model.{name}" for name in _there(tensors, network, "model.")})
-    return Model(folder, task, network, _finite(tensors.path, weights), about)
+    weights = as_float32(tensors, {name: f"model.{name}" for name in tensors.part("model")})
+    return Model(folder, task, network, _checked(tensors.path, network, weights), about)
 
 
 def _of_file(path: Path) -> Model:
@@ -78,20 +79,18 @@ def _of_file(path: Path) -> Model:
         task = tensors.metadata["task"]
     except (KeyError, ValueError) as error:
         raise InputError(f"{path} is damaged: {error}") from error
-    weights = as_float32(tensors, {name: name for name in _there(tensors, network)})
-    return Model(path, task, network, _finite(path, weights), about)
+    weights = as_float32(tensors, {name: name for name in tensors.arrays if tensors.types[name] in FLOATS})
+    return Model(path, task, network, _checked(path, network, weights), about)
 
 
-def _there(tensors: Tensors, network: Network, prefix: str = "") -> list[str]:
-    """The names of a network's weights, all of which are in a file."""
-    names = sorted(network.weights)
-    lacking = [name for name in names if f"{prefix}{name}" not in tensors.arrays]
-    if lacking:
-        raise InputError(f"{tensors.path} is damaged, or not of this network: {lacking[0]} is missing")
-    return names
-
-
-def _finite(path: Path, weights: dict[str, Array]) -> dict[str, Array]:
+def _checked(path: Path, network: Network, weights: dict[str, Array]) -> dict[str, Array]:
+    """The weights of a network; raises InputError where one is missing or has another shape, or holds no numbers."""
+    for name, shape in network.shapes.items():
+        if name not in weights:
+            raise InputError(f"{path} is damaged, or not of this network: {name} is missing")
+        if weights[name].shape != shape:
+            there = list(weights[name].shape)
+            raise InputError(f"{path} is damaged, or not of this network: {name} has shape {there}, not {list(shape)}")
     for name, values in weights.items():
         if not np.isfinite(values).all():
             worst = values[~np.isfinite(values)].flat[0]

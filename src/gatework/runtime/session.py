@@ -56,8 +56,19 @@ class Session:
         self._steps: list[tuple[Step, Run]] = [
             (step, runner(step, self.model.weights, narrow=weights, threads=threads)) for step in self.network.steps
         ]
+        self._try()
         self._slots: Slots | None = None  # states after the steps so far, which are never written on
         self._B = 0
+
+    def _try(self) -> None:
+        """Raises InputError where steps and weights do not fit one another: one step of one sequence tells."""
+        (port,) = self.network.inputs
+        shape = [size if isinstance(size, int) else 1 for size in port.shape]
+        try:
+            with np.errstate(all="ignore"):
+                self._run({port.name: np.zeros(shape, port.dtype)}, None)
+        except (ValueError, TypeError, KeyError, IndexError) as error:
+            raise InputError(f"{self.model.path} is damaged, or not of this network: {error}") from error
 
     # -- whole sequences
 

@@ -12,7 +12,8 @@ from gatework.text.data.vocabulary import Ids
 from gatework.text.model import LanguageModel
 from gatework.text.options import Batching
 from gatework.text.run import Run
-from gatework.text.scoring import SCORING_STEPS, Score, mean_loss, score
+from gatework.text.score import SCORING_STEPS, Score
+from gatework.text.scoring import mean_loss, score
 from gatework.training.events import Evaluating, Event, Report, Step, Validation, no_report
 
 PARTS = 50  # into which minutes are divided, one of them for a validation

@@ -21,15 +21,16 @@ from gatework.runs.folder import (
 )
 from gatework.runs.new_run import NewRun, check_free, new_run, open_to_write, recover
 from gatework.runs.weights import check_built, weights_of
-from gatework.text.data.batches import LanguageBatches, share
+from gatework.text.data.batches import LanguageBatches
 from gatework.text.data.corpus import Corpus
 from gatework.text.data.prepare import prepare
+from gatework.text.data.streams import share
 from gatework.text.description import TASK, TOKENS
 from gatework.text.evaluation import Telling, affordable, evaluation, held_out, validated
 from gatework.text.model import LanguageModel, check_model
 from gatework.text.options import Batching, Shape, Text
 from gatework.text.run import Run, language_model
-from gatework.text.scoring import Score
+from gatework.text.score import Score
 from gatework.text.sizes import Choice, fitted
 from gatework.training.checkpoint import load_weights
 from gatework.training.events import Event, Notice, Report, Result, Resumed, no_report

@@ -14,7 +14,7 @@ from gatework.text.data.vocabulary import Ids, Vocabulary
 from gatework.text.model import LanguageModel
 from gatework.text.options import Draw
 from gatework.text.run import Run
-from gatework.text.scoring import SCORING_STEPS, Score
+from gatework.text.score import SCORING_STEPS, Score
 
 
 class TextModel:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from gatework.errors import InputError
 from gatework.runs.parts import IGNORED
-from gatework.text.data.batches import LanguageBatches, ScoringBatches, contiguous, share
+from gatework.text.data.batches import LanguageBatches, ScoringBatches
+from gatework.text.data.streams import contiguous, share
 
 sizes = st.integers(1, 6)
 

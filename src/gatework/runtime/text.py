@@ -1,0 +1,118 @@
+"""A language model without torch: it writes, and says how well it knows a text."""
+
+from collections.abc import Generator, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatework.errors import InputError
+from gatework.network.steps import LENGTHS
+from gatework.runs.overflow import overflow
+from gatework.runs.parts import IGNORED
+from gatework.runtime.model import Model
+from gatework.runtime.packed import Array
+from gatework.runtime.session import Session, Slots
+from gatework.text.data.streams import ScoringBlocks
+from gatework.text.data.vocabulary import Vocabulary
+from gatework.text.description import TASK
+from gatework.text.options import Draw
+from gatework.text.score import SCORING_STEPS, Progress, Score, Surprise, listed, total
+from gatework.text.writing import Ids, Numbers, write
+
+
+class TextSession(Session):
+    """A session of a language model: tokens in, log p of the next token out; and text, by its vocabulary.
+
+    Arguments as of a Session. Its methods are those of the TextModel that gw.load gives, and give the same figures to
+    1e-5; one seed writes the same text with either.
+    """
+
+    def __init__(self, model: str | Path | Model, *, threads: int = 1, weights: str = "float32") -> None:
+        super().__init__(model, threads=threads, weights=weights)
+        if self.model.task != TASK:
+            raise InputError(f"{self.model.path} is of task {self.model.task!r}; expected {TASK!r}, a model of text")
+        self.vocabulary = Vocabulary.from_json(self.model.about.get("vocabulary"))
+
+    def sample(self, prompt: str = "", length: int = 500, **options: Any) -> str:
+        """The text that it writes after the prompt: `stream` in one piece."""
+        return "".join(self.stream(prompt, length, **options))
+
+    def stream(
+        self,
+        prompt: str = "",
+        length: int = 500,
+        *,
+        condition: str | None = None,
+        draw: Draw = Draw(),
+        seed: int | None = None,
+    ) -> Iterator[str]:
+        """Yields `length` tokens as text, as they are drawn: see `gatework.text.writing.write`."""
+        return write(self.predict, self.vocabulary, prompt, length, condition=condition, draw=draw, seed=seed)
+
+    def predict(self, ids: Ids, state: Slots | None) -> tuple[Numbers, Slots]:
+        """log p [V] of the token after ids [T], and the states, of one text; the first id may begin a document."""
+        end = self.vocabulary.end
+        if end is not None and ids[0] > end:
+            state, ids = self._begun(int(ids[0]) - end - 1), np.concatenate([[end], ids[1:]])
+        log_p, state = self._run({"tokens": ids[:, None]}, state)
+        last = log_p[-1, 0].astype(np.float64)
+        self._check(last.max())
+        return last, state
+
+    def _begun(self, condition: int) -> Slots:
+        """The states at the beginning of a document of this condition, [1,H] each: see gatework.text.conditions."""
+        starts: Slots = {}
+        for layer in self.network.layers:
+            (direction,) = layer.directions
+            states = [(state.name, direction.sizes[state.size]) for state in direction.program.states]
+            own = [self._own_start(direction.starts[name], size) for name, size in states]
+            tables = [self.model.weights.get(f"starts.initial_{name}") for name, _ in states]  # [K,L,H]
+            starts[layer.slot] = tuple(
+                (start if table is None else start + table[condition, layer.slot])[None]  # none at infinity
+                for start, table in zip(own, tables, strict=True)
+            )
+        return starts
+
+    def _own_start(self, start: float | str, size: int) -> Array:
+        return self.model.weights[start] if isinstance(start, str) else np.full(size, start, np.float32)
+
+    # -- reading
+
+    def score(self, text: str, *, streams: int = 1) -> Score:
+        """How well it knows a text: `.bits_per_character`, `.bits_per_token`, `.perplexity`, `.unknown`."""
+        return self.score_tokens(self.vocabulary.encode(text), streams)
+
+    def score_tokens(
+        self, tokens: npt.NDArray[Any], streams: int = 1, *, name: str = "the text", progress: Progress | None = None
+    ) -> Score:
+        """The same of tokens [n] cut into so many streams, each of which starts without a past."""
+        return total(self._surprises(self._blocks(tokens, streams, name)), self.vocabulary, tokens, progress)
+
+    def each(self, tokens: npt.NDArray[Any], *, name: str = "the text") -> Iterator[tuple[str, float]]:
+        """Yields every token but the first, as text, with its surprise in bits."""
+        return listed(self._surprises(self._blocks(tokens, 1, name)), self.vocabulary)
+
+    def _blocks(self, tokens: npt.NDArray[Any], streams: int, name: str) -> ScoringBlocks:
+        if self.vocabulary.conditions:
+            raise InputError(f"{self.model.path} was trained on documents, which are scored with torch: gw.load")
+        return ScoringBlocks(tokens, streams, SCORING_STEPS, name=name, unit=self.vocabulary.unit)
+
+    def _surprises(self, blocks: Iterable[tuple[Ids, Ids, Ids]]) -> Generator[Surprise]:
+        """-log p [T,B] in nats of the targets [T,B], 0 where a stream has ended."""
+        state: Slots | None = None
+        for inputs, targets, lengths in blocks:
+            log_p, state = self._run({"tokens": inputs, LENGTHS: lengths}, state)
+            real = targets != IGNORED
+            chosen = np.take_along_axis(log_p, np.where(real, targets, 0)[..., None], -1)[..., 0]
+            lost = np.where(real, -chosen, np.float32(0))
+            self._check(lost)
+            yield lost, targets
+
+    def _check(self, values: npt.ArrayLike) -> None:
+        """Raises InputError unless all are finite."""
+        if not np.isfinite(values).all():
+            raise overflow(
+                {name: float(np.abs(array).max()) for name, array in self.model.weights.items() if array.size}
+            )
