@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch.nn import functional as F
 
 from gatework.lab import text as lab
 from gatework.lab.text import CENTRE, USUAL, Try, adapted, outcome, run, tables, tries, written
@@ -71,6 +73,35 @@ def test_a_table_for_each_time_has_a_column_for_each_text() -> None:
     assert "2.000 (7)" in second
 
 
+def test_columns_are_those_of_what_varies() -> None:
+    found = [(replace(CENTRE, text="a", seconds=1.0, dropout=dropout), {"bits": 1, "steps": 1}) for dropout in (0, 0.5)]
+    head = tables(found).splitlines()[2]
+    assert [cell.strip() for cell in head.split("|")[7:-1]] == ["dropout", "a"]
+
+
+@pytest.mark.parametrize("model", [*lab.SCRIPTS])
+def test_a_rival_is_tried_as_ours_are(tmp_path: Path, model: str) -> None:
+    came = outcome(replace(SMALL, model=model), lab._corpus("letters", tmp_path), used=False)
+    assert came["steps"] == max(1, int(1000 * SMALL.seconds / came["step_ms"]))
+    assert 0 < came["bits"] < 10
+
+
+def test_what_was_saved_before_a_choice_was_there_has_its_default(tmp_path: Path) -> None:
+    (tmp_path / "saved.json").write_text('{"text": "letters", "seconds": 3.0, "hidden": 5, "bits": 2.5}\n')
+    [(trial, came)] = run([Try("letters", 3.0, hidden=5)], tmp_path / "saved.json")
+    assert (trial.model, came) == ("gatework", {"bits": 2.5})
+
+
+def test_an_adaptive_softmax_has_the_loss_of_its_probabilities(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lab, "CUTOFFS", (3, 5, 99))
+    torch.manual_seed(0)
+    adaptive = lab.Adaptive(64, 9)
+    h, targets = torch.randn(5, 2, 64), torch.arange(10).reshape(5, 2) % 9
+    logits = adaptive(h)
+    torch.testing.assert_close(logits.exp().sum(-1), torch.ones(5, 2))
+    torch.testing.assert_close(adaptive(h, targets), F.cross_entropy(logits.flatten(0, 1), targets.flatten()))
+
+
 def test_no_try_is_listed_twice() -> None:
-    listed = tries(12.0, 30.0, 60.0)
+    listed = tries()
     assert len(set(listed)) == len(listed)

@@ -18,7 +18,7 @@ import sysconfig
 import tempfile
 import time
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from pathlib import Path
@@ -27,9 +27,12 @@ from typing import Any
 
 import numpy
 import torch
+from torch import Tensor, nn
 
 from gatework.cells import find_cell
 from gatework.files.writing import write_atomically
+from gatework.lab.awd_lstm import AwdLstm, Script
+from gatework.lab.awd_lstm import Learner as ScriptLearner
 from gatework.lab.bench.machine import machine
 from gatework.lab.bench.report import table
 from gatework.lab.report import machine_line
@@ -38,18 +41,21 @@ from gatework.text.data.batches import LanguageBatches, ScoringBatches
 from gatework.text.data.corpus import Corpus
 from gatework.text.data.prepare import prepare
 from gatework.text.model import LanguageModel
-from gatework.text.options import RUN, Batching, Draw, Shape
+from gatework.text.options import RUN, Batching, Draw, Level, Shape
 from gatework.text.repetition import repeated
 from gatework.text.run import language_model
 from gatework.text.sampling import sample
-from gatework.text.scoring import SCORING_STEPS, mean_loss, score
+from gatework.text.score import SCORING_STEPS
+from gatework.text.scoring import mean_loss, score
 from gatework.text.train import training_batches
 from gatework.training.processes import launch
 from gatework.training.settings import Settings, learning_rate
 from gatework.training.update import Learner
 
 MOST = 6_000_000  # characters of a text
-PROBED, COLD = 20, 4  # steps that the cost is measured on, and those of them that find cold caches
+PROBED, COLD = 20, 4  # steps at least that the cost is measured on, and those of them that find cold caches
+PROBING = 0.03  # of the time goes into them, where that is more
+CUTOFFS = (500, 2500)  # words from which on a cluster begins
 LOOKS = 8  # validations of a try
 STREAMS = 64  # that a part is scored as
 SCORED = 60_000  # characters of the test part, and of them those that are adapted to
@@ -83,7 +89,8 @@ def names() -> str:
     return "\n".join(chosen)[:MOST]
 
 
-TEXTS: dict[str, Callable[[], str]] = {"code": code, "prose": prose, "names": names}
+TEXTS: dict[str, Callable[[], str]] = {"code": code, "prose": prose, "names": names, "words": prose}
+LEVELS: dict[str, Level] = {"words": "word"}  # of the others, what a token is: a character
 
 
 def _python_files(*more: str) -> list[Path]:
@@ -112,7 +119,11 @@ def _docstrings(path: Path) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Try:
-    """A text, the seconds of a processor, and the sizes that are tried with them."""
+    """A text, the seconds of a processor, and the sizes that are tried with them.
+
+    final: the share of the learning rate that is left at the last step.
+    model: "gatework", or one of `SCRIPTS`, the rival. softmax: "full", or "adaptive", as `Adaptive` has it.
+    """
 
     text: str
     seconds: float
@@ -121,7 +132,14 @@ class Try:
     hidden: int = 256
     layers: int = 1
     learning_rate: float = 4e-3
+    final: float = 0.1
     cell: str = "lstm"
+    dropout: float = 0.0
+    projection: int = 0
+    embedding: int = 64
+    tied: bool = False
+    softmax: str = "full"
+    model: str = "gatework"
 
     @property
     def sizes(self) -> "Try":
@@ -130,6 +148,8 @@ class Try:
 
 
 USUAL = Try("", 0)
+NAMES = [field.name for field in fields(Try) if field.name not in ("text", "seconds")]
+ALWAYS = ("streams", "bptt", "hidden", "layers", "learning_rate", "cell")  # columns; others where something varies
 CENTRE = replace(USUAL, streams=8)
 VARIED = [
     USUAL,
@@ -159,66 +179,127 @@ CELLS = {
     "multiplicative_lstm": "multiplicative_lstm",
     "mogrifier": MOGRIFIER,
 }
+SCRIPTS = {
+    "awd-lstm": Script(),
+    "awd-lstm, asgd": Script("asgd"),
+    "awd-lstm, no dropout, cosine": Script(strength=0.0, stepped=False),
+}
+FALLING = replace(USUAL, streams=24, learning_rate=12e-3, final=0.0)
+RIVALS = [
+    replace(USUAL, streams=24, model="awd-lstm"),
+    replace(USUAL, streams=24, model="awd-lstm, asgd", learning_rate=30.0),
+    replace(USUAL, streams=24, model="awd-lstm, no dropout, cosine"),
+    replace(FALLING, model="awd-lstm, no dropout, cosine"),
+]
+WORDS = [USUAL, replace(USUAL, embedding=256, tied=True), replace(USUAL, softmax="adaptive")]
 
 
-def tries(short: float, long: float, longest: float) -> list[Try]:
-    """All that is tried, with so many seconds of a processor each."""
-    varied = [replace(each, text="code", seconds=short) for each in VARIED]
-    streamed = [replace(each, text=text, seconds=short) for text in ("names", "prose") for each in STREAMED]
-    cells = [replace(CENTRE, text="prose", seconds=short, cell=cell) for cell in CELLS]
-    longer = [replace(each, text="code", seconds=long) for each in STREAMED]
-    faster = replace(CENTRE, text="prose", seconds=long, learning_rate=8e-3)
-    cells += [replace(faster, cell=cell) for cell in ("lstm", "gru", "mogrifier")]
-    longer += [replace(each, text="code", seconds=longest) for each in (USUAL, CENTRE)]
-    return [*varied, *streamed, *longer, *cells]
+def tries() -> list[Try]:
+    """All that is tried, shortest first."""
+    return [*_at_12(), *_at_30(), *_at_60(), *_at_300()]
+
+
+def _at_12() -> list[Try]:
+    varied = [replace(each, text="code", seconds=12.0) for each in VARIED]
+    streamed = [replace(each, text=text, seconds=12.0) for text in ("names", "prose") for each in STREAMED]
+    return [*varied, *streamed, *(replace(CENTRE, text="prose", seconds=12.0, cell=cell) for cell in CELLS)]
+
+
+def _at_30() -> list[Try]:
+    streamed = [replace(each, text="code", seconds=30.0) for each in STREAMED]
+    faster = replace(CENTRE, text="prose", seconds=30.0, learning_rate=8e-3)
+    cells = [replace(faster, cell=cell) for cell in ("lstm", "gru", "mogrifier")]
+    return [*streamed, *cells, *(replace(each, text="words", seconds=30.0) for each in WORDS)]
+
+
+def _at_60() -> list[Try]:
+    return [replace(each, text="code", seconds=60.0) for each in (USUAL, CENTRE, FALLING, *RIVALS)]
+
+
+def _at_300() -> list[Try]:
+    return [replace(each, text="code", seconds=300.0) for each in (FALLING, RIVALS[2])]
+
+
+# -- what came of one
+
+
+class Adaptive(nn.Module):
+    """A softmax over clusters of words, those of rare ones narrower (Grave et al. 2017); used as `Softmax` is."""
+
+    def __init__(self, width: int, classes: int) -> None:
+        super().__init__()
+        cutoffs = [cutoff for cutoff in CUTOFFS if cutoff < classes - 1]
+        self.softmax = nn.AdaptiveLogSoftmaxWithLoss(width, classes, cutoffs)
+
+    def forward(self, h: Tensor, targets: Tensor | None = None) -> Tensor:
+        flat = h.flatten(0, -2)
+        if targets is None:
+            found: Tensor = self.softmax.log_prob(flat).view(*h.shape[:-1], -1)
+        else:
+            found = self.softmax(flat, targets.flatten()).loss
+        return found
 
 
 def outcome(trial: Try, corpus: Corpus, used: bool) -> dict[str, Any]:
-    """Bits per character on the test part, and the cost; of a model that is used, what it reads and writes."""
-    batching = Batching(trial.streams, trial.bptt)
-    batches = training_batches(corpus, batching, 0, 1)
-    each = _step_seconds(_model(trial, corpus), batches, trial.learning_rate)
+    """Bits per character (of words per word) on the test part, and the cost; of a model that is used, what it does."""
+    batches = training_batches(corpus, Batching(trial.streams, trial.bptt), 0, 1)
+    each = _step_seconds(trial, corpus, batches)
     steps = max(1, int(trial.seconds / each))
-    best = _trained(_model(trial, corpus), batches, Settings(steps=steps, learning_rate=trial.learning_rate), corpus)
+    best = _trained(_learner(trial, corpus, steps), batches, _settings(trial, steps), corpus)
     scored = score(best, corpus.vocabulary, corpus.test[:SCORED], STREAMS)
-    assert scored.bits_per_character is not None
-    passes = steps / len(batches)
-    came = {"bits": scored.bits_per_character, "steps": steps, "step_ms": 1000 * each, "passes": passes}
+    bits = scored.bits_per_token if scored.level == "word" else scored.bits_per_character
+    came = {"bits": bits, "steps": steps, "step_ms": 1000 * each, "passes": steps / len(batches)}
     return came | ({"adapted": adapted(best, corpus), "written": written(best, corpus)} if used else {})
+
+
+def _settings(trial: Try, steps: int) -> Settings:
+    return Settings(steps=steps, learning_rate=trial.learning_rate, final=trial.final)
+
+
+def _learner(trial: Try, corpus: Corpus, steps: int) -> Any:
+    """What makes the updates, of a model with new weights."""
+    torch.manual_seed(0)
+    if (script := SCRIPTS.get(trial.model)) is None:
+        return Learner(_model(trial, corpus), _settings(trial, steps), launch("float32", "cpu"))
+    network = AwdLstm(len(corpus.vocabulary), trial.hidden, trial.layers, script.strength)
+    return ScriptLearner(network, script, trial.learning_rate, steps)
 
 
 def _model(trial: Try, corpus: Corpus) -> LanguageModel:
     torch.manual_seed(0)
-    shape = Shape(hidden=trial.hidden, layers=trial.layers)
-    return language_model(find_cell(CELLS.get(trial.cell, trial.cell)), corpus.vocabulary, shape)
+    sizes = {name: getattr(trial, name) for name in ("hidden", "layers", "dropout", "projection", "embedding", "tied")}
+    model = language_model(find_cell(CELLS.get(trial.cell, trial.cell)), corpus.vocabulary, Shape(**sizes))
+    if trial.softmax == "adaptive":
+        model.output = Adaptive(model.recurrent.output_size, model.vocabulary_size)  # type: ignore[assignment]
+    return model
 
 
-def _step_seconds(model: LanguageModel, batches: LanguageBatches, rate: float) -> float:
+def _step_seconds(trial: Try, corpus: Corpus, batches: LanguageBatches) -> float:
     """The processor's time of a step: the least of several, which what else runs on the machine stretches least."""
-    learner = Learner(model, Settings(steps=PROBED, learning_rate=rate), launch("float32", "cpu"))
-    took = []
-    for step in range(PROBED):
+    took: list[float] = []
+    learner = _learner(trial, corpus, PROBED)
+    while len(took) < PROBED or sum(took) < PROBING * trial.seconds:
         began = time.process_time()
-        learner.update([batches[step % len(batches)]], step, 1e-4, ())
+        learner.update([batches[len(took) % len(batches)]], len(took), 1e-4, ())
         took.append(time.process_time() - began)
     return min(took[COLD:])
 
 
-def _trained(model: LanguageModel, batches: LanguageBatches, settings: Settings, corpus: Corpus) -> LanguageModel:
-    """The weights with the least loss on the validation part, of `LOOKS` that are spread over the steps."""
+def _trained(learner: Any, batches: LanguageBatches, settings: Settings, corpus: Corpus) -> Any:
+    """The model with the least loss on the validation part, of `LOOKS` that are spread over the steps."""
     assert settings.steps is not None
-    learner = Learner(model, settings, launch("float32", "cpu"))
     judge = ScoringBatches(corpus.validation[:SCORED], STREAMS, SCORING_STEPS)
-    least, best = float("inf"), model
+    least, best = float("inf"), None
     looks = {settings.steps * look // LOOKS for look in range(1, LOOKS + 1)}
     for step in range(settings.steps):
         if step % len(batches) == 0:
             learner.state = None
         learner.update([batches[step % len(batches)]], step, learning_rate(settings, step, settings.steps), ())
         if step + 1 in looks:
-            model.eval()
-            if (loss := mean_loss(model, judge)) < least:
+            model = learner.model.eval()
+            if (loss := mean_loss(model, judge)) < least or best is None:
                 least, best = loss, copy.deepcopy(model)
+    assert best is not None
     return best.eval()
 
 
@@ -281,33 +362,45 @@ def run(wanted: Sequence[Try], saved: Path, used: Collection[Try] = ()) -> list[
 def _known(saved: Path) -> dict[Try, dict[str, Any]]:
     own = [field.name for field in fields(Try)]
     lines = saved.read_text().splitlines() if saved.exists() else []
-    values: list[dict[str, Any]] = [json.loads(line) for line in lines]
-    return {
-        Try(**{name: each[name] for name in own}): {name: each[name] for name in each if name not in own}
-        for each in values
-    }
+    known = {}
+    for line in lines:
+        values: dict[str, Any] = json.loads(line)
+        trial = Try(**{name: values.pop(name) for name in own if name in values})
+        known[trial] = values
+    return known
 
 
 def _corpus(text: str, folder: Path) -> Corpus:
     path = folder / f"{text}.txt"
     path.write_text(TEXTS[text](), encoding="utf-8")
-    return prepare([path], folder / f"{text}.bin")
+    return prepare([path], folder / f"{text}.bin", level=LEVELS.get(text, "char"))
 
 
 def tables(found: Sequence[tuple[Try, dict[str, Any]]]) -> str:
     """A table for each time: a line for each choice of sizes, for each text bits per character and (steps)."""
-    parts = []
-    for seconds in dict.fromkeys(trial.seconds for trial, _ in found):
-        own = {trial: came for trial, came in found if trial.seconds == seconds}
-        texts = list(dict.fromkeys(trial.text for trial in own))
-        lines = []
-        for sizes in dict.fromkeys(trial.sizes for trial in own):
-            at = [own.get(replace(sizes, text=text, seconds=seconds)) for text in texts]
-            lines.append(
-                [*_named(sizes), *("" if came is None else f"{came['bits']:.3f} ({came['steps']:,})" for came in at)]
-            )
-        parts.append(f"{seconds:g} seconds of a processor\n\n" + table([*_columns(), *texts], lines))
-    return "\n\n".join(parts)
+    return "\n\n".join(
+        f"{seconds:g} seconds of a processor\n\n"
+        + _table({trial: came for trial, came in found if trial.seconds == seconds}, seconds)
+        for seconds in dict.fromkeys(trial.seconds for trial, _ in found)
+    )
+
+
+def _table(own: Mapping[Try, Mapping[str, Any]], seconds: float) -> str:
+    texts = list(dict.fromkeys(trial.text for trial in own))
+    rows = list(dict.fromkeys(trial.sizes for trial in own))
+    columns = [
+        name for name in NAMES if name in ALWAYS or any(getattr(row, name) != getattr(USUAL, name) for row in rows)
+    ]
+    lines = []
+    for row in rows:
+        at = [own.get(replace(row, text=text, seconds=seconds)) for text in texts]
+        lines.append(
+            [
+                *(str(getattr(row, name)) for name in columns),
+                *("" if came is None else f"{came['bits']:.3f} ({came['steps']:,})" for came in at),
+            ]
+        )
+    return table([*(name.replace("_", " ") for name in columns), *texts], lines)
 
 
 def in_use(text: str, came: dict[str, Any]) -> str:
@@ -322,26 +415,15 @@ def in_use(text: str, came: dict[str, Any]) -> str:
     return head + table(["temperature, min-p, repetition", "repeated", "words that are words"], lines)
 
 
-def _columns() -> list[str]:
-    return [field.name.replace("_", " ") for field in fields(Try) if field.name not in ("text", "seconds")]
-
-
-def _named(sizes: Try) -> list[str]:
-    return [str(getattr(sizes, field.name)) for field in fields(Try) if field.name not in ("text", "seconds")]
-
-
 def main() -> None:
     """Runs what is missing and prints the tables."""
     asked = argparse.ArgumentParser(prog="python -m gatework.lab.text", description=(__doc__ or "").split("\n", 1)[0])
     asked.add_argument("--save", type=Path, default=Path("docs/text.json"), help="results, a line each")
-    asked.add_argument(
-        "--seconds", type=float, nargs=3, default=(12.0, 30.0, 60.0), help="of a processor, for each try"
-    )
+    asked.add_argument("--most", type=float, default=300.0, help="seconds of a processor of the longest tries")
     options = asked.parse_args()
     torch.set_num_threads(1)
-    short, long, longest = options.seconds
-    used = [replace(CENTRE, text="code", seconds=long)]
-    found = run(tries(short, long, longest), options.save, used)
+    used = [replace(CENTRE, text="code", seconds=30.0)]
+    found = run([trial for trial in tries() if trial.seconds <= options.most], options.save, used)
     print(tables(found))
     for trial, came in found:
         if trial in used:
