@@ -1,8 +1,12 @@
 """The one function that users call."""
 
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+from torch import nn
+from torch.onnx.utils import register_custom_op_symbolic
 
 from gatework.errors import InputError
 from gatework.files.writing import write_atomically
@@ -15,22 +19,29 @@ def export(
     model: Any,
     path: str | Path,
     *,
+    example: Sequence[Any] | None = None,
+    dynamic_shapes: Any = None,
     states: bool = True,
     lengths: bool = False,
     resets: bool = False,
     operators: bool = True,
     opset: int | None = None,
 ) -> Any:
-    """Writes a layer, or what was trained into a run, as a file of ONNX in float32.
+    """Writes a layer, a trained run, or a module of torch with layers in it, as a file of ONNX in float32.
 
     output, h_out = model(x, h): steps T and sequences B are free, states go in and come out by their names. In the
-    file's metadata stand the equations, where states start (`start`), and of a run its vocabulary.
+    file's metadata stand the equations, where states start (`start`), and of a run its vocabulary or labels.
 
     Args:
-        model: a gw.Recurrent, gw.LSTM, gw.GRU or gw.RNN; a run folder, or what gw.load makes of one.
+        model: a gw.Recurrent, gw.LSTM, gw.GRU or gw.RNN; a run folder of text or labels, or what gw.load makes of one;
+            any other torch.nn.Module, which torch.onnx.export(dynamo=True) then writes with `translations`.
         path: the file to write.
-        states: inputs `h`, `c`, ... [L*D,B,H] and outputs `h_out`, `c_out`; without them the model begins at its start.
+        example: of such a module the inputs that it is traced with.
+        dynamic_shapes: of such a module which sizes are free, as torch.onnx.export takes them.
+        states: inputs `h`, `c`, ... [L*D,B,H] and outputs `h_out`, `c_out` of a layer or a run of text; without them
+            it begins at its start.
         lengths: an input `lengths` [B], int64: past its length a sequence's state stands still and its output is 0.
+            Runs of labels always have it.
         resets: an input `resets` [T,B], bool: before such a step the state is the start again.
         operators: a cell that is ONNX's LSTM, GRU or RNN becomes that operator; False makes it a Scan as all others.
         opset: the version of ONNX's operators, 11 by default: the lowest that has all that is needed.
@@ -42,11 +53,33 @@ def export(
         InputError: what cannot be exported, and why; the package onnx is missing (pip install 'gatework[onnx]').
     """
     emitter = _needed("gatework.onnx.model")
-    what = _described(model)
-    chosen = emitter.Options(states and what.stateful, lengths, resets, operators, opset)
-    made = emitter.model(what, chosen)
+    if isinstance(model, nn.Module) and not isinstance(model, Recurrent):
+        made = _needed("gatework.onnx.translation").module(model, example, dynamic_shapes, opset)
+    else:
+        what = _described(model)
+        made = emitter.model(what, emitter.Options(states and what.stateful, lengths, resets, operators, opset))
     write_atomically(Path(path), made.SerializeToString())
     return made
+
+
+def translations(model: nn.Module) -> Mapping[Any, Any]:
+    """What torch.onnx.export(model, ..., dynamo=True) takes as custom_translation_table where layers are in a model.
+
+    Args:
+        model: the module that is exported, which has the layers' weights.
+    """
+    table: Mapping[Any, Any] = _needed("gatework.onnx.translation").translations(model)
+    return table
+
+
+def refuse(*_arguments: Any) -> NoReturn:
+    """What torch.onnx.export(dynamo=False) asks for the translation of a scan."""
+    raise InputError(
+        "torch.onnx.export(dynamo=False) cannot write gatework's layers: use gw.onnx.export(model, path, example=(x,))"
+    )
+
+
+register_custom_op_symbolic("gatework::scan", refuse, 9)
 
 
 def _needed(module: str) -> Any:

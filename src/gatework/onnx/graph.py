@@ -23,14 +23,17 @@ _AS_INPUT = {
     "Split": ("split", 13),
     "Unsqueeze": ("axes", 13),
 }
-TYPES = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64, "bool": TensorProto.BOOL}
+TYPES = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64, "uint8": TensorProto.UINT8, "bool": TensorProto.BOOL}
 
 
 class Graph:
-    """A graph, or the body of one of its Scans, which shares its names and sees none of its values."""
+    """A graph, or the body of one of its Scans, which shares its names and sees none of its values.
 
-    def __init__(self, opset: int, names: Counter[str] | None = None) -> None:
-        self.opset = opset
+    prefix: what all names begin with.
+    """
+
+    def __init__(self, opset: int, names: Counter[str] | None = None, prefix: str = "") -> None:
+        self.opset, self.prefix = opset, prefix
         self._names: Counter[str] = Counter() if names is None else names
         self._nodes: list[NodeProto] = []
         self._constants: dict[bytes, str] = {}
@@ -42,10 +45,11 @@ class Graph:
         self._outputs: list[ValueInfoProto] = []
 
     def body(self) -> "Graph":
-        return Graph(self.opset, self._names)
+        return Graph(self.opset, self._names, self.prefix)
 
     def name(self, wanted: str) -> str:
         """The name, with a number behind it where it is taken."""
+        wanted = self.prefix + wanted
         while True:
             self._names[wanted] += 1
             if self._names[wanted] == 1:
