@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 def export(
     run: RunFolder,
+    out: Annotated[
+        Path | None, typer.Option(help="The one file to write that gatework runs without torch, and C.", metavar="FILE")
+    ] = None,
     onnx: Annotated[Path | None, typer.Option(help="The file of ONNX to write.", metavar="FILE")] = None,
     opset: Annotated[
         int | None, typer.Option(help="Version of ONNX's operators.  [default: 11, the lowest that will do]")
@@ -21,14 +24,23 @@ def export(
         bool, typer.Option("--no-states", help="The states of the layers neither go in nor come out.")
     ] = False,
 ) -> None:
-    """Writes a trained model as a file that runs elsewhere: ONNX (pip install 'gatework[onnx]')."""
+    """Writes a trained model as one file: for gatework without torch and C, or ONNX (pip install 'gatework[onnx]')."""
     from gatework.errors import InputError
 
-    if onnx is None:
-        raise InputError("nothing to write: name the file, such as --onnx model.onnx")
-    from gatework.onnx import export as to_onnx
+    if onnx is None and out is None:
+        raise InputError("nothing to write: name the file, such as --out model.gw or --onnx model.onnx")
+    if out is not None:
+        from gatework.runtime import Model
 
-    _say(onnx, to_onnx(run, onnx, states=not no_states, opset=opset))
+        model = Model.open(run)
+        model.save(out)
+        print(
+            f"{out}: {out.stat().st_size / 1e6:.1f} MB, {sum(each.size for each in model.weights.values()):,} weights"
+        )
+    if onnx is not None:
+        from gatework.onnx import export as to_onnx
+
+        _say(onnx, to_onnx(run, onnx, states=not no_states, opset=opset))
 
 
 def _say(path: Path, model: "ModelProto") -> None:

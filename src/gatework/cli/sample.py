@@ -27,20 +27,18 @@ def sample(
 ) -> None:
     """Writes text with a trained model, as it is drawn."""
     from gatework.cli.text_lines import repetition_line
-    from gatework.text import sampling, writing
-    from gatework.text.run import Run
+    from gatework.cli.text_models import writer
+    from gatework.text.writing import unseen, write
 
     how = draw.made()
-    opened = Run.open(run)
-    pieces = sampling.sample(
-        opened.model(device=device), opened.vocabulary, prompt, length, condition=condition, draw=how, seed=seed
-    )
-    if unseen := writing.unseen(opened.vocabulary, prompt):
-        print(f"note: the model has never seen {' '.join(map(repr, unseen))}", file=sys.stderr)
+    predict, vocabulary = writer(run, device)
+    pieces = write(predict, vocabulary, prompt, length, condition=condition, draw=how, seed=seed)
+    if new := unseen(vocabulary, prompt):
+        print(f"note: the model has never seen {' '.join(map(repr, new))}", file=sys.stderr)
     out, written = for_model_text(), list[str]()
     for piece in chain([prompt], pieces, ["\n"]):
         out.write(piece)
         out.flush()
         written.append(piece)
-    if line := repetition_line(written[1:-1], opened.vocabulary.level, how):
+    if line := repetition_line(written[1:-1], vocabulary.level, how):
         print(f"note: {line}", file=sys.stderr)

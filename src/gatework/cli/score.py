@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,10 +14,9 @@ from gatework.files.reading import STDIN
 from gatework.text.options import is_jsonl
 
 if TYPE_CHECKING:
-    from gatework.text.adaptation import Adaptive
+    from gatework.cli.text_models import Reads
     from gatework.text.data.corpus import Corpus
-    from gatework.text.model import LanguageModel
-    from gatework.text.run import Run
+    from gatework.text.data.vocabulary import Vocabulary
 
 LONG = 20_000  # tokens that are scored as one stream; above, side by side
 STREAMS = 32
@@ -52,36 +50,35 @@ def score(
     """Says how well a trained model knows a text: bits per character and perplexity."""
     if each and streams is not None:
         raise InputError("--each reads the text as one stream: leave out --streams")
-    from gatework.text.adaptation import adaptive
-    from gatework.text.run import Run
+    from gatework.cli.text_models import reader
     from gatework.text.unknown import new_to_the_model
 
-    opened = Run.open(run)
-    documents = bool(opened.vocabulary.conditions) and is_jsonl(file)
+    model = reader(run, device, adapt=adapt)
+    vocabulary = model.vocabulary
+    documents = bool(vocabulary.conditions) and is_jsonl(file)
     if documents and condition is not None:
         raise InputError(f"--condition {condition}: the documents in {file} have their own; leave it out")
-    model = opened.model(device=device)
-    learner = adaptive(model, opened.corpus()) if adapt else None
-    with _prepared(opened, file, condition, documents) as corpus:
+    with _prepared(vocabulary, file, condition, documents) as corpus:
         name = "standard input" if file == STDIN else file
         if each:
-            _say_each(model, corpus, name, learner)
+            for token, lost in (getattr(model, "learner", None) or model).each(corpus.tokens, name=name):
+                print(f"{lost:.4f}\t{token!r}")
             return
         one = adapt or condition is not None or len(corpus.tokens) <= LONG
         chosen = streams if streams is not None else 1 if one else STREAMS
-        _say_score(model, corpus, name, chosen, learner)
+        _say_score(model, corpus, name, chosen)
         if (new := new_to_the_model(corpus)) is not None:
             print(new)
     if documents:
         return
-    if opened.vocabulary.conditions and condition is None:
+    if vocabulary.conditions and condition is None:
         print("read without a condition; --condition NAME reads it as a document on one")
     if chosen > 1:
         print(f"read as {chosen} streams, each starting without a past; --streams 1 reads it as one")
 
 
 @contextmanager
-def _prepared(opened: "Run", file: str, condition: str | None, documents: bool) -> Iterator["Corpus"]:
+def _prepared(vocabulary: "Vocabulary", file: str, condition: str | None, documents: bool) -> Iterator["Corpus"]:
     """The text as the run's model reads it, as long as its tokens are needed."""
     from gatework.text.data.prepare import prepare
 
@@ -89,34 +86,22 @@ def _prepared(opened: "Run", file: str, condition: str | None, documents: bool) 
         yield prepare(
             [file],
             Path(folder) / "tokens.bin",
-            vocabulary=opened.vocabulary,
-            level=opened.vocabulary.level,
+            vocabulary=vocabulary,
+            level=vocabulary.level,
             documents=documents,
             condition=condition,
         )
 
 
-def _say_each(model: "LanguageModel", corpus: "Corpus", name: str, learner: "Adaptive | None") -> None:
-    """A line for each token but the first."""
-    from gatework.text import scoring
-
-    for token, lost in scoring.each(
-        model, corpus.vocabulary, corpus.tokens, name=name, read=learner or scoring.AS_IT_IS
-    ):
-        print(f"{lost:.4f}\t{token!r}")
-
-
-def _say_score(model: "LanguageModel", corpus: "Corpus", name: str, streams: int, learner: "Adaptive | None") -> None:
+def _say_score(model: "Reads", corpus: "Corpus", name: str, streams: int) -> None:
     """A line with the figures of the model as it is, and one for what it is once it learns while it reads."""
     from gatework.cli.progress import bar
     from gatework.cli.text_lines import learnt_line, score_line
-    from gatework.text import scoring
 
-    read = partial(scoring.score, model, corpus.vocabulary, corpus.tokens, streams, name=name)
     with bar("scoring") as progress:
-        as_it_is = read(progress=progress)
+        as_it_is = model.score_tokens(corpus.tokens, streams, name=name, progress=progress)
     print(score_line(as_it_is))
-    if learner is not None:
+    if (learner := getattr(model, "learner", None)) is not None:
         with bar("scoring and learning") as progress:
-            learnt = read(progress=progress, read=learner)
-        print(learnt_line(learnt, as_it_is, learner))
+            learnt = learner.score_tokens(corpus.tokens, streams, name=name, progress=progress)
+        print(learnt_line(learnt, as_it_is, learner.read))

@@ -1,16 +1,21 @@
 """What is said of a language model: what it learns from, how well it knows a text, how much it repeats itself."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from gatework.runs.parts import UNKNOWN
-from gatework.text.adaptation import Adaptive
-from gatework.text.data.batches import LanguageBatches
-from gatework.text.data.corpus import Corpus
 from gatework.text.data.vocabulary import UNITS
-from gatework.text.model import LanguageModel
 from gatework.text.options import RUN, Draw, Level
 from gatework.text.repetition import repeated
-from gatework.text.score import Score
+
+if TYPE_CHECKING:
+    from gatework.text.adaptation import Adaptive
+    from gatework.text.data.batches import LanguageBatches
+    from gatework.text.data.corpus import Corpus
+    from gatework.text.model import LanguageModel
+    from gatework.text.score import Score
 
 MUCH = 0.25  # of all runs, from which on repetition is said
 STRONGER = 2.0  # a penalty for what the usual one does not help

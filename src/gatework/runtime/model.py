@@ -14,8 +14,10 @@ from gatework.files.tensors import Tensors, as_float32, read_tensors, write_tens
 from gatework.files.writing import parse_object
 from gatework.network import Network
 from gatework.runs.folder import read_description
+from gatework.runtime.code import tensors_for_c
 from gatework.runtime.packed import Array
 from gatework.text import description as text
+from gatework.text.data.vocabulary import Vocabulary
 from gatework.training.progress import BEST, LAST
 
 FORMAT = "gatework model 1"
@@ -50,7 +52,17 @@ class Model:
             "network": json.dumps(self.network.to_json()),
             "about": json.dumps(dict(self.about)),
         }
-        write_tensors(path, self.weights, metadata)
+        more = tensors_for_c(self.network, {name: array.shape for name, array in self.weights.items()}, self._spelled())
+        write_tensors(path, {**self.weights, **more}, metadata)
+
+    def _spelled(self) -> list[bytes]:
+        """What each token of a language model spells, for C."""
+        if self.task != text.TASK:
+            return []
+        vocabulary = Vocabulary.from_json(self.about["vocabulary"])
+        if vocabulary.level == "byte":
+            return [bytes([token]) for token in range(len(vocabulary))]
+        return [token.encode() for token in vocabulary.tokens]
 
 
 _NETWORKS: Mapping[str, Callable[[Path, Mapping[str, Any]], Network]] = {text.TASK: text.network_of}
@@ -70,6 +82,8 @@ def _of_folder(folder: Path) -> Model:
 
 
 def _of_file(path: Path) -> Model:
+    if not path.exists():
+        raise InputError(f"{path} does not exist: expected the folder of a run, or a file that gatework export wrote")
     tensors = read_tensors(path, mapped=True)
     if tensors.metadata.get("format") != FORMAT:
         raise InputError(f"{path} is no model that this gatework reads: expected format {FORMAT!r}")

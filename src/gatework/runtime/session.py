@@ -53,6 +53,7 @@ class Session:
             raise InputError(f"threads is {threads!r}; expected a whole number from 1 to 1024")
         self.model = model if isinstance(model, Model) else Model.open(model)
         self.network = self.model.network
+        (self._port,) = (port for port in self.network.inputs if port.name != LENGTHS)
         self._steps: list[tuple[Step, Run]] = [
             (step, runner(step, self.model.weights, narrow=weights, threads=threads)) for step in self.network.steps
         ]
@@ -62,11 +63,10 @@ class Session:
 
     def _try(self) -> None:
         """Raises InputError where steps and weights do not fit one another: one step of one sequence tells."""
-        (port,) = self.network.inputs
+        port = self._port
         shape = [size if isinstance(size, int) else 1 for size in port.shape]
         try:
-            with np.errstate(all="ignore"):
-                self._run({port.name: np.zeros(shape, port.dtype)}, None)
+            self._run({port.name: np.zeros(shape, port.dtype)}, None)
         except (ValueError, TypeError, KeyError, IndexError) as error:
             raise InputError(f"{self.model.path} is damaged, or not of this network: {error}") from error
 
@@ -86,7 +86,7 @@ class Session:
         still and its output is 0. resets [T,B]: before such a step the state is the start again.
         Raises InputError for what does not fit.
         """
-        (port,) = self.network.inputs
+        port = self._port
         array = _array(port, x)
         T, B = array.shape[:2]
         values: dict[str, Any] = {port.name: array}
@@ -99,8 +99,9 @@ class Session:
 
     def _run(self, values: dict[str, Any], states: Slots | None) -> tuple[Any, Slots]:
         call = Call(values, states)
-        for step, run in self._steps:
-            call.values[step.y] = run(call)
+        with np.errstate(all="ignore"):  # weights that overflow are seen in what comes out
+            for step, run in self._steps:
+                call.values[step.y] = run(call)
         outputs = tuple(call.values[each.name] for each in self.network.outputs)
         return outputs[0] if len(outputs) == 1 else outputs, call.new
 
@@ -129,7 +130,7 @@ class Session:
         Raises InputError for a network that needs whole sequences, and where B is not that of the steps before.
         """
         self._check_stepwise()
-        (port,) = self.network.inputs
+        port = self._port
         array = _array(port, np.asarray(x)[None])
         if self._slots is not None and array.shape[1] != self._B:
             raise InputError(

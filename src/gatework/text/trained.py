@@ -1,6 +1,7 @@
 """A trained language model in Python: it writes, and says how well it knows a text."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from gatework.text.data.vocabulary import Ids, Vocabulary
 from gatework.text.model import LanguageModel
 from gatework.text.options import Draw
 from gatework.text.run import Run
-from gatework.text.score import SCORING_STEPS, Score
+from gatework.text.score import SCORING_STEPS, Progress, Score
 
 
 class TextModel:
@@ -127,3 +128,34 @@ class TextModel:
             f"TextModel({str(self.run.path)!r}: {self.network.recurrent.extra_repr()}; "
             f"vocabulary {len(self.vocabulary):,}, {self.vocabulary.level} level)"
         )
+
+
+@dataclass(frozen=True)
+class TorchReader:
+    """A run's model as what reads tokens [n], with its learner beside it where it is to adapt.
+
+    read: how it reads, see `gatework.text.scoring.Reader`.
+    """
+
+    network: LanguageModel
+    vocabulary: Vocabulary
+    read: scoring.Reader = scoring.AS_IT_IS
+    learner: "TorchReader | None" = None
+
+    @classmethod
+    def of(cls, run: Run, device: str, *, adapt: bool) -> "TorchReader":
+        network = run.model(device=device)
+        learner = cls(network, run.vocabulary, adaptive(network, run.corpus())) if adapt else None
+        return cls(network, run.vocabulary, learner=learner)
+
+    def score_tokens(
+        self, tokens: Ids, streams: int = 1, *, name: str = "the text", progress: Progress | None = None
+    ) -> Score:
+        """How well it knows tokens cut into so many streams: see `gatework.text.scoring.score`."""
+        return scoring.score(
+            self.network, self.vocabulary, tokens, streams, name=name, progress=progress, read=self.read
+        )
+
+    def each(self, tokens: Ids, *, name: str = "the text") -> Iterator[tuple[str, float]]:
+        """Every token but the first with its surprise in bits."""
+        return scoring.each(self.network, self.vocabulary, tokens, name=name, read=self.read)
