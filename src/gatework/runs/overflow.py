@@ -1,21 +1,20 @@
 """What a model answers must be numbers: weights that are all finite may still overflow on the way."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 from gatework.errors import InputError
 
-if TYPE_CHECKING:  # what runs without torch raises the same
-    from torch import Tensor
+Tensor = Any  # of torch, which what runs without it does not import
 
 
 class Named(Protocol):
     """What has weights with names, as every module of torch."""
 
-    def named_parameters(self) -> "Iterator[tuple[str, Tensor]]": ...
+    def named_parameters(self) -> Iterator[tuple[str, Tensor]]: ...
 
 
-def check_answer(values: "Tensor", model: Named) -> None:
+def check_answer(values: Tensor, model: Named) -> None:
     """Raises InputError, naming the largest weight, unless all values are finite."""
     if bool(values.isfinite().all()):
         return
