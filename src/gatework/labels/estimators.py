@@ -29,6 +29,7 @@ from gatework.labels.options import Kind, Options, plain
 from gatework.labels.parts import prepared
 from gatework.labels.run import TASK, Job, Run
 from gatework.labels.shortfall import shortfall
+from gatework.labels.trial import with_tried_epochs
 from gatework.layers.check import flag
 from gatework.runs.folder import describe
 from gatework.runs.new_run import check_free, new_run
@@ -104,14 +105,13 @@ class SequenceEstimator:
             raise InputError("y is None; expected a label for each sequence")
         examples = given_examples(X, y, lengths=lengths, level=options.level, kind=self.kind)
         job, parts = prepared(examples, options, weights=_weights(sample_weight, len(examples)))
-        if self.verbose:
-            print(f"chosen by the data: {job.plan}")
-        world = launch(device=self.device)
+        world, report = launch(device=self.device), _print_event if self.verbose else no_report
         with tempfile.TemporaryDirectory(prefix="gatework-", ignore_cleanup_errors=True) as folder:
             try:
-                model, result = learn(
-                    job, parts, Path(folder) / "run", world=world, report=_print_event if self.verbose else no_report
-                )
+                job = with_tried_epochs(job, parts, world, report)
+                if self.verbose:
+                    print(f"chosen by the data: {job.plan}")
+                model, result = learn(job, parts, Path(folder) / "run", world=world, report=report)
             except TrainingError as error:  # the checkpoint that it names goes with the folder
                 raise InputError(str(error).partition("; the last good checkpoint")[0]) from None
         self._take(job, model.to(world.device))

@@ -67,7 +67,7 @@ def learn(
             batches,
             job.options.settings(len(batches), job.plan.epochs),
             folder,
-            evaluate=None if judging is None else lambda model: _mean_loss(cast(Network, model), judging),
+            evaluate=None if judging is None else lambda model: mean_loss(cast(Network, model), judging),
             report=report,
             resume=resume,
             further_minutes=further,
@@ -91,7 +91,7 @@ def _batches(job: Job, training: Encoded) -> LabelBatches | Augmented:
     return Augmented(batches, job.plan.augment.split("+"), job.options.random_state)
 
 
-def _mean_loss(model: Network, encoded: Encoded) -> float:
+def mean_loss(model: Network, encoded: Encoded) -> float:
     """The mean loss over all targets."""
     device, total, count = next(model.parameters()).device, 0.0, 0
     for rows in in_order_of_length(encoded, AT_ONCE):

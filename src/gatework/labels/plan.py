@@ -24,6 +24,7 @@ class Plan:
     stages: convolutions of stride 2 before the recurrent layers. branch: what reads the sequence beside these.
     summary: of the recurrent layers' output. members: networks whose answers are averaged. augment: how training
     sequences are changed at random. epochs: of training where the options name no end; None for the options' rule.
+    folds: of the cross-validation that chose the epochs; 0 where none did.
     """
 
     stages: int = option(0, most=16)
@@ -32,6 +33,7 @@ class Plan:
     members: int = option(1, least=1, most=100)
     augment: str = "none"
     epochs: int | None = option(None, least=1)
+    folds: int = option(0, most=100)
 
     def __post_init__(self) -> None:
         check(self)
@@ -56,13 +58,14 @@ class Plan:
 
     def __str__(self) -> str:
         times = f"{2**self.stages} times by {self.stages} convolution{'s' if self.stages > 1 else ''} of stride 2"
+        chosen = f", chosen by {self.folds}-fold cross-validation" if self.folds else ""
         parts = [
             f"sequences are shortened {times}" if self.stages else "",
             "convolutions beside the recurrent layers (LSTM-FCN)" if self.branch == "fcn" else "recurrent layers alone",
             f"summary {self.summary}",
             f"{self.members} networks averaged" if self.members > 1 else "",
             f"sequences changed at random by {self.augment}" if self.augment != "none" else "",
-            f"{self.epochs:,} epochs" if self.epochs is not None else "",
+            f"{self.epochs:,} epochs{chosen}" if self.epochs is not None else "",
         ]
         return "; ".join(filter(None, parts))
 
@@ -100,10 +103,15 @@ def plan_of(options: Options, kind: Kind, examples: Examples) -> Plan:
     )
 
 
+def epoch_work(options: Options, N: int, steps: float) -> float:
+    """Multiply-adds of one network's epoch over N sequences: the branch 64 H^2 a step, the layers about the rest."""
+    return N * steps * 80 * options.hidden**2
+
+
 def _effort(options: Options, N: int, steps: float) -> tuple[int, int]:
     """Epochs and members of a training with a branch over N sequences of so many steps."""
     batches = math.ceil(N / options.batch_size)
-    work = N * steps * 80 * options.hidden**2  # of one network's epoch: the branch 64 H^2 a step, the layers the rest
+    work = epoch_work(options, N, steps)
     most = min(max(math.ceil(UPDATES / batches), 5), EPOCHS)
     epochs = max(min(most, LEAST_EPOCHS), min(most, int(WORK / work)))
     wanted = options.epochs or (options.steps and options.steps / batches) or epochs

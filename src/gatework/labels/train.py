@@ -17,6 +17,7 @@ from gatework.labels.options import Kind, Options
 from gatework.labels.parts import Parts, counts, load_parts, prepared, save_parts
 from gatework.labels.run import DATA, TASK, Job, Run
 from gatework.labels.shortfall import shortfall
+from gatework.labels.trial import with_tried_epochs
 from gatework.runs.folder import RESULTS, amend, describe, say_changed
 from gatework.runs.new_run import check_free, new_run, open_to_write, recover
 from gatework.runs.parts import check_splits
@@ -65,6 +66,7 @@ def train_labels(
     world = launch(device=device)
     choose(options.engine, world.device, torch.float32)
     job.untrained()
+    job = with_tried_epochs(job, parts, world, report)
     with new_run(out, overwrite=overwrite) as new:
         save_parts(new.folder / DATA, parts)
         data = {"source": file, "encoding": encoding, "files": files, "splits": list(splits), "counts": counts(parts)}
