@@ -16,7 +16,7 @@ from gatework.layers.description import network_of, weights_of
 from gatework.network import Network, Port
 from gatework.network.steps import Add, Affine, Embedding, Join, Linear, LogSoftmax, OneHot, Softmax, Step, Summary
 from gatework.runtime.code import numbering
-from gatework.text.network import language_network
+from gatework.runtime.model import Model
 from gatework.text.options import Shape
 from gatework.text.trained import TextModel
 
@@ -336,10 +336,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         shape=Shape(hidden=16, layers=2),
     )
     model = gw.load(folder / "run")
-    weights = {name: tensor.numpy() for name, tensor in model.network.state_dict().items()}
-    network = language_network(model.run.cell, len(model.vocabulary), model.run.shape)
-    tokens = [token.encode("latin-1" if request.param == "byte" else "utf-8") for token in model.vocabulary.tokens]
-    (folder / "model.gw").write_bytes(model_file(network, weights, tokens))
+    Model.open(folder / "run").save(folder / "model.gw")
     return model, folder / "model.gw"
 
 
