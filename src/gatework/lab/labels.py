@@ -38,7 +38,7 @@ from gatework.labels.estimators import SequenceClassifier
 
 SHIPPING = ("aeon", "sktime")
 KERNELS = 2000  # of ROCKET
-UPDATES, LIMIT = 1500, 180.0  # of the plain LSTM: as many as gatework's own rule, in at most so many seconds
+UPDATES, LIMIT = 1500, 60.0  # of the plain LSTM: as many as gatework's own rule, in at most so many seconds
 TIE = 0.0005  # of accuracy
 CONSTANT = 1e-6  # the deviation up to which a column of one sequence is not scaled
 # of LSTM-FCN by its least training loss: Results/train_loss_old_datasets.csv of its authors' titu1994/LSTM-FCN (GitHub)
