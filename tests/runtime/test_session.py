@@ -155,3 +155,66 @@ def test_options_are_checked() -> None:
 def test_both_directions_need_whole_sequences() -> None:
     with pytest.raises(InputError, match=r"needs whole sequences: call run\(x\)"):
         Session(model_of(layer_of("lstm", bidirectional=True))).step(np.zeros((1, I)))
+
+
+# -- many streams
+
+
+@pytest.mark.parametrize("most", [1, 3, 9, 31, 100, 333])
+def test_streams_that_step_together_are_sessions_of_their_own(most: int) -> None:
+    model, random = model_of(layer_of("gru", num_layers=2, initial="learned")), np.random.default_rng(most)
+    streams, whole = Session(model).streams(most), Session(model)
+    inputs: dict[int, list[np.ndarray]] = {}
+    outputs: dict[int, list[np.ndarray]] = {}
+    for number in (streams.join() for _ in range(most)):
+        inputs[number], outputs[number] = [], []
+    assert len(streams) == most
+    for _ in range(4):
+        active = random.permutation(most)[: random.integers(1, most + 1)]
+        x = random.standard_normal((len(active), I), np.float32)
+        for number, one, y in zip(active.tolist(), x, streams.step(active, x), strict=True):
+            inputs[number].append(one)
+            outputs[number].append(y)
+    for number in (number for number in range(most) if inputs[number]):
+        expected, state = whole.run(np.stack(inputs[number])[:, None])
+        np.testing.assert_allclose(np.stack(outputs[number]), expected[:, 0], rtol=0, atol=1e-5)
+        for name, values in streams.state(number).items():
+            np.testing.assert_allclose(values, state[name], rtol=0, atol=1e-5)
+
+
+def test_a_place_is_taken_anew_from_the_start_or_from_a_state() -> None:
+    session = Session(model_of(layer_of("lstm")))
+    streams, x = session.streams(2), np.ones((1, I), np.float32)
+    first = streams.join()
+    y = streams.step([first], x)
+    kept = streams.state(first)
+    streams.leave(first)
+    again = streams.join()
+    np.testing.assert_array_equal(streams.step([again], x), y)
+    branch = streams.join(kept)
+    np.testing.assert_array_equal(streams.step([branch], -x), streams.step([again], -x))
+
+
+def test_streams_that_are_not_there_are_named() -> None:
+    session = Session(model_of(layer_of("lstm")))
+    streams = session.streams(2)
+    number, x = streams.join(), np.ones((1, I))
+    for numbers, message in (
+        ([number + 1], f"stream {number + 1} is not there"),
+        ([-1], "stream -1 is not there"),
+        ([7], "stream 7 is not there"),
+        ([number, number], "a stream is named twice"),
+    ):
+        with pytest.raises(InputError, match=message):
+            streams.step(numbers, np.repeat(x, len(numbers), 0))
+    with pytest.raises(InputError, match="x has 1 inputs; expected one for each of 2 streams"):
+        streams.step([number, streams.join()], x)
+    with pytest.raises(InputError, match="all 2 streams are taken"):
+        streams.join()
+    streams.leave(number)
+    with pytest.raises(InputError, match="is not there"):
+        streams.leave(number)
+    with pytest.raises(InputError, match="streams is 0; expected a whole number of 1 or more"):
+        session.streams(0)
+    with pytest.raises(InputError, match="needs whole sequences"):
+        Session(model_of(layer_of("lstm", bidirectional=True))).streams(2)

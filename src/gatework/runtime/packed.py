@@ -10,12 +10,13 @@ from gatework.errors import InputError
 from gatework.lowering import isa
 from gatework.lowering.call import Frozen, Options, Outline
 from gatework.lowering.codes import lacking, without
-from gatework.lowering.forward import SHAPES, Forward, bind
+from gatework.lowering.forward import Forward, bind
 from gatework.notation import Program
 
 Array = npt.NDArray[np.float32]
 States = tuple[Array, ...]
 WEIGHTS = ("float32", "bfloat16", "int8")
+SHAPES = 16  # for which weights are kept packed
 
 
 class Packed:

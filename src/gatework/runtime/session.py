@@ -15,6 +15,7 @@ from gatework.network.steps import (
     Add,
     Affine,
     Average,
+    Direction,
     Embedding,
     Join,
     Layer,
@@ -27,6 +28,7 @@ from gatework.network.steps import (
 from gatework.runtime.model import Model
 from gatework.runtime.packed import WEIGHTS, Array
 from gatework.runtime.steps import Call, Run, runner
+from gatework.runtime.streams import Streams
 
 States = dict[str, Array]  # [L*D,B,size] each, by the names of the cell's states
 Slots = dict[int, tuple[Array, ...]]  # the same [B,size] each, by layer and direction
@@ -86,16 +88,15 @@ class Session:
         still and its output is 0. resets [T,B]: before such a step the state is the start again.
         Raises InputError for what does not fit.
         """
-        port = self._port
-        array = _array(port, x)
+        array = self.checked_input(x)
         T, B = array.shape[:2]
-        values: dict[str, Any] = {port.name: array}
+        values: dict[str, Any] = {self._port.name: array}
         if lengths is not None:
             values[LENGTHS] = _lengths(lengths, T, B)
         if resets is not None:
             values[RESETS] = _resets(resets, T, B)
-        output, new = self._run(values, None if state is None else self._by_slot(state, B))
-        return output, self._by_name(new)
+        output, new = self._run(values, None if state is None else self.checked_state(state, B))
+        return output, self.named_state(new)
 
     def _run(self, values: dict[str, Any], states: Slots | None) -> tuple[Any, Slots]:
         call = Call(values, states)
@@ -105,13 +106,17 @@ class Session:
         outputs = tuple(call.values[each.name] for each in self.network.outputs)
         return outputs[0] if len(outputs) == 1 else outputs, call.new
 
-    def _by_name(self, slots: Slots) -> States:
+    def checked_input(self, x: npt.ArrayLike) -> npt.NDArray[Any]:
+        """An input [T,B,...] as the network takes it; raises InputError for another shape or kind."""
+        return _array(self._port, x)
+
+    def named_state(self, slots: Slots) -> States:
         """States by name [L*D,B,size]: copies."""
         parts = zip(*(slots[slot] for slot in sorted(slots)), strict=True)
         return {name: np.stack(each) for name, each in zip(self.network.states, parts, strict=True)}
 
-    def _by_slot(self, state: Mapping[str, npt.ArrayLike], B: int) -> Slots:
-        """What `_by_name` gave; raises InputError for other names and shapes."""
+    def checked_state(self, state: Mapping[str, npt.ArrayLike], B: int) -> Slots:
+        """What `named_state` gave; raises InputError for other names and shapes."""
         wanted = self.network.states
         if state.keys() != wanted.keys():
             raise InputError(f"state has {', '.join(state) or 'nothing'}; expected {', '.join(wanted)}")
@@ -130,15 +135,35 @@ class Session:
         Raises InputError for a network that needs whole sequences, and where B is not that of the steps before.
         """
         self._check_stepwise()
-        port = self._port
-        array = _array(port, np.asarray(x)[None])
+        array = self.checked_input(np.asarray(x)[None])
         if self._slots is not None and array.shape[1] != self._B:
             raise InputError(
-                f"{port.name} has {array.shape[1]} sequences and the state {self._B}: reset() before other sequences"
+                f"{self._port.name} has {array.shape[1]} sequences and the state {self._B}: "
+                "reset() before other sequences"
             )
-        output, self._slots = self._run({port.name: array}, self._slots)
+        output, self._slots = self.stepped(array, self._slots)
         self._B = array.shape[1]
         return output[0] if isinstance(output, np.ndarray) else tuple(each[0] for each in output)
+
+    def stepped(self, x: npt.NDArray[Any], states: Slots | None) -> tuple[Any, Slots]:
+        """The output [1,B,...] and the states after one step x [1,B,...] that was checked."""
+        return self._run({self._port.name: x}, states)
+
+    def streams(self, most: int) -> Streams:
+        """So many streams at most, each with a state of its own, stepped together as they have input."""
+        self._check_stepwise()
+        return Streams(self, most)
+
+    def start_slots(self, B: int) -> Slots:
+        """The states before the first step."""
+        return {
+            layer.slot: tuple(
+                np.broadcast_to(_start(direction, name, self.model.weights), (B, direction.sizes[size])).copy()
+                for name, size in ((state.name, state.size) for state in direction.program.states)
+            )
+            for layer in self.network.layers
+            for direction in layer.directions
+        }
 
     def _check_stepwise(self) -> None:
         for step in self.network.steps:
@@ -150,14 +175,14 @@ class Session:
     @property
     def state(self) -> States | None:
         """A copy of the state [L*D,B,size] after the steps so far; None before the first."""
-        return None if self._slots is None else self._by_name(self._slots)
+        return None if self._slots is None else self.named_state(self._slots)
 
     @state.setter
     def state(self, state: Mapping[str, npt.ArrayLike]) -> None:
         first = np.asarray(next(iter(state.values()), ()))
         B = first.shape[1] if first.ndim == 3 else 0
         copied = {name: np.array(value, np.float32) for name, value in state.items()}
-        self._slots, self._B = self._by_slot(copied, B), B
+        self._slots, self._B = self.checked_state(copied, B), B
 
     def reset(self) -> None:
         """Goes back to the start."""
@@ -168,6 +193,12 @@ class Session:
         other = type(self).__new__(type(self))
         vars(other).update(vars(self))
         return other
+
+
+def _start(direction: Direction, name: str, weights: Mapping[str, Array]) -> npt.ArrayLike:
+    """Where a state starts: a number, or learned numbers [size]."""
+    start = direction.starts[name]
+    return weights[start] if isinstance(start, str) else np.float32(start)
 
 
 def _array(port: Port, x: npt.ArrayLike) -> npt.NDArray[Any]:

@@ -12,7 +12,6 @@ from gatework.network.steps import LENGTHS
 from gatework.runs.overflow import overflow
 from gatework.runs.parts import IGNORED
 from gatework.runtime.model import Model
-from gatework.runtime.packed import Array
 from gatework.runtime.session import Session, Slots
 from gatework.text.data.streams import ScoringBlocks
 from gatework.text.data.vocabulary import Vocabulary
@@ -63,20 +62,15 @@ class TextSession(Session):
 
     def _begun(self, condition: int) -> Slots:
         """The states at the beginning of a document of this condition, [1,H] each: see gatework.text.conditions."""
-        starts: Slots = {}
+        starts = self.start_slots(1)
         for layer in self.network.layers:
-            (direction,) = layer.directions
-            states = [(state.name, direction.sizes[state.size]) for state in direction.program.states]
-            own = [self._own_start(direction.starts[name], size) for name, size in states]
-            tables = [self.model.weights.get(f"starts.initial_{name}") for name, _ in states]  # [K,L,H]
+            names = [state.name for state in layer.directions[0].program.states]
+            tables = [self.model.weights.get(f"starts.initial_{name}") for name in names]  # [K,L,H]; none at infinity
             starts[layer.slot] = tuple(
-                (start if table is None else start + table[condition, layer.slot])[None]  # none at infinity
-                for start, table in zip(own, tables, strict=True)
+                start if table is None else start + table[condition, layer.slot]
+                for start, table in zip(starts[layer.slot], tables, strict=True)
             )
         return starts
-
-    def _own_start(self, start: float | str, size: int) -> Array:
-        return self.model.weights[start] if isinstance(start, str) else np.full(size, start, np.float32)
 
     # -- reading
 

@@ -1,0 +1,108 @@
+"""Many streams with states of their own, stepped together: the core takes those that have input as batches."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatework.errors import InputError
+from gatework.runtime.packed import Array
+
+if TYPE_CHECKING:
+    from gatework.runtime.session import Session, States
+
+# Sequences that are stepped at once, so that the core packs the weights for few batches; what is left of any number by
+# taking these is none, or enough to be worth a batch.
+BATCHES = (256, 64, 32, 16, 14, 12, 10, 8, 4, 2, 1)
+ENOUGH = 8
+
+
+class Streams:
+    """N streams at most, made by `session.streams(N)`: each joins, steps when it has input, and leaves.
+
+    A step's outputs are those that a session of its own would give, to the rounding of other batches. One thread at a
+    time.
+    """
+
+    def __init__(self, session: "Session", most: int) -> None:
+        if not isinstance(most, int) or most < 1:
+            raise InputError(f"streams is {most!r}; expected a whole number of 1 or more")
+        self._session, self.most = session, most
+        self._states: dict[int, tuple[Array, ...]] = {  # by slot, [N,size] each
+            slot: tuple(np.broadcast_to(row, (most, row.shape[1])).copy() for row in rows)
+            for slot, rows in session.start_slots(1).items()
+        }
+        self._start = {slot: tuple(each[:1].copy() for each in states) for slot, states in self._states.items()}
+        self._free = list(range(most - 1, -1, -1))
+        self._there = np.zeros(most, bool)
+
+    def __len__(self) -> int:
+        return int(self._there.sum())
+
+    def join(self, state: "Mapping[str, npt.ArrayLike] | None" = None) -> int:
+        """The number of a new stream, which begins at the start or at a state [L*D,1,size]."""
+        if not self._free:
+            raise InputError(f"all {self.most} streams are taken: leave(number) makes room, or open more")
+        begin = self._start if state is None else self._session.checked_state(state, 1)
+        number = self._free.pop()
+        self._there[number] = True
+        for slot, values in begin.items():
+            for all_rows, row in zip(self._states[slot], values, strict=True):
+                all_rows[number] = row[0]
+        return number
+
+    def leave(self, number: int) -> None:
+        """Ends a stream; its number goes to one that joins later."""
+        self._check([number])
+        self._there[number] = False
+        self._free.append(number)
+
+    def state(self, number: int) -> "States":
+        """A copy of a stream's state [L*D,1,size]."""
+        self._check([number])
+        return self._session.named_state(
+            {slot: tuple(rows[number, None] for rows in states) for slot, states in self._states.items()}
+        )
+
+    def step(self, numbers: Sequence[int], x: npt.ArrayLike) -> Any:
+        """The outputs [K,...] of a step of K streams with inputs x [K,...]; the others stand still."""
+        places = self._check(numbers)
+        inputs = self._session.checked_input(np.asarray(x)[None])
+        if inputs.shape[1] != len(places):
+            raise InputError(f"x has {inputs.shape[1]} inputs; expected one for each of {len(places)} streams")
+        made = [self._step(places[part], inputs[:, part]) for part in _parts(len(places))]
+        return np.concatenate(made) if made else self._session.run(inputs)[0][0]
+
+    def _step(self, places: npt.NDArray[np.int64], x: npt.NDArray[Any]) -> Array:
+        """The same of as many as are stepped at once, or fewer: the last is repeated, and what comes of it left out."""
+        many = next(size for size in reversed(BATCHES) if size >= len(places))
+        rows = np.concatenate([np.arange(len(places)), np.full(many - len(places), len(places) - 1)])
+        chosen = places[rows]
+        states = {slot: tuple(each[chosen] for each in parts) for slot, parts in self._states.items()}
+        output, new = self._session.stepped(x[:, rows], states)
+        for slot, parts in new.items():
+            for all_rows, values in zip(self._states[slot], parts, strict=True):
+                all_rows[places] = values[: len(places)]
+        return np.asarray(output[0][: len(places)])
+
+    def _check(self, numbers: Sequence[int]) -> npt.NDArray[np.int64]:
+        """The numbers as an array; raises InputError unless each is a stream that is there, once."""
+        places = np.asarray(numbers, np.int64).reshape(-1)
+        outside = places[(places < 0) | (places >= self.most)]
+        gone = outside if outside.size else places[~self._there[places]]
+        if gone.size:
+            raise InputError(f"stream {int(gone[0])} is not there: join() gives the number of a new one")
+        if len(np.unique(places)) < len(places):
+            raise InputError("a stream is named twice; a step takes each once")
+        return places
+
+
+def _parts(many: int) -> Iterator[slice]:
+    """Parts of so many streams, each about as many as are stepped at once."""
+    first = 0
+    while first < many:
+        left = many - first
+        size = next((each for each in BATCHES if each <= left and not 0 < left - each < ENOUGH), left)
+        yield slice(first, first + size)
+        first += size
