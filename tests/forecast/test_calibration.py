@@ -10,7 +10,7 @@ from forecast_toys import panel, quick, seasonal, table
 
 import gatework as gw
 from gatework.forecast.backtest import BAND, DECILES, backtest, score
-from gatework.forecast.base import Base, filled, smoothings
+from gatework.forecast.base import Base, filled
 from gatework.forecast.calibration import WIDEST, independent_errors, trusted, widths
 from gatework.forecast.data.series import read_panel
 from gatework.forecast.inputs import LARGEST, Beside, known_ahead, standard
@@ -21,6 +21,7 @@ from gatework.forecast.prediction import residuals
 from gatework.forecast.rivals import seasonal_naive
 from gatework.forecast.scale import errors_behind, place_factors, recent, scales
 from gatework.forecast.seasons import detected_seasons, seasonality
+from gatework.forecast.smoothing import smoothings
 
 
 @pytest.fixture(scope="module")
@@ -279,7 +280,7 @@ def test_a_slope_fades_as_it_is_carried_on() -> None:
 
 def test_a_season_is_smoothed_too() -> None:
     z = np.array([1.0, 5.0, 2.0, 6.0, 3.0, 9.0])
-    found = smoothings(z, 2, 2, [(0.5, 0.0, 0.25)])
+    found = smoothings(z, 2, (2,), [(0.5, 0.0, 0.25)])
     level, seasons = z[:4].mean(), list(z[:2] - z[:2].mean())
     for t in range(2, 6):
         level = 0.5 * (z[t] - seasons[t - 2]) + 0.5 * level

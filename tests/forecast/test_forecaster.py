@@ -158,7 +158,7 @@ REFUSED = {
     "a horizon of 0": (lambda: gw.Forecaster(0), "horizon is 0; expected a whole number of at least 1"),
     "a season of 0": (
         lambda: gw.Forecaster(3, season=0),
-        'season is 0; expected its length in steps (1 for none), or "auto"',
+        'season is 0; expected its length in steps (1 for none), several such as [24, 168], or "auto"',
     ),
     "a level of 100": (
         lambda: gw.Forecaster(3, levels=(100,)),

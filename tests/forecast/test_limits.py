@@ -8,6 +8,7 @@ import pytest
 from forecast_toys import panel, quick, seasonal, table
 
 import gatework as gw
+from gatework.forecast.base import Base
 from gatework.forecast.limits import BEYOND, NARROWEST, REACH, bounded
 
 P = (0.1, 0.5, 0.9)
@@ -103,3 +104,21 @@ def test_a_run_of_before_the_limits_forecasts_without_them(tmp_path: Path) -> No
     path = tmp_path / "run" / "run.json"
     path.write_text(path.read_text().replace('"bounded": true', '"bounded": false'))
     assert not gw.Forecaster.load(tmp_path / "run").plans["y"].bounded
+
+
+@pytest.mark.parametrize("since", [1, 2, 3])
+def test_a_level_that_has_just_shifted_is_in_the_band_with_the_one_before(since):
+    y = np.where(np.arange(60) < 60 - since, 5.0, 9.0)
+    (made,) = gw.Forecaster(6, levels=(80, 95), members=1, steps=5).fit({"y": y}).forecasts()
+    for level in (80, 95):
+        low, high = made.band(level)
+        assert (low <= 5).all()
+        assert (high >= 9).all()
+    assert ((made.median >= 5) & (made.median <= 9.5)).all()
+
+
+def test_a_surprise_like_those_before_widens_nothing():
+    y = np.tile([4.0, 6.0], 30)
+    base, probabilities = Base("last value").forecasts(y, 2), (0.1, 0.5, 0.9)
+    narrow = np.array([[5.5, 6.0, 6.5], [5.5, 6.0, 6.5]])
+    assert np.array_equal(bounded(narrow, probabilities, y, base, np.ones(2), 3), narrow)

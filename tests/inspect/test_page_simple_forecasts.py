@@ -17,7 +17,10 @@ RARE = (RANDOM.random(70) < 0.4) * RANDOM.geometric(0.3, 70).astype(float)
 BASES = [
     *(Base(kind) for kind in ("last value", "mean", "median", "drift")),
     *(Base(kind, 6) for kind in ("seasonal naive", "seasonal naive with drift")),
+    Base("median", 1, (12,)),
     Base("smoothing", 6, (0.35, 0.1, 0.25)),
+    Base("smoothing", 1, (0.35, 0.3, 0.0, 1.0)),
+    Base("smoothing", 6, (0.35, 0.1, 0.25, 0.9), second=12),
     *(Base("autoregression", m, weights) for m in (1, 6) for weights in ((2, 0), (3, 1))),
     Base("intermittent demand", 1, (0.2, 0.05)),
 ]
@@ -34,7 +37,7 @@ def asked(show: Any, path: Path, entry: str, call: str, **values: Any) -> Any:
 @pytest.mark.parametrize("base", BASES, ids=lambda base: f"{base}, {base.weights}")
 def test_a_simple_forecast_of_the_page_is_that_of_python(show: Any, tmp_path: Path, base: Base) -> None:
     z = RARE if base.kind in ("median", "intermittent demand") else SEASONAL
-    given = {"kind": base.kind, "season": base.season, "weights": base.weights}
+    given = {"kind": base.kind, "season": base.season, "second": base.second, "weights": base.weights}
     found = asked(
         show, tmp_path / "page.html", "simple_forecasts.js", "simpleForecast(base, z, 8)", base=given, z=z.tolist()
     )
@@ -50,3 +53,16 @@ def test_limits_of_the_page_are_those_of_python(show: Any, tmp_path: Path) -> No
     np.testing.assert_allclose(
         found, bounded(wild, probabilities, SEASONAL, base, np.array([1, 0.5, 2, 9]), 3), rtol=1e-9
     )
+
+
+@pytest.mark.parametrize("since", [1, 3])
+def test_a_shifted_level_is_in_the_bands_of_the_page_too(show: Any, tmp_path: Path, since: int) -> None:
+    y = np.where(np.arange(60) < 60 - since, 5.0, 9.0)
+    probabilities, base = (0.1, 0.25, 0.5, 0.9), Base("mean").forecasts(y, 2)
+    wild = np.array([[6, 6.5, 7, 8], [5.5, 6, 7, 10]], float)
+    values = {"wild": wild.tolist(), "normal": normal(probabilities).tolist(), "scale": [0.1, 0.1]}
+    call = "bounded(wild, normal, y, base, scale, 3, 59)"
+    found = asked(show, tmp_path / "page.html", "limits.js", call, y=y.tolist(), base=base.tolist(), **values)
+    expected = bounded(wild, probabilities, y, base, np.array([0.1, 0.1]), 3)
+    assert (expected[:, 0] <= 5).all()
+    np.testing.assert_allclose(found, expected, rtol=1e-9)

@@ -70,13 +70,16 @@ def numbers(option: str, text: str) -> list[float]:
 
 
 def _season(option: str, text: str) -> Season:
-    """ "auto", or a number of steps."""
+    """ "auto", a number of steps, or several: "24,168"."""
     if text == "auto":
         return "auto"
     try:
-        return int(text)
+        each = [int(length) for length in text.split(",")]
     except ValueError:
-        raise InputError(f"{option} {text}: expected its length in steps, 1 for none, or auto") from None
+        raise InputError(
+            f"{option} {text}: expected its length in steps, 1 for none, several such as 24,168, or auto"
+        ) from None
+    return each[0] if len(each) == 1 else each
 
 
 def split(items: Iterable[str] | None) -> list[str]:

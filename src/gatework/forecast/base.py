@@ -6,16 +6,18 @@ past.
 """
 
 import math
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gatework.forecast.autoregression import autoregression, first_origin
+from gatework.forecast.smoothing import origin_weights, seasonal, smoothings
 
 Numbers = NDArray[np.float64]
 Kind = Literal[
@@ -31,28 +33,44 @@ Kind = Literal[
 ]
 Weights = tuple[float, ...]
 
-# Weights of the newest value in level, slope and season of exponential smoothing; a slope fades by DAMPING a step.
-LEVELS, SLOPES, SEASONS = (0.05, 0.15, 0.35, 0.7), (0.0, 0.1), (0.05, 0.25, 0.6)
-DAMPING = 0.97
+# Weights of the newest value in level, slope and season of smoothing, and what is left of a slope a step on.
+LEVELS, SLOPES, SEASONS = (0.05, 0.15, 0.35, 0.7, 0.95), (0.0, 0.1, 0.3), (0.05, 0.25, 0.6)
+DAMPINGS = (0.9, 0.97, 1.0)
 ORDERS = ((2, 0), (5, 0), (1, 1), (4, 1))  # of autoregressions: steps looked back, whether changes are looked at
 SEASONAL_ORDERS = ((1, 0), (2, 1))
+LATEST_VALUES = (12, 24, 60)  # that medians are taken of, beside that of all
 DEMANDS = tuple((a, b) for a in (0.05, 0.2) for b in (0.05, 0.2))  # weights of the newest size and of its coming
 ZEROS = 0.3  # share of zeros from which a series is one of intermittent demand
 LATEST = 2  # times the first origin of an autoregression, that a series must be long
-WORTH = 1.05  # times what an autoregression errs, that the others err at most and are preferred
 CHECKED = 2000  # origins at most, the newest ones, that the rolling check looks at
 
 
 @dataclass(frozen=True)
 class Base:
-    """A simple forecast: its kind, its season (1 for none), and the weights or orders of kinds that have them."""
+    """A simple forecast: its kind, its season (1 for none), the weights or orders of kinds that have them.
+
+    second: a longer season of smoothing with two, 1 for none.
+    """
 
     kind: Kind
     season: int = 1
     weights: Weights = ()
+    second: int = 1
 
     def __str__(self) -> str:
+        if self.second > 1:
+            return f"{self.kind}, seasons {self.season} and {self.second}"
         return self.kind if self.season == 1 else f"{self.kind}, season {self.season}"
+
+    @property
+    def seasons(self) -> tuple[int, ...]:
+        """Those that it has, the shorter one first."""
+        return tuple(m for m in (self.season, self.second) if m > 1)
+
+    @property
+    def family(self) -> str:
+        """What it is one of: two of a family err alike, and their average brings little."""
+        return FAMILIES.get(self.kind, self.kind)
 
     def forecasts(self, z: Numbers, h: int) -> Numbers:
         """f [...,T,h]."""
@@ -63,7 +81,7 @@ class Base:
             case "mean":
                 return np.repeat((z.cumsum(-1) / np.arange(1, T + 1))[..., None], h, axis=-1)
             case "median":
-                return np.repeat(medians(z)[..., None], h, axis=-1)
+                return np.repeat(medians(z, *map(int, self.weights))[..., None], h, axis=-1)
             case "drift":
                 return drift(z, h)
             case "seasonal naive":
@@ -76,7 +94,10 @@ class Base:
                 return np.where(np.isnan(f), seasonal(z, h, self.season), f)  # naive before it begins
             case "intermittent demand":
                 return np.repeat(demand(z, *self.weights)[..., None], h, axis=-1)
-        return smoothings(z, h, self.season, [self.weights])[0]
+        return smoothings(z, h, self.seasons, [self.weights])[0]
+
+
+FAMILIES: dict[Kind, str] = {"drift": "last value", "seasonal naive with drift": "seasonal naive"}
 
 
 def average(bases: Sequence[Base], z: Numbers, h: int) -> Numbers:
@@ -103,13 +124,6 @@ def drift(z: Numbers, h: int, least: int = 8) -> Numbers:
     return z[..., None] + slope[..., None] * np.arange(1, h + 1)
 
 
-def seasonal(z: Numbers, h: int, m: int) -> Numbers:
-    """Seasonal naive: f = the value at the same place of the last season."""
-    origin, k = np.arange(z.shape[-1])[:, None], np.arange(1, h + 1)
-    source = origin + k - m * -(-k // m)  # [T,h]
-    return np.where(origin >= m - 1, z[..., np.maximum(source, 0)], np.nan)
-
-
 def _seasonal_drift(z: Numbers, h: int, m: int) -> Numbers:
     """Seasonal naive, moved by the mean change from season to season so far."""
     change = np.zeros_like(z)
@@ -119,50 +133,17 @@ def _seasonal_drift(z: Numbers, h: int, m: int) -> Numbers:
     return seasonal(z, h, m) + step[..., None] * -(-np.arange(1, h + 1) // m)
 
 
-def smoothings(z: Numbers, h: int, m: int, weights: Sequence[Weights]) -> "Smoothings":
-    """Exponential smoothing with a damped slope and an additive season, for several weights (a, g, c) side by side.
-
-    l_t = a (z - s_(t-m)) + (1 - a) (l + d b), b_t = g (l_t - l) + (1 - g) d b, s_t = c (z - l_t) + (1 - c) s_(t-m),
-    f = l + (d + ... + d^k) b + s (Holt 1957; Winters 1960; damped: Gardner & McKenzie 1985); d = 0.97.
-    """
-    shape = (z.shape[-1], *z.shape[:-1], len(weights))  # [T,...,G]
-    if z.size == len(z) and len(weights) == 1:
-        parts = _smoothed(z.tolist(), weights[0], m)  # Python's numbers are faster than arrays of one
-    else:
-        parts = _smoothed(list(np.broadcast_to(np.moveaxis(z, -1, 0)[..., None], shape)), np.array(weights).T, m)
-    levels, slopes, seasons = (np.moveaxis(np.reshape(part, shape), 0, -2) for part in parts)
-    levels[..., : max(m, 4) - 1, :] = np.nan
-    return Smoothings(levels, slopes, seasons, m, h)
-
-
-def _smoothed(z: Sequence[Any], weights: Any, m: int) -> tuple[list[Any], list[Any], list[Any]]:
-    """The recursion of `smoothings` over T values, numbers or arrays: levels, slopes and seasons."""
-    a, g, c = weights
-    first = z[: max(m, 4)]
-    level = sum(first[1:], first[0]) / len(first)
-    slope = none = 0 * level
-    levels, slopes, seasons = [none + math.nan] * len(z), [none] * len(z), [none] * len(z)
-    if m > 1:
-        mean = sum(z[1:m], z[0]) / len(z[:m])
-        seasons[:m] = [value - mean for value in z[:m]]
-    for t in range(m if m > 1 else 0, len(z)):
-        old, was = seasons[t - m], level
-        ahead = DAMPING * slope
-        level = a * (z[t] - old) + (1 - a) * (level + ahead)
-        slope = g * (level - was) + (1 - g) * ahead
-        seasons[t] = c * (z[t] - level) + (1 - c) * old
-        levels[t], slopes[t] = level, slope
-    return levels, slopes, seasons
-
-
-def medians(z: Numbers) -> Numbers:
-    """The median [...,T] of all values so far."""
+def medians(z: Numbers, latest: int | None = None) -> Numbers:
+    """The median [...,T] of the latest so many values, or of all so far."""
     result = np.empty_like(z)
     for row in np.ndindex(z.shape[:-1]):
-        seen: list[float] = []
-        for t, value in enumerate(z[row].tolist()):
+        values, seen = z[row].tolist(), list[float]()
+        for t, value in enumerate(values):
             insort(seen, value)
-            result[(*row, t)] = (seen[t // 2] + seen[(t + 1) // 2]) / 2
+            if latest and t >= latest:
+                del seen[bisect_left(seen, values[t - latest])]
+            count = len(seen)
+            result[(*row, t)] = (seen[(count - 1) // 2] + seen[count // 2]) / 2
     return result
 
 
@@ -182,47 +163,6 @@ def demand(z: Numbers, a: float, b: float) -> Numbers:
     return np.where(np.arange(z.shape[-1]) >= first, result, 0.0)
 
 
-@dataclass(frozen=True)
-class Smoothings:
-    """Levels, slopes and seasons [...,T,G] of exponential smoothing under G weights; [g] forecasts under one."""
-
-    levels: Numbers
-    slopes: Numbers
-    seasons: Numbers
-    m: int
-    h: int
-
-    def __getitem__(self, choice: int) -> Numbers:
-        k = np.arange(1, self.h + 1)
-        f = self.levels[..., choice, None] + (DAMPING**k).cumsum() * self.slopes[..., choice, None]
-        if self.m > 1:
-            f = f + seasonal(self.seasons[..., choice], self.h, self.m)
-        return np.asarray(f)
-
-    def mean_errors(self, y: Numbers, begin: int) -> Numbers:
-        """`mean_error` of y [...,T] under each of the weights: [...,G]."""
-        steps = DAMPING ** np.arange(1, self.h + 1)
-        known = (~np.isnan(y)).astype(float)
-        origins = ~np.isnan(self.levels[..., begin:, 0])
-        truth, levels = np.nan_to_num(y)[..., None], np.nan_to_num(self.levels)
-        total, count = np.zeros(()), np.zeros(())
-        for k, slope in enumerate(steps.cumsum(), 1):
-            rows = slice(begin, max(begin, y.shape[-1] - k))
-            e = truth[..., begin + k :, :] - levels[..., rows, :]
-            e -= slope * self.slopes[..., rows, :]
-            if self.m > 1:
-                back = self.m * -(-k // self.m) - k
-                e -= self.seasons[..., rows.start - back : rows.stop - back, :]
-            weights = known[..., begin + k :] * origins[..., : e.shape[-2]]
-            total = total + np.einsum("...tg,...t->...g", np.abs(e, out=e), weights)
-            count = count + weights.sum(-1)[..., None]
-        return np.where(count > 0, total / np.maximum(count, 1), math.inf)
-
-    def of(self, row: int) -> "Smoothings":
-        """Those of one of several series."""
-        return replace(self, levels=self.levels[row], slopes=self.slopes[row], seasons=self.seasons[row])
-
-
 def errors(y: Numbers, f: Numbers) -> Numbers:
     """The error [...,T,h] of each forecast f [...,T,h] whose true value is in y [...,T], NaN where it is not."""
     return np.asarray(_true_values(y, f.shape[-1]) - f)
@@ -235,15 +175,20 @@ def _true_values(y: Numbers, h: int) -> Numbers:
 
 
 def mean_error(y: Numbers, f: Numbers, begin: int = 0) -> Numbers:
-    """The mean absolute error [...] from the origins of `begin` on; infinite where there is none."""
-    return _mean_size(errors(y[..., begin:], f[..., begin:, :]))
+    """The mean absolute error [...] from the origins of `begin` on, by `origin_weights`; infinite if there is none."""
+    return _mean_size(errors(y[..., begin:], f[..., begin:, :]), origin_weights(begin, y.shape[-1]))
 
 
-def _mean_size(e: Numbers) -> Numbers:
-    """The mean absolute value [...] of errors [...,T,h], NaN where one is not known; infinite where none is."""
-    known = ~np.isnan(e)
+def _mean_size(e: Numbers, weights: Numbers) -> Numbers:
+    """The mean absolute value [...] of errors [...,T,h], NaN where one is not known; infinite where none is.
+
+    weights [T]: of each origin.
+    """
+    known = ~np.isnan(e) * weights[:, None]
     count = known.sum((-2, -1))
-    return np.where(count > 0, np.abs(e).sum((-2, -1), where=known) / np.maximum(count, 1), math.inf)
+    return np.where(
+        count > 0, (np.abs(np.nan_to_num(e)) * known).sum((-2, -1)) / np.where(count > 0, count, 1), math.inf
+    )
 
 
 def candidates(T: int, seasons: Sequence[int], *, intermittent: bool = False) -> list[Base]:
@@ -253,7 +198,12 @@ def candidates(T: int, seasons: Sequence[int], *, intermittent: bool = False) ->
         if _first_origin(Base("seasonal naive", m)) + 4 <= T:
             kinds: tuple[Kind, ...] = ("seasonal naive", "seasonal naive with drift", "smoothing")
             bases += [Base(kind, m) for kind in kinds]
-    bases += [each for m in (1, *seasons) if grid(each := Base("autoregression", m), T)]
+    pairs = [
+        Base("smoothing", m, second=n)
+        for m, n in pairwise(sorted(seasons))
+        if _first_origin(Base("smoothing", n)) + 4 <= T
+    ]
+    bases += [*pairs, *(each for m in (1, *seasons) if grid(each := Base("autoregression", m), T))]
     return bases + ([Base("median"), Base("intermittent demand")] if intermittent else [])
 
 
@@ -261,7 +211,10 @@ def grid(base: Base, T: int) -> list[Weights]:
     """The weights that are tried for a kind of forecast of T values; one without any for a kind that has none."""
     match base.kind:
         case "smoothing":
-            return [(a, g, c) for a in LEVELS for g in SLOPES for c in (SEASONS if base.season > 1 else (0.0,))]
+            slopes = [(g, d) for g in SLOPES for d in (DAMPINGS if g else DAMPINGS[-1:])]
+            return [(a, g, c, d) for a in LEVELS for g, d in slopes for c in (SEASONS if base.season > 1 else (0.0,))]
+        case "median":
+            return [(), *((latest,) for latest in LATEST_VALUES)]
         case "intermittent demand":
             return list(DEMANDS)
         case "autoregression":
@@ -288,12 +241,7 @@ def rolling_check(y: Numbers, z: Numbers, h: int, bases: Sequence[Base]) -> list
     truth = _true_values(y[:, begin:], h)
     columns = [_scored(base, y, z, truth, begin) for base in bases]
     ranked = [[each for each in row if math.isfinite(each.score)] for row in zip(*columns, strict=True)]
-    return [sorted(row, key=_rank) for row in ranked]
-
-
-def _rank(scored: Scored) -> float:
-    """By what a simple forecast is in order: an autoregression, which is less simple, must be better by far."""
-    return scored.score * (WORTH if scored.base.kind == "autoregression" else 1.0)
+    return [sorted(row, key=lambda each: each.score) for row in ranked]
 
 
 def _scored(base: Base, y: Numbers, z: Numbers, truth: Numbers, begin: int) -> list[Scored]:
@@ -301,11 +249,12 @@ def _scored(base: Base, y: Numbers, z: Numbers, truth: Numbers, begin: int) -> l
     h = truth.shape[-1]
     weights = grid(base, z.shape[1])
     if base.kind == "smoothing":
-        smoothed = smoothings(z, h, base.season, weights)
+        smoothed = smoothings(z, h, base.seasons, weights)
         errs = smoothed.mean_errors(y, begin).T  # [G,B]
         return _best(base, weights, errs, lambda best, row: partial(smoothed.of(row).__getitem__, best))
     made = [replace(base, weights=each).forecasts(z, h) for each in weights]
-    errs = np.stack([_mean_size(truth - f[..., begin:, :]) for f in made])
+    by_origin = origin_weights(begin, z.shape[1])
+    errs = np.stack([_mean_size(truth - f[..., begin:, :], by_origin) for f in made])
     return _best(base, weights, errs, lambda best, row: partial(made[best].__getitem__, row))
 
 
@@ -327,4 +276,5 @@ def first_scored(bases: Sequence[Base], T: int) -> int:
 
 def _first_origin(base: Base) -> int:
     """The first origin that a simple forecast is judged at: it has seen a season, or eight values."""
-    return base.season + max(3, base.season // 2) if base.season > 1 else 8
+    longest = max(base.season, base.second)
+    return longest + max(3, longest // 2) if longest > 1 else 8

@@ -1,14 +1,14 @@
 """What a Forecaster may be given: each check raises InputError and says what was expected."""
 
 from collections.abc import Container, Iterable
-from typing import Literal, get_args
+from typing import cast, get_args
 
 import numpy as np
 
 from gatework.errors import InputError
 from gatework.forecast.base import Numbers
 from gatework.forecast.data.panel import Kind, Panel, Series
-from gatework.forecast.options import Outliers
+from gatework.forecast.options import Outliers, Season, lengths
 from gatework.runs.arguments import real, whole
 
 LEAST = 8  # rows that are needed beyond the horizon
@@ -17,10 +17,26 @@ TINY = 1e-100  # numbers beyond it, or its inverse, have no squares in float64
 KINDS: tuple[Kind, ...] = ("known", "past", "static")
 
 
-def season(value: object) -> int | Literal["auto"]:
+def season(value: object) -> Season:
+    """A length, several from the shortest (each once), or "auto"."""
     if isinstance(value, str) and value == "auto":
         return "auto"
-    return whole("season", value, 1, 'its length in steps (1 for none), or "auto"')
+    expected = 'its length in steps (1 for none), several such as [24, 168], or "auto"'
+    try:
+        given = [] if isinstance(value, str) else list(cast(Iterable[object], value))
+    except TypeError:  # one number, of Python or numpy
+        given = []
+    if not given:
+        return whole("season", value, 1, expected)
+    each = sorted({_one_of_several(length, value, expected) for length in given})
+    return each[0] if len(each) == 1 else tuple(each)
+
+
+def _one_of_several(length: object, given: object, expected: str) -> int:
+    try:
+        return whole("season", length, 2)
+    except InputError:
+        raise InputError(f"season holds {length!r} in {given!r}; expected {expected}") from None
 
 
 def outliers(value: object) -> None:
@@ -44,12 +60,13 @@ def _level(value: object) -> float:
     return int(number) if number.is_integer() else number
 
 
-def needed(horizon: int, season: int | Literal["auto"]) -> int:
+def needed(horizon: int, season: Season) -> int:
     """Rows that a series must have."""
-    return horizon + LEAST + (season + season // 2 if isinstance(season, int) and season > 1 else 0)
+    longest = max(lengths(season), default=0)
+    return horizon + LEAST + longest + longest // 2
 
 
-def enough(series: Series, horizon: int, season: int | Literal["auto"]) -> bool:
+def enough(series: Series, horizon: int, season: Season) -> bool:
     """Whether a series has as many values as are needed to learn from it."""
     return _values(series) >= needed(horizon, season)
 
@@ -81,7 +98,7 @@ def _within(name: str, numbers: Numbers) -> None:
         raise InputError(f"{name} holds at most {size.max():.3g}: expected numbers above {TINY:g}; multiply the column")
 
 
-def learnable(panel: Panel, horizon: int, season: int | Literal["auto"]) -> None:
+def learnable(panel: Panel, horizon: int, season: Season) -> None:
     """A series at least is long enough, and not constant."""
     if not panel.series:
         raise InputError("the table holds no series: expected rows to learn from")
@@ -95,7 +112,7 @@ def learnable(panel: Panel, horizon: int, season: int | Literal["auto"]) -> None
         )
 
 
-def strict(panel: Panel, horizon: int, season: int | Literal["auto"]) -> None:
+def strict(panel: Panel, horizon: int, season: Season) -> None:
     """Every series can be learned from: none is empty, too short, or constant."""
     if panel.empty:
         raise InputError(
@@ -111,9 +128,12 @@ def strict(panel: Panel, horizon: int, season: int | Literal["auto"]) -> None:
             )
 
 
-def _too_short(panel: Panel, series: Series, horizon: int, season: int | Literal["auto"]) -> str:
+def _too_short(panel: Panel, series: Series, horizon: int, season: Season) -> str:
     """What is wrong with a series that is too short, the longest where none is long enough."""
-    of = "" if season in ("auto", 1) else f" and a season of {season}"
+    named_ones = lengths(season)
+    a, last = ("a season", "") if len(named_ones) < 2 else ("seasons", f" and {named_ones[-1]}")
+    first = named_ones[:-1] if last else named_ones
+    of = f" and {a} of {', '.join(map(str, first))}{last}" if named_ones else ""
     return (
         f"{named(panel, series)} has {_values(series):,} values of {panel.columns.target}: a horizon of {horizon}{of} "
         f"needs {needed(horizon, season):,} at least; give more rows, or a smaller horizon"

@@ -1,11 +1,11 @@
 """What is saved, loaded and backtested: an estimator of forecasts, of which Forecaster is the one that users make."""
 
 from collections.abc import Callable
-from typing import Literal, Protocol, Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from gatework.forecast.data.panel import Columns, Panel
 from gatework.forecast.data.reading import Reading
-from gatework.forecast.options import Outliers
+from gatework.forecast.options import Outliers, Season
 from gatework.forecast.prediction import Forecast, Model
 from gatework.forecast.training import Training
 from gatework.runs.progress import PartProgress
@@ -18,7 +18,7 @@ class Estimator(Protocol):
     """
 
     horizon: int
-    season: int | Literal["auto"]
+    season: Season
     strict: bool
     outliers: Outliers
     columns: Columns

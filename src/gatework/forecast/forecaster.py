@@ -56,7 +56,8 @@ class Forecaster(Parameters, Options):
     Args:
         horizon: steps h to forecast.
         cell: of the network: a name of `gw.cells`, a `gw.Cell` or equations.
-        season: its length in steps, 1 for none, or "auto": those of the calendar and of the autocorrelation are tried.
+        season: its length in steps, 1 for none, several such as [24, 168], or "auto": those of the calendar and of the
+            autocorrelation are tried.
         levels: bands, in percent: 80, or several.
         target, time, id: the columns of the values, their times and the series they belong to; a table without the
             last two is one series whose rows are counted.

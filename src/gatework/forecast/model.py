@@ -112,10 +112,11 @@ def _blocks(matrices: Sequence[Tensor]) -> Tensor:
 def pinball(quantiles: Tensor, targets: Tensor, probabilities: Tensor, mask: Tensor) -> Tensor:
     """Twice the pinball loss of quantiles [...,h,P] for targets [...,h], the mean where mask [...,h] is 1.
 
-    2 max(p (y - q), (p - 1) (y - q)), the mean over all probabilities p [P] (Koenker & Bassett 1978).
+    2 max(p (y - q), (p - 1) (y - q)) = |y - q| + (2 p - 1) (y - q), the mean over all probabilities p [P] (Koenker &
+    Bassett 1978).
     """
     error = targets[..., None] - quantiles
-    loss = 2 * torch.maximum(probabilities * error, (probabilities - 1) * error).mean(-1)
+    loss = error.abs().mean(-1) + error @ ((2 * probabilities - 1) / len(probabilities))
     return (loss * mask).sum() / mask.sum().clamp(min=1)
 
 

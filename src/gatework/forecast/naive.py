@@ -12,6 +12,7 @@ from gatework.forecast.calibration import caution
 from gatework.forecast.checks import constant, enough
 from gatework.forecast.data.panel import Panel, Series
 from gatework.forecast.data.remarks import NAMED
+from gatework.forecast.options import Season
 from gatework.forecast.plan import Plan, base_from_json, never_negative
 from gatework.forecast.rivals import normal
 
@@ -53,14 +54,14 @@ class Naive:
         return np.asarray(np.maximum(values, 0.0) if never_negative(y) else values)
 
 
-def apart(panel: Panel, horizon: int, season: int | Literal["auto"]) -> tuple[list[Series], list[Series]]:
+def apart(panel: Panel, horizon: int, season: Season) -> tuple[list[Series], list[Series]]:
     """The series that can be learned from, and the others."""
     learned = [each for each in panel.series if enough(each, horizon, season) and not constant(each)]
     ids = {each.id for each in learned}
     return learned, [each for each in panel.series if each.id not in ids]
 
 
-def naive(series: Series, season: int, horizon: int, asked_season: int | Literal["auto"], unsteady: float) -> Naive:
+def naive(series: Series, season: int, horizon: int, asked_season: Season, unsteady: float) -> Naive:
     """The naive forecast that fits a series; season: that of the others; asked_season: the option.
 
     unsteady: by how much of its size a value of the others changes.

@@ -8,12 +8,19 @@ from gatework.cells import Cell
 from gatework.options import known_of, option
 
 Columns = str | Sequence[str]  # names of columns: one, or several
-Season = int | Literal["auto"]
+Season = int | Sequence[int] | Literal["auto"]  # its length in steps, 1 for none, or several
 Outliers = Literal["missing", "keep"]
 LEVELS = (80, 95)  # percent
 DECIMAL = "The mark before decimals.  [default: what each column shows]"
 ENCODING = "Of a CSV file: latin-1, cp1252, ...  [default: UTF-8, or what its mark says]"
 SHEET = "Of a spreadsheet.  [default: the first that holds anything]"
+
+
+def lengths(season: Season) -> tuple[int, ...]:
+    """The seasons that are named, none for "auto" and 1."""
+    if isinstance(season, str):
+        return ()
+    return tuple(m for m in ((season,) if isinstance(season, int) else season) if m > 1)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -40,7 +47,7 @@ class Options:
     decimal: Literal[".", ","] | None = option(None, DECIMAL)
     encoding: str | None = option(None, ENCODING)
     sheet: str | None = option(None, SHEET)
-    season: Season = option("auto", "Its length in steps, 1 for none, or auto: found in the series.")
+    season: Season = option("auto", "Its length in steps, 1 for none, several as 24,168, or auto.")
     cell: str | Cell = field(default="lstm", kw_only=False)
     members: int = option(3, "Networks whose forecasts are averaged.")
     hidden: int = option(16, "Units of each network, H.")

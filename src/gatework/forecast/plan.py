@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from gatework.forecast.base import (
     mean_error,
     rolling_check,
 )
+from gatework.forecast.options import Season, lengths
 from gatework.forecast.seasons import seasons_of
 
 CLOSE = 1.25  # the runner-up is averaged with the best simple forecast if it errs at most so many times as much
@@ -70,10 +72,10 @@ def _no_progress(done: int, total: int) -> None:
     """Shows nothing."""
 
 
-def plan(y: Numbers, h: int, season: int | Literal["auto"], usual: Sequence[int] = ()) -> Plan:
+def plan(y: Numbers, h: int, season: Season, usual: Sequence[int] = ()) -> Plan:
     """Decides for a series y [T], NaN where missing.
 
-    season: its length in steps (1 for none), or "auto" to try those detected in the series and the `usual` ones.
+    season: its length in steps (1 for none), several, or "auto" to try those detected in the series and the usual ones.
     """
     (made,) = plans([y], h, season, usual)
     return made
@@ -82,7 +84,7 @@ def plan(y: Numbers, h: int, season: int | Literal["auto"], usual: Sequence[int]
 def plans(
     values: Sequence[Numbers],
     h: int,
-    season: int | Literal["auto"],
+    season: Season,
     usual: Sequence[int] = (),
     progress: Callable[[int, int], None] = _no_progress,
 ) -> list[Plan]:
@@ -92,13 +94,13 @@ def plans(
     for rows in _of_one_length(values, h):
         logs = [swings_grow(values[row]) for row in rows]
         v = np.stack([np.log(values[row]) if log else values[row] for row, log in zip(rows, logs, strict=True)])
-        seasons = seasons_of(v, usual) if season == "auto" else [((season,) if season > 1 else (),) * 2] * len(rows)
-        kinds = [(lengths, intermittent(values[row])) for row, (lengths, _) in zip(rows, seasons, strict=True)]
+        seasons = seasons_of(v, usual) if season == "auto" else [(lengths(season),) * 2] * len(rows)
+        kinds = [(tried, intermittent(values[row])) for row, (tried, _) in zip(rows, seasons, strict=True)]
         for kind in dict.fromkeys(kinds):
             places = [place for place, each in enumerate(kinds) if each == kind]
-            lengths, rare = kind
-            z = np.stack([filled(v[place], lengths[0] if lengths else 1) for place in places])
-            ranked = rolling_check(v[places], z, h, candidates(v.shape[1], lengths, intermittent=rare))
+            tried, rare = kind
+            z = np.stack([filled(v[place], tried[0] if tried else 1) for place in places])
+            ranked = rolling_check(v[places], z, h, candidates(v.shape[1], tried, intermittent=rare))
             for place, judged in zip(places, ranked, strict=True):
                 made[rows[place]] = _decided(values[rows[place]], v[place], logs[place], judged, seasons[place][1])
         progress(len(made), len(values))
@@ -128,7 +130,7 @@ def _decided(y: Numbers, v: Numbers, log: bool, judged: Sequence[Scored], season
     naive = naive or 1.0
     scored: list[tuple[float, tuple[Base, ...]]] = [(score, (each,)) for score, each in ranked]
     if len(base) > 1:
-        mean = np.mean([each.forecast() for each in judged[: len(base)]], axis=0)
+        mean = np.mean([each.forecast() for each in judged if each.base in base], axis=0)
         scored.insert(0, (float(mean_error(v, mean, first_scored([each for _, each in ranked], len(v)))), base))
     return Plan(
         log=log,
@@ -143,9 +145,16 @@ def _decided(y: Numbers, v: Numbers, log: bool, judged: Sequence[Scored], season
 
 
 def _chosen_base(ranked: Sequence[tuple[float, Base]]) -> tuple[Base, ...]:
-    """The best simple forecast, with the next best where that is close: an average errs less (Bates & Granger 1969)."""
-    best = [each for score, each in ranked[:2] if score <= CLOSE * ranked[0][0]]
-    return tuple(best)
+    """The best simple forecast, with the next best of another family where that is close.
+
+    An average errs less (Bates & Granger 1969), the more so the less alike two err. A median stands alone: where values
+    are mostly 0, all others are means, which lie above it.
+    """
+    least, best = ranked[0]
+    if best.kind == "median":
+        return (best,)
+    beside = (each for score, each in ranked if each.family != best.family and score <= CLOSE * least)
+    return (best, *islice(beside, 1))
 
 
 def _name_of(bases: Sequence[Base]) -> str:
@@ -158,7 +167,7 @@ def _places(ranked: Sequence[tuple[float, Base]], first: int, second: int) -> tu
     wanted += [(kind, first) for kind in ("seasonal naive", "seasonal naive with drift", "smoothing") if first > 1]
     wanted += [(kind, second) for kind in ("seasonal naive", "smoothing") if second > 1]
     good: dict[tuple[str, int], Base] = {
-        (each.kind, each.season): each for score, each in ranked if score <= WORSE * ranked[0][0]
+        (each.kind, each.season): each for score, each in ranked if each.second == 1 and score <= WORSE * ranked[0][0]
     }
     bases = [good.get(key) for key in wanted]
     return (*bases, *[None] * (PLACES - len(bases)))

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gatework.forecast.base import Numbers, filled, seasonal
+from gatework.forecast.base import Numbers, filled
+from gatework.forecast.smoothing import seasonal
 
 # y [T], horizon h, season m, probabilities [P] to quantiles [h,P]
 Rival = Callable[[Numbers, int, int, Sequence[float]], Numbers]

@@ -22,8 +22,9 @@ from gatework.runs.progress import PartProgress, counted, no_progress
 from gatework.training.events import TrainingError
 
 HOLDOUT_MEMBERS = (0.7,)  # networks that learn from such a share of each series, and are judged on what follows
-ORIGINS = 384  # about, that each step learns from, drawn from all of a batch, and
-LEAST_ORIGINS = 48  # at least of each series
+ORIGINS = 384  # that each step learns from at most, drawn from all of a batch, and
+TARGETS = 4096  # values of them at most, as the horizons of near origins overlap, but
+LEAST_ORIGINS = 48  # origins at least of each series
 PASSES = 12  # over all series, where the number of steps does not give as many
 
 Whole = NDArray[np.int64]
@@ -152,6 +153,7 @@ def _learn(
     rate = options.learning_rate
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=options.weight_decay, fused=True)
     network.train()
+    most = min(ORIGINS, TARGETS // series[0].residual.shape[1])
     drawn: list[int] = []
     whole = None
     for step in range(steps):
@@ -164,7 +166,7 @@ def _learn(
             group["lr"] = one_cycle(step + 1, steps + 1, rate)
         optimizer.zero_grad()
         outputs, _ = network.states(data.x, lengths=data.lengths if len(chosen) > 1 else None)
-        looked = torch.randperm(len(outputs))[: max(LEAST_ORIGINS, ORIGINS // len(chosen))]
+        looked = torch.randperm(len(outputs))[: max(LEAST_ORIGINS, most // len(chosen))]
         quantiles = network.quantiles(outputs[looked], None if data.known is None else data.known[looked])
         loss = pinball(quantiles, data.targets[looked], p, data.mask[looked])
         if not math.isfinite(float(loss.detach())):

@@ -64,7 +64,7 @@ def recipe_json(
 
 
 def _base_json(base: Any) -> dict[str, Any]:
-    return {"kind": base.kind, "season": base.season, "weights": list(base.weights)}
+    return {"kind": base.kind, "season": base.season, "second": base.second, "weights": list(base.weights)}
 
 
 def numbers(array: Numbers) -> Any:

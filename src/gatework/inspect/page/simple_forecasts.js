@@ -2,7 +2,7 @@
 
 import { autoregression } from "./autoregression.js";
 
-const DAMPING = 0.97; // by which a slope fades at each step
+const DAMPING = 0.97; // what is left of a slope a step on, in runs that were saved before others were tried
 
 /** A forecast of a kind: rows [T][h], NaN where there is too little past. */
 export function simpleForecast(base, z, h) {
@@ -12,13 +12,13 @@ export function simpleForecast(base, z, h) {
     case "drift": return fromEachOrigin(z, h, (t, k) => (t >= 8 ? z[t] + (k * (z[t] - z[0])) / t : NaN));
     case "seasonal naive": return fromEachOrigin(z, h, (t, k) => seasonBefore(z, t, k, base.season));
     case "seasonal naive with drift": return seasonalDrift(z, h, base.season);
-    case "median": { const middles = runningMedians(z); return fromEachOrigin(z, h, (t) => middles[t]); }
+    case "median": { const middles = runningMedians(z, base.weights[0]); return fromEachOrigin(z, h, (t) => middles[t]); }
     case "autoregression": { // naive before it begins
       const made = autoregression(z, h, base.season, base.weights);
       return fromEachOrigin(z, h, (t, k) => (Number.isNaN(made[t][0]) ? seasonBefore(z, t, k, base.season) : made[t][k - 1]));
     }
     case "intermittent demand": { const rates = demand(z, base.weights); return fromEachOrigin(z, h, (t) => rates[t]); }
-    case "smoothing": return smoothed(z, h, base.season, base.weights);
+    case "smoothing": return smoothed(z, h, [base.season, base.second].filter((m) => m > 1), base.weights);
     default: throw new Error(`no simple forecast is called ${base.kind}`);
   }
 }
@@ -62,29 +62,42 @@ function seasonalDrift(z, h, m) {
   return fromEachOrigin(z, h, (t, k) => seasonBefore(z, t, k, m) + steps[t] * Math.ceil(k / m));
 }
 
-/** Exponential smoothing with a damped slope and an additive season (Holt 1957; Winters 1960). */
-function smoothed(z, h, m, [a, g, c]) {
-  const start = Math.max(m, 4), mean = averageOf(z.slice(0, start)), first = averageOf(z.slice(0, m));
-  const levels = z.map(() => NaN), slopes = z.map(() => 0);
-  const seasons = z.map((value, t) => (m > 1 && t < m ? value - first : 0));
-  let level = mean, slope = 0;
-  for (let t = m > 1 ? m : 0; t < z.length; t++) {
-    const old = t >= m ? seasons[t - m] : 0, was = level, ahead = DAMPING * slope;
-    level = a * (z[t] - old) + (1 - a) * (level + ahead);
+/** Exponential smoothing with a damped slope and additive seasons (Holt 1957; Winters 1960; two: Taylor 2003). */
+function smoothed(z, h, seasons, [a, g, c, d = DAMPING]) {
+  const longest = Math.max(0, ...seasons), start = Math.max(longest, 4);
+  const levels = z.map(() => NaN), slopes = z.map(() => 0), places = begunSeasons(z, seasons, longest);
+  let level = averageOf(z.slice(0, start)), slope = 0;
+  for (let t = longest; t < z.length; t++) {
+    const olds = places.map((season, i) => season[t - seasons[i]]);
+    const rest = z[t] - olds.reduce((sum, old) => sum + old, 0), was = level, ahead = d * slope;
+    level = a * rest + (1 - a) * (level + ahead);
     slope = g * (level - was) + (1 - g) * ahead;
-    seasons[t] = c * (z[t] - level) + (1 - c) * old;
+    places.forEach((season, i) => { season[t] = c * (rest - level) + olds[i]; });
     if (t >= start - 1) levels[t] = level;
     slopes[t] = slope;
   }
   const fade = [0];
-  for (let k = 1; k <= h; k++) fade.push(fade[k - 1] + DAMPING ** k);
-  return fromEachOrigin(z, h, (t, k) => levels[t] + fade[k] * slopes[t] + (m > 1 ? seasonBefore(seasons, t, k, m) : 0));
+  for (let k = 1; k <= h; k++) fade.push(fade[k - 1] + d ** k);
+  return fromEachOrigin(z, h, (t, k) => places.reduce(
+    (sum, season, i) => sum + seasonBefore(season, t, k, seasons[i]), levels[t] + fade[k] * slopes[t]));
 }
 
-function runningMedians(z) {
+/** The first values of each season: means at its places over the first of the longest. */
+function begunSeasons(z, seasons, longest) {
+  let begin = z.slice(0, longest);
+  return seasons.map((m) => {
+    const mean = begin.length ? averageOf(begin) : 0;
+    const own = begin.map((_, t) => averageOf(begin.filter((_, i) => i % m === t % m)) - mean);
+    begin = begin.map((value, t) => value - own[t]);
+    return z.map((_, t) => own[t] ?? 0);
+  });
+}
+
+/** The median of the latest so many values, or of all so far. */
+function runningMedians(z, latest = Number.POSITIVE_INFINITY) {
   return z.map((_, t) => {
-    const seen = z.slice(0, t + 1).sort((a, b) => a - b);
-    return (seen[t >> 1] + seen[(t + 1) >> 1]) / 2;
+    const seen = z.slice(Math.max(0, t + 1 - latest), t + 1).sort((a, b) => a - b), last = seen.length - 1;
+    return (seen[last >> 1] + seen[(last + 1) >> 1]) / 2;
   });
 }
 
