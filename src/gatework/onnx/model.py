@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import onnx
+from onnx import ModelProto, helper
+
 from gatework.errors import InputError
 from gatework.network import Network, Port
 from gatework.network.steps import LENGTHS, RESETS
 from gatework.onnx.described import Described, starts
 from gatework.onnx.emission import Emission
 from gatework.onnx.graph import OLDEST, Graph
-from onnx import ModelProto, helper
 
 MOST = 2**31 - 1  # bytes that a file of ONNX holds
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from onnx import GraphProto
 
 from gatework.network.steps import Direction
 from gatework.notation.ops import OPS
 from gatework.onnx.expressions import apply
 from gatework.onnx.graph import Array, Graph
 from gatework.onnx.sums import Group, Plan, Rows, Sum
-from onnx import GraphProto
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,16 @@
 """A user's own model of torch with layers in it: how torch.onnx.export(dynamo=True) translates `gatework::scan`."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
+import onnx
 import onnx_ir as ir
 import torch
 from onnxscript import evaluator
 from torch import Tensor, nn
 
-import onnx
 from gatework.engines import choose
 from gatework.engines.native.operators import scan as operator
 from gatework.errors import InputError
@@ -48,7 +49,8 @@ def module(model: nn.Module, example: Sequence[Any] | None, dynamic_shapes: Any,
     table = translations(model)
     options = {"opset_version": opset, "dynamic_shapes": dynamic_shapes, "verbose": False}
     try:
-        made = torch.onnx.export(model, tuple(example), dynamo=True, custom_translation_table=table, **options)
+        with warnings.catch_warnings(category=FutureWarning, action="ignore"):  # torch's, about itself
+            made = torch.onnx.export(model, tuple(example), dynamo=True, custom_translation_table=table, **options)
     except Exception as error:
         if (own := _own(error)) is not None:
             raise own from None
