@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from gatework.beside_torch import follow_torch
 from gatework.cells import Cell, cells
-from gatework.errors import InputError
+from gatework.errors import NO_TORCH, TRAINING, InputError
 from gatework.notation import EquationError
 
 if TYPE_CHECKING:
@@ -65,7 +65,12 @@ def __getattr__(name: str) -> Any:
         return import_module("gatework.onnx")
     if name not in _MODULES:
         raise AttributeError(f"module 'gatework' has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+    try:
+        return getattr(import_module(_MODULES[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name in TRAINING:
+            raise ImportError(f"gatework.{name} {NO_TORCH}", name=error.name) from None
+        raise
 
 
 def __dir__() -> list[str]:

@@ -7,6 +7,10 @@ LONGEST_WORD = 400  # characters of a message without a space between them; most
 LONGEST = 1500  # characters of a message
 LONGEST_FIELD = 60  # characters of a name in a table
 
+# What layers and training need and what was trained does not, and what to say where it is not there.
+TRAINING = ("torch", "safetensors")
+NO_TORCH = "needs torch, which is not installed: pip install 'gatework[train]'"
+
 # What a terminal would obey, or what would write backwards; \udc80 to \udcff are bytes of names that are not UTF-8.
 _UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from gatework.cli.commands import fill
 from gatework.cli.status import INTERRUPTED, stopped
 from gatework.cli.terminal import border
-from gatework.errors import InputError, one_line
+from gatework.errors import NO_TORCH, TRAINING, InputError, one_line
 from gatework.notation import EquationError, EquationWarning
 from gatework.training.interruption import Interrupted, termination
 from gatework.training.torchrun import first_process
@@ -82,6 +82,10 @@ def _run() -> int:
         if first_process():
             print("gatework: interrupted", file=sys.stderr)
         return stopped()
+    except ModuleNotFoundError as error:
+        if error.name not in TRAINING:
+            raise
+        _fail(f"this {NO_TORCH}")
     except BrokenPipeError:  # the reader, such as head, has seen enough; typer makes the same of it
         _discard_output()
         return 1
