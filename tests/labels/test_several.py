@@ -100,7 +100,8 @@ def test_several_numbers_are_each_scaled_and_scored_alike() -> None:
     assert each.min() > 0.9
     assert model.score(X, y) == pytest.approx(each.mean())
     table = pd.DataFrame(y, columns=["small", "large"])
-    assert gw.SequenceRegressor(**{**QUICK, "steps": 2}).fit(X, table).score(X, table[["large", "small"]]) < 1
+    model = gw.SequenceRegressor(**{**QUICK, "steps": 2}).fit(X, table)
+    assert model.score(X, table[["large", "small"]]) == pytest.approx(model.score(X, table)), "by name, not by place"
 
 
 def test_scikit_learn_judges_by_parts_of_a_matrix() -> None:
@@ -207,6 +208,13 @@ def test_targets_by_name_are_of_the_kind_of_their_values(
     assert (examples.kind, examples.several) == (expected, True)
     if isinstance(labels[0], dict) and expected != "set":
         assert examples.labels[1] == tuple(labels[1][name] for name in examples.columns), "whatever their order"
+
+
+def test_targets_are_found_by_name_whatever_their_order_in_a_file(tmp_path: Path) -> None:
+    targets = targets_of(read_examples(written(tmp_path, [{"x": "a", "y": "c"}, {"x": "b", "y": "d"}])))
+    other = read_examples(written(tmp_path, [{"y": "d", "x": "a"}]))
+    assert isinstance(targets, Several)
+    assert targets.encode(other).tolist() == [[0, 1]]
 
 
 def test_an_archive_has_targets_in_columns(tmp_path: Path) -> None:
