@@ -49,7 +49,9 @@ def test_what_needs_torch_names_the_remedy(run: Path, tmp_path: Path, words: lis
 
 
 def test_a_name_that_needs_torch_names_the_remedy() -> None:
-    code = f"{BLOCK} import gatework as gw; print(gw.cells['lstm'].name)\ntry: gw.LSTM\nexcept ImportError as e: print(e)"
+    code = (
+        f"{BLOCK} import gatework as gw; print(gw.cells['lstm'].name)\ntry: gw.LSTM\nexcept ImportError as e:print(e)"
+    )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     expected = "gatework.LSTM needs torch, which is not installed: pip install 'gatework[train]'"
     assert done.stdout.splitlines() == ["lstm", expected]

@@ -1,7 +1,7 @@
 """Many streams with states of their own, stepped together: the core takes those that have input as batches."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -9,8 +9,22 @@ import numpy.typing as npt
 from gatework.errors import InputError
 from gatework.runtime.packed import Array
 
-if TYPE_CHECKING:
-    from gatework.runtime.session import Session, States
+Slots = dict[int, tuple[Array, ...]]  # states [B,size], by layer and direction
+
+
+class Stepper(Protocol):
+    """What streams read of a `gatework.runtime.session.Session`."""
+
+    def start_slots(self, B: int) -> Slots: ...
+
+    def checked_input(self, x: npt.ArrayLike) -> npt.NDArray[Any]: ...
+
+    def checked_state(self, state: Mapping[str, npt.ArrayLike], B: int) -> Slots: ...
+
+    def named_state(self, slots: Slots) -> dict[str, Array]: ...
+
+    def stepped(self, x: npt.NDArray[Any], states: Slots | None) -> tuple[Any, Slots]: ...
+
 
 # Sequences that are stepped at once, so that the core packs the weights for few batches; what is left of any number by
 # taking these is none, or enough to be worth a batch.
@@ -25,7 +39,7 @@ class Streams:
     time.
     """
 
-    def __init__(self, session: "Session", most: int) -> None:
+    def __init__(self, session: Stepper, most: int) -> None:
         if not isinstance(most, int) or most < 1:
             raise InputError(f"streams is {most!r}; expected a whole number of 1 or more")
         self._session, self.most = session, most
@@ -40,7 +54,7 @@ class Streams:
     def __len__(self) -> int:
         return int(self._there.sum())
 
-    def join(self, state: "Mapping[str, npt.ArrayLike] | None" = None) -> int:
+    def join(self, state: Mapping[str, npt.ArrayLike] | None = None) -> int:
         """The number of a new stream, which begins at the start or at a state [L*D,1,size]."""
         if not self._free:
             raise InputError(f"all {self.most} streams are taken: leave(number) makes room, or open more")
@@ -58,7 +72,7 @@ class Streams:
         self._there[number] = False
         self._free.append(number)
 
-    def state(self, number: int) -> "States":
+    def state(self, number: int) -> dict[str, Array]:
         """A copy of a stream's state [L*D,1,size]."""
         self._check([number])
         return self._session.named_state(
@@ -72,7 +86,7 @@ class Streams:
         if inputs.shape[1] != len(places):
             raise InputError(f"x has {inputs.shape[1]} inputs; expected one for each of {len(places)} streams")
         made = [self._step(places[part], inputs[:, part]) for part in _parts(len(places))]
-        return np.concatenate(made) if made else self._session.run(inputs)[0][0]
+        return np.concatenate(made) if made else np.asarray(self._session.stepped(inputs, None)[0][0])
 
     def _step(self, places: npt.NDArray[np.int64], x: npt.NDArray[Any]) -> Array:
         """The same of as many as are stepped at once, or fewer: the last is repeated, and what comes of it left out."""
