@@ -92,6 +92,17 @@ def test_several_classes_are_predicted_by_column() -> None:
     assert model.predict(X)[:, 1].tolist() == model.classes_[1][second.argmax(1)].tolist()
 
 
+def test_classes_that_are_all_0_or_1_where_they_are_judged_are_still_classes(tmp_path: Path) -> None:
+    X, y = marks(40)
+    y = y[:, :2] + [[0, 1]]  # 0 and 1, 1 and 2
+    model = gw.SequenceClassifier(**{**QUICK, "steps": 2}).fit(X, y)
+    assert model.plan_ == model.job_.plan and [known.tolist() for known in model.classes_] == [[0, 1], [1, 2]]
+    assert model.score(X[:2], [[0, 1], [1, 1]]) in (0, 0.5, 1)
+    rows = [{"sequence": X[0].tolist(), "label": {"0": 0, "1": 1}}]
+    (tmp_path / "x.jsonl").write_text(json.dumps(rows[0]))
+    assert read_examples(tmp_path / "x.jsonl", kind="class", columns=("0", "1")).labels == [(0, 1)]
+
+
 def test_several_numbers_are_each_scaled_and_scored_alike() -> None:
     X, y = amounts()
     model = gw.SequenceRegressor(**{**QUICK, "steps": 300}, summary="mean", dropout=0.0).fit(X, y)

@@ -33,6 +33,7 @@ def predict(
     from gatework.cli.progress import bar
     from gatework.labels.data.batches import Encoded
     from gatework.labels.data.examples import read_examples
+    from gatework.labels.data.targets import Several
     from gatework.labels.learning import calibrations, predictions, report_of, scores
     from gatework.labels.run import Run
 
@@ -41,7 +42,8 @@ def predict(
     if out is not None and not out.parent.is_dir():
         raise InputError(f"cannot write {out}: {out.parent} is no directory")
     level: Level = "word" if job.inputs.form == "word" else "char"
-    examples = read_examples(file, level=level, kind=job.kind, encoding=encoding)
+    columns = job.targets.names if isinstance(job.targets, Several) else None
+    examples = read_examples(file, level=level, kind=job.kind, encoding=encoding, columns=columns)
     model = opened.model(device=device)
     labelled = examples.labels is not None
     if report and (not labelled or job.kind == "number"):

@@ -325,7 +325,7 @@ class SequenceClassifier(SequenceEstimator):
     class_weight: str | Mapping[Any, float] | None = Options.class_weight
     kind = "class"
 
-    def predict_proba(self, X: Any, lengths: Any = None) -> npt.NDArray[np.float64] | list[npt.NDArray[np.float64]]:
+    def predict_proba(self, X: Any, lengths: Any = None) -> Any:
         """Predicts how likely each class is.
 
         Args:

@@ -27,7 +27,8 @@ class Labels:
 def labels_in_columns(labels: Sequence[Any], kind: Kind | None, known: Columns | None, at: At) -> Labels | None:
     """Labels that are objects with the same names, or, where `kind` makes them no tags, lists of one length.
 
-    known: the names of lists. None for other labels; InputError, naming the row, for what is neither.
+    known: the targets of a model that is to be judged, and names of lists; without them classes that are all 0 or 1 are
+    sets. None for other labels; InputError, naming the row, for what is neither.
     """
     rows = _rows_of_objects(labels, at) if isinstance(labels[0], dict) and labels[0] else _rows_of_lists(labels, kind)
     if rows is None:
@@ -36,7 +37,7 @@ def labels_in_columns(labels: Sequence[Any], kind: Kind | None, known: Columns |
     names: Columns = tuple(labels[0]) if isinstance(labels[0], dict) else tuple(range(count))
     if isinstance(labels[0], list) and known is not None and len(known) == count:
         names = known
-    kind = _kind_of(names, rows, kind, at)
+    kind = _kind_of(names, rows, kind, at, settled=known is not None)
     if kind == "set":
         sets = [frozenset(name for name, there in zip(names, row, strict=True) if there) for row in rows]
         return Labels(sets, kind, names)
@@ -64,15 +65,15 @@ def _rows_of_lists(labels: Sequence[Any], kind: Kind | None) -> list[Row] | None
     return [tuple(label) for label in labels] if whole else None
 
 
-def _kind_of(names: Columns, rows: Sequence[Row], kind: Kind | None, at: At) -> Kind:
-    """What the labels in columns are: numbers, classes, or sets, where each is 0 or 1."""
+def _kind_of(names: Columns, rows: Sequence[Row], kind: Kind | None, at: At, *, settled: bool) -> Kind:
+    """What the labels in columns are: numbers, classes, or, unless it is settled, sets where each is 0 or 1."""
     if kind == "tag":
         raise InputError(f"{at(0)}: the label is {shown(rows[0])}; expected a list of labels, one a step")
     for k, row in enumerate(rows):
         for name, value, first in zip(names, row, rows[0], strict=True):
             if (expected := _expected(value, first, kind)) is not None:
                 raise InputError(f"{at(k)}: the target {shown(name)} is {shown(value)}; expected {expected}")
-    if kind == "number":
+    if kind == "number" or (kind == "class" and settled):
         return kind
     if all(_flag(value) for row in rows for value in row):
         return "set"

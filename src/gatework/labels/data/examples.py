@@ -71,7 +71,12 @@ class Examples:
 
 
 def read_examples(
-    file: str | Path, *, level: Level = "char", kind: Kind | None = None, encoding: str | None = None
+    file: str | Path,
+    *,
+    level: Level = "char",
+    kind: Kind | None = None,
+    encoding: str | None = None,
+    columns: Columns | None = None,
 ) -> Examples:
     """Reads labelled sequences from a file.
 
@@ -81,11 +86,12 @@ def read_examples(
     level: what a text is made of. kind: what the labels are; None to take texts (in an .npz also whole numbers) as
         classes, numbers as numbers, lists as tags, and of several targets those that are all 0 or 1 as sets.
     encoding: of the lines, such as latin-1; by default what a byte order mark says, or UTF-8.
+    columns: the names of the targets of a model that is to be judged, where it has several.
 
     Raises InputError, in one line that names the row, for whatever cannot be used.
     """
     if Path(file).suffix == ".npz":
-        return _read_npz(Path(file), kind)
+        return _read_npz(Path(file), kind, columns)
     if Path(file).is_dir():
         raise InputError(f"{file} is a directory: name one file, or - for standard input")
     with sources(file) as files:
@@ -104,7 +110,8 @@ def read_examples(
     field = _field(rows, at)
     labels = [row.get("label") for row in rows]
     sequences, form = _sequences([row[field] for row in rows], level, at, field)
-    return _examples(sequences, form, None if all(label is None for label in labels) else labels, kind, at)
+    given = None if all(label is None for label in labels) else labels
+    return _examples(sequences, form, given, kind, at, columns)
 
 
 def given_examples(
@@ -120,7 +127,7 @@ def given_examples(
 
     X: texts; lists of words; arrays [T] or [T,I] of any lengths T; or one array [N,T] or [N,T,I], of whose rows
         the first `lengths` [N] steps count (default all). y: N labels, for tags N lists, or one array [N,T]; of M
-        targets an array or table [N,M]; sets. columns: names of the M targets of a y without names.
+        targets an array or table [N,M]; sets. columns: the names of the targets of a model that is to be judged.
     """
     if level not in get_args(Level):
         raise InputError(f"level is {level!r}; expected 'char' or 'word'")
@@ -128,8 +135,7 @@ def given_examples(
     def at(k: int) -> str:
         return f"X[{k}]"
 
-    if getattr(y, "ndim", 1) == 2 and hasattr(y, "columns"):
-        columns = tuple(map(str, y.columns))
+    y = y if kind == "tag" else _by_name(y)
     X, y = (table.to_numpy() if hasattr(table, "to_numpy") else table for table in (X, y))  # pandas, polars
     if isinstance(X, str | bytes) or not hasattr(X, "__len__"):
         raise InputError(f"X is {shown(X)}; expected several sequences, such as a list of texts or an array [N,T,I]")
@@ -139,13 +145,21 @@ def given_examples(
     rows = list(X) if counts is None else [row[:T] for row, T in zip(X, counts, strict=True)]
     sequences, form = _sequences(rows, level, at)
     if kind != "tag" and isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
-        y, columns = y[:, 0], None  # a table of one column
+        y = y[:, 0]  # a table of one column
     labels = None if y is None else [_plain(label) for label in y]
     if labels is not None and len(labels) != len(rows):
         raise InputError(f"y has {len(labels)} labels, X {len(rows)} sequences; expected as many of both")
     if labels is not None and counts is not None and kind == "tag":
         labels = [tags[:T] if isinstance(tags, list) else tags for tags, T in zip(labels, counts, strict=True)]
     return _examples(sequences, form, labels, kind, at, columns)
+
+
+def _by_name(y: Any) -> Any:
+    """A table of several columns with names as a list of rows by these; anything else as it is."""
+    names = list(getattr(y, "columns", ()))
+    if len(names) < 2 or not all(isinstance(name, str) for name in names):
+        return y
+    return [dict(zip(names, map(_plain, row), strict=True)) for row in y.to_numpy()]
 
 
 def _plain(label: Any) -> Any:
@@ -161,7 +175,7 @@ def _examples(
     at: Callable[[int], str],
     known: Columns | None = None,
 ) -> Examples:
-    """Examples with checked labels; known: names of columns that have none."""
+    """Examples with checked labels; known: the names of the targets of a model that is to be judged."""
     if labels is None:
         return Examples(sequences, form, None, kind, at)
     found = labels_in_columns(labels, kind, known, at) or labels_in_sets(labels, kind, at)
@@ -247,7 +261,7 @@ def _lengths(value: Any, X: Any) -> npt.NDArray[np.intp]:
     return lengths.astype(np.intp)
 
 
-def _read_npz(path: Path, kind: Kind | None) -> Examples:
+def _read_npz(path: Path, kind: Kind | None, columns: Columns | None = None) -> Examples:
     with blamed("read", path):
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -265,7 +279,7 @@ def _read_npz(path: Path, kind: Kind | None) -> Examples:
         tagged = y.ndim > 1 and y.shape[1:2] == X.shape[1:2]
         kind = "tag" if tagged else "number" if y.dtype.kind == "f" else "class"
     try:
-        examples = given_examples(X, y, lengths=lengths, kind=kind)
+        examples = given_examples(X, y, lengths=lengths, kind=kind, columns=columns)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return replace(examples, at=lambda k: f"{path}: X[{k}]")
