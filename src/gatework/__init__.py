@@ -53,6 +53,7 @@ _MODULES = {  # imported when asked for: equations need no torch, and layers not
     "Tagger": "gatework.labels.estimators",
     "inspect": "gatework.inspect",
     "load": "gatework.loading",
+    "onnx": "gatework.onnx",
 }
 
 
@@ -61,12 +62,11 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version  # noqa: PLC0415, takes as long to import as all cells take to read
 
         return version("gatework")
-    if name == "onnx":  # a room, whose functions stand in it
-        return import_module("gatework.onnx")
     if name not in _MODULES:
         raise AttributeError(f"module 'gatework' has no attribute {name!r}")
     try:
-        return getattr(import_module(_MODULES[name]), name)
+        module = import_module(_MODULES[name])
+        return module if name == "onnx" else getattr(module, name)  # a room, whose functions stand in it
     except ModuleNotFoundError as error:
         if error.name in TRAINING:
             raise ImportError(f"gatework.{name} {NO_TORCH}", name=error.name) from None

@@ -1,12 +1,12 @@
 """The one function that users call."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
 from torch import nn
-from torch.onnx.utils import register_custom_op_symbolic
 
 from gatework.errors import InputError
 from gatework.files.writing import write_atomically
@@ -79,7 +79,8 @@ def refuse(*_arguments: Any) -> NoReturn:
     )
 
 
-register_custom_op_symbolic("gatework::scan", refuse, 9)
+with suppress(ImportError):  # torch without its old exporter needs no refusal
+    import_module("torch.onnx.utils").register_custom_op_symbolic("gatework::scan", refuse, 9)
 
 
 def _needed(module: str) -> Any:
