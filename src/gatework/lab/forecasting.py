@@ -2,13 +2,14 @@
 
     python -m gatework.lab.forecasting                          # all; more than an hour, most of it the rivals'
     python -m gatework.lab.forecasting --only series --rivals naive --seeds 1
-    python -m gatework.lab.forecasting --only series --figures figures.json
+    python -m gatework.lab.forecasting --only series --figures docs/forecasting.json --anew
+    python -m gatework.lab.forecasting --only series --rivals neural --figures docs/forecasting.json
     python -m gatework.lab.forecasting --only made
     OPENBLAS_NUM_THREADS=1 python -m gatework.lab.forecasting --only planning
 
 Prints tables in Markdown; a window's forecast sees nothing of what comes after its origin. Needs statsmodels, sktime
-and vega_datasets for the data, statsforecast for the rivals. `--figures` keeps what was measured in a file, so that
-rivals that are in it already are not measured again.
+and vega_datasets for the data, statsforecast for the rivals, neuralforecast for the neural ones. `--figures` keeps what
+was measured in a file, set by set: what is in it already is not measured again, but gatework with `--anew`.
 """
 
 import argparse
@@ -21,16 +22,24 @@ import numpy as np
 import torch
 
 from gatework.forecast.backtest import MEASURES, backtest
+from gatework.forecast.base import filled
 from gatework.forecast.data.panel import Columns, Panel, Series
 from gatework.forecast.data.spacing import Spacing
 from gatework.forecast.forecaster import Forecaster
+from gatework.forecast.options import Options
 from gatework.forecast.plan import plans
 from gatework.forecast.rivals import Rival, of_statsforecast, seasonal_naive
-from gatework.lab.forecasting_sets import PANELS, SERIES, Numbers, SeriesSet
+from gatework.lab.bench.report import table
+from gatework.lab.bench.rivals import extra
+from gatework.lab.forecasting_sets import PANELS, SERIES, WITHOUT_CLASSICAL, Numbers, SeriesSet
 
 WINDOWS = 3
 OURS, NAIVE = "gatework", "seasonal naive"
 CLASSICAL = ("AutoETS", "AutoARIMA", "AutoTheta", "AutoCES")
+NEURAL = ("LSTM", "NHITS")
+NEURAL_STEPS = 200  # updates of the neural rivals
+LEAST_RATIO = 0.1  # that a mean of ratios counts, as one of 0 would decide it alone
+ALLOWED, BAND_SHARE = 1.1, 0.8  # times the better of two rivals; share that the band should hold
 TITLES = {
     "mase": "MASE over seasonal naive's",
     "scaled_quantile_loss": "scaled quantile loss over seasonal naive's",
@@ -42,16 +51,40 @@ Figures = dict[str, dict[str, dict[str, float]]]  # of a set, a model, a measure
 
 
 def _rivals(which: str) -> dict[str, Rival]:
-    """Seasonal naive, and with "all" the models of statsforecast."""
-    classical = {name: of_statsforecast(name) for name in CLASSICAL} if which == "all" else {}
-    return {NAIVE: seasonal_naive, **classical}
+    """Seasonal naive, with "all" the models of statsforecast, with "neural" those of neuralforecast."""
+    models: dict[str, Rival] = {NAIVE: seasonal_naive}
+    if which == "all":
+        models |= {name: of_statsforecast(name) for name in CLASSICAL}
+    if which == "neural":
+        models |= {name: _of_neuralforecast(name) for name in NEURAL}
+    return models
+
+
+def _of_neuralforecast(name: str) -> Rival:
+    """A model of neuralforecast, trained on the one series by the quantile loss with NEURAL_STEPS updates."""
+
+    def forecast(y: Numbers, h: int, m: int, probabilities: Sequence[float]) -> Numbers:
+        values = extra("pandas").DataFrame({"unique_id": "y", "ds": np.arange(len(y)), "y": filled(y, m)})
+        loss = extra("neuralforecast.losses.pytorch").MQLoss(quantiles=list(probabilities))
+        settings = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False}
+        settings |= {"enable_checkpointing": False, "enable_model_summary": False}
+        model = getattr(extra("neuralforecast.models"), name)(
+            h=h, input_size=2 * h, loss=loss, max_steps=NEURAL_STEPS, scaler_type="robust", random_seed=0, **settings
+        )
+        fitted = extra("neuralforecast").NeuralForecast([model], freq=1)
+        fitted.fit(values)
+        made = fitted.predict()
+        return np.asarray(np.sort(made[[column for column in made if column.startswith(name)]].to_numpy(float), 1))
+
+    return forecast
 
 
 def _measured(what: SeriesSet, seeds: int, beside: Mapping[str, Rival]) -> dict[str, dict[str, float]]:
     """The mean measures of each model over windows and series and, for the network, seeds; the rivals run once."""
     rows_of: dict[str, list[dict[str, float]]] = {}
-    for seed in range(seeds):
-        forecaster = Forecaster(what.horizon, levels=80, seed=seed)
+    for seed in range(max(seeds, 1)):
+        steps = Options.steps if seeds else 1  # only the rivals are wanted
+        forecaster = Forecaster(what.horizon, levels=80, seed=seed, steps=steps)
         now = beside if seed == 0 else {}
         for row in backtest(forecaster, what.panel(), WINDOWS, beside=now, scaled_by=what.season).means():
             rows_of.setdefault(OURS if row["model"] == "lstm" else row["model"], []).append(row)
@@ -61,45 +94,84 @@ def _measured(what: SeriesSet, seeds: int, beside: Mapping[str, Rival]) -> dict[
     }
 
 
-def _all_measured(sets: Iterable[SeriesSet], seeds: int, which: str, kept: Path | None) -> Figures:
-    """The figures of sets, those of rivals from a file where it has them; the file is written after each set."""
+def _all_measured(sets: Iterable[SeriesSet], asked: argparse.Namespace) -> Figures:
+    """The figures of sets, from a file where it has them; the file is written after each set."""
+    kept: Path | None = asked.figures
     figures: Figures = json.loads(kept.read_text()) if kept and kept.exists() else {}
     sets = list(sets)
     for what in sets:
         there = figures.setdefault(what.name, {})
-        beside = {name: rival for name, rival in _rivals(which).items() if name not in there}
-        there |= _measured(what, seeds, beside)
+        beside = {name: rival for name, rival in _rivals(asked.rivals).items() if name not in there}
+        if what.name in WITHOUT_CLASSICAL:
+            beside = {name: rival for name, rival in beside.items() if name not in CLASSICAL}
+        own = asked.anew or OURS not in there
+        if not (own or beside):
+            continue
+        made = _measured(what, asked.seeds if own else 0, beside)
+        there |= made if own else {name: row for name, row in made.items() if name != OURS}
         if kept:
-            kept.write_text(json.dumps(figures, indent=1))
+            kept.write_text(json.dumps(figures, indent=1) + "\n")
     return {what.name: figures[what.name] for what in sets}
 
 
-def _print_sets(sets: Sequence[SeriesSet], seeds: int, which: str, kept: Path | None) -> None:
+def _print_sets(sets: Sequence[SeriesSet], asked: argparse.Namespace) -> None:
     """A table for each measure: sets down, models across, and means over those for choosing, for judging, and all."""
-    results = _all_measured(sets, seeds, which, kept)
-    models = [name for name in (OURS, *_rivals("all")) if all(name in row for row in results.values())]
-    halves = {"chosen on": sets[::2], "judged on": sets[1::2], "all": sets}
-    print(f"{WINDOWS} windows, the last one ending at the last value; gatework: mean of {seeds} seeds; ", end="")
+    results = _all_measured(sets, asked)
+    models = [name for name in (OURS, *CLASSICAL, *NEURAL) if any(name in row for row in results.values())]
+    print(f"{WINDOWS} windows, the last one ending at the last value; gatework: mean of {asked.seeds} seeds; ", end="")
     print(f"{torch.get_num_threads()} threads\n")
     for measure, title in TITLES.items():
-        print(f"| {title} | {' | '.join(models)} |\n|---|{'---|' * len(models)}")
-        for number, what in enumerate(sets):
-            print(f"| {what.name}{'' if number % 2 else ' *'} | {_cells(results, [what], models, measure, '.2f')} |")
-        for half, some in halves.items():
-            print(f"| mean, {half} | {_cells(results, some, models, measure, '.3f')} |")
-        print()
+        lines = [_line(results, what, number, models, measure) for number, what in enumerate(sets)]
+        print(table([title, *models], lines + _means(results, sets, models, measure)), "\n")
+    print(_beside_the_better(results, sets))
 
 
-def _cells(results: Figures, sets: Sequence[SeriesSet], models: Sequence[str], measure: str, form: str) -> str:
-    """One row: the mean over some sets of each model, geometric where it is relative to seasonal naive."""
-    return " | ".join(f"{_mean_over(results, sets, model, measure):{form}}" for model in models)
+def _line(results: Figures, what: SeriesSet, number: int, models: Sequence[str], measure: str) -> list[str]:
+    """The figures of one set; its name has a star where it is for choosing."""
+    cells = [_cell(results, [what], model, measure, ".2f") for model in models]
+    if measure == "coverage_80":
+        cells[0] += f" ± {_chance(what):.2f}"
+    return [what.name + ("" if number % 2 else " *"), *cells]
 
 
-def _mean_over(results: Figures, sets: Sequence[SeriesSet], model: str, measure: str) -> float:
+def _chance(what: SeriesSet) -> float:
+    """The standard error of the share that a band of 80 % holds, were all values independent: sqrt(p (1 - p) / n)."""
+    n = WINDOWS * what.horizon * len(what.values())
+    return float(np.sqrt(BAND_SHARE * (1 - BAND_SHARE) / n))
+
+
+def _means(results: Figures, sets: Sequence[SeriesSet], models: Sequence[str], measure: str) -> list[list[str]]:
+    """The means over the halves and over all, of the sets that all classical models were measured on."""
+    lines = []
+    for half, some in {"chosen on": sets[::2], "judged on": sets[1::2], "all": sets}.items():
+        whole = [what for what in some if all(model in results[what.name] for model in models if model not in NEURAL)]
+        name = f"mean, {half}" + (f" ({len(whole)})" if len(whole) < len(some) else "")
+        lines.append([name, *(_cell(results, whole, model, measure, ".3f") for model in models)])
+    return lines
+
+
+def _cell(results: Figures, sets: Sequence[SeriesSet], model: str, measure: str, form: str) -> str:
+    """The mean over some sets, geometric where it is relative to seasonal naive; "-" where one was not measured."""
+    if not sets or any(model not in results[what.name] for what in sets):
+        return "-"
     values = np.array([results[what.name][model][measure] for what in sets])
     if measure not in RELATIVE:
-        return float(values.mean())
-    return float(np.exp(np.log(values / [results[what.name][NAIVE][measure] for what in sets]).mean()))
+        return f"{values.mean():{form}}"
+    ratios = values / [results[what.name][NAIVE][measure] for what in sets]
+    return f"{ratios[0] if len(sets) == 1 else np.exp(np.log(np.maximum(ratios, LEAST_RATIO)).mean()):{form}}"
+
+
+def _beside_the_better(results: Figures, sets: Sequence[SeriesSet]) -> str:
+    """On how many sets it errs by far more than the better of ETS and ARIMA, and holds the share that a band should."""
+    rows = [results[what.name] for what in sets]
+    both = [row for row in rows if "AutoETS" in row and "AutoARIMA" in row]
+    better = [min(row["AutoETS"]["mase"], row["AutoARIMA"]["mase"]) for row in both]
+    worse = sum(row[OURS]["mase"] > ALLOWED * best for row, best in zip(both, better, strict=True))
+    held = sum(0.72 <= row[OURS]["coverage_80"] <= 0.88 for row in rows)
+    return (
+        f"MASE over {ALLOWED:g} times the better of AutoETS and AutoARIMA: {worse} of {len(both)} sets; "
+        f"80 % band holds 72 to 88 %: {held} of {len(rows)}\n"
+    )
 
 
 def _made_panel(count: int = 500, T: int = 300, seed: int = 0) -> tuple[Panel, list[int]]:
@@ -129,9 +201,7 @@ def _print_made() -> None:
     result = backtest(Forecaster(12, levels=80), panel, 1, scaled_by=by_id, beside={NAIVE: seasonal_naive})
     seconds = time.perf_counter() - began
     print(f"panel: {len(panel):,} series of {len(panel.series[0]):,} steps, horizon 12, {seconds:.0f} s in all\n")
-    print(
-        "| season | gatework MASE | seasonal naive MASE | relative | coverage of the 80 % band |\n|---|---|---|---|---|"
-    )
+    lines = []
     for m in sorted(set(seasons)):
         rows = {
             model: [s for s in result.scores if by_id[s.id] == m and (s.model == "lstm") == model]
@@ -139,30 +209,34 @@ def _print_made() -> None:
         }
         own, naive = (float(np.mean([s.mase for s in rows[model]])) for model in (True, False))
         covered = float(np.mean([s.coverage_80 for s in rows[True]]))
-        print(f"| {m} | {own:.3f} | {naive:.3f} | {own / naive:.2f} | {covered:.2f} |")
+        lines.append([str(m), f"{own:.3f}", f"{naive:.3f}", f"{own / naive:.2f}", f"{covered:.2f}"])
+    columns = ("season", "gatework MASE", "seasonal naive MASE", "relative", "coverage of the 80 % band")
+    print(table(columns, lines), "\n")
 
 
 def _print_planning() -> None:
     """What it costs to choose the season and the base forecast of short series, of one length and of thirty."""
-    print("| series | values | ms of processor a series |\n|---|---|---|")
+    lines = []
     for count in (1_000, 10_000):
         values = [series.y for series in _made_panel(count, 60)[0].series]
         for lengths, cut in {"60": values, "31 to 60": [y[: 60 - n % 30] for n, y in enumerate(values)]}.items():
             began = time.process_time()
             plans(cut, 12, "auto")
-            print(f"| {count:,} | {lengths} | {1000 * (time.process_time() - began) / count:.2f} |")
+            lines.append([f"{count:,}", lengths, f"{1000 * (time.process_time() - began) / count:.2f}"])
+    print(table(("series", "values", "ms of processor a series"), lines), "\n")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=("series", "panels", "made", "planning"))
-    parser.add_argument("--rivals", choices=("all", "naive"), default="all")
+    parser.add_argument("--rivals", choices=("all", "naive", "neural"), default="all")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--figures", type=Path)
+    parser.add_argument("--anew", action="store_true", help="measure gatework though it is in the file")
     given = parser.parse_args()
     parts: dict[str, Callable[[], None]] = {
-        "series": lambda: _print_sets(SERIES, given.seeds, given.rivals, given.figures),
-        "panels": lambda: _print_sets(PANELS, given.seeds, given.rivals, given.figures),
+        "series": lambda: _print_sets(SERIES, given),
+        "panels": lambda: _print_sets(PANELS, given),
         "made": _print_made,
         "planning": _print_planning,
     }

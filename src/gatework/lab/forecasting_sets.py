@@ -143,6 +143,7 @@ SERIES: tuple[SeriesSet, ...] = (
     SeriesSet("Seattle, wind", partial(_weather, "wind"), 14, 7, "day", DAY),
     SeriesSet("Seattle by the hour", _hourly, 24, 24, "hour", DAY),
 )
+WITHOUT_CLASSICAL = ("Seattle by the hour",)  # AutoARIMA had not ended after some minutes
 PANELS: tuple[SeriesSet, ...] = (
     SeriesSet("US economy", _economy, *QUARTERLY),
     SeriesSet("employees by industry", _employment, *MONTHLY),
