@@ -138,3 +138,21 @@ def test_without_the_package_a_line_says_how_to_get_it(tmp_path: Path, monkeypat
 
 def _missing(name: str) -> Any:
     raise ModuleNotFoundError(name="onnx")
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_an_operator_begins_where_its_layer_does(cell: str, tmp_path: Path) -> None:
+    start = {"c": 0.5} if cell == "lstm" else {"h": -0.5}
+    layers = [
+        gw.Recurrent(cell, 3, 4, 2, bidirectional=True, initial="learned"),
+        gw.Recurrent(gw.Cell("own", gw.cells[cell].equations, start=start), 3, 4, bidirectional=True),
+    ]
+    with torch.no_grad():
+        for name, parameter in layers[0].named_parameters():
+            parameter.normal_(0, 0.5) if "initial" in name else None
+    for layer in layers:
+        model = gw.onnx.export(layer, tmp_path / "model.onnx", states=False, lengths=True)
+        assert recurrent_operators(model) == {cell.upper()}
+        x, lengths = torch.randn(5, 3, 3), torch.tensor([5, 2, 0])
+        (found,) = by_onnxruntime(model, {"x": x.numpy(), "lengths": lengths.numpy()})
+        np.testing.assert_allclose(found, layer(x, lengths=lengths)[0].detach().numpy(), atol=2e-6)

@@ -105,3 +105,10 @@ def test_tags_of_texts_come_out_for_each_step(tmp_path: Path) -> None:
 def test_what_was_not_fitted_is_named(tmp_path: Path) -> None:
     with pytest.raises(gw.InputError, match="SequenceClassifier cannot be exported"):
         gw.onnx.export(gw.SequenceClassifier(), tmp_path / "model.onnx")
+
+
+def test_several_targets_are_refused_in_a_line(tmp_path: Path) -> None:
+    X, y = waves(20)
+    model = gw.SequenceClassifier(**QUICK | {"steps": 2}).fit(X, np.stack([y, y[::-1]], 1))
+    with pytest.raises(gw.InputError, match="several targets cannot be exported; train one for each"):
+        gw.onnx.export(model, tmp_path / "model.onnx")
