@@ -31,7 +31,9 @@ COMMANDS = {
     "inspect": Listed(
         "Writes one web page that runs the model: which unit does what, when each gate opens, how far back it looks."
     ),
-    "export": Listed("Writes a trained model as a file that runs elsewhere: ONNX (pip install 'gatework[onnx]')."),
+    "export": Listed(
+        "Writes a trained model as one file: for gatework without torch and C, or ONNX (pip install 'gatework[onnx]')."
+    ),
     "cells": Listed("Lists the cells, or shows one: its equations, states, parameters, backward pass, and diagram."),
     "verify": Listed(
         "Checks every cell on every engine of this machine against float64: values, gradients, lengths, resets, masks."
