@@ -66,11 +66,14 @@ def test_what_was_measured_is_kept_and_not_measured_again(
     asked: list[int] = []
     keep, found = tmp_path / "rows.jsonl", []
     for _ in range(2):
-        measures = labels._all(["Toy"], {"commonest": fit}, 2, keep)
+        rows = labels.fitted(["Toy"], {"commonest": fit}, 2, keep)
+        measures = labels.by_model(rows, ["Toy"], ["commonest"])
         found.append([accuracy for accuracy, _ in measures["Toy", "commonest"]])
     assert asked == [0, 1]
     assert found == [[0.5, 0.5]] * 2
     assert [json.loads(line)["seed"] for line in keep.read_text().splitlines()] == [0, 1]
+    assert labels.kept(keep) == rows
+    assert labels.kept(keep, folds=3) == [], "measured otherwise"
     labels._print(measures, ["Toy"], ["commonest"])
     assert "| Toy           | 0.500 ± 0.000 (2) | -                   |" in capsys.readouterr().out
 
@@ -102,8 +105,8 @@ def test_folds_of_the_training_part_leave_the_test_part_alone(package: Path) -> 
         return lambda rows: ["a"] * len(rows) if seed else ["c"] * len(rows)
 
     assert labels.cross_validated(fit, data, 3)["accuracy"] == pytest.approx(1 / 3), "a fold of three is all wrong"
-    measures = labels._all(["Toy"], {"some": fit}, 5, None, folds=3)
-    assert len(measures["Toy", "some"]) == 1, "once, whatever the seeds"
+    rows = labels.fitted(["Toy"], {"some": fit}, 5, None, folds=3)
+    assert [row["folds"] for row in rows] == [3], "once, whatever the seeds"
 
 
 def test_options_of_a_variant_and_sequences_scaled_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
     python -m gatework.lab.labels --list                # the sets, and what they are
     python -m gatework.lab.labels                       # all sets and models; hours
     python -m gatework.lab.labels --sets GunPoint ArrowHead --models gatework ROCKET --seeds 1
-    python -m gatework.lab.labels --keep rows.jsonl     # goes on where it was stopped
+    python -m gatework.lab.labels --keep rows.jsonl     # goes on where it was stopped; with --kept nothing is fitted
 
     python -m gatework.lab.labels --folds 3 --models --also members=1,epochs=60 members=1,epochs=20   # to choose by
 
@@ -20,7 +20,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -261,11 +261,11 @@ def cross_validated(fit: Fit, data: Problem, count: int) -> dict[str, float]:
     return {"accuracy": right / len(data.y), "seconds": sum(row["seconds"] for row in rows)}
 
 
-def _all(sets: Sequence[str], models: Mapping[str, Fit], seeds: int, keep: Path | None, folds: int = 0) -> Measures:
-    """Every fit that is asked for, those in the file `keep` not anew; with folds the training parts alone."""
-    files = shipped()
-    rows = [] if keep is None or not keep.exists() else list(map(json.loads, keep.read_text().splitlines()))
-    rows = [row for row in rows if row.get("folds", 0) == folds]
+def fitted(
+    sets: Sequence[str], models: Mapping[str, Fit], seeds: int, keep: Path | None, folds: int = 0
+) -> list[dict[str, Any]]:
+    """A row for every fit that is asked for, those in the file `keep` not anew; with folds the training parts alone."""
+    files, rows = shipped(), kept(keep, folds)
     done = {(row["set"], row["model"], row["seed"]) for row in rows}
     for name in sets:
         if name not in files:
@@ -279,9 +279,20 @@ def _all(sets: Sequence[str], models: Mapping[str, Fit], seeds: int, keep: Path 
                 figures = cross_validated(fit, data, folds) if folds else measured(fit, data, seed)
                 rows.append({"set": name, "model": model, "seed": seed, "folds": folds, **figures})
                 _keep(rows[-1], keep)
+    return rows
+
+
+def kept(keep: Path | None, folds: int = 0) -> list[dict[str, Any]]:
+    """The rows of a file, if it is there, that were measured with so many folds."""
+    rows = [] if keep is None or not keep.exists() else list(map(json.loads, keep.read_text().splitlines()))
+    return [row for row in rows if row.get("folds", 0) == folds]
+
+
+def by_model(rows: Sequence[Mapping[str, Any]], sets: Collection[str], models: Collection[str]) -> Measures:
+    """The accuracy and seconds of every fit by set and model."""
     measures: Measures = {}
     for row in rows:
-        if row["set"] in sets and row["model"] in models and row["seed"] < seeds:
+        if row["set"] in sets and row["model"] in models:
             measures.setdefault((row["set"], row["model"]), []).append((row["accuracy"], row["seconds"]))
     return measures
 
@@ -359,6 +370,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--folds", type=int, default=0)
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--kept", action="store_true")
     given = parser.parse_args()
     if given.list:
         columns = ["set", "training", "test", "classes", "steps", "columns"]
@@ -366,7 +378,8 @@ def main() -> None:
         return
     sets = given.sets or list(shipped())
     models = {name: MODELS[name] for name in given.models} | {text: varied(text) for text in given.also}
-    _print(_all(sets, models, given.seeds, given.keep, given.folds), sets, list(models), folds=given.folds)
+    rows = kept(given.keep, given.folds) if given.kept else fitted(sets, models, given.seeds, given.keep, given.folds)
+    _print(by_model(rows, sets, models), sets, list(models), folds=given.folds)
 
 
 if __name__ == "__main__":
