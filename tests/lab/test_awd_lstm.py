@@ -1,4 +1,4 @@
-"""The rival of language models: what its dropout, penalties, rates and averages do."""
+"""The rival of language models: what its dropout, penalties and rates do."""
 
 import pytest
 import torch
@@ -75,13 +75,3 @@ def test_the_rate_falls_twice_or_as_gateworks() -> None:
             seen.append(learner.optimizer.param_groups[0]["lr"])
     assert rates[True] == pytest.approx([0.1] * 5 + [0.01] * 2 + [0.001] * 3)
     assert rates[False] == [step / 100 for step in range(10)]
-
-
-def test_asgd_is_judged_by_the_mean_of_the_weights_of_the_end() -> None:
-    learner = Learner(network(), Script("asgd", stepped=False), 0.5, 8)
-    seen = []
-    for step in range(8):
-        learner.update([(tokens()[:-1], tokens()[1:])], step, 0.5)
-        seen.append(learner.network.output.bias.detach().clone())
-    torch.testing.assert_close(learner.model.output.bias.detach(), torch.stack(seen[-3:]).mean(0))
-    assert Learner(network(), Script(), 0.5, 8).model.training

@@ -1,14 +1,13 @@
 """The rival of a language model: AWD-LSTM as a script of plain torch has it (Merity, Keskar & Socher 2018).
 
 Layers of torch.nn.LSTM whose recurrent weights are dropped, one dropout mask for all steps, the embedding's weights
-for the output too, a penalty for large outputs (AR) and for outputs that change (TAR); learnt by Adam, or by plain
-gradient descent whose weights are averaged over the second half (ASGD).
+for the output too, a penalty for large outputs (AR) and for outputs that change (TAR); learnt by Adam, as the authors
+did with characters, not by averaged gradient descent (ASGD).
 """
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +28,6 @@ class Script:
     """What may be chosen of it. strength: of all that regularises; 1 is the paper's, 0 none. stepped: the rate falls as
     the paper has it, otherwise as gatework's."""
 
-    optimizer: Literal["adam", "asgd"] = "adam"
     strength: float = 1.0
     stepped: bool = True
 
@@ -93,37 +91,22 @@ class Learner:
     """Makes its updates, as `gatework.training.update.Learner` makes those of gatework's models."""
 
     def __init__(self, network: AwdLstm, script: Script, rate: float, steps: int) -> None:
-        self.network, self.script, self.rate, self.steps = network, script, rate, steps
+        self.model, self.script, self.rate, self.steps = network, script, rate, steps
         self.state: State | None = None
-        parameters = list(network.parameters())
-        if script.optimizer == "adam":
-            self.optimizer: torch.optim.Optimizer = torch.optim.Adam(parameters, lr=rate, weight_decay=DECAY)
-        else:
-            self.optimizer = torch.optim.ASGD(parameters, lr=rate, lambd=0.0, t0=steps // 2, weight_decay=DECAY)
+        self.optimizer = torch.optim.Adam(network.parameters(), lr=rate, weight_decay=DECAY)
 
     def update(self, group: Sequence[tuple[Tensor, Tensor]], step: int, rate: float, _: Sequence[float] = ()) -> None:
         """Make step number `step` from a batch; rate: gatework's."""
         [(inputs, targets)] = group
-        self.network.train()
+        self.model.train()
         torch.manual_seed(step)
         self.optimizer.zero_grad()
-        loss, state = self.network(inputs, targets, self.state)
+        loss, state = self.model(inputs, targets, self.state)
         loss.backward()
         self.state = [(h.detach(), c.detach()) for h, c in state]
-        nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
+        nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
         if self.script.stepped:
             rate = self.rate * 0.1 ** sum(step >= share * self.steps for share in DROPS)
         for options in self.optimizer.param_groups:
             options["lr"] = rate
         self.optimizer.step()
-
-    @property
-    def model(self) -> AwdLstm:
-        """The network, of ASGD with its averaged weights."""
-        if self.script.optimizer == "adam":
-            return self.network
-        averaged = copy.deepcopy(self.network)
-        with torch.no_grad():
-            for mine, own in zip(averaged.parameters(), self.network.parameters(), strict=True):
-                mine.copy_(self.optimizer.state[own]["ax"])
-        return averaged

@@ -181,16 +181,10 @@ CELLS = {
 }
 SCRIPTS = {
     "awd-lstm": Script(),
-    "awd-lstm, asgd": Script("asgd"),
     "awd-lstm, no dropout, cosine": Script(strength=0.0, stepped=False),
 }
 FALLING = replace(USUAL, streams=24, learning_rate=12e-3, final=0.0)
-RIVALS = [
-    replace(USUAL, streams=24, model="awd-lstm"),
-    replace(USUAL, streams=24, model="awd-lstm, asgd", learning_rate=30.0),
-    replace(USUAL, streams=24, model="awd-lstm, no dropout, cosine"),
-    replace(FALLING, model="awd-lstm, no dropout, cosine"),
-]
+RIVAL = replace(USUAL, streams=24, model="awd-lstm, no dropout, cosine")
 WORDS = [USUAL, replace(USUAL, embedding=256, tied=True), replace(USUAL, softmax="adaptive")]
 
 
@@ -213,11 +207,14 @@ def _at_30() -> list[Try]:
 
 
 def _at_60() -> list[Try]:
-    return [replace(each, text="code", seconds=60.0) for each in (USUAL, CENTRE, FALLING, *RIVALS)]
+    with_dropout = replace(RIVAL, model="awd-lstm")
+    return [replace(each, text="code", seconds=60.0) for each in (USUAL, CENTRE, FALLING, RIVAL, with_dropout)] + [
+        replace(each, text="prose", seconds=60.0) for each in (FALLING, RIVAL)
+    ]
 
 
 def _at_300() -> list[Try]:
-    return [replace(each, text="code", seconds=300.0) for each in (FALLING, RIVALS[2])]
+    return [replace(each, text="code", seconds=300.0) for each in (FALLING, RIVAL)]
 
 
 # -- what came of one
