@@ -3,6 +3,7 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/array.h>
 #include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
@@ -14,7 +15,9 @@
 
 #include "call.h"
 #include "dispatch.h"
+#include "failure.h"
 #include "memory.h"
+#include "model.h"
 #include "plan.h"
 #include "runner.h"
 #include "threads.h"
@@ -126,6 +129,26 @@ private:
     std::optional<Runner> runner_;
 };
 
+// A step of a network on arrays whose sizes are checked. before: the state, or nothing for the start.
+void step_of(Model& model, nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu> input, std::optional<Numbers<const float, 1>> before, Numbers<float, 1> output,
+             Numbers<float, 1> after) {
+    const gatework_size& size = model.size();
+    const bool ids = size.ids > 0;
+    if (input.dtype() != (ids ? nb::dtype<int64_t>() : nb::dtype<float>()) || static_cast<int64_t>(input.size()) != size.batch * (ids ? 1 : size.input))
+        throw std::invalid_argument("native model: an input of another type or size");
+    if (static_cast<int64_t>(output.size()) != size.batch * size.output || static_cast<int64_t>(after.size()) != size.state ||
+        (before && static_cast<int64_t>(before->size()) != size.state))
+        throw std::invalid_argument("native model: an output or a state of another size");
+    nb::gil_scoped_release released;
+    try {
+        model.set_state(before ? before->data() : nullptr);
+        model.run(input.data(), 1, output.data());
+    } catch (const Failure& failure) {
+        throw std::invalid_argument(failure.what());
+    }
+    model.get_state(after.data());
+}
+
 }  // namespace
 
 NB_MODULE(_native, module) {
@@ -171,6 +194,21 @@ NB_MODULE(_native, module) {
     nb::class_<Stream>(module, "Stream")
         .def(nb::init<const Plan&, std::vector<int64_t>, int64_t, Table, const std::vector<uintptr_t>&, int, size_t, int, int>(), nb::keep_alive<1, 2>())
         .def("step", &Stream::step);
+    nb::class_<Model>(module, "Model")
+        .def(
+            "__init__",
+            [](Model* model, Numbers<const uint8_t, 1> file, int64_t B, int storage) {
+                if (B < 1) throw std::invalid_argument("native model: a batch of less than 1");
+                try {
+                    new (model) Model({reinterpret_cast<const char*>(file.data()), file.size()}, B, storage_of(storage));
+                } catch (const Failure& failure) {
+                    throw std::invalid_argument(failure.what());
+                }
+            },
+            nb::keep_alive<1, 2>())
+        .def("step", &step_of, nb::arg("input"), nb::arg("before").none(), nb::arg("output"), nb::arg("after"))
+        .def_prop_ro("state", [](const Model& model) { return model.size().state; })
+        .def_prop_ro("output", [](const Model& model) { return model.size().output; });
     module.def("ceiling", [](double seconds, int threads) {
         if (!(seconds > 0 && seconds < 60) || threads < 1 || threads > 1024) throw std::invalid_argument("expected 0 to 60 seconds and 1 to 1024 threads");
         struct Work {

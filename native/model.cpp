@@ -104,7 +104,7 @@ const float* Model::filled(int64_t numbers, float value) {
 
 // -- reading
 
-Model::Model(std::string_view bytes, int64_t B) : isa_(chosen()), B_(B), room_(SLACK + ROOM * static_cast<int64_t>(bytes.size())) {
+Model::Model(std::string_view bytes, int64_t B, Storage storage) : isa_(chosen()), B_(B), storage_(storage), room_(SLACK + ROOM * static_cast<int64_t>(bytes.size())) {
     const Safetensors file(bytes);
     const auto format = file.metadata.find("format");
     if (format == file.metadata.end()) damaged("its header names no format");
@@ -213,6 +213,7 @@ void Model::read_scan(Code& code) {
     const Plan& plan = scanned.plan;
     if (plan.backwards) damaged("a plan that runs backwards");
     scanned.job = {&plan, sizes, MOST_STEPS, B_, {}, nullptr, nullptr, std::vector<int32_t>(plan.buffers.size(), -1)};
+    scanned.job.storage = storage_;
     if (plan.sizes != static_cast<int32_t>(sizes.size())) damaged("a plan of other sizes");
     for (const BufferType& type : plan.buffers) scanned.job.buffers.push_back(buffer_of(code, type, sizes));
     verify(scanned.job);  // for as many steps as there may be, so that all of every buffer is seen

@@ -52,8 +52,11 @@ class Code;
 
 class Model {
 public:
-    // file: its bytes, which stay where they are. Raises Failure unless it is a model that runs here.
-    Model(std::string_view file, int64_t B);
+    // file: its bytes, which stay where they are. storage: how its packed weights lie. Raises Failure unless it is a model
+    // that runs here.
+    Model(std::string_view file, int64_t B, Storage storage = Storage::float32);
+
+    Model(const Model&) = delete;
 
     const gatework_size& size() const { return size_; }
 
@@ -122,6 +125,7 @@ private:
 
     const Isa& isa_;
     const int64_t B_;
+    const Storage storage_;
     gatework_size size_{};
     int64_t room_;  // numbers of memory that a file of its size may still ask for
     std::vector<Weight> weights_;

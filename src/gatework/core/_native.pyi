@@ -115,6 +115,30 @@ class Stream:
     def step(self, address: int, /) -> None:
         """Runs a step on the input [B,size] at an address."""
 
+class Model:
+    """A network of a file that C runs, for B sequences: see native/include/gatework.h.
+
+    file: its bytes. storage: how packed weights lie. Raises ValueError for what is damaged or does not run there.
+    """
+
+    def __init__(self, file: npt.NDArray[np.uint8], B: int, storage: int, /) -> None: ...
+    def step(
+        self,
+        input: npt.NDArray[np.generic],
+        before: npt.NDArray[np.float32] | None,
+        output: npt.NDArray[np.float32],
+        after: npt.NDArray[np.float32],
+    ) -> None:
+        """A step of ids [B] int64 or input [B,I], from a state or, without one, the start; arrays of one direction."""
+
+    @property
+    def state(self) -> int:
+        """Numbers of the whole state."""
+
+    @property
+    def output(self) -> int:
+        """N of the output [B,N]."""
+
 def ceiling(seconds: float, threads: int, /) -> float:
     """10^9 operations per second in a bare loop of multiply-adds, which no product exceeds."""
 

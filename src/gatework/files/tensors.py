@@ -114,8 +114,13 @@ def _array(numbers: memoryview, entry: Mapping[str, Any]) -> Tensor:
 
 
 def write_tensors(path: Path, arrays: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Writes a file of tensors, whole or not at all; largest elements first, so that each is aligned."""
-    write_atomically(path, b"".join(_pieces(arrays, metadata)))
+    """Writes a file of tensors, whole or not at all."""
+    write_atomically(path, as_bytes(arrays, metadata))
+
+
+def as_bytes(arrays: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    """What such a file has: the largest elements first, so that each is aligned."""
+    return b"".join(_pieces(arrays, metadata))
 
 
 def _pieces(arrays: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Iterator[bytes]:

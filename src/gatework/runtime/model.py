@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from gatework.errors import InputError
-from gatework.files.tensors import Tensors, as_float32, read_tensors, write_tensors
-from gatework.files.writing import parse_object
+from gatework.files.tensors import Tensors, as_bytes, as_float32, read_tensors
+from gatework.files.writing import parse_object, write_atomically
 from gatework.network import Network
 from gatework.runs.folder import read_description
 from gatework.runtime.code import tensors_for_c
@@ -46,14 +46,21 @@ class Model:
 
     def save(self, path: Path) -> None:
         """Writes it as one file, which `open` reads."""
+        write_atomically(path, self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """What the file has."""
         metadata = {
             "format": FORMAT,
             "task": self.task,
             "network": json.dumps(self.network.to_json()),
             "about": json.dumps(dict(self.about)),
         }
-        more = tensors_for_c(self.network, {name: array.shape for name, array in self.weights.items()}, self._spelled())
-        write_tensors(path, {**self.weights, **more}, metadata)
+        return as_bytes({**self.weights, **self.for_c()}, metadata)
+
+    def for_c(self) -> dict[str, Any]:
+        """The tensors that C reads beside the weights, if it runs the network."""
+        return tensors_for_c(self.network, {name: each.shape for name, each in self.weights.items()}, self._spelled())
 
     def _spelled(self) -> list[bytes]:
         """What each token of a language model spells, for C."""

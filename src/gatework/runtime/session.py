@@ -15,7 +15,6 @@ from gatework.network.steps import (
     Add,
     Affine,
     Average,
-    Direction,
     Embedding,
     Join,
     Layer,
@@ -27,11 +26,11 @@ from gatework.network.steps import (
 )
 from gatework.runtime.model import Model
 from gatework.runtime.packed import WEIGHTS, Array
+from gatework.runtime.stepping import Stepping
 from gatework.runtime.steps import Call, Run, runner
 from gatework.runtime.streams import Streams
 
 States = dict[str, Array]  # [L*D,B,size] each, by the names of the cell's states
-Slots = dict[int, tuple[Array, ...]]  # the same [B,size] each, by layer and direction
 STEPWISE = (Add, Affine, Average, Embedding, Join, Linear, LogSoftmax, OneHot, Softmax)
 
 
@@ -59,9 +58,9 @@ class Session:
         self._steps: list[tuple[Step, Run]] = [
             (step, runner(step, self.model.weights, narrow=weights, threads=threads)) for step in self.network.steps
         ]
+        self._stepping = Stepping(self.model, weights) if Stepping.runs(self.model) else None
         self._try()
-        self._slots: Slots | None = None  # states after the steps so far, which are never written on
-        self._B = 0
+        self._state: States | None = None  # after the steps so far; never written on
 
     def _try(self) -> None:
         """Raises InputError where steps and weights do not fit one another: one step of one sequence tells."""
@@ -95,28 +94,40 @@ class Session:
             values[LENGTHS] = _lengths(lengths, T, B)
         if resets is not None:
             values[RESETS] = _resets(resets, T, B)
-        output, new = self._run(values, None if state is None else self.checked_state(state, B))
-        return output, self.named_state(new)
+        before = None if state is None else self.checked_state(state, B)
+        if T == 1 and len(values) == 1 and self._stepping is not None:
+            output, after = self.stepped(array[0], before)
+            return output[None], after
+        return self._run(values, before)
 
-    def _run(self, values: dict[str, Any], states: Slots | None) -> tuple[Any, Slots]:
-        call = Call(values, states)
+    def _run(self, values: dict[str, Any], before: States | None) -> tuple[Any, States]:
+        B = values[self._port.name].shape[1]
+        call = Call(values, before, self._shaped(np.empty(self._numbers(B), np.float32), B))
         with np.errstate(all="ignore"):  # weights that overflow are seen in what comes out
             for step, run in self._steps:
                 call.values[step.y] = run(call)
         outputs = tuple(call.values[each.name] for each in self.network.outputs)
-        return outputs[0] if len(outputs) == 1 else outputs, call.new
+        return outputs[0] if len(outputs) == 1 else outputs, dict(call.after)
 
     def checked_input(self, x: npt.ArrayLike) -> npt.NDArray[Any]:
         """An input [T,B,...] as the network takes it; raises InputError for another shape or kind."""
         return _array(self._port, x)
 
-    def named_state(self, slots: Slots) -> States:
-        """States by name [L*D,B,size]: copies."""
-        parts = zip(*(slots[slot] for slot in sorted(slots)), strict=True)
-        return {name: np.stack(each) for name, each in zip(self.network.states, parts, strict=True)}
+    def _numbers(self, B: int) -> int:
+        """Of a whole state of so many sequences."""
+        return sum(slots * B * size for slots, size in self.network.states.values())
 
-    def checked_state(self, state: Mapping[str, npt.ArrayLike], B: int) -> Slots:
-        """What `named_state` gave; raises InputError for other names and shapes."""
+    def _shaped(self, numbers: Array, B: int) -> States:
+        """A whole state by name [L*D,B,size]: views of its numbers, which lie one state after another."""
+        states: States = {}
+        first = 0
+        for name, (slots, size) in self.network.states.items():
+            last = first + slots * B * size
+            states[name], first = numbers[first:last].reshape(slots, B, size), last
+        return states
+
+    def checked_state(self, state: Mapping[str, npt.ArrayLike], B: int) -> States:
+        """A state of B sequences; raises InputError for other names and shapes."""
         wanted = self.network.states
         if state.keys() != wanted.keys():
             raise InputError(f"state has {', '.join(state) or 'nothing'}; expected {', '.join(wanted)}")
@@ -124,8 +135,7 @@ class Session:
         for name, (slots, size) in wanted.items():
             if arrays[name].shape != (slots, B, size):
                 raise InputError(f"state {name} has shape {list(arrays[name].shape)}; expected {[slots, B, size]}")
-        slots = next(iter(wanted.values()), (0, 0))[0]
-        return {slot: tuple(arrays[name][slot] for name in wanted) for slot in range(slots)}
+        return arrays
 
     # -- one step at a time
 
@@ -135,35 +145,45 @@ class Session:
         Raises InputError for a network that needs whole sequences, and where B is not that of the steps before.
         """
         self._check_stepwise()
-        array = self.checked_input(np.asarray(x)[None])
-        if self._slots is not None and array.shape[1] != self._B:
+        array = self.checked_input(np.asarray(x)[None])[0]
+        if self._state is not None and len(array) != (B := self._sequences(self._state)):
             raise InputError(
-                f"{self._port.name} has {array.shape[1]} sequences and the state {self._B}: "
-                "reset() before other sequences"
+                f"{self._port.name} has {len(array)} sequences and the state {B}: reset() before other sequences"
             )
-        output, self._slots = self.stepped(array, self._slots)
-        self._B = array.shape[1]
-        return output[0] if isinstance(output, np.ndarray) else tuple(each[0] for each in output)
+        output, self._state = self.stepped(array, self._state)
+        return output
 
-    def stepped(self, x: npt.NDArray[Any], states: Slots | None) -> tuple[Any, Slots]:
-        """The output [1,B,...] and the states after one step x [1,B,...] that was checked."""
-        return self._run({self._port.name: x}, states)
+    def stepped(self, x: npt.NDArray[Any], state: Mapping[str, Array] | None) -> tuple[npt.NDArray[Any], States]:
+        """The output [B,...] and the state after one step x [B,...] that was checked."""
+        if self._stepping is None:
+            output, after = self._run({self._port.name: x[None]}, None if state is None else dict(state))
+            return output[0], after
+        before = None if state is None else np.concatenate([state[name].ravel() for name in self.network.states])
+        try:
+            output, numbers = self._stepping.step(x, before)
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        return output, self._shaped(numbers, len(x))
+
+    @staticmethod
+    def _sequences(state: States) -> int:
+        """B of a state."""
+        return int(next(iter(state.values())).shape[1])
 
     def streams(self, most: int) -> Streams:
         """So many streams at most, each with a state of its own, stepped together as they have input."""
         self._check_stepwise()
         return Streams(self, most)
 
-    def start_slots(self, B: int) -> Slots:
-        """The states before the first step."""
-        return {
-            layer.slot: tuple(
-                np.broadcast_to(_start(direction, name, self.model.weights), (B, direction.sizes[size])).copy()
-                for name, size in ((state.name, state.size) for state in direction.program.states)
-            )
-            for layer in self.network.layers
-            for direction in layer.directions
-        }
+    def start(self, B: int) -> States:
+        """The state before the first step."""
+        states = self._shaped(np.empty(self._numbers(B), np.float32), B)
+        for layer in self.network.layers:
+            for place, direction in enumerate(layer.directions, start=layer.slot):
+                for name, values in states.items():
+                    start = direction.starts[name]
+                    values[place] = self.model.weights[start] if isinstance(start, str) else start
+        return states
 
     def _check_stepwise(self) -> None:
         for step in self.network.steps:
@@ -175,30 +195,23 @@ class Session:
     @property
     def state(self) -> States | None:
         """A copy of the state [L*D,B,size] after the steps so far; None before the first."""
-        return None if self._slots is None else self.named_state(self._slots)
+        return None if self._state is None else {name: value.copy() for name, value in self._state.items()}
 
     @state.setter
     def state(self, state: Mapping[str, npt.ArrayLike]) -> None:
         first = np.asarray(next(iter(state.values()), ()))
         B = first.shape[1] if first.ndim == 3 else 0
-        copied = {name: np.array(value, np.float32) for name, value in state.items()}
-        self._slots, self._B = self.checked_state(copied, B), B
+        self._state = self.checked_state({name: np.array(value, np.float32) for name, value in state.items()}, B)
 
     def reset(self) -> None:
         """Goes back to the start."""
-        self._slots, self._B = None, 0
+        self._state = None
 
     def fork(self) -> Self:
         """A session of its own that goes on from the same state; the weights are shared."""
         other = type(self).__new__(type(self))
         vars(other).update(vars(self))
         return other
-
-
-def _start(direction: Direction, name: str, weights: Mapping[str, Array]) -> npt.ArrayLike:
-    """Where a state starts: a number, or learned numbers [size]."""
-    start = direction.starts[name]
-    return weights[start] if isinstance(start, str) else np.float32(start)
 
 
 def _array(port: Port, x: npt.ArrayLike) -> npt.NDArray[Any]:

@@ -1,7 +1,7 @@
 """The steps of a network on numpy's arrays."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,11 +36,11 @@ Run = Callable[["Call"], Any]
 
 @dataclass
 class Call:
-    """One run of a network: arrays by name; by slot the states [B,size] that go in, or the start, and that come out."""
+    """One run of a network: arrays by name; states [L*D,B,size] that go in, or the start, and room for those after."""
 
     values: Values
-    states: Mapping[int, States] | None
-    new: dict[int, States] = field(default_factory=dict)
+    before: Mapping[str, Array] | None
+    after: Mapping[str, Array]
 
     def lengths(self, name: str) -> npt.NDArray[np.int64] | None:
         """Where sequences end; None where all have every step."""
@@ -136,7 +136,10 @@ def _layer(step: Layer, weights: Weights, narrow: str, threads: int) -> Run:
         x, lengths, resets = call.values[step.x], call.lengths(step.lengths), call.values.get(RESETS)
         outputs = []
         for place, side in enumerate(sides, start=step.slot):
-            output, call.new[place] = side.run(x, call.states, place, lengths, resets)
+            before = None if call.before is None else tuple(call.before[name][place] for name in side.names)
+            output, finals = side.run(x, before, lengths, resets)
+            for name, values in zip(side.names, finals, strict=True):
+                call.after[name][place] = values
             outputs.append(output)
         return outputs[0] if len(outputs) == 1 else np.concatenate(outputs, -1)
 
@@ -147,7 +150,7 @@ class _Side:
     """One direction of a layer."""
 
     def __init__(self, direction: Direction, weights: Weights, reverse: bool, narrow: str, threads: int) -> None:
-        self.reverse = reverse
+        self.names, self.reverse = [state.name for state in direction.program.states], reverse
         own = {name: weights[tensor] for name, tensor in direction.weights.items()}
         self.packed = Packed(
             direction.program,
@@ -169,14 +172,13 @@ class _Side:
     def run(
         self,
         x: Array,
-        states: Mapping[int, States] | None,
-        place: int,
+        state: States | None,
         lengths: npt.NDArray[np.int64] | None,
         resets: npt.NDArray[Any] | None,
     ) -> tuple[Array, States]:
         """Output and final states; past its length x counts as 0, and no reset counts."""
         start = self._start(x.shape[1])
-        state = start if states is None else states[place]
+        state = start if state is None else state
         if lengths is not None:
             running = inside(lengths, len(x))
             x = np.where(running, x, np.float32(0))

@@ -9,27 +9,24 @@ import numpy.typing as npt
 from gatework.errors import InputError
 from gatework.runtime.packed import Array
 
-Slots = dict[int, tuple[Array, ...]]  # states [B,size], by layer and direction
+# Sequences that are stepped at once, so that the core packs the weights for few batches; what is left of any number by
+# taking these is none, or enough to be worth a batch.
+BATCHES = (256, 64, 32, 16, 14, 12, 10, 8, 4, 2, 1)
+ENOUGH = 8
 
 
 class Stepper(Protocol):
     """What streams read of a `gatework.runtime.session.Session`."""
 
-    def start_slots(self, B: int) -> Slots: ...
+    def start(self, B: int) -> dict[str, Array]: ...
 
     def checked_input(self, x: npt.ArrayLike) -> npt.NDArray[Any]: ...
 
-    def checked_state(self, state: Mapping[str, npt.ArrayLike], B: int) -> Slots: ...
+    def checked_state(self, state: Mapping[str, npt.ArrayLike], B: int) -> dict[str, Array]: ...
 
-    def named_state(self, slots: Slots) -> dict[str, Array]: ...
-
-    def stepped(self, x: npt.NDArray[Any], states: Slots | None) -> tuple[Any, Slots]: ...
-
-
-# Sequences that are stepped at once, so that the core packs the weights for few batches; what is left of any number by
-# taking these is none, or enough to be worth a batch.
-BATCHES = (256, 64, 32, 16, 14, 12, 10, 8, 4, 2, 1)
-ENOUGH = 8
+    def stepped(
+        self, x: npt.NDArray[Any], state: Mapping[str, Array] | None
+    ) -> tuple[npt.NDArray[Any], dict[str, Array]]: ...
 
 
 class Streams:
@@ -43,11 +40,8 @@ class Streams:
         if not isinstance(most, int) or most < 1:
             raise InputError(f"streams is {most!r}; expected a whole number of 1 or more")
         self._session, self.most = session, most
-        self._states: dict[int, tuple[Array, ...]] = {  # by slot, [N,size] each
-            slot: tuple(np.broadcast_to(row, (most, row.shape[1])).copy() for row in rows)
-            for slot, rows in session.start_slots(1).items()
-        }
-        self._start = {slot: tuple(each[:1].copy() for each in states) for slot, states in self._states.items()}
+        self._start = session.start(1)
+        self._states = {name: np.repeat(each, most, 1) for name, each in self._start.items()}  # [L*D,N,size]
         self._free = list(range(most - 1, -1, -1))
         self._there = np.zeros(most, bool)
 
@@ -61,9 +55,8 @@ class Streams:
         begin = self._start if state is None else self._session.checked_state(state, 1)
         number = self._free.pop()
         self._there[number] = True
-        for slot, values in begin.items():
-            for all_rows, row in zip(self._states[slot], values, strict=True):
-                all_rows[number] = row[0]
+        for name, values in begin.items():
+            self._states[name][:, number] = values[:, 0]
         return number
 
     def leave(self, number: int) -> None:
@@ -75,32 +68,28 @@ class Streams:
     def state(self, number: int) -> dict[str, Array]:
         """A copy of a stream's state [L*D,1,size]."""
         self._check([number])
-        return self._session.named_state(
-            {slot: tuple(rows[number, None] for rows in states) for slot, states in self._states.items()}
-        )
+        return {name: states[:, [number]] for name, states in self._states.items()}
 
-    def step(self, numbers: Sequence[int], x: npt.ArrayLike) -> Any:
+    def step(self, numbers: Sequence[int] | npt.NDArray[Any], x: npt.ArrayLike) -> npt.NDArray[Any]:
         """The outputs [K,...] of a step of K streams with inputs x [K,...]; the others stand still."""
         places = self._check(numbers)
         inputs = self._session.checked_input(np.asarray(x)[None])
         if inputs.shape[1] != len(places):
             raise InputError(f"x has {inputs.shape[1]} inputs; expected one for each of {len(places)} streams")
-        made = [self._step(places[part], inputs[:, part]) for part in _parts(len(places))]
-        return np.concatenate(made) if made else np.asarray(self._session.stepped(inputs, None)[0][0])
+        made = [self._step(places[part], inputs[0, part]) for part in _parts(len(places))]
+        return np.concatenate(made) if made else self._session.stepped(inputs[0], None)[0]
 
-    def _step(self, places: npt.NDArray[np.int64], x: npt.NDArray[Any]) -> Array:
+    def _step(self, places: npt.NDArray[np.int64], x: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The same of as many as are stepped at once, or fewer: the last is repeated, and what comes of it left out."""
         many = next(size for size in reversed(BATCHES) if size >= len(places))
         rows = np.concatenate([np.arange(len(places)), np.full(many - len(places), len(places) - 1)])
         chosen = places[rows]
-        states = {slot: tuple(each[chosen] for each in parts) for slot, parts in self._states.items()}
-        output, new = self._session.stepped(x[:, rows], states)
-        for slot, parts in new.items():
-            for all_rows, values in zip(self._states[slot], parts, strict=True):
-                all_rows[places] = values[: len(places)]
-        return np.asarray(output[0][: len(places)])
+        output, new = self._session.stepped(x[rows], {name: each[:, chosen] for name, each in self._states.items()})
+        for name, values in new.items():
+            self._states[name][:, places] = values[:, : len(places)]
+        return output[: len(places)]
 
-    def _check(self, numbers: Sequence[int]) -> npt.NDArray[np.int64]:
+    def _check(self, numbers: Sequence[int] | npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         """The numbers as an array; raises InputError unless each is a stream that is there, once."""
         places = np.asarray(numbers, np.int64).reshape(-1)
         outside = places[(places < 0) | (places >= self.most)]

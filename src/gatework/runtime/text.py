@@ -12,7 +12,7 @@ from gatework.network.steps import LENGTHS
 from gatework.runs.overflow import overflow
 from gatework.runs.parts import IGNORED
 from gatework.runtime.model import Model
-from gatework.runtime.session import Session, Slots
+from gatework.runtime.session import Session, States
 from gatework.text.data.streams import ScoringBlocks
 from gatework.text.data.vocabulary import Vocabulary
 from gatework.text.description import TASK
@@ -50,27 +50,24 @@ class TextSession(Session):
         """Yields `length` tokens as text, as they are drawn: see `gatework.text.writing.write`."""
         return write(self.predict, self.vocabulary, prompt, length, condition=condition, draw=draw, seed=seed)
 
-    def predict(self, ids: Ids, state: Slots | None) -> tuple[Numbers, Slots]:
+    def predict(self, ids: Ids, state: States | None) -> tuple[Numbers, States]:
         """log p [V] of the token after ids [T], and the states, of one text; the first id may begin a document."""
         end = self.vocabulary.end
         if end is not None and ids[0] > end:
             state, ids = self._begun(int(ids[0]) - end - 1), np.concatenate([[end], ids[1:]])
-        log_p, state = self._run({"tokens": ids[:, None]}, state)
+        log_p, state = self.run(ids[:, None], state)
         last = log_p[-1, 0].astype(np.float64)
         self._check(last.max())
         return last, state
 
-    def _begun(self, condition: int) -> Slots:
+    def _begun(self, condition: int) -> States:
         """The states at the beginning of a document of this condition, [1,H] each: see gatework.text.conditions."""
-        starts = self.start_slots(1)
-        for layer in self.network.layers:
-            names = [state.name for state in layer.directions[0].program.states]
-            tables = [self.model.weights.get(f"starts.initial_{name}") for name in names]  # [K,L,H]; none at infinity
-            starts[layer.slot] = tuple(
-                start if table is None else start + table[condition, layer.slot]
-                for start, table in zip(starts[layer.slot], tables, strict=True)
-            )
-        return starts
+        states = self.start(1)
+        for name, values in states.items():
+            table = self.model.weights.get(f"starts.initial_{name}")  # [K,L,H]; none where it starts at infinity
+            if table is not None:
+                values[:, 0] += table[condition]
+        return states
 
     # -- reading
 
@@ -95,7 +92,7 @@ class TextSession(Session):
 
     def _surprises(self, blocks: Iterable[tuple[Ids, Ids, Ids]]) -> Generator[Surprise]:
         """-log p [T,B] in nats of the targets [T,B], 0 where a stream has ended."""
-        state: Slots | None = None
+        state: States | None = None
         for inputs, targets, lengths in blocks:
             log_p, state = self._run({"tokens": inputs, LENGTHS: lengths}, state)
             real = targets != IGNORED

@@ -1,0 +1,125 @@
+"""What a trained network costs without torch: `python -m gatework.lab.deployed [RUN]`, on a machine that is quiet.
+
+Three tables: sessions beside ONNX Runtime's own operator and torch, calls interleaved and compared round by round; the
+step of some streams of many; and how soon the first character of a sample is there.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import torch
+from torch import nn
+
+from gatework.lab.bench.report import table
+from gatework.lab.bench.rivals import onnx_layer
+from gatework.layers import GRU, LSTM, Recurrent
+from gatework.layers.description import network_of, weights_of
+from gatework.runtime import Model, Session
+
+INPUTS, UNITS = 64, 128
+SEQUENCES, STEPS = (1, 8, 64), (1, 100, 1000)
+ROUNDS, BLOCK = 15, 0.02  # and seconds of each side in a round, at least one call
+MOST, ACTIVE = 1024, (9, 13, 17, 33, 100, 333, 700, 1024)  # streams, and how many of them have input
+STARTS = 7
+Run = Callable[[], object]
+
+
+def model_of(layer: Recurrent) -> Model:
+    """A layer as a session runs it."""
+    weights = {name: tensor.numpy() for name, tensor in weights_of(layer).items()}
+    return Model(Path("layer"), "layer", network_of(layer), weights, {})
+
+
+def seconds(run: Run) -> float:
+    """What a call takes, on the mean of as many as fill a block."""
+    began, calls = perf_counter(), 0
+    while perf_counter() - began < BLOCK or not calls:
+        run()
+        calls += 1
+    return (perf_counter() - began) / calls
+
+
+def interleaved(*runs: Run) -> list[list[float]]:
+    """The seconds of each in every round, one after another."""
+    for run in runs:
+        run()
+    return [[seconds(run) for run in runs] for _ in range(ROUNDS)]
+
+
+def contests(threads: int) -> Iterator[list[str]]:
+    """A line for each cell and shape: microseconds of a call, and how many times as long the rivals take."""
+    for name, ours, theirs in (("lstm", LSTM, nn.LSTM), ("gru_reset_after", GRU, nn.GRU)):
+        reference = theirs(INPUTS, UNITS)
+        layer = ours.from_torch(reference).eval()
+        session = Session(model_of(layer), threads=threads)
+        for T in STEPS:
+            for B in SEQUENCES:
+                x = torch.randn(T, B, INPUTS)
+                array, rival = x.numpy(), onnx_layer(layer, x, threads)
+                with torch.inference_mode():
+                    rounds = interleaved(partial(session.run, array), rival, partial(reference, x))
+                own, onnx, by_torch = np.median([[a, b / a, c / a] for a, b, c in rounds], 0)
+                yield [name, str(T), str(B), f"{own * 1e6:,.0f}", f"{onnx:.2f}", f"{by_torch:.2f}"]
+
+
+def streams(threads: int) -> Iterator[list[str]]:
+    """A line for each number of active streams: microseconds of a step, over its share of a step of all."""
+    random = np.random.default_rng(0)
+    session = Session(model_of(LSTM(INPUTS, UNITS).eval()), threads=threads)
+    many = session.streams(MOST)
+    numbers = np.array([many.join() for _ in range(MOST)])
+    inputs = random.standard_normal((MOST, INPUTS), np.float32)
+    chosen = [random.permutation(numbers)[:active] for active in ACTIVE]
+    rounds = interleaved(*(partial(many.step, these, inputs[these]) for these in chosen))
+    costs, whole = np.median(rounds, 0), np.median([each[-1] for each in rounds])
+    for active, cost in zip(ACTIVE, costs, strict=True):
+        yield [str(active), f"{cost * 1e6:,.0f}", f"{cost / active / (whole / MOST):.2f}"]
+
+
+def starts(run: Path) -> Iterator[list[str]]:
+    """How soon a process imports the runtime, and how soon the first character of a sample is there."""
+    own = [sys.executable, "-c"]
+    sample = "from gatework.cli import main; main()"
+    commands = {
+        "python -c pass": [*own, "pass"],
+        "import numpy": [*own, "import numpy"],
+        "import gatework.runtime": [*own, "import gatework.runtime"],
+        "gatework sample RUN, first character": [
+            *own,
+            f"import sys; sys.argv[1:] = ['sample', {str(run)!r}]; {sample}",
+        ],
+        "import torch": [*own, "import torch"],
+    }
+    for name, command in commands.items():
+        took = sorted(_first_byte(command) for _ in range(STARTS))
+        yield [name, f"{took[STARTS // 2]:.2f}"]
+
+
+def _first_byte(command: list[str]) -> float:
+    """Seconds to the first byte that a process prints, or to its end."""
+    began = perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        process.stdout.read(1)
+        took = perf_counter() - began
+        process.kill()
+    return took
+
+
+def main() -> None:
+    """Prints the tables; RUN: a run of text, for the times to the first character."""
+    threads = torch.get_num_threads()
+    print(f"{threads} threads, {INPUTS} inputs, {UNITS} units\n")
+    print(table(["cell", "T", "B", "us", "ONNX Runtime / ours", "torch / ours"], list(contests(threads))), end="\n\n")
+    print(table(["streams", "us", "over its share"], list(streams(threads))), end="\n\n")
+    for run in sys.argv[1:]:
+        print(table(["", "seconds"], list(starts(Path(run)))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""One step of a whole network in the compiled core: what C runs, for Python."""
+
+from collections import OrderedDict
+from functools import cached_property
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatework.core import _native
+from gatework.lowering import isa
+from gatework.lowering.layout import STORAGES
+from gatework.runtime.code import CODE
+from gatework.runtime.model import Model
+from gatework.runtime.packed import SHAPES, Array
+
+
+class Stepping:
+    """A network whose steps need nothing of later ones, ready for the last few numbers of sequences.
+
+    weights: how matrices are stored. Several threads may step; they take turns.
+    """
+
+    def __init__(self, model: Model, weights: str) -> None:
+        self.model, self.storage = model, STORAGES[weights]
+        self.ready: OrderedDict[int, _native.Model] = OrderedDict()
+        self.turn = Lock()
+
+    @cached_property
+    def file(self) -> npt.NDArray[np.uint8]:
+        """The network as C reads it."""
+        return np.frombuffer(self.model.to_bytes(), np.uint8)
+
+    @staticmethod
+    def runs(model: Model) -> bool:
+        """Whether the core steps a network by itself."""
+        return CODE in model.for_c()
+
+    def step(self, x: npt.NDArray[Any], before: Array | None) -> tuple[Array, Array]:
+        """The output [B,N] and the whole state after a step x [B] or [B,I], from a state or the start.
+
+        Raises ValueError for what the core refuses: an id that is not there, a state of another size.
+        """
+        B = len(x)
+        with self.turn:
+            model = self._of(B)
+            output, after = np.empty(B * model.output, np.float32), np.empty(model.state, np.float32)
+            model.step(np.ascontiguousarray(x), before, output, after)
+        return output.reshape(B, -1), after
+
+    def _of(self, B: int) -> _native.Model:
+        if B not in self.ready:
+            try:
+                self.ready[B] = _native.Model(self.file, B, self.storage)
+            except ValueError:
+                isa.check()
+                raise
+            if len(self.ready) > SHAPES:
+                self.ready.popitem(last=False)
+        self.ready.move_to_end(B)
+        return self.ready[B]
