@@ -104,7 +104,8 @@ const float* Model::filled(int64_t numbers, float value) {
 
 // -- reading
 
-Model::Model(std::string_view bytes, int64_t B, Storage storage) : isa_(chosen()), B_(B), storage_(storage), room_(SLACK + ROOM * static_cast<int64_t>(bytes.size())) {
+Model::Model(std::string_view bytes, int64_t B, Storage storage)
+    : isa_(chosen()), B_(B), storage_(storage), room_(SLACK + ROOM * static_cast<int64_t>(bytes.size())) {
     const Safetensors file(bytes);
     const auto format = file.metadata.find("format");
     if (format == file.metadata.end()) damaged("its header names no format");
