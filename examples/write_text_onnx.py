@@ -2,6 +2,7 @@
 
     gatework export runs/demo --onnx model.onnx
     python examples/write_text_onnx.py model.onnx 'def ' 200
+    python examples/write_text_onnx.py names.onnx '' 20 Italian    # of documents, on what it is to write
 
 The states of the layers come out of each step and go into the next. The file says where they start, and what its tokens
 are; of words they are pieces of the text, here it takes characters and bytes.
@@ -18,12 +19,13 @@ import onnxruntime
 class Writer:
     """A model at one place in a text."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, condition: str | None = None) -> None:
         self.session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         about = self.session.get_modelmeta().custom_metadata_map
         self.tokens, self.bytes = json.loads(about["vocabulary"]), about["level"] == "byte"
-        starts, inputs = json.loads(about["start"]), self.session.get_inputs()[1:]
-        self.states = {each.name: start(starts[each.name], each.shape) for each in inputs}
+        self.end = int(about["end"]) if condition is not None else None
+        starts = json.loads(about["start"]) if condition is None else json.loads(about["conditions"])[condition]
+        self.states = {each.name: start(starts[each.name], each.shape) for each in self.session.get_inputs()[1:]}
 
     def read(self, token: int) -> np.ndarray:
         """log p [V] of the token after this one."""
@@ -38,13 +40,16 @@ class Writer:
         return [known.get(character, 0) for character in text]
 
     def write(self, prompt: str, length: int) -> Iterator[int]:
-        """The tokens that follow the prompt."""
-        for token in self.ids(prompt):
+        """The tokens that follow the prompt, up to the end of a document."""
+        before = [] if self.end is None else [self.end]
+        for token in [*before, *self.ids(prompt)]:
             log_p = self.read(token)
         for _ in range(length):
             if not self.bytes:
                 log_p[0] = -np.inf  # what is not listed is not written
             token = int(log_p.argmax())
+            if token == self.end:
+                return
             yield token
             log_p = self.read(token)
 
@@ -56,8 +61,8 @@ def start(value: float | str | list, shape: list) -> np.ndarray:
     return np.broadcast_to(numbers.reshape(-1, 1, numbers.shape[-1] if numbers.ndim else 1), (layers, 1, size)).copy()
 
 
-def main(path: str, prompt: str, length: str = "200") -> str:
-    writer = Writer(path)
+def main(path: str, prompt: str, length: str = "200", condition: str | None = None) -> str:
+    writer = Writer(path, condition)
     ids = list(writer.write(prompt, int(length)))
     text = bytes(ids).decode(errors="replace") if writer.bytes else "".join(writer.tokens[token] for token in ids)
     print(prompt + text)

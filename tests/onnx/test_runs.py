@@ -61,15 +61,21 @@ def test_onnxruntime_alone_writes_what_gatework_writes(level: str, tmp_path: Pat
     assert written == gw.load(run).sample("ab", 200, **likeliest)
 
 
-def test_a_model_of_documents_is_refused_in_a_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("cell", ["gru", "slstm"])
+def test_a_model_of_documents_starts_from_its_condition(cell: str, tmp_path: Path, example: dict[str, Any]) -> None:
     path = tmp_path / "names.jsonl"
     lines = [{"text": word, "condition": kind} for kind in "xy" for word in ("abc", "bca", "cab") for _ in range(20)]
     path.write_text("\n".join(map(json.dumps, lines)))
     run = tmp_path / "run"
-    start(run, path)
-    with pytest.raises(gw.InputError, match="writes documents on conditions"):
-        gw.onnx.export(run, tmp_path / "model.onnx")
-    assert not (tmp_path / "model.onnx").exists()
+    start(run, path, cell, learning_rate=0.05)
+    gw.onnx.export(run, tmp_path / "model.onnx")
+    ours = gw.load(run)
+    for condition in "yx":
+        writer = example["Writer"](str(tmp_path / "model.onnx"), condition)
+        found = [writer.read(token) for token in [writer.end, *writer.ids("abca")]]
+        np.testing.assert_allclose(found, ours.log_probabilities("abca", condition=condition), atol=LEAST)
+    starts = [example["Writer"](str(tmp_path / "model.onnx"), condition).states["h"] for condition in "xy"]
+    assert not np.allclose(*starts)
 
 
 def test_the_command_writes_a_run_and_says_what_goes_in_and_comes_out(

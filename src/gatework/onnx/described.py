@@ -1,7 +1,6 @@
 """What is exported: a network, its weights, and what a reader should know of it."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -44,16 +43,19 @@ def layer(module: Recurrent) -> Described:
 
 
 def starts(network: Network, weights: Mapping[str, npt.NDArray[np.float32]]) -> str:
-    """Where each state starts, as JSON: a number, "-inf", or where they were learnt a list for each layer."""
-
-    def one(start: float | str) -> Any:
-        if isinstance(start, str):
-            return weights[start].tolist()
-        return start if math.isfinite(start) else str(start)
-
+    """Where each state starts, as JSON: a number, "-inf", or where they were learnt numbers [L*D,size]."""
     directions = [direction for layer in network.layers for direction in layer.directions]
-    found = {name: [one(each.starts[name]) for each in directions] for name in network.states}
-    return json.dumps({name: each if isinstance(each[0], list) else each[0] for name, each in found.items()})
+    found = {}
+    for name in network.states:
+        each = [direction.starts[name] for direction in directions]
+        learnt = [weights[start] for start in each if isinstance(start, str)]
+        found[name] = start_of(np.stack(learnt) if learnt else np.float64(each[0]))
+    return json.dumps(found)
+
+
+def start_of(state: Any) -> Any:
+    """A state as JSON has it: a number, numbers, or "-inf" for one that is so everywhere."""
+    return state.tolist() if np.isfinite(state).all() else str(float(state.flat[0]))
 
 
 def about(task: str, cell: Cell) -> dict[str, str]:

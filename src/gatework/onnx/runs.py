@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from gatework.cells import find_cell
 from gatework.errors import InputError
 from gatework.forecast.forecaster import Forecaster
@@ -15,8 +17,9 @@ from gatework.labels.network import sequence_network
 from gatework.loading import load
 from gatework.network import Network
 from gatework.network.steps import Affine, Softmax, Step
-from gatework.onnx.described import Described, about, arrays
+from gatework.onnx.described import Described, about, arrays, start_of
 from gatework.onnx.scaling import Scaling
+from gatework.text.conditions import Starts
 from gatework.text.network import language_network
 from gatework.text.trained import TextModel
 
@@ -41,15 +44,25 @@ def trained(model: Any) -> Described | None:
 def text(model: TextModel) -> Described:
     """A language model: tokens [T,B] -> log p [T,B,V] of the token after each."""
     run, vocabulary = model.run, model.vocabulary
-    if vocabulary.conditions:
-        raise InputError(
-            f"{run.path} writes documents on conditions, whose starts are no part of a model of ONNX yet; "
-            "gatework sample --condition runs it"
-        )
-    network = language_network(run.cell, len(vocabulary), run.shape)
+    network = language_network(run.cell, len(vocabulary), run.shape, len(vocabulary.conditions))
     weights = arrays({name: value for name, value in model.network.state_dict().items() if name in network.weights})
     known = {"level": vocabulary.level, "vocabulary": _json(vocabulary.tokens)}
+    if model.network.starts is not None:
+        known |= {"end": str(vocabulary.end), "conditions": _json(_starts(model, model.network.starts))}
     return Described(network, weights, about("text", run.cell) | known)
+
+
+def _starts(model: TextModel, starts: Starts) -> dict[str, dict[str, Any]]:
+    """The states [L,H] by name that a document of each condition starts from."""
+    layer, conditions = model.network.recurrent, model.vocabulary.conditions
+    with torch.no_grad():
+        states = starts(layer, torch.arange(len(conditions), device=layer.anchor.device), None)  # [L,K,H] each
+    return {
+        condition: {
+            name: start_of(value[:, k].cpu().numpy()) for name, value in zip(layer.state_names, states, strict=True)
+        }
+        for k, condition in enumerate(conditions)
+    }
 
 
 def labels(model: SequenceClassifier | SequenceRegressor | Tagger) -> Described:
