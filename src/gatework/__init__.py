@@ -10,6 +10,7 @@ from gatework.notation import EquationError
 
 if TYPE_CHECKING:
     from gatework import onnx
+    from gatework.exporting import export
     from gatework.forecast.forecaster import Forecaster
     from gatework.inspect import inspect
     from gatework.labels.estimators import SequenceClassifier, SequenceRegressor, Tagger
@@ -32,6 +33,7 @@ __all__ = [
     "Tagger",
     "cells",
     "convert",
+    "export",
     "gradient_flow",
     "inspect",
     "load",
@@ -45,6 +47,7 @@ _MODULES = {  # imported when asked for: equations need no torch, and layers not
     "RNN": "gatework.layers",
     "Recurrent": "gatework.layers",
     "convert": "gatework.layers",
+    "export": "gatework.exporting",
     "gradient_flow": "gatework.layers.gradient_flow",
     "record": "gatework.layers.record",
     "Forecaster": "gatework.forecast.forecaster",

@@ -8,16 +8,11 @@ import torch
 
 import gatework as gw
 from gatework.errors import InputError
-from gatework.layers.description import network_of, weights_of
-from gatework.runtime import Model, Session
+from gatework.exporting import model_of
+from gatework.runtime import Session
 
 T, B, I = 7, 5, 6
 LENGTHS = torch.tensor([7, 3, 0, 1, 6])
-
-
-def model_of(layer: gw.Recurrent) -> Model:
-    weights = {name: tensor.numpy() for name, tensor in weights_of(layer).items()}
-    return Model(Path("layer"), "layer", network_of(layer), weights, {})
 
 
 def layer_of(cell: str, **options: object) -> gw.Recurrent:
@@ -218,3 +213,22 @@ def test_streams_that_are_not_there_are_named() -> None:
         session.streams(0)
     with pytest.raises(InputError, match="needs whole sequences"):
         Session(model_of(layer_of("lstm", bidirectional=True))).streams(2)
+
+
+# -- layers in files
+
+
+@pytest.mark.parametrize("cell", ["lstm", "slstm", "mgu"])
+def test_a_layer_in_a_file_is_the_layer(cell: str, tmp_path: Path) -> None:
+    layer, x = layer_of(cell, num_layers=2, initial="learned"), torch.randn(T, B, I)
+    gw.export(layer, tmp_path / "layer.gw")
+    session = Session(tmp_path / "layer.gw")
+    np.testing.assert_array_equal(session.run(x.numpy())[0], layer(x)[0].detach().numpy())
+
+
+def test_what_is_no_layer_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="trained is LSTM; expected a layer of gatework, or the folder of a run"):
+        gw.export(torch.nn.LSTM(2, 2), tmp_path / "layer.gw")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"l0\.W_i is torch.float64; a file has float32: layer.float\(\)"):
+        gw.export(gw.Recurrent("lstm", 2, 2).double(), tmp_path / "layer.gw")
+    assert list(tmp_path.iterdir()) == []

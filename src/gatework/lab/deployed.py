@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from gatework.exporting import model_of
 from gatework.lab.bench.report import table
 from gatework.lab.bench.rivals import onnx_layer
-from gatework.layers import GRU, LSTM, Recurrent
-from gatework.layers.description import network_of, weights_of
-from gatework.runtime import Model, Session
+from gatework.layers import GRU, LSTM
+from gatework.runtime import Session
 
 INPUTS, UNITS = 64, 128
 SEQUENCES, STEPS = (1, 8, 64), (1, 100, 1000)
@@ -27,12 +27,6 @@ ROUNDS, BLOCK = 15, 0.02  # and seconds of each side in a round, at least one ca
 MOST, ACTIVE = 1024, (9, 13, 17, 33, 100, 333, 700, 1024)  # streams, and how many of them have input
 STARTS = 7
 Run = Callable[[], object]
-
-
-def model_of(layer: Recurrent) -> Model:
-    """A layer as a session runs it."""
-    weights = {name: tensor.numpy() for name, tensor in weights_of(layer).items()}
-    return Model(Path("layer"), "layer", network_of(layer), weights, {})
 
 
 def seconds(run: Run) -> float:

@@ -1,6 +1,5 @@
 """A network: what goes in, the steps, what comes out; as JSON and back."""
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -113,11 +112,11 @@ def _step_from_json(values: Mapping[str, Any]) -> Step:
 def _direction_to_json(direction: Direction) -> dict[str, Any]:
     values = {field.name: getattr(direction, field.name) for field in fields(direction)}
     starts = {name: _number(start) for name, start in direction.starts.items()}
-    return values | {"program": json.loads(direction.program.recipe), "starts": starts}
+    return values | {"program": direction.program.recipe, "starts": starts}
 
 
 def _direction_from_json(values: Mapping[str, Any]) -> Direction:
-    program = recipe.read(json.dumps(values["program"]))
+    program = recipe.read(values["program"])
     starts = {name: _start(start) for name, start in values["starts"].items()}
     return Direction(program, values["sizes"], values["weights"], starts, values["inputs"])
 
