@@ -48,6 +48,12 @@ class Network:
         return frozenset(name for step in self.steps for name in _tensors(step))
 
     @cached_property
+    def starts(self) -> frozenset[str]:
+        """The names of the tensors at which states start."""
+        directions = (direction for layer in self.layers for direction in layer.directions)
+        return frozenset(start for each in directions for start in each.starts.values() if isinstance(start, str))
+
+    @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shapes of the weights of its layers, by name."""
         made: dict[str, tuple[int, ...]] = {}

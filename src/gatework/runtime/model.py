@@ -113,6 +113,8 @@ def _checked(path: Path, network: Network, weights: dict[str, Array]) -> dict[st
             there = list(weights[name].shape)
             raise InputError(f"{path} is damaged, or not of this network: {name} has shape {there}, not {list(shape)}")
     for name, values in weights.items():
+        if name in network.starts:  # where a state may start at infinity
+            continue
         if not np.isfinite(values).all():
             worst = values[~np.isfinite(values)].flat[0]
             raise InputError(f"{path} is damaged: {name} holds {worst}; use another checkpoint")
