@@ -88,6 +88,8 @@ def test_what_was_not_measured_is_left_out_of_the_comparison(capsys: pytest.Capt
     assert ["mean rank", "1.00", "2.00"] in rows
     assert ["the first wins/ties/losses", "", "1/0/0"] in rows
     assert ["GunPoint", "2.0", "-"] in rows
+    labels._print(measures, ["A", "GunPoint"], ["x", "y"], folds=3)
+    assert "published" not in capsys.readouterr().out, "it is of the test part"
 
 
 def test_the_critical_difference_is_that_of_the_literature() -> None:

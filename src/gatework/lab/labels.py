@@ -323,7 +323,10 @@ def _print(measures: Measures, sets: Sequence[str], models: Sequence[str], *, fo
     """Accuracies, ranks, comparisons with the first model, seconds."""
     what = f"accuracy, {folds} folds of the training part" if folds else "test accuracy"
     print(f"{torch.get_num_threads()} threads; mean over seeds, with the deviation between them and how many\n")
-    print(table([what, *models, "LSTM-FCN, published"], [_accuracies(measures, name, models) for name in sets]), "\n")
+    lines = [_accuracies(measures, name, models) for name in sets]
+    if not folds:
+        lines = [[*line, f"{PUBLISHED[line[0]]:.3f}" if line[0] in PUBLISHED else "-"] for line in lines]
+    print(table([what, *models, *([] if folds else ["LSTM-FCN, published"])], lines), "\n")
     whole = [name for name in sets if all((name, model) in measures for model in models)]
     if whole:
         means = [[np.mean([a for a, _ in measures[name, model]]) for model in models] for name in whole]
@@ -337,12 +340,12 @@ def _print(measures: Measures, sets: Sequence[str], models: Sequence[str], *, fo
 
 
 def _accuracies(measures: Measures, name: str, models: Sequence[str]) -> list[str]:
-    """A row: the set, and of each model the mean accuracy and its deviation; what was published of LSTM-FCN."""
+    """A row: the set, and of each model the mean accuracy, its deviation and the number of seeds."""
     row = [name]
     for model in models:
         values = [accuracy for accuracy, _ in measures.get((name, model), [])]
         row.append(_cell(values, "{:.3f}") + (f" ± {np.std(values):.3f} ({len(values)})" if len(values) > 1 else ""))
-    return [*row, f"{PUBLISHED[name]:.3f}" if name in PUBLISHED else "-"]
+    return row
 
 
 def _cell(values: Sequence[float], form: str) -> str:
