@@ -9,7 +9,7 @@ from forecast_toys import panel, quick, seasonal, table
 
 import gatework as gw
 from gatework.forecast.base import Base
-from gatework.forecast.limits import BEYOND, NARROWEST, REACH, bounded
+from gatework.forecast.limits import BEYOND, NARROWEST, REACH, around_shift, bounded
 
 P = (0.1, 0.5, 0.9)
 Y = np.array([4.0, 8.0, 6.0, 10.0, 7.0])
@@ -119,6 +119,13 @@ def test_a_level_that_has_just_shifted_is_in_the_band_with_the_one_before(since)
 
 def test_a_surprise_like_those_before_widens_nothing():
     y = np.tile([4.0, 6.0], 30)
-    base, probabilities = Base("last value").forecasts(y, 2), (0.1, 0.5, 0.9)
-    narrow = np.array([[5.5, 6.0, 6.5], [5.5, 6.0, 6.5]])
-    assert np.array_equal(bounded(narrow, probabilities, y, base, np.ones(2), 3), narrow)
+    said, narrow = Base("last value").forecasts(y, 1)[:, 0], np.array([[5.5, 6.0, 6.5], [5.5, 6.0, 6.5]])
+    assert np.array_equal(around_shift(narrow, P, y, said, 3), narrow)
+    assert not np.array_equal(around_shift(narrow, P, np.append(y, 20.0), np.append(said, 20.0), 3), narrow)
+
+
+def test_the_peak_of_a_season_that_grows_is_no_shift_of_the_level():
+    t = np.arange(96)
+    y = np.where(t % 12 == 11, 1000.0 * 1.6 ** (t // 12), 5.0 + t % 3)
+    (made,) = gw.Forecaster(6, levels=80, season=12, members=1, steps=5).fit({"y": y}).forecasts()
+    assert (made.band(80)[1] < 1000).all()

@@ -8,7 +8,7 @@ import pytest
 from page_toys import harness
 
 from gatework.forecast.base import Base
-from gatework.forecast.limits import bounded
+from gatework.forecast.limits import around_shift, bounded
 from gatework.forecast.rivals import normal
 
 RANDOM = np.random.default_rng(0)
@@ -60,9 +60,9 @@ def test_a_shifted_level_is_in_the_bands_of_the_page_too(show: Any, tmp_path: Pa
     y = np.where(np.arange(60) < 60 - since, 5.0, 9.0)
     probabilities, base = (0.1, 0.25, 0.5, 0.9), Base("mean").forecasts(y, 2)
     wild = np.array([[6, 6.5, 7, 8], [5.5, 6, 7, 10]], float)
-    values = {"wild": wild.tolist(), "normal": normal(probabilities).tolist(), "scale": [0.1, 0.1]}
-    call = "bounded(wild, normal, y, base, scale, 3, 59)"
+    values = {"wild": wild.tolist(), "normal": normal(probabilities).tolist()}
+    call = "aroundShift(wild, normal, y, base, 3, 59)"
     found = asked(show, tmp_path / "page.html", "limits.js", call, y=y.tolist(), base=base.tolist(), **values)
-    expected = bounded(wild, probabilities, y, base, np.array([0.1, 0.1]), 3)
+    expected = around_shift(wild, probabilities, y, base[:, 0], 3)
     assert (expected[:, 0] <= 5).all()
     np.testing.assert_allclose(found, expected, rtol=1e-9)

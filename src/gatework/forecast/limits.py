@@ -19,8 +19,6 @@ def bounded(
 ) -> Numbers:
     """Quantiles [h,P] after y [T], none far beyond what was ever seen unless the base is, and no band without width.
 
-    Where the level has just shifted as it never had, a band of 80 % and more holds what it left and where it is.
-
     base [T,h]: from every origin, in the units of y, the last that of the quantiles; scale [h]: its error of late at
     each step ahead. A series that was never surprised is taken to change by its range once in T + 1 steps.
     """
@@ -37,15 +35,16 @@ def bounded(
     narrow = NARROWEST * np.minimum(scale, np.maximum.accumulate(np.maximum(usual, least)))
     apart = narrow[:, None] * normal(probabilities)
     median = inside[:, [len(probabilities) // 2]]
-    wide = np.where(apart < 0, np.minimum(inside, median + apart), np.maximum(inside, median + apart))
-    return _around_shift(wide, normal(probabilities), y, base[:, 0], warm)
+    return np.where(apart < 0, np.minimum(inside, median + apart), np.maximum(inside, median + apart))
 
 
-def _around_shift(quantiles: Numbers, deviates: Numbers, y: Numbers, said: Numbers, warm: int) -> Numbers:
-    """Quantiles [h,P] that hold both levels where one of the NEWEST values is a surprise far beyond all before.
+def around_shift(quantiles: Numbers, probabilities: Sequence[float], y: Numbers, said: Numbers, warm: int) -> Numbers:
+    """Quantiles [h,P] of a series without a season; bands of 80 % and more hold both sides of a shift of its level.
 
-    said [T]: what was forecast of the next value. One shift does not tell whether it will last.
+    That is one of the NEWEST values far beyond all surprises before; one does not tell whether it will last. said [T]:
+    what was forecast of the next value.
     """
+    deviates = normal(probabilities)
     surprise = np.nan_to_num(np.abs(y[warm + 1 :] - said[warm:-1]))
     before, newest = surprise[:-NEWEST], surprise[-NEWEST:]
     if not len(before) or newest.max() <= REACH * before.max():

@@ -16,7 +16,7 @@ from gatework.forecast.batches import known_of, padded
 from gatework.forecast.data.panel import Panel, Series
 from gatework.forecast.data.spacing import Spacing
 from gatework.forecast.inputs import LARGEST, Beside, Inputs, constant_columns, prepare
-from gatework.forecast.limits import bounded
+from gatework.forecast.limits import around_shift, bounded
 from gatework.forecast.naive import (
     Naive,
     ended,
@@ -186,6 +186,8 @@ def _learned_quantiles(
     if plan.bounded:
         scale = inputs.scale[-1] * (base[-1] if plan.log else 1.0)
         values = bounded(values, probabilities, series.y, base, scale, inputs.warm)
+        if plan.season == 1:
+            values = around_shift(values, probabilities, series.y, base[:, 0], inputs.warm)
     return np.asarray(values if plan.floor is None else np.maximum(values, plan.floor))
 
 

@@ -5,6 +5,8 @@
     python -m gatework.lab.forecasting --only series --figures docs/forecasting.json --anew
     python -m gatework.lab.forecasting --only series --rivals neural --figures docs/forecasting.json
     python -m gatework.lab.forecasting --only made
+    python -m gatework.lab.forecasting --only wrong             # one wrong value at each of 60 rows
+    python -m gatework.lab.forecasting --only bases             # the base alone, what it is chosen by
     OPENBLAS_NUM_THREADS=1 python -m gatework.lab.forecasting --only planning
 
 Prints tables in Markdown; a window's forecast sees nothing of what comes after its origin. Needs statsmodels, sktime
@@ -22,12 +24,14 @@ import numpy as np
 import torch
 
 from gatework.forecast.backtest import MEASURES, backtest
-from gatework.forecast.base import filled
+from gatework.forecast.base import average, filled
 from gatework.forecast.data.panel import Columns, Panel, Series
 from gatework.forecast.data.spacing import Spacing
 from gatework.forecast.forecaster import Forecaster
+from gatework.forecast.metrics import mase
 from gatework.forecast.options import Options
-from gatework.forecast.plan import plans
+from gatework.forecast.outliers import without_outliers
+from gatework.forecast.plan import plan, plans
 from gatework.forecast.rivals import Rival, of_statsforecast, seasonal_naive
 from gatework.lab.bench.report import table
 from gatework.lab.bench.rivals import extra
@@ -214,6 +218,48 @@ def _print_made() -> None:
     print(table(columns, lines), "\n")
 
 
+def _print_bases(windows: int = 6) -> None:
+    """MASE over seasonal naive's of the base forecast alone, of the series for choosing: what to choose it by."""
+    ratios = {what.name: _base_alone(what, windows) for what in SERIES[::2]}
+    lines = [[name, f"{ratio:.3f}"] for name, ratio in ratios.items()]
+    lines.append(["mean", f"{np.exp(np.log(list(ratios.values())).mean()):.3f}"])
+    print(table((f"the base alone, {windows} windows", "MASE over seasonal naive's"), lines), "\n")
+
+
+def _base_alone(what: SeriesSet, windows: int) -> float:
+    """The mean MASE of the base forecast of a series over that of seasonal naive."""
+    own, naive = [], []
+    for series in without_outliers(what.panel()).series:
+        for window in range(windows):
+            T = len(series) - (windows - window) * what.horizon
+            past, truth = series.y[:T], series.y[T : T + what.horizon]
+            chosen = plan(past, what.horizon, "auto", Spacing(what.unit).seasons())
+            f = average(chosen.base, filled(np.log(past) if chosen.log else past, chosen.season), what.horizon)[-1]
+            own.append(mase(truth, np.exp(f) if chosen.log else f, past, what.season))
+            naive.append(mase(truth, seasonal_naive(past, what.horizon, what.season, (0.5,))[:, 0], past, what.season))
+    return float(np.mean(own) / np.mean(naive))
+
+
+def _print_wrong() -> None:
+    """What one value of -1e6 in 60 months near 130 does to forecast and band, at each row in turn."""
+    t = np.arange(60)
+    months = 130 + 0.2 * t + 30 * np.sin(2 * np.pi * t / 12) + 3 * np.random.default_rng(0).normal(size=60)
+
+    def band(values: Numbers) -> tuple[Numbers, float]:
+        forecaster = Forecaster(12, levels=80, freq="MS").fit({"y": values})
+        (made,) = forecaster.forecasts()
+        low, high = made.band(80)
+        return made.median, float((high - low).mean())
+
+    median, width = band(months)
+    changed = [band(np.where(t == row, -1e6, months)) for row in t]
+    shift = max(float(np.abs(each - median).max()) for each, _ in changed)
+    ratios = [each / width for _, each in changed]
+    lines = [[f"{shift:.2f}", f"{min(ratios):.2f}", f"{np.median(ratios):.2f}", f"{max(ratios):.2f}"]]
+    columns = ("largest shift of the median", "width of the band over its own: least", "median", "most")
+    print(table(columns, lines), "\n")
+
+
 def _print_planning() -> None:
     """What it costs to choose the season and the base forecast of short series, of one length and of thirty."""
     lines = []
@@ -228,7 +274,7 @@ def _print_planning() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=("series", "panels", "made", "planning"))
+    parser.add_argument("--only", choices=("series", "panels", "made", "wrong", "bases", "planning"))
     parser.add_argument("--rivals", choices=("all", "naive", "neural"), default="all")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--figures", type=Path)
@@ -238,6 +284,8 @@ def main() -> None:
         "series": lambda: _print_sets(SERIES, given),
         "panels": lambda: _print_sets(PANELS, given),
         "made": _print_made,
+        "wrong": _print_wrong,
+        "bases": _print_bases,
         "planning": _print_planning,
     }
     for name, part in parts.items():

@@ -1,5 +1,5 @@
 // A series as its network sees it, made anew when a value is changed, and the forecast from what the network says.
-import { bounded } from "./limits.js";
+import { aroundShift, bounded } from "./limits.js";
 import { scalesOf } from "./scale.js";
 import { averageOf, filledGaps, meanForecast, runningMeans, simpleForecast } from "./simple_forecasts.js";
 
@@ -58,7 +58,8 @@ function withinLimits(recipe, quantiles, made, t) {
   if (!recipe.limits) return quantiles;
   const base = recipe.log ? made.base.map((row) => row.map(Math.exp)) : made.base;
   const scale = made.scale[t].map((value, k) => value * (recipe.log ? base[t][k] : 1));
-  return bounded(quantiles, recipe.limits.normal, made.y, base, scale, recipe.limits.warm, t);
+  const { normal, warm } = recipe.limits, within = bounded(quantiles, normal, made.y, base, scale, warm, t);
+  return recipe.season > 1 ? within : aroundShift(within, normal, made.y, base, warm, t);
 }
 
 /** The mean over the members that forecast of the quantiles that each expects, [h * P]. */

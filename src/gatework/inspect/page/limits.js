@@ -8,7 +8,7 @@ export function bounded(quantiles, normal, y, base, scale, warm, t) {
   const seen = y.slice(0, t + 1).filter((value) => !Number.isNaN(value)), low = Math.min(...seen), high = Math.max(...seen);
   const least = (high - low) / (t + 2), room = BEYOND * (high - low), middle = Math.floor(normal.length / 2);
   let largest = least, usual = least;
-  return aroundShift(quantiles.map((row, k) => {
+  return quantiles.map((row, k) => {
     const surprises = surprisesAt(y, base, warm, t, k), center = base[t][k];
     largest = Math.max(largest, ...surprises);
     usual = Math.max(usual, Math.sqrt(surprises.reduce((sum, e) => sum + e * e, 0) / Math.max(1, surprises.length)));
@@ -19,11 +19,11 @@ export function bounded(quantiles, normal, y, base, scale, warm, t) {
       const apart = NARROWEST * Math.min(scale[k], usual) * normal[p], border = inside[middle] + apart;
       return apart < 0 ? Math.min(value, border) : Math.max(value, border);
     });
-  }), normal, y, base, warm, t);
+  });
 }
 
-/** Quantiles that hold both levels where one of the newest values is a surprise far beyond all before. */
-function aroundShift(quantiles, normal, y, base, warm, t) {
+/** Quantiles whose wide bands hold both levels where one of the newest values is a surprise far beyond all before. */
+export function aroundShift(quantiles, normal, y, base, warm, t) {
   const steps = Array.from({ length: Math.max(0, t - warm) }, (_, i) => warm + 1 + i);
   const surprise = steps.map((step) => Math.abs(y[step] - base[step - 1][0]) || 0); // 0 where a value is missing
   const before = surprise.slice(0, -NEWEST), newest = surprise.slice(-NEWEST), most = Math.max(...newest);
