@@ -1,6 +1,5 @@
 """A model of labels as a network: a sequence in, the scores of its labels out."""
 
-from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
@@ -41,13 +40,11 @@ def layers(options: Options, width: int) -> Stack:
     )
 
 
-def sequence_network(
-    options: Options, width: int, sizes: Sequence[int], *, tokens: bool, kind: Kind, plan: Plan
-) -> Network:
+def sequence_network(options: Options, width: int, outputs: int, *, tokens: bool, kind: Kind, plan: Plan) -> Network:
     """x [T,B,I] or tokens [T,B], and lengths [B] -> scores [B,K], for tags [T,B,K], as of a SequenceModel.
 
-    The arguments are those of a SequenceModel; weights are named as in a run's checkpoint. Of several members the
-    scores are the logarithms of the mean probabilities, or the mean of the numbers.
+    The arguments are those of a SequenceModel of one target, which has K outputs; weights are named as in a run's
+    checkpoint. Of several members the scores are the logarithms of the mean probabilities, or the mean of the numbers.
     """
     member = Member(options, width, tokens=tokens, kind=kind, plan=plan)
     if plan.members == 1:
@@ -63,7 +60,7 @@ def sequence_network(
                 steps.append(LogSoftmax(prefix + SCORES, each[-1]))
         steps.append(Average(tuple(each), SCORES, logarithms=kind != "number"))
     x = Port(X, ("T", "B"), "int64") if tokens else Port(X, ("T", "B", width))
-    shape = ("T", "B", sum(sizes)) if kind == "tag" else ("B", sum(sizes))
+    shape = ("T", "B", outputs) if kind == "tag" else ("B", outputs)
     return Network((x, Port(LENGTHS, ("B",), "int64")), (Port(SCORES, shape),), tuple(steps))
 
 

@@ -73,7 +73,7 @@ def labels(model: SequenceClassifier | SequenceRegressor | Tagger) -> Described:
         raise InputError("a model of several targets cannot be exported; train one for each target")
     tokens = inputs["form"] != "numbers"
     size = len(targets["classes"]) if "classes" in targets else 1
-    scored = sequence_network(job.options, job.inputs.width, (size,), tokens=tokens, kind=job.kind, plan=job.plan)
+    scored = sequence_network(job.options, job.inputs.width, size, tokens=tokens, kind=job.kind, plan=job.plan)
     network = _answering(scored, targets)
     cell = find_cell(job.options.cell)
     known = {
