@@ -1,11 +1,23 @@
 """A trained network without torch: numpy and the compiled core.
 
-`model` reads it from a run folder or from one file; `steps` runs each step of its network, what has weights in the core
-(`packed`); `session` is what users have.
+`model` reads it from one file, `folders` from a run folder; `steps` runs each step of its network over sequences, what
+has weights in the core (`packed`), and `stepping` one step of all of it; `session`, `streams` and `text` are what users
+have. `code` is the network for C.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from gatework.runtime.model import Model
 from gatework.runtime.session import Session
-from gatework.runtime.text import TextSession
+
+if TYPE_CHECKING:
+    from gatework.runtime.text import TextSession
 
 __all__ = ["Model", "Session", "TextSession"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "TextSession":  # with all that reads text
+        return import_module("gatework.runtime.text").TextSession
+    raise AttributeError(f"module 'gatework.runtime' has no attribute {name!r}")

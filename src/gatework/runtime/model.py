@@ -1,28 +1,23 @@
 """A trained network with its weights, read from a run folder or from a file that `gatework export` wrote."""
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gatework.errors import InputError
-from gatework.files.tensors import Tensors, as_bytes, as_float32, read_tensors
+from gatework.files.tensors import as_bytes, as_float32, read_tensors
 from gatework.files.writing import parse_object, write_atomically
 from gatework.network import Network
-from gatework.runs.folder import read_description
 from gatework.runtime.code import tensors_for_c
 from gatework.runtime.packed import Array
-from gatework.text import description as text
-from gatework.text.data.vocabulary import Vocabulary
-from gatework.training.progress import BEST, LAST
 
 FORMAT = "gatework model 1"
 FLOATS = ("F32", "F16", "BF16", "F64")
-CHECKPOINT = "checkpoint 1"  # as gatework.training.checkpoint writes them
 
 
 @dataclass(frozen=True)
@@ -42,7 +37,10 @@ class Model:
         Raises InputError, naming folder or file, where it is neither, or damaged.
         """
         path = Path(path)
-        return _of_folder(path) if path.is_dir() else _of_file(path)
+        if not path.is_dir():
+            return _of_file(path)
+        model: Model = import_module("gatework.runtime.folders").read(path)  # whose jobs a file does without
+        return model
 
     def save(self, path: Path) -> None:
         """Writes it as one file, which `open` reads."""
@@ -63,29 +61,16 @@ class Model:
         return tensors_for_c(self.network, {name: each.shape for name, each in self.weights.items()}, self._spelled())
 
     def _spelled(self) -> list[bytes]:
-        """What each token of a language model spells, for C."""
-        if self.task != text.TASK:
+        """What each token of a language model spells, for C: see gatework.text.data.vocabulary."""
+        vocabulary = self.about.get("vocabulary")
+        if vocabulary is None:
             return []
-        vocabulary = Vocabulary.from_json(self.about["vocabulary"])
-        if vocabulary.level == "byte":
-            return [bytes([token]) for token in range(len(vocabulary))]
-        return [token.encode() for token in vocabulary.tokens]
-
-
-_NETWORKS: Mapping[str, Callable[[Path, Mapping[str, Any]], Network]] = {text.TASK: text.network_of}
-
-
-def _of_folder(folder: Path) -> Model:
-    about = read_description(folder)
-    task = str(about.get("task"))
-    if task not in _NETWORKS:
-        raise InputError(f"{folder} is a run of task {task!r}; without torch runs of {', '.join(_NETWORKS)} are opened")
-    network = _NETWORKS[task](folder, about)
-    best = folder / BEST
-    tensors = read_tensors(best if best.exists() else folder / LAST)
-    _check_digest(tensors)
-    weights = as_float32(tensors, {name: f"model.{name}" for name in tensors.part("model")})
-    return Model(folder, task, network, _checked(tensors.path, network, weights), about)
+        try:
+            if vocabulary["level"] == "byte":
+                return [bytes([token]) for token in range(256)]
+            return [token.encode() for token in vocabulary["tokens"]]
+        except (KeyError, TypeError, AttributeError, UnicodeEncodeError) as error:
+            raise InputError(f"{self.path} is damaged: its vocabulary is none: {error}") from error
 
 
 def _of_file(path: Path) -> Model:
@@ -101,10 +86,10 @@ def _of_file(path: Path) -> Model:
     except (KeyError, ValueError) as error:
         raise InputError(f"{path} is damaged: {error}") from error
     weights = as_float32(tensors, {name: name for name in tensors.arrays if tensors.types[name] in FLOATS})
-    return Model(path, task, network, _checked(path, network, weights), about)
+    return Model(path, task, network, checked(path, network, weights), about)
 
 
-def _checked(path: Path, network: Network, weights: dict[str, Array]) -> dict[str, Array]:
+def checked(path: Path, network: Network, weights: dict[str, Array]) -> dict[str, Array]:
     """The weights of a network; raises InputError where one is missing or has another shape, or holds no numbers."""
     for name, shape in network.shapes.items():
         if name not in weights:
@@ -119,29 +104,3 @@ def _checked(path: Path, network: Network, weights: dict[str, Array]) -> dict[st
             worst = values[~np.isfinite(values)].flat[0]
             raise InputError(f"{path} is damaged: {name} holds {worst}; use another checkpoint")
     return weights
-
-
-def _check_digest(tensors: Tensors) -> None:
-    """Raises InputError unless a checkpoint's content is what was written: see gatework.training.checkpoint."""
-    path, header = tensors.path, tensors.metadata
-    if header.get("gatework") != CHECKPOINT:
-        raise InputError(f"{path} is a {header.get('gatework')!r}, and this gatework reads {CHECKPOINT!r}")
-    digest = hashlib.blake2b(header.get("progress", "").encode(), digest_size=32)
-    for name in sorted(tensors.arrays):
-        array = tensors.arrays[name]
-        digest.update(f"\0{name}\0torch.{_TORCH.get(tensors.types[name])}\0{array.shape}\0".encode())
-        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    if header.get("digest") != digest.hexdigest():
-        raise InputError(f"{path} is damaged: its content does not match its digest; use another checkpoint")
-
-
-_TORCH = {
-    "F32": "float32",
-    "F64": "float64",
-    "F16": "float16",
-    "BF16": "bfloat16",
-    "I64": "int64",
-    "I32": "int32",
-    "U8": "uint8",
-    "BOOL": "bool",
-}

@@ -1,0 +1,65 @@
+"""Run folders: the network of a run, and the weights of its checkpoint."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gatework.errors import InputError
+from gatework.files.tensors import Tensors, as_float32, read_tensors
+from gatework.network import Network
+from gatework.runs.folder import read_description
+from gatework.runtime.model import Model, checked
+from gatework.text import description as text
+from gatework.training.progress import BEST, LAST
+
+CHECKPOINT = "checkpoint 1"  # as gatework.training.checkpoint writes them
+NETWORKS: Mapping[str, Callable[[Path, Mapping[str, Any]], Network]] = {text.TASK: text.network_of}
+
+
+def read(folder: Path) -> Model:
+    """The trained model of a run: its best weights, or the last where none were evaluated.
+
+    Raises InputError, naming folder or file, where it is no such run, or damaged.
+    """
+    about = read_description(folder)
+    task = str(about.get("task"))
+    if task not in NETWORKS:
+        known = ", ".join(NETWORKS)
+        raise InputError(
+            f"{folder} is a run of task {task!r}; expected {known}: others are opened with torch, by gw.load"
+        )
+    network = NETWORKS[task](folder, about)
+    best = folder / BEST
+    tensors = read_tensors(best if best.exists() else folder / LAST)
+    _check_digest(tensors)
+    weights = as_float32(tensors, {name: f"model.{name}" for name in tensors.part("model")})
+    return Model(folder, task, network, checked(tensors.path, network, weights), about)
+
+
+def _check_digest(tensors: Tensors) -> None:
+    """Raises InputError unless a checkpoint's content is what was written: see gatework.training.checkpoint."""
+    path, header = tensors.path, tensors.metadata
+    if header.get("gatework") != CHECKPOINT:
+        raise InputError(f"{path} is a {header.get('gatework')!r}, and this gatework reads {CHECKPOINT!r}")
+    digest = hashlib.blake2b(header.get("progress", "").encode(), digest_size=32)
+    for name in sorted(tensors.arrays):
+        array = tensors.arrays[name]
+        digest.update(f"\0{name}\0torch.{_TORCH.get(tensors.types[name])}\0{array.shape}\0".encode())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    if header.get("digest") != digest.hexdigest():
+        raise InputError(f"{path} is damaged: its content does not match its digest; use another checkpoint")
+
+
+_TORCH = {
+    "F32": "float32",
+    "F64": "float64",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "I64": "int64",
+    "I32": "int32",
+    "U8": "uint8",
+    "BOOL": "bool",
+}
