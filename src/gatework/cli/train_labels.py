@@ -32,8 +32,9 @@ def train_labels(
     options: Chosen[Options],
     device: TrainingDevice = "auto",
 ) -> None:
-    """Learns the labels of sequences: one for each (many-to-one), several, a set of them, or tags.
+    """Learns the labels of sequences: one for each (many-to-one), or tags.
 
+    A label may be several targets by name, or with --as sets any number of labels: "a|b", or a list.
     Ctrl-C saves and stops; --resume goes on.
     """
     from gatework.cli.label_runs import begin, go_on
