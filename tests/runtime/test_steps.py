@@ -1,0 +1,80 @@
+"""Every step of a network on numpy's arrays gives what torch's modules give: models of labels have all of them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from gatework.labels.model import Ensemble, SequenceModel
+from gatework.labels.network import sequence_network
+from gatework.labels.options import Options
+from gatework.labels.plan import Plan
+from gatework.network.steps import STEPS, Add, Affine, Embedding, Join, Layer, OneHot, Softmax
+from gatework.runtime import Model, Session
+from gatework.runtime.steps import Call, runner
+
+PLANS: dict[str, dict[str, Any]] = {
+    "last": {"summary": "last"},
+    "both directions": {"summary": "last+mean+max"},
+    "attention": {"summary": "attention"},
+    "front": {"summary": "mean", "stages": 2},
+    "branch": {"summary": "last", "branch": "fcn"},
+    "all": {"summary": "max+attention", "stages": 1, "branch": "fcn", "members": 3},
+}
+LENGTHS = {"equal": [9, 9, 9, 9], "unequal": [9, 4, 1, 7]}
+
+
+def built(plan: dict[str, Any], kind: str) -> tuple[Any, Session]:
+    """A model of labels with random weights and statistics, and a session of it."""
+    torch.manual_seed(0)
+    options = Options(cell="gru", hidden=6, bidirectional="last+mean+max" in plan["summary"])
+    chosen = Plan(**{**vars(Plan.plain(options)), **plan})
+    members = [SequenceModel(options, 3, [5], tokens=False, kind=kind, plan=chosen) for _ in range(chosen.members)]
+    model = (members[0] if len(members) == 1 else Ensemble(members)).eval()
+    for name, value in model.state_dict().items():
+        if value.is_floating_point():
+            value.copy_(torch.rand_like(value) + 0.5 if name.endswith("running_var") else torch.randn_like(value) * 0.5)
+    network = sequence_network(options, 3, [5], tokens=False, kind=kind, plan=chosen)
+    weights = {name: value.numpy() for name, value in model.state_dict().items() if value.is_floating_point()}
+    return model, Session(Model(Path("labels"), "labels", network, weights, {}))
+
+
+@pytest.mark.parametrize("lengths", LENGTHS)
+@pytest.mark.parametrize("kind", ["class", "number", "tag"])
+@pytest.mark.parametrize("plan", PLANS)
+def test_models_of_labels_are_those_of_torch(plan: str, kind: str, lengths: str) -> None:
+    model, session = built(PLANS[plan], kind)
+    ends = np.array(LENGTHS[lengths])
+    x = torch.randn(9, 4, 3, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        expected = model.scores((x, torch.from_numpy(ends))).numpy()
+    found, _ = session.run(x.numpy(), lengths=ends)
+    if kind == "tag":
+        expected, found = ([array[:end, b] for b, end in enumerate(ends)] for array in (expected, found))
+        expected, found = np.concatenate(expected), np.concatenate(found)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_steps_without_weights() -> None:
+    x = np.array([[1.0, -2.0], [0.5, 3.0]], np.float32)
+    call = Call({"x": x, "z": 2 * x, "ids": np.array([[2, 0]])}, None, {})
+    np.testing.assert_array_equal(runner(Affine("x", "y", 2.0, 1.0), {})(call), 2 * x + 1)
+    np.testing.assert_array_equal(runner(Join(("x", "z"), "y"), {})(call), np.concatenate([x, 2 * x], -1))
+    np.testing.assert_allclose(runner(Softmax("x", "y"), {})(call), torch.softmax(torch.from_numpy(x), -1), rtol=1e-6)
+    np.testing.assert_array_equal(runner(OneHot("ids", "y", 3), {})(call), [[[0, 0, 1], [1, 0, 0]]])
+    table = np.arange(6, dtype=np.float32).reshape(3, 2)
+    np.testing.assert_array_equal(runner(Embedding("ids", "y", "t"), {"t": table})(call), [[[4, 5], [0, 1]]])
+
+
+def test_large_scores_do_not_overflow() -> None:
+    x = np.array([[1e30, -1e30, 1e30]], np.float32)
+    call = Call({"x": x}, None, {})
+    np.testing.assert_allclose(runner(Softmax("x", "y"), {})(call), [[0.5, 0.0, 0.5]])
+
+
+def test_every_step_is_run_by_one_of_these() -> None:
+    seen = {type(step) for plan in PLANS.values() for step in built(plan, "class")[1].network.steps}
+    elsewhere = {Add}  # of residual layers: tests/runtime/test_session.py
+    assert seen | elsewhere | {Affine, Embedding, Join, Layer, OneHot, Softmax} >= set(STEPS)
