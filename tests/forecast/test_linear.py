@@ -124,3 +124,10 @@ def test_nothing_to_explain_leaves_all_of_it() -> None:
     given = prepared(50)
     flat = Inputs(given.base, given.scale, 0 * given.residual, given.x, given.common, given.ahead, 0)
     assert linear.fit_linear([flat], lags=1)[1] == 1.0
+
+
+@pytest.mark.parametrize(("useful", "chosen"), [(0.9, None), (0.96, 1), (0.99, 1)])
+def test_the_linear_part_must_gain_enough_and_lose_on_no_stretch(useful: float, chosen: int | None) -> None:
+    left = np.array([[0.90, 0.94, 0.99, 1.0], [1.01, 0.95, 0.99, 1.0]])  # two stretches; penalties 0 to 2, and none
+    assert linear._choice(left, useful) == chosen
+    assert linear._choice(np.array([[0.95, 0.95, 0.95, 1.0]] * 2), 0.96) == 2  # of penalties as good the greatest

@@ -64,6 +64,7 @@ def test_tables_say_what_was_measured_and_what_not(
     assert ["b", "0.90", "0.80", "0.90", "0.60"] in lines
     assert ["a *", "0.60 ± 0.10", "0.80", "0.80", "-"] in lines
     assert ["mean, all", "0.300", "0.632", "1.162", "-"] in lines
+    assert ["mean, all of MASE 0.1 and more", "0.900", "0.800", "0.900", "0.600"] in lines
     assert [
         "MASE over 1.1 times the better of AutoETS and AutoARIMA: 1 of 2 sets; 80 % band holds 72 to 88 %: 1 of 2"
     ] in lines

@@ -1,5 +1,6 @@
 """The linear part: what lags and other simple forecasts say of the base forecast's error, by ridge regression."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +15,7 @@ from gatework.runs.progress import PartProgress, counted, no_progress
 CUTS = (0.4, 0.55, 0.7, 1.0)  # shares of a series: trained on what lies before one, judged on what lies up to the next
 PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 TOGETHER = 4_000_000  # numbers of a design that are in memory at once
-USEFUL = 0.9  # share of the base's error that is left at most, and on no stretch more than all of it
+GAIN = 0.1  # share of the base error that it must take away of one series, of B series GAIN over the root of B
 WORTH = 0.97  # a smaller penalty must bring the error down to this share
 
 
@@ -55,17 +56,20 @@ def fit_linear(
     none = np.zeros_like(fits[0][0])
     choices = np.stack([np.stack([*fit, none], 2) for fit in fits])  # [S,h,F,P + 1]
     left = judged(counted(series, len(series), partial(on_progress, "judging the linear part")), choices)
-    choice = _choice(left)
+    choice = _choice(left, 1 - GAIN / math.sqrt(len(series)))
     chosen = [none] * len(CUTS) if choice is None else [fit[choice] for fit in fits]
     score = 1.0 if choice is None else float(left[:, choice].mean() / left[:, -1].mean())
     return [Linear(weights) for weights in chosen], score
 
 
-def _choice(left: Numbers) -> int | None:
-    """The penalty to take by what each leaves on each stretch [S,P + 1], the last without a linear part, or none."""
+def _choice(left: Numbers, useful: float) -> int | None:
+    """The penalty to take by what each leaves on each stretch [S,P + 1], the last without a linear part, or none.
+
+    useful: the share that it must leave at most; WORTH is asked of it as well.
+    """
     without = left[:, -1]
-    best, chosen = USEFUL / WORTH * without.mean(), None
-    for choice in reversed(range(len(PENALTIES))):
+    best, chosen = min(1.0, useful / WORTH) * without.mean(), None
+    for choice in reversed(range(left.shape[1] - 1)):
         if left[:, choice].mean() < WORTH * best and (left[:, choice] <= without).all():
             best, chosen = left[:, choice].mean(), choice
     return chosen

@@ -5,6 +5,7 @@
     python -m gatework.lab.forecasting --only series --figures docs/forecasting.json --anew
     python -m gatework.lab.forecasting --only series --rivals neural --figures docs/forecasting.json
     python -m gatework.lab.forecasting --only made
+    python -m gatework.lab.forecasting --only times             # a fit of the longest series
     python -m gatework.lab.forecasting --only wrong             # one wrong value at each of 60 rows
     python -m gatework.lab.forecasting --only bases             # the base alone, what it is chosen by
     OPENBLAS_NUM_THREADS=1 python -m gatework.lab.forecasting --only planning
@@ -146,8 +147,12 @@ def _chance(what: SeriesSet) -> float:
 
 def _means(results: Figures, sets: Sequence[SeriesSet], models: Sequence[str], measure: str) -> list[list[str]]:
     """The means over the halves and over all, of the sets that all classical models were measured on."""
+    halves = {"chosen on": sets[::2], "judged on": sets[1::2], "all": sets}
+    above = [what for what in sets if _ratio(results[what.name], OURS, "mase") >= LEAST_RATIO]
+    if len(above) < len(sets):
+        halves[f"all of MASE {LEAST_RATIO:g} and more"] = above
     lines = []
-    for half, some in {"chosen on": sets[::2], "judged on": sets[1::2], "all": sets}.items():
+    for half, some in halves.items():
         whole = [what for what in some if all(model in results[what.name] for model in models if model not in NEURAL)]
         name = f"mean, {half}" + (f" ({len(whole)})" if len(whole) < len(some) else "")
         lines.append([name, *(_cell(results, whole, model, measure, ".3f") for model in models)])
@@ -158,11 +163,15 @@ def _cell(results: Figures, sets: Sequence[SeriesSet], model: str, measure: str,
     """The mean over some sets, geometric where it is relative to seasonal naive; "-" where one was not measured."""
     if not sets or any(model not in results[what.name] for what in sets):
         return "-"
-    values = np.array([results[what.name][model][measure] for what in sets])
     if measure not in RELATIVE:
-        return f"{values.mean():{form}}"
-    ratios = values / [results[what.name][NAIVE][measure] for what in sets]
+        return f"{np.mean([results[what.name][model][measure] for what in sets]):{form}}"
+    ratios = np.array([_ratio(results[what.name], model, measure) for what in sets])
     return f"{ratios[0] if len(sets) == 1 else np.exp(np.log(np.maximum(ratios, LEAST_RATIO)).mean()):{form}}"
+
+
+def _ratio(row: Mapping[str, Mapping[str, float]], model: str, measure: str) -> float:
+    """A measure over seasonal naive's."""
+    return row[model][measure] / row[NAIVE][measure]
 
 
 def _beside_the_better(results: Figures, sets: Sequence[SeriesSet]) -> str:
@@ -260,6 +269,19 @@ def _print_wrong() -> None:
     print(table(columns, lines), "\n")
 
 
+def _print_times(count: int = 5) -> None:
+    """Seconds of processor that a fit of the longest series takes."""
+    longest = sorted(SERIES, key=lambda what: len(what.values()[0]))[-count:]
+    Forecaster(longest[0].horizon, steps=1).fit_panel(longest[0].panel())  # what is made once, outside the time
+    lines = []
+    for what in longest:
+        panel = what.panel()
+        began = time.process_time()
+        Forecaster(what.horizon, levels=80).fit_panel(panel)
+        lines.append([what.name, f"{len(panel.series[0]):,}", str(what.horizon), f"{time.process_time() - began:.2f}"])
+    print(table(("series", "steps", "horizon", "s of processor a fit"), lines), "\n")
+
+
 def _print_planning() -> None:
     """What it costs to choose the season and the base forecast of short series, of one length and of thirty."""
     lines = []
@@ -274,7 +296,7 @@ def _print_planning() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=("series", "panels", "made", "wrong", "bases", "planning"))
+    parser.add_argument("--only", choices=("series", "panels", "made", "wrong", "bases", "times", "planning"))
     parser.add_argument("--rivals", choices=("all", "naive", "neural"), default="all")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--figures", type=Path)
@@ -286,6 +308,7 @@ def main() -> None:
         "made": _print_made,
         "wrong": _print_wrong,
         "bases": _print_bases,
+        "times": _print_times,
         "planning": _print_planning,
     }
     for name, part in parts.items():
