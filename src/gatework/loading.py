@@ -6,8 +6,9 @@ from pathlib import Path
 from gatework.errors import InputError
 from gatework.forecast import run as forecast_run
 from gatework.forecast.forecaster import Forecaster
-from gatework.labels import run as classify_run
+from gatework.labels import description as labels_run
 from gatework.labels.estimators import ESTIMATORS, SequenceClassifier, SequenceRegressor, Tagger
+from gatework.labels.run import Run
 from gatework.runs.folder import read_description
 from gatework.text import description as language_run
 from gatework.text.trained import TextModel
@@ -36,8 +37,8 @@ def load(run: str | Path, *, device: str = "cpu") -> Trained:
     match read_description(folder).get("task"):
         case language_run.TASK:
             return TextModel.load(folder, device=device)
-        case classify_run.TASK:
-            return ESTIMATORS[classify_run.Run.open(folder).job.kind].load(folder, device=device)
+        case labels_run.TASK:
+            return ESTIMATORS[Run.open(folder).job.kind].load(folder, device=device)
         case forecast_run.TASK if device == "cpu":
             return Forecaster.load(folder)
         case forecast_run.TASK:

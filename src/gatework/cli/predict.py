@@ -30,35 +30,35 @@ def predict(
     --each, it prints a line of JSON for each sequence: its label, or labels, and of classes the probability.
     With --report it says too how often labels are right that were predicted with some probability.
     """
+    from gatework.cli.label_models import predictor
     from gatework.cli.progress import bar
-    from gatework.labels.data.batches import Encoded
+    from gatework.labels.answers import answers, calibrations, report_of
     from gatework.labels.data.examples import read_examples
+    from gatework.labels.data.sequences import Sequences
     from gatework.labels.data.targets import Several
-    from gatework.labels.learning import calibrations, predictions, report_of, scores
-    from gatework.labels.run import Run
 
-    opened = Run.open(run)
-    job = opened.job
+    model = predictor(run, device)
+    job = model.job
     if out is not None and not out.parent.is_dir():
         raise InputError(f"cannot write {out}: {out.parent} is no directory")
     level: Level = "word" if job.inputs.form == "word" else "char"
     columns = job.targets.names if isinstance(job.targets, Several) else None
     examples = read_examples(file, level=level, kind=job.kind, encoding=encoding, columns=columns)
-    model = opened.model(device=device)
     labelled = examples.labels is not None
     if report and (not labelled or job.kind == "number"):
         why = "the model predicts numbers" if labelled else f"{file} has no labels"
         raise InputError(f"--report: {why}; expected classes, tags or sets, and the true labels beside them")
-    encoded = Encoded.of(examples, job.inputs, job.targets if labelled else None, job.kind == "tag")
+    encoded = Sequences.of(examples, job.inputs, job.targets if labelled else None, job.kind == "tag")
     if out is not None or each or not labelled:
         with bar("predicting") as progress:
-            lines = [json_line(row) for row in predictions(job, model, encoded, progress)]
+            outputs = model.scores(encoded, progress)
+        lines = [json_line(row) for row in answers(job, outputs, encoded.tagged)]
         if out is not None:
             write_atomically(out, "".join(f"{line}\n" for line in lines).encode())
         if each or (out is None and not labelled):
             print("\n".join(lines))
     if labelled and not each:
-        outputs = scores(model, encoded)
+        outputs = model.scores(encoded)
         lines = report_of(job, encoded, outputs).lines(shutil.get_terminal_size((120, 24)).columns)
         if report:
             for name, one in calibrations(job, encoded, outputs).items():

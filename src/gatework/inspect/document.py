@@ -15,7 +15,7 @@ from gatework.inspect.html import assemble
 from gatework.inspect.model import Weights, packed
 from gatework.inspect.series import collect_series
 from gatework.inspect.units import check_unit
-from gatework.labels.run import TASK as LABELS
+from gatework.labels.description import TASK as LABELS
 from gatework.runs.folder import read_description
 from gatework.runs.progress import PartProgress, no_progress
 

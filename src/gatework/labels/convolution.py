@@ -6,9 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-FRONT_KERNEL = 5
-BRANCH_KERNELS = (8, 5, 3)  # and the channels in units of H: 128, 256, 128 where H is 64
-BRANCH_CHANNELS = (2, 4, 2)
+from gatework.labels.plan import BRANCH_CHANNELS, BRANCH_KERNELS, FRONT_KERNEL
 
 
 def inside(lengths: Tensor, steps: int) -> Tensor | None:

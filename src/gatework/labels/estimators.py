@@ -19,15 +19,17 @@ from torch import Tensor
 
 from gatework.cells import Cell
 from gatework.errors import InputError
+from gatework.labels.answers import of_each, presence
 from gatework.labels.data.batches import Encoded
 from gatework.labels.data.check import shown
 from gatework.labels.data.examples import Examples, given_examples
 from gatework.labels.data.targets import Amounts, Classes, Several, check_several
-from gatework.labels.learning import learn, of_each, presence, scores
+from gatework.labels.description import TASK
+from gatework.labels.learning import learn, scores
 from gatework.labels.model import Network, check_model
 from gatework.labels.options import Kind, Options, plain
 from gatework.labels.parts import prepared
-from gatework.labels.run import TASK, Job, Run
+from gatework.labels.run import Job, Run
 from gatework.labels.shortfall import shortfall
 from gatework.labels.trial import with_tried_epochs
 from gatework.layers.check import flag

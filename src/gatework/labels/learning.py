@@ -3,23 +3,22 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
 from gatework.errors import InputError
+from gatework.labels.answers import Judgement, Scores, answers, report_of
 from gatework.labels.data.augment import Augmented
 from gatework.labels.data.batches import Encoded, LabelBatches, in_order_of_length
-from gatework.labels.data.targets import Amounts, Classes, Several, Targets
+from gatework.labels.data.sequences import Sequences
 from gatework.labels.model import Network, SequenceModel
 from gatework.labels.parts import Parts, class_weights
-from gatework.labels.report import Calibration, ClassReport, NumberReport, calibration, class_report, number_report
 from gatework.labels.run import Job
-from gatework.labels.several import SetReport, SeveralReport, set_report
 from gatework.runs.overflow import check_answer
 from gatework.runs.parts import IGNORED
 from gatework.training.checkpoint import load_weights
@@ -28,9 +27,6 @@ from gatework.training.loop import train
 from gatework.training.processes import World
 
 AT_ONCE = 256  # sequences of a batch where nothing is learnt
-
-Scores = npt.NDArray[np.float64] | list[npt.NDArray[np.float64]]  # [N,K], for tags a list of [T,K]
-Judgement = ClassReport | NumberReport | SeveralReport | SetReport
 
 
 @contextmanager
@@ -125,102 +121,20 @@ def judged(job: Job, model: nn.Module, encoded: Encoded) -> Judgement:
     return report_of(job, encoded, scores(cast(Network, model), encoded))
 
 
-def report_of(job: Job, encoded: Encoded, outputs: Scores) -> Judgement:
-    """The scores of labelled sequences beside their labels."""
-    assert encoded.targets is not None
-    targets, true = job.targets, encoded.targets.numpy()
-    if not isinstance(targets, Several):
-        return _report(targets, true, outputs, encoded.lengths.numpy() if encoded.tagged else None)
-    parts = of_each(targets, outputs)
-    if targets.sets:
-        there = np.stack([part.argmax(-1) for part in parts], 1)
-        return set_report(targets.names, true.astype(bool), there.astype(bool))
-    each = zip(targets.names, targets.each, true.T, parts, strict=True)
-    reports = {str(name): _report(target, column, part) for name, target, column, part in each}
-    if job.kind == "number":
-        return SeveralReport(reports, None)
-    right = np.stack([part.argmax(-1) for part in parts], 1) == true  # [N,M]
-    return SeveralReport(reports, float(right.all(1).mean()))
-
-
-def _report(
-    targets: Classes | Amounts,
-    true: npt.NDArray[Any],
-    outputs: Scores,
-    lengths: npt.NDArray[np.int64] | None = None,
-) -> ClassReport | NumberReport:
-    if isinstance(targets, Amounts):
-        assert not isinstance(outputs, list)
-        return number_report(targets.amounts(true.astype(np.float64)), targets.amounts(outputs[:, 0]))
-    predicted = np.concatenate([one.argmax(-1) for one in outputs]) if isinstance(outputs, list) else outputs.argmax(-1)
-    return class_report(targets.values, true, predicted, lengths)
-
-
-def of_each(targets: Several, outputs: Any) -> list[npt.NDArray[np.float64]]:
-    """The scores of each target, [N,K] of its classes or [N,1]."""
-    return np.split(outputs, np.cumsum(targets.sizes)[:-1], -1)
-
-
-def calibrations(job: Job, encoded: Encoded, outputs: Scores) -> dict[str, Calibration]:
-    """Whether the probabilities of labelled sequences, or of tags, are what they say: of each target by its name."""
-    assert encoded.targets is not None
-    true = encoded.targets.numpy()
-    if not isinstance(job.targets, Several):
-        return {"": _calibration(np.concatenate(outputs) if isinstance(outputs, list) else outputs, true)}
-    parts = of_each(job.targets, outputs)
-    if job.targets.sets:
-        return {"": _calibration(np.concatenate(parts), true.T.flatten())}
-    each = zip(job.targets.names, parts, true.T, strict=True)
-    return {str(name): _calibration(part, column) for name, part, column in each}
-
-
-def _calibration(logits: npt.NDArray[np.float64], true: npt.NDArray[np.int64]) -> Calibration:
-    return calibration(logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True), true)
-
-
 def predictions(
     job: Job, model: nn.Module, encoded: Encoded, progress: Callable[[int, int], None] | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yields what is predicted for each sequence as JSON values: its label, or tags; of a class its probability.
-
-    Of several targets both are objects by their names; of sets the label is a list, and the probability that of each.
-    """
-    targets = job.targets
-    for one in scores(cast(Network, model), encoded, progress):
-        if isinstance(targets, Several):
-            yield _set_answer(targets, one) if targets.sets else _several_answers(targets, one)
-        elif encoded.tagged:
-            assert isinstance(targets, Classes)
-            yield {"label": [targets.values[number] for number in one.argmax(-1)]}
-        else:
-            yield _answer(targets, one)
+    """Yields what a model predicts for each sequence: see `gatework.labels.answers.answers`."""
+    return answers(job, scores(cast(Network, model), encoded, progress), encoded.tagged)
 
 
-def _answer(targets: Targets, scores: npt.NDArray[np.float64]) -> dict[str, Any]:
-    """The label that scores [K] stand for and, of classes, its probability."""
-    if isinstance(targets, Amounts):
-        return {"label": float(targets.amounts(scores)[0])}
-    assert isinstance(targets, Classes)
-    chances = np.exp(scores - np.logaddexp.reduce(scores))
-    return {"label": targets.values[int(scores.argmax())], "probability": round(float(chances.max()), 6)}
+@dataclass(frozen=True)
+class Trained:
+    """A run's model as what scores sequences."""
 
+    job: Job
+    model: Network
 
-def _several_answers(targets: Several, scores: npt.NDArray[np.float64]) -> dict[str, Any]:
-    parts = zip(targets.names, targets.each, of_each(targets, scores), strict=True)
-    answers = {str(name): _answer(target, part) for name, target, part in parts}
-    fields = next(iter(answers.values()))
-    return {each: {name: answer[each] for name, answer in answers.items()} for each in fields}
-
-
-def _set_answer(targets: Several, scores: npt.NDArray[np.float64]) -> dict[str, Any]:
-    chances = presence(targets, scores)
-    return {
-        "label": [name for name, chance in zip(targets.names, chances, strict=True) if chance > 0.5],
-        "probability": {str(name): round(float(p), 6) for name, p in zip(targets.names, chances, strict=True)},
-    }
-
-
-def presence(targets: Several, outputs: Any) -> npt.NDArray[np.float64]:
-    """How likely each label of a set is there: [...,M] of scores [...,2M]."""
-    pairs = [part[..., 1] - part[..., 0] for part in of_each(targets, outputs)]
-    return 0.5 * (1 + np.tanh(0.5 * np.stack(pairs, -1)))
+    def scores(self, sequences: Sequences, progress: Callable[[int, int], None] | None = None) -> Scores:
+        """As `scores`."""
+        return scores(self.model, Encoded.of_sequences(sequences), progress)

@@ -4,9 +4,8 @@ from itertools import count
 from typing import Any
 
 from gatework.cells import find_cell
-from gatework.labels.convolution import BRANCH_KERNELS, FRONT_KERNEL
 from gatework.labels.options import Kind, Options
-from gatework.labels.plan import Plan
+from gatework.labels.plan import BRANCH_KERNELS, FRONT_KERNEL, Plan
 from gatework.network import Network, Port, Stack, stack
 from gatework.network.steps import (
     LENGTHS,

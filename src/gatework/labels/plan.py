@@ -15,6 +15,9 @@ LEAST_STEPS = 12  # of sequences on average, for a convolutional branch
 UPDATES, EPOCHS, LEAST_EPOCHS = 1500, 150, 60  # of training with a branch: aimed at, most, least where time is short
 WORK = 3e11  # multiply-adds of the forward passes of a training: about half a minute of one core
 MOST_MEMBERS = 5
+FRONT_KERNEL = 5
+BRANCH_KERNELS = (8, 5, 3)  # and the channels in units of H: 128, 256, 128 where H is 64
+BRANCH_CHANNELS = (2, 4, 2)
 
 
 @dataclass(frozen=True)

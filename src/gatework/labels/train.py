@@ -10,12 +10,14 @@ import torch
 from gatework.engines import choose
 from gatework.files.reading import marks_of
 from gatework.files.writing import write_json
+from gatework.labels.answers import Judgement
 from gatework.labels.data.examples import Examples, read_examples
-from gatework.labels.learning import Judgement, judged, learn
+from gatework.labels.description import DATA, TASK
+from gatework.labels.learning import judged, learn
 from gatework.labels.model import check_model
 from gatework.labels.options import Kind, Options
 from gatework.labels.parts import Parts, counts, load_parts, prepared, save_parts
-from gatework.labels.run import DATA, TASK, Job, Run
+from gatework.labels.run import Job, Run
 from gatework.labels.shortfall import shortfall
 from gatework.labels.trial import with_tried_epochs
 from gatework.runs.folder import RESULTS, amend, describe, say_changed

@@ -1,4 +1,4 @@
-"""A linear layer as a Program without a state, so that the core packs its matrix, and stores it as narrow as a cell's."""
+"""A linear layer as a Program without a state: the core packs its matrix, and stores it as narrow as a cell's."""
 
 from functools import cache
 

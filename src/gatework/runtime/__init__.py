@@ -1,8 +1,8 @@
 """A trained network without torch: numpy and the compiled core.
 
 `model` reads it from one file, `folders` from a run folder; `steps` runs each step of its network over sequences, what
-has weights in the core (`packed`), and `stepping` one step of all of it; `session`, `streams` and `text` are what users
-have. `code` is the network for C.
+has weights in the core (`packed`), and `stepping` one step of all of it; `session`, `streams`, `text` and `labels` are
+what users have. `code` is the network for C.
 """
 
 from importlib import import_module
@@ -12,12 +12,15 @@ from gatework.runtime.model import Model
 from gatework.runtime.session import Session
 
 if TYPE_CHECKING:
+    from gatework.runtime.labels import LabelSession
     from gatework.runtime.text import TextSession
 
-__all__ = ["Model", "Session", "TextSession"]
+__all__ = ["LabelSession", "Model", "Session", "TextSession"]
+
+_OF_A_JOB = {"LabelSession": "gatework.runtime.labels", "TextSession": "gatework.runtime.text"}  # with all it reads
 
 
 def __getattr__(name: str) -> Any:
-    if name == "TextSession":  # with all that reads text
-        return import_module("gatework.runtime.text").TextSession
+    if name in _OF_A_JOB:
+        return getattr(import_module(_OF_A_JOB[name]), name)
     raise AttributeError(f"module 'gatework.runtime' has no attribute {name!r}")

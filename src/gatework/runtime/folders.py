@@ -9,6 +9,7 @@ import numpy as np
 
 from gatework.errors import InputError
 from gatework.files.tensors import Tensors, as_float32, read_tensors
+from gatework.labels import description as labels
 from gatework.network import Network
 from gatework.runs.folder import read_description
 from gatework.runtime.model import Model, checked
@@ -16,7 +17,10 @@ from gatework.text import description as text
 from gatework.training.progress import BEST, LAST
 
 CHECKPOINT = "checkpoint 1"  # as gatework.training.checkpoint writes them
-NETWORKS: Mapping[str, Callable[[Path, Mapping[str, Any]], Network]] = {text.TASK: text.network_of}
+NETWORKS: Mapping[str, Callable[[Path, Mapping[str, Any]], Network]] = {
+    text.TASK: text.network_of,
+    labels.TASK: labels.network_of,
+}
 
 
 def read(folder: Path) -> Model:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,10 @@ class Model:
 
     def save(self, path: Path) -> None:
         """Writes it as one file, which `open` reads."""
-        write_atomically(path, self.to_bytes())
+        write_atomically(path, self.file)
 
-    def to_bytes(self) -> bytes:
+    @cached_property
+    def file(self) -> bytes:
         """What the file has."""
         metadata = {
             "format": FORMAT,

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,7 @@ class Packed:
         self.options = Options(program, reverse=reverse, frozen=Frozen(weights))
         self.numbers = dict(inputs or {})
         self.bound: OrderedDict[tuple[int, int, bool], Forward] = OrderedDict()
+        self.turn = Lock()  # of forks in several threads
 
     def run(
         self,
@@ -81,14 +83,16 @@ class Packed:
         """What runs calls of such a shape; weights are kept packed for the last few."""
         T, B, _ = arrays[0].shape
         key = T, B, boundaries
-        if key not in self.bound:
-            shapes = (*(array.shape for array in arrays), *self.shapes)
-            outline = Outline(shapes, None, ("float32",) * len(shapes))
-            self.bound[key] = bind(self.options, outline, boundaries, self.threads)
-            if len(self.bound) > SHAPES:
-                self.bound.popitem(last=False)
-        self.bound.move_to_end(key)
-        return self.bound[key]
+        with self.turn:
+            forward = self.bound.get(key)
+            if forward is None:
+                shapes = (*(array.shape for array in arrays), *self.shapes)
+                outline = Outline(shapes, None, ("float32",) * len(shapes))
+                forward = self.bound[key] = bind(self.options, outline, boundaries, self.threads)
+                if len(self.bound) > SHAPES:
+                    self.bound.popitem(last=False)
+            self.bound.move_to_end(key)
+            return forward
 
 
 def _address(array: npt.NDArray[np.generic] | None) -> int:

@@ -1,7 +1,6 @@
 """One step of a whole network in the compiled core: what C runs, for Python."""
 
 from collections import OrderedDict
-from functools import cached_property
 from threading import Lock
 from typing import Any
 
@@ -27,11 +26,6 @@ class Stepping:
         self.ready: OrderedDict[int, _native.Model] = OrderedDict()
         self.turn = Lock()
 
-    @cached_property
-    def file(self) -> npt.NDArray[np.uint8]:
-        """The network as C reads it."""
-        return np.frombuffer(self.model.to_bytes(), np.uint8)
-
     @staticmethod
     def runs(model: Model) -> bool:
         """Whether the core steps a network by itself."""
@@ -52,7 +46,7 @@ class Stepping:
     def _of(self, B: int) -> _native.Model:
         if B not in self.ready:
             try:
-                self.ready[B] = _native.Model(self.file, B, self.storage)
+                self.ready[B] = _native.Model(np.frombuffer(self.model.file, np.uint8), B, self.storage)
             except ValueError:
                 isa.check()
                 raise

@@ -191,10 +191,11 @@ class _Side:
 
     def _start(self, B: int) -> States:
         """The start states [B,size], kept for the batch that was last asked for."""
-        if self.last is None or self.last[0] != B:
+        last = self.last  # another thread may write another
+        if last is None or last[0] != B:
             made = tuple(np.ascontiguousarray(np.broadcast_to(each, (B, len(each)))) for each in self.starts)
-            self.last = B, made
-        return self.last[1]
+            last = self.last = B, made
+        return last[1]
 
 
 # -- over time

@@ -19,10 +19,10 @@ def test_numbers_are_scaled_by_the_mean_and_deviation_of_their_column() -> None:
     examples = given_examples([[[1, 5], [3, 5]], [[5, 5]]])
     scaling = inputs_of(examples)
     encoded = scaling.encode(examples)
-    assert torch.allclose(encoded.mean(0), torch.zeros(2), atol=1e-6)
-    assert torch.allclose(encoded[:, 0].std(correction=0), torch.tensor(1.0))
+    np.testing.assert_allclose(encoded.mean(0), [0, 0], atol=1e-6)
+    np.testing.assert_allclose(encoded[:, 0].std(), 1.0, rtol=1e-6)
     assert encoded[:, 1].tolist() == [0, 0, 0], "a constant column"
-    assert encoded.dtype == torch.float32
+    assert encoded.dtype == np.float32
 
 
 def test_large_numbers_lose_nothing_before_they_are_scaled() -> None:
@@ -221,8 +221,8 @@ def test_a_column_of_many_orders_of_magnitude_is_bent_so_that_each_counts() -> N
     assert isinstance(scaling, Scaling)
     assert [bend is not None for bend in scaling.bent] == [True, False]
     encoded = scaling.encode(examples)
-    assert encoded[3:, 0].diff().min() > 0.3, "each power of ten is about as far from the next"
-    assert torch.allclose(encoded.mean(0), torch.zeros(2), atol=1e-6)
+    assert np.diff(encoded[3:, 0]).min() > 0.3, "each power of ten is about as far from the next"
+    np.testing.assert_allclose(encoded.mean(0), [0, 0], atol=1e-6)
     assert torch.allclose(encoded.std(0, correction=0), torch.ones(2))
     assert inputs_from_json(json.loads(json.dumps(scaling.to_json()))) == scaling
 

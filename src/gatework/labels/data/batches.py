@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from gatework.errors import InputError
-from gatework.labels.data.encoding import Inputs, check_form
+from gatework.labels.data.encoding import Inputs
 from gatework.labels.data.examples import Examples
-from gatework.labels.data.targets import Targets, encode_labels
+from gatework.labels.data.sequences import Sequences
+from gatework.labels.data.targets import Targets
 from gatework.runs.parts import IGNORED
 
 POOL = 16  # batches among whose sequences those of like lengths are put together
@@ -41,10 +42,13 @@ class Encoded:
     @classmethod
     def of(cls, examples: Examples, inputs: Inputs, targets: Targets | None, tagged: bool) -> Self:
         """Examples as the network reads them; `targets` None leaves their labels out."""
-        check_form(inputs, examples)
-        lengths = torch.tensor([len(sequence) for sequence in examples.sequences])
-        labels = None if targets is None else encode_labels(targets, examples)
-        return cls(inputs.encode(examples), lengths, labels, tagged)
+        return cls.of_sequences(Sequences.of(examples, inputs, targets, tagged))
+
+    @classmethod
+    def of_sequences(cls, read: Sequences) -> Self:
+        """The same of sequences as arrays."""
+        labels = None if read.targets is None else torch.from_numpy(read.targets)
+        return cls(torch.from_numpy(read.values), torch.from_numpy(read.lengths), labels, read.tagged)
 
     def __len__(self) -> int:
         return len(self.lengths)

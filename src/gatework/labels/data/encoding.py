@@ -11,8 +11,6 @@ from typing import Any, Self, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from gatework.errors import InputError
 from gatework.labels.data.examples import NAMES, Examples, Form
@@ -60,7 +58,7 @@ class Scaling:
     def form(self) -> Form:
         return "numbers"
 
-    def encode(self, examples: Examples) -> Tensor:
+    def encode(self, examples: Examples) -> npt.NDArray[Any]:
         """All sequences, one after the other: float [sum T, I]; InputError for another width."""
         columns = examples.sequences[0].shape[1]
         if columns != len(self.mean):
@@ -70,7 +68,7 @@ class Scaling:
         values = np.concatenate(examples.sequences).astype(np.float64)
         scaled = np.nan_to_num(((_bent(values, self.bent) - self.mean) / self.scale).clip(-FARTHEST, FARTHEST), nan=0.0)
         where = np.isnan(values[:, np.flatnonzero(self.missing)])
-        return torch.from_numpy(np.concatenate([scaled, where], 1).astype(np.float32))
+        return np.concatenate([scaled, where], 1).astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:
         values = {"form": self.form, "mean": list(self.mean), "scale": list(self.scale)}
@@ -102,10 +100,10 @@ class Tokens:
     def numbers(self) -> dict[str, int]:
         return {token: number for number, token in enumerate(self.tokens)}
 
-    def encode(self, examples: Examples) -> Tensor:
+    def encode(self, examples: Examples) -> npt.NDArray[Any]:
         """All sequences, one after the other: whole numbers [sum T]."""
         known = self.numbers
-        return torch.tensor([known.get(token, 0) for sequence in examples.sequences for token in sequence])
+        return np.array([known.get(token, 0) for one in examples.sequences for token in one], np.int64)
 
     def to_json(self) -> dict[str, Any]:
         return {"form": self.form, "tokens": list(self.tokens)}

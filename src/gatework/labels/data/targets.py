@@ -10,8 +10,6 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from gatework.errors import InputError
 from gatework.labels.data.check import shown
@@ -229,15 +227,15 @@ def check_several(targets: Targets, examples: Examples) -> None:
         raise InputError(f"{examples.at(0)}: the label is {label}; the model was trained on {what} a sequence")
 
 
-def encode_labels(targets: Targets, examples: Examples) -> Tensor:
+def encode_labels(targets: Targets, examples: Examples) -> npt.NDArray[Any]:
     """The labels as the network's targets: whole or scaled numbers, [N], of several targets [N,M], of tags [sum T]."""
     labels = examples.labels
     assert labels is not None
     check_several(targets, examples)
     if isinstance(targets, Several):
-        return torch.from_numpy(targets.encode(examples))
+        return targets.encode(examples)
     if examples.kind != "tag" or isinstance(targets, Amounts):
-        return torch.from_numpy(targets.encode(labels, examples.at))
+        return targets.encode(labels, examples.at)
     rows = np.repeat(np.arange(len(labels)), [len(tags) for tags in labels])
     every = list(chain.from_iterable(labels))
-    return torch.from_numpy(targets.encode(every, lambda place: examples.at(int(rows[place]))))
+    return targets.encode(every, lambda place: examples.at(int(rows[place])))
