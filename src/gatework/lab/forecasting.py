@@ -127,7 +127,7 @@ def _print_sets(sets: Sequence[SeriesSet], asked: argparse.Namespace) -> None:
     print(f"{torch.get_num_threads()} threads\n")
     for measure, title in TITLES.items():
         lines = [_line(results, what, number, models, measure) for number, what in enumerate(sets)]
-        print(table([title, *models], lines + _means(results, sets, models, measure)), "\n")
+        print(table([title, *models], lines + _means(results, sets, models, measure)), end="\n\n")
     print(_beside_the_better(results, sets))
 
 
@@ -224,7 +224,7 @@ def _print_made() -> None:
         covered = float(np.mean([s.coverage_80 for s in rows[True]]))
         lines.append([str(m), f"{own:.3f}", f"{naive:.3f}", f"{own / naive:.2f}", f"{covered:.2f}"])
     columns = ("season", "gatework MASE", "seasonal naive MASE", "relative", "coverage of the 80 % band")
-    print(table(columns, lines), "\n")
+    print(table(columns, lines), end="\n\n")
 
 
 def _print_bases(windows: int = 6) -> None:
@@ -232,7 +232,7 @@ def _print_bases(windows: int = 6) -> None:
     ratios = {what.name: _base_alone(what, windows) for what in SERIES[::2]}
     lines = [[name, f"{ratio:.3f}"] for name, ratio in ratios.items()]
     lines.append(["mean", f"{np.exp(np.log(list(ratios.values())).mean()):.3f}"])
-    print(table((f"the base alone, {windows} windows", "MASE over seasonal naive's"), lines), "\n")
+    print(table((f"the base alone, {windows} windows", "MASE over seasonal naive's"), lines), end="\n\n")
 
 
 def _base_alone(what: SeriesSet, windows: int) -> float:
@@ -266,7 +266,7 @@ def _print_wrong() -> None:
     ratios = [each / width for _, each in changed]
     lines = [[f"{shift:.2f}", f"{min(ratios):.2f}", f"{np.median(ratios):.2f}", f"{max(ratios):.2f}"]]
     columns = ("largest shift of the median", "width of the band over its own: least", "median", "most")
-    print(table(columns, lines), "\n")
+    print(table(columns, lines), end="\n\n")
 
 
 def _print_times(count: int = 5) -> None:
@@ -279,7 +279,7 @@ def _print_times(count: int = 5) -> None:
         began = time.process_time()
         Forecaster(what.horizon, levels=80).fit_panel(panel)
         lines.append([what.name, f"{len(panel.series[0]):,}", str(what.horizon), f"{time.process_time() - began:.2f}"])
-    print(table(("series", "steps", "horizon", "s of processor a fit"), lines), "\n")
+    print(table(("series", "steps", "horizon", "s of processor a fit"), lines), end="\n\n")
 
 
 def _print_planning() -> None:
@@ -291,7 +291,7 @@ def _print_planning() -> None:
             began = time.process_time()
             plans(cut, 12, "auto")
             lines.append([f"{count:,}", lengths, f"{1000 * (time.process_time() - began) / count:.2f}"])
-    print(table(("series", "values", "ms of processor a series"), lines), "\n")
+    print(table(("series", "values", "ms of processor a series"), lines), end="\n\n")
 
 
 def main() -> None:
