@@ -102,6 +102,18 @@ def test_an_adaptive_softmax_has_the_loss_of_its_probabilities(monkeypatch: pyte
     torch.testing.assert_close(adaptive(h, targets), F.cross_entropy(logits.flatten(0, 1), targets.flatten()))
 
 
+def test_what_is_saved_is_printed_without_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = tmp_path / "saved.json"
+    saved.write_text('{"text": "code", "seconds": 60.0, "bits": 2.5, "steps": 7}\n')
+    monkeypatch.setattr("sys.argv", ["text", "--print", "--save", str(saved)])
+    monkeypatch.setattr(lab, "machine_line", lambda _: "a machine")
+    lab.main()
+    printed = capsys.readouterr().out
+    assert "60 seconds" in printed and "2.500 (7)" in printed and "30 seconds" not in printed
+
+
 def test_no_try_is_listed_twice() -> None:
     listed = tries()
     assert len(set(listed)) == len(listed)

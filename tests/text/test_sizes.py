@@ -29,6 +29,7 @@ def test_all_that_is_open_is_as_the_table_has_it(tokens: int, minutes: float) ->
     wanted = sizes(SPEED * 60 * minutes)
     assert (found.shape.hidden, found.shape.layers) == (wanted.hidden, wanted.layers)
     assert (found.batching.steps, found.settings.learning_rate) == (wanted.bptt, wanted.learning_rate)
+    assert found.settings.final == wanted.final
     assert found.batching.streams == min(wanted.streams, (tokens - 1) // wanted.bptt)
 
 
@@ -45,6 +46,14 @@ def test_what_is_named_stays(name: str) -> None:
     }
     assert values[name] == {"hidden": 7, "layers": 3, "streams": 5, "bptt": 9, "learning_rate": 0.5}[name]
     assert fitted(named, (), 10**6, "characters")[0] == named
+
+
+def test_a_rate_that_is_named_falls_as_ever() -> None:
+    choice = USUAL._replace(settings=Settings(minutes=5, learning_rate=0.5))
+    found, _ = fitted(choice, set(OPEN) - {"learning_rate"}, 10**8, "characters")
+    assert (found.settings.learning_rate, found.settings.final) == (0.5, Settings.final)
+    found, why = fitted(choice, OPEN, 10**8, "characters")
+    assert found.settings.final == 0 and f"learning rate {found.settings.learning_rate:g} falling to 0;" in why
 
 
 def test_more_is_learnt_with_as_many_units_and_streams_or_more() -> None:

@@ -1,6 +1,7 @@
 """Which sizes of a language model suit a text and a time: each tried for the same time of one processor.
 
 python -m gatework.lab.text --save docs/text.json      runs what the file has not, prints the tables of docs/text.md
+python -m gatework.lab.text --print                    runs nothing
 
 A try has so many steps as its seconds are enough for, by the processor's time of its first steps, and a rate that falls
 to the last; so another load of the machine changes nothing. The weights that are best on the validation part are
@@ -18,7 +19,7 @@ import sysconfig
 import tempfile
 import time
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from pathlib import Path
@@ -184,6 +185,7 @@ SCRIPTS = {
     "awd-lstm, no dropout, cosine": Script(strength=0.0, stepped=False),
 }
 FALLING = replace(USUAL, streams=24, learning_rate=12e-3, final=0.0)
+SLOWER = replace(FALLING, learning_rate=4e-3)
 RIVAL = replace(USUAL, streams=24, model="awd-lstm, no dropout, cosine")
 WORDS = [USUAL, replace(USUAL, embedding=256, tied=True), replace(USUAL, softmax="adaptive")]
 
@@ -194,27 +196,31 @@ def tries() -> list[Try]:
 
 
 def _at_12() -> list[Try]:
-    varied = [replace(each, text="code", seconds=12.0) for each in VARIED]
-    streamed = [replace(each, text=text, seconds=12.0) for text in ("names", "prose") for each in STREAMED]
-    return [*varied, *streamed, *(replace(CENTRE, text="prose", seconds=12.0, cell=cell) for cell in CELLS)]
+    cells = [replace(CENTRE, cell=cell) for cell in CELLS]
+    texts = [each for text in ("names", "prose") for each in _on(text, 12.0, STREAMED)]
+    return [*_on("code", 12.0, VARIED), *texts, *_on("prose", 12.0, cells)]
 
 
 def _at_30() -> list[Try]:
-    streamed = [replace(each, text="code", seconds=30.0) for each in STREAMED]
-    faster = replace(CENTRE, text="prose", seconds=30.0, learning_rate=8e-3)
+    faster = replace(CENTRE, learning_rate=8e-3)
     cells = [replace(faster, cell=cell) for cell in ("lstm", "gru", "mogrifier")]
-    return [*streamed, *cells, *(replace(each, text="words", seconds=30.0) for each in WORDS)]
+    return [*_on("code", 30.0, STREAMED), *_on("prose", 30.0, cells)]
 
 
 def _at_60() -> list[Try]:
-    with_dropout = replace(RIVAL, model="awd-lstm")
-    return [replace(each, text="code", seconds=60.0) for each in (USUAL, CENTRE, FALLING, RIVAL, with_dropout)] + [
-        replace(each, text="prose", seconds=60.0) for each in (FALLING, RIVAL)
-    ]
+    code = (USUAL, CENTRE, FALLING, RIVAL, replace(RIVAL, model="awd-lstm"))
+    return [*_on("code", 60.0, code), *_on("prose", 60.0, (FALLING, RIVAL)), *_on("words", 60.0, WORDS)]
 
 
 def _at_300() -> list[Try]:
-    return [replace(each, text="code", seconds=300.0) for each in (FALLING, RIVAL)]
+    dropped = [replace(SLOWER, dropout=0.1), replace(SLOWER, hidden=512, projection=128)]
+    cells = [replace(SLOWER, cell=cell) for cell in ("layer_norm_lstm", "multiplicative_lstm", "mogrifier")]
+    code = (FALLING, SLOWER, RIVAL, *dropped, *cells)
+    return [*_on("code", 300.0, code), *_on("prose", 300.0, (SLOWER, RIVAL)), *_on("words", 300.0, WORDS)]
+
+
+def _on(text: str, seconds: float, sizes: Iterable[Try]) -> list[Try]:
+    return [replace(each, text=text, seconds=seconds) for each in sizes]
 
 
 # -- what came of one
@@ -417,10 +423,15 @@ def main() -> None:
     asked = argparse.ArgumentParser(prog="python -m gatework.lab.text", description=(__doc__ or "").split("\n", 1)[0])
     asked.add_argument("--save", type=Path, default=Path("docs/text.json"), help="results, a line each")
     asked.add_argument("--most", type=float, default=300.0, help="seconds of a processor of the longest tries")
+    asked.add_argument("--print", action="store_true", help="run nothing, print the tables of what is saved")
     options = asked.parse_args()
     torch.set_num_threads(1)
+    wanted = [trial for trial in tries() if trial.seconds <= options.most]
+    if options.print:
+        known = _known(options.save)
+        wanted = [trial for trial in wanted if trial in known]
     used = [replace(CENTRE, text="code", seconds=30.0)]
-    found = run([trial for trial in tries() if trial.seconds <= options.most], options.save, used)
+    found = run(wanted, options.save, used)
     print(tables(found))
     for trial, came in found:
         if trial in used:
