@@ -26,6 +26,7 @@ PUBLIC = [
     "Tagger",
     "cells",
     "convert",
+    "export",
     "gradient_flow",
     "inspect",
     "load",

@@ -173,7 +173,7 @@ USING = [
     ("sample", ["Missing argument", "RUN"]),
     ("sample missing", ["missing does not exist"]),
     ("sample foreign", ["foreign/run.json does not exist"]),
-    ("sample run/best.safetensors", ["run/best.safetensors is no folder"]),
+    ("sample run/best.safetensors", ["run/best.safetensors is no model that this gatework reads"]),
     ("sample run --top-p 3", ["top-p is 3.0"]),
     ("sample run --top-k 0", ["top-k is 0"]),
     ("sample run --temperature -1", ["temperature is -1.0"]),

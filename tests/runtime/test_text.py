@@ -143,7 +143,7 @@ def damaged(run: Path, folder: Path, change: str) -> Path:
     ("change", "message"),
     [
         ("a number", "its content does not match its digest"),
-        ("cut", "damaged or no file of tensors"),
+        ("cut", "damaged or no checkpoint"),
         ("a version", "is a 'checkpoint 7', and this gatework reads 'checkpoint 1'"),
     ],
 )
@@ -155,7 +155,7 @@ def test_a_damaged_checkpoint_is_named(runs: dict[str, Path], tmp_path: Path, ch
 def test_another_runs_weights_are_refused(runs: dict[str, Path], tmp_path: Path) -> None:
     for run, file in (("plain", "run.json"), ("one-hot", "best.safetensors")):
         (tmp_path / file).write_bytes((runs[run] / file).read_bytes())
-    with pytest.raises(InputError, match="damaged, or not of this network"):
+    with pytest.raises(InputError, match="does not fit this model"):
         Session(tmp_path)
 
 

@@ -58,19 +58,19 @@ class Tensors:
         return {name.removeprefix(start): each for name, each in self.arrays.items() if name.startswith(start)}
 
 
-def read_tensors(path: Path, *, mapped: bool = False) -> Tensors:
+def read_tensors(path: Path, *, mapped: bool = False, what: str = "file of tensors") -> Tensors:
     """Reads a file, and runs nothing of it.
 
     mapped: the arrays are read-only views of the file, which must not be changed while they are in use; otherwise they
-    are copies. Raises InputError, naming the file, where it is damaged.
+    are copies. what: what an error says was expected. Raises InputError, naming the file, where it is damaged.
     """
     if not path.is_file():
-        raise InputError(f"{path} does not exist, or is no file: expected a file of tensors (safetensors)")
+        raise InputError(f"{path} does not exist, or is no file: expected a {what} (safetensors)")
     data = _content(path, mapped)
     try:
         return _parsed(path, data)
     except (ValueError, KeyError, TypeError, OverflowError) as error:
-        raise InputError(f"{path} is damaged or no file of tensors (safetensors): {error}") from error
+        raise InputError(f"{path} is damaged or no {what}: not a whole safetensors file ({error})") from error
 
 
 def _content(path: Path, mapped: bool) -> memoryview:

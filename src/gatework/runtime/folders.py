@@ -37,7 +37,7 @@ def read(folder: Path) -> Model:
         )
     network = NETWORKS[task](folder, about)
     best = folder / BEST
-    tensors = read_tensors(best if best.exists() else folder / LAST)
+    tensors = read_tensors(best if best.exists() else folder / LAST, what="checkpoint")
     _check_digest(tensors)
     weights = as_float32(tensors, {name: f"model.{name}" for name in tensors.part("model")})
     return Model(folder, task, network, checked(tensors.path, network, weights), about)
@@ -46,14 +46,18 @@ def read(folder: Path) -> Model:
 def _check_digest(tensors: Tensors) -> None:
     """Raises InputError unless a checkpoint's content is what was written: see gatework.training.checkpoint."""
     path, header = tensors.path, tensors.metadata
-    if header.get("gatework") != CHECKPOINT:
-        raise InputError(f"{path} is a {header.get('gatework')!r}, and this gatework reads {CHECKPOINT!r}")
-    digest = hashlib.blake2b(header.get("progress", "").encode(), digest_size=32)
+    if not {"gatework", "progress", "digest"} <= header.keys():
+        raise InputError(f"{path} is a safetensors file, but not a checkpoint that gatework wrote")
+    if header["gatework"] != CHECKPOINT:
+        raise InputError(
+            f"{path} is a {header['gatework']!r}, and this gatework reads {CHECKPOINT!r}: use the version that wrote it"
+        )
+    digest = hashlib.blake2b(header["progress"].encode(), digest_size=32)
     for name in sorted(tensors.arrays):
         array = tensors.arrays[name]
         digest.update(f"\0{name}\0torch.{_TORCH.get(tensors.types[name])}\0{array.shape}\0".encode())
         digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    if header.get("digest") != digest.hexdigest():
+    if header["digest"] != digest.hexdigest():
         raise InputError(f"{path} is damaged: its content does not match its digest; use another checkpoint")
 
 

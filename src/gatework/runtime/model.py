@@ -78,7 +78,7 @@ class Model:
 def _of_file(path: Path) -> Model:
     if not path.exists():
         raise InputError(f"{path} does not exist: expected the folder of a run, or a file that gatework export wrote")
-    tensors = read_tensors(path, mapped=True)
+    tensors = read_tensors(path, mapped=True, what="model")
     if tensors.metadata.get("format") != FORMAT:
         raise InputError(f"{path} is no model that this gatework reads: expected format {FORMAT!r}")
     try:
@@ -93,12 +93,13 @@ def _of_file(path: Path) -> Model:
 
 def checked(path: Path, network: Network, weights: dict[str, Array]) -> dict[str, Array]:
     """The weights of a network; raises InputError where one is missing or has another shape, or holds no numbers."""
+    if missing := sorted(network.weights - weights.keys()):
+        raise InputError(f"{path} does not fit this model: it lacks {missing[0]}")
     for name, shape in network.shapes.items():
-        if name not in weights:
-            raise InputError(f"{path} is damaged, or not of this network: {name} is missing")
-        if weights[name].shape != shape:
-            there = list(weights[name].shape)
-            raise InputError(f"{path} is damaged, or not of this network: {name} has shape {there}, not {list(shape)}")
+        there = weights[name].shape
+        if there != shape:
+            needs = f"{name} has shape {list(there)}, and the model needs {list(shape)}"
+            raise InputError(f"{path} does not fit this model: {needs}")
     for name, values in weights.items():
         if name in network.starts:  # where a state may start at infinity
             continue

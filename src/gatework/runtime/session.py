@@ -69,7 +69,7 @@ class Session:
         try:
             self._run({port.name: np.zeros(shape, port.dtype)}, None)
         except (ValueError, TypeError, KeyError, IndexError) as error:
-            raise InputError(f"{self.model.path} is damaged, or not of this network: {error}") from error
+            raise InputError(f"{self.model.path} does not fit this model: {error}") from error
 
     # -- whole sequences
 
