@@ -1,26 +1,20 @@
 """Run folders: the network of a run, and the weights of its checkpoint."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from gatework.errors import InputError
 from gatework.files.tensors import Tensors, as_float32, read_tensors
-from gatework.labels import description as labels
 from gatework.network import Network
 from gatework.runs.folder import read_description
 from gatework.runtime.model import Model, checked
-from gatework.text import description as text
 from gatework.training.progress import BEST, LAST
 
 CHECKPOINT = "checkpoint 1"  # as gatework.training.checkpoint writes them
-NETWORKS: Mapping[str, Callable[[Path, Mapping[str, Any]], Network]] = {
-    text.TASK: text.network_of,
-    labels.TASK: labels.network_of,
-}
+DESCRIPTIONS = {"language": "gatework.text.description", "labels": "gatework.labels.description"}  # by task, each alone
 
 
 def read(folder: Path) -> Model:
@@ -30,12 +24,12 @@ def read(folder: Path) -> Model:
     """
     about = read_description(folder)
     task = str(about.get("task"))
-    if task not in NETWORKS:
-        known = ", ".join(NETWORKS)
+    if task not in DESCRIPTIONS:
+        known = ", ".join(DESCRIPTIONS)
         raise InputError(
             f"{folder} is a run of task {task!r}; expected {known}: others are opened with torch, by gw.load"
         )
-    network = NETWORKS[task](folder, about)
+    network: Network = import_module(DESCRIPTIONS[task]).network_of(folder, about)
     best = folder / BEST
     tensors = read_tensors(best if best.exists() else folder / LAST, what="checkpoint")
     _check_digest(tensors)
