@@ -126,7 +126,7 @@ def test_200_clients_at_once_get_their_texts_though_one_is_killed(run: Path, add
     session = TextSession(run)
     assert asyncio.run(ask_all()) == [session.sample("ab", 20 + k % 7, seed=k) for k in range(CLIENTS)]
     killed.communicate()
-    assert writing[0] > 1, "the others were done before one was killed"
+    assert writing[0] >= 1, "it was done before it was killed"
     until = time.monotonic() + PATIENCE
     while status(address)["writing"]:
         assert time.monotonic() < until, "what the killed client asked for is still written"

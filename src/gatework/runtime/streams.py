@@ -81,10 +81,11 @@ class Streams:
 
     def _step(self, places: npt.NDArray[np.int64], x: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The same of as many as are stepped at once, or fewer: the last is repeated, and what comes of it left out."""
-        many = next(size for size in reversed(BATCHES) if size >= len(places))
-        rows = np.concatenate([np.arange(len(places)), np.full(many - len(places), len(places) - 1)])
-        chosen = places[rows]
-        output, new = self._session.stepped(x[rows], {name: each[:, chosen] for name, each in self._states.items()})
+        many, chosen = next(size for size in reversed(BATCHES) if size >= len(places)), places
+        if many > len(places):
+            rows = np.minimum(np.arange(many), len(places) - 1)
+            chosen, x = places[rows], x[rows]
+        output, new = self._session.stepped(x, {name: each[:, chosen] for name, each in self._states.items()})
         for name, values in new.items():
             self._states[name][:, places] = values[:, : len(places)]
         return output[: len(places)]
@@ -96,7 +97,7 @@ class Streams:
         gone = outside if outside.size else places[~self._there[places]]
         if gone.size:
             raise InputError(f"stream {int(gone[0])} is not there: join() gives the number of a new one")
-        if len(np.unique(places)) < len(places):
+        if len(places) > 1 and np.bincount(places).max() > 1:
             raise InputError("a stream is named twice; a step takes each once")
         return places
 
