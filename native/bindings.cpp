@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <map>
 #include <optional>
 
@@ -149,6 +150,52 @@ void step_of(Model& model, nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu> in
     model.get_state(after.data());
 }
 
+// A step of K of N sequences, whose states [slots,N,size] are replaced; what is left of the batch repeats the last of them.
+void step_some(Model& model, nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu> input, const std::vector<Numbers<float, 3>>& states,
+               Numbers<const int64_t, 1> places, Numbers<float, 2> output) {
+    const gatework_size& size = model.size();
+    const bool ids = size.ids > 0;
+    const int64_t K = static_cast<int64_t>(places.size()), B = size.batch, width = ids ? 1 : size.input;
+    if (K < 1 || K > B || input.dtype() != (ids ? nb::dtype<int64_t>() : nb::dtype<float>()) || static_cast<int64_t>(input.size()) != K * width)
+        throw std::invalid_argument("native model: an input of another type or size");
+    if (static_cast<int64_t>(output.shape(0)) != K || static_cast<int64_t>(output.shape(1)) != size.output)
+        throw std::invalid_argument("native model: an output of another size");
+    int64_t numbers = 0;
+    for (const auto& state : states) {
+        numbers += static_cast<int64_t>(state.shape(0) * state.shape(2)) * B;
+        for (int64_t k = 0; k < K; ++k)
+            if (places.data()[k] < 0 || places.data()[k] >= static_cast<int64_t>(state.shape(1))) throw std::invalid_argument("native model: no such sequence");
+    }
+    if (numbers != size.state) throw std::invalid_argument("native model: a state of another size");
+    nb::gil_scoped_release released;
+    // Calls work(row of a state, row of the batch, numbers) for each sequence, in the order of the whole state.
+    const auto each = [&](const auto& work) {
+        for (const auto& state : states)
+            for (size_t slot = 0; slot < state.shape(0); ++slot)
+                for (int64_t b = 0; b < B; ++b)
+                    work(state.data() + (slot * state.shape(1) + places.data()[std::min(b, K - 1)]) * state.shape(2), b, static_cast<int64_t>(state.shape(2)));
+    };
+    std::vector<float> whole(static_cast<size_t>(size.state)), answers(static_cast<size_t>(B * size.output));
+    float* next = whole.data();
+    each([&](const float* row, int64_t, int64_t many) { next = std::copy_n(row, many, next); });
+    const size_t bytes = static_cast<size_t>(width) * (ids ? sizeof(int64_t) : sizeof(float));
+    std::vector<char> rows(static_cast<size_t>(B) * bytes);
+    for (int64_t b = 0; b < B; ++b) std::memcpy(rows.data() + b * bytes, static_cast<const char*>(input.data()) + std::min(b, K - 1) * bytes, bytes);
+    try {
+        model.set_state(whole.data());
+        model.run(rows.data(), 1, answers.data());
+    } catch (const Failure& failure) {
+        throw std::invalid_argument(failure.what());
+    }
+    model.get_state(whole.data());
+    const float* made = whole.data();
+    each([&](float* row, int64_t b, int64_t many) {
+        if (b < K) std::copy_n(made, many, row);
+        made += many;
+    });
+    std::copy_n(answers.data(), K * size.output, output.data());
+}
+
 }  // namespace
 
 NB_MODULE(_native, module) {
@@ -207,6 +254,7 @@ NB_MODULE(_native, module) {
             },
             nb::keep_alive<1, 2>())
         .def("step", &step_of, nb::arg("input"), nb::arg("before").none(), nb::arg("output"), nb::arg("after"))
+        .def("step_some", &step_some)
         .def_prop_ro("state", [](const Model& model) { return model.size().state; })
         .def_prop_ro("output", [](const Model& model) { return model.size().output; });
     module.def("ceiling", [](double seconds, int threads) {

@@ -131,6 +131,16 @@ class Model:
     ) -> None:
         """A step of ids [B] int64 or input [B,I], from a state or, without one, the start; arrays of one direction."""
 
+    def step_some(
+        self,
+        input: npt.NDArray[np.generic],
+        states: Sequence[npt.NDArray[np.float32]],
+        places: npt.NDArray[np.int64],
+        output: npt.NDArray[np.float32],
+        /,
+    ) -> None:
+        """A step of K <= B of N sequences by their places [K], whose states [slots,N,size] are replaced; output [K,N]."""
+
     @property
     def state(self) -> int:
         """Numbers of the whole state."""

@@ -165,6 +165,24 @@ class Session:
             raise InputError(str(error)) from error
         return output, self._shaped(numbers, len(x))
 
+    def step_some(
+        self, x: npt.NDArray[Any], states: States, places: npt.NDArray[np.int64], batch: int
+    ) -> npt.NDArray[Any]:
+        """The output [K,...] of a step x [K,...] of K of N sequences, whose states [L*D,N,size] are replaced.
+
+        batch: how many are stepped at once, K or more; what is left of it repeats the last.
+        """
+        if self._stepping is not None:
+            try:
+                return self._stepping.step_some(x, [states[name] for name in self.network.states], places, batch)
+            except ValueError as error:
+                raise InputError(str(error)) from error
+        rows = np.minimum(np.arange(batch), len(places) - 1)
+        output, new = self.stepped(x[rows], {name: each[:, places[rows]] for name, each in states.items()})
+        for name, values in new.items():
+            states[name][:, places] = values[:, : len(places)]
+        return output[: len(places)]
+
     @staticmethod
     def _sequences(state: States) -> int:
         """B of a state."""

@@ -1,6 +1,7 @@
 """One step of a whole network in the compiled core: what C runs, for Python."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from threading import Lock
 from typing import Any
 
@@ -42,6 +43,19 @@ class Stepping:
             output, after = np.empty(B * model.output, np.float32), np.empty(model.state, np.float32)
             model.step(np.ascontiguousarray(x), before, output, after)
         return output.reshape(B, -1), after
+
+    def step_some(
+        self, x: npt.NDArray[Any], states: Sequence[Array], places: npt.NDArray[np.int64], batch: int
+    ) -> Array:
+        """The output [K,N] of a step x [K] or [K,I] of K sequences by their places, whose states are replaced.
+
+        states: [L*D,N,size] each. batch: how many the core steps at once, K or more. Raises ValueError as `step` does.
+        """
+        with self.turn:
+            model = self._of(batch)
+            output = np.empty((len(places), model.output), np.float32)
+            model.step_some(np.ascontiguousarray(x), states, places, output)
+        return output
 
     def _of(self, B: int) -> _native.Model:
         if B not in self.ready:

@@ -1,6 +1,7 @@
 """Many streams with states of their own, stepped together: the core takes those that have input as batches."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,6 +28,10 @@ class Stepper(Protocol):
     def stepped(
         self, x: npt.NDArray[Any], state: Mapping[str, Array] | None
     ) -> tuple[npt.NDArray[Any], dict[str, Array]]: ...
+
+    def step_some(
+        self, x: npt.NDArray[Any], states: dict[str, Array], places: npt.NDArray[np.int64], batch: int
+    ) -> npt.NDArray[Any]: ...
 
 
 class Streams:
@@ -76,37 +81,35 @@ class Streams:
         inputs = self._session.checked_input(np.asarray(x)[None])
         if inputs.shape[1] != len(places):
             raise InputError(f"x has {inputs.shape[1]} inputs; expected one for each of {len(places)} streams")
-        made = [self._step(places[part], inputs[0, part]) for part in _parts(len(places))]
-        return np.concatenate(made) if made else self._session.stepped(inputs[0], None)[0]
-
-    def _step(self, places: npt.NDArray[np.int64], x: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The same of as many as are stepped at once, or fewer: the last is repeated, and what comes of it left out."""
-        many, chosen = next(size for size in reversed(BATCHES) if size >= len(places)), places
-        if many > len(places):
-            rows = np.minimum(np.arange(many), len(places) - 1)
-            chosen, x = places[rows], x[rows]
-        output, new = self._session.stepped(x, {name: each[:, chosen] for name, each in self._states.items()})
-        for name, values in new.items():
-            self._states[name][:, places] = values[:, : len(places)]
-        return output[: len(places)]
+        if not len(places):
+            return self._session.stepped(inputs[0], None)[0]
+        made = [
+            self._session.step_some(inputs[0, part], self._states, places[part], batch)
+            for part, batch in _parts(len(places))
+        ]
+        return made[0] if len(made) == 1 else np.concatenate(made)
 
     def _check(self, numbers: Sequence[int] | npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         """The numbers as an array; raises InputError unless each is a stream that is there, once."""
         places = np.asarray(numbers, np.int64).reshape(-1)
-        outside = places[(places < 0) | (places >= self.most)]
-        gone = outside if outside.size else places[~self._there[places]]
-        if gone.size:
-            raise InputError(f"stream {int(gone[0])} is not there: join() gives the number of a new one")
+        there = np.zeros(len(places), bool)
+        inside = (places >= 0) & (places < self.most)
+        there[inside] = self._there[places[inside]]
+        if not there.all():
+            raise InputError(f"stream {int(places[~there][0])} is not there: join() gives the number of a new one")
         if len(places) > 1 and np.bincount(places).max() > 1:
             raise InputError("a stream is named twice; a step takes each once")
         return places
 
 
-def _parts(many: int) -> Iterator[slice]:
-    """Parts of so many streams, each about as many as are stepped at once."""
+@lru_cache(maxsize=1024)
+def _parts(many: int) -> tuple[tuple[slice, int], ...]:
+    """Parts of so many streams, and the batch that each is stepped in: as many, or a few more."""
+    parts: list[tuple[slice, int]] = []
     first = 0
     while first < many:
         left = many - first
         size = next((each for each in BATCHES if each <= left and not 0 < left - each < ENOUGH), left)
-        yield slice(first, first + size)
+        parts.append((slice(first, first + size), next(each for each in reversed(BATCHES) if each >= size)))
         first += size
+    return tuple(parts)
