@@ -139,7 +139,7 @@ class Model:
         output: npt.NDArray[np.float32],
         /,
     ) -> None:
-        """A step of K <= B of N sequences by their places [K], whose states [slots,N,size] are replaced; output [K,N]."""
+        """A step of K <= B sequences by their places [K] in states [slots,N,size], which are replaced; output [K,N]."""
 
     @property
     def state(self) -> int:
