@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,14 @@ def given(T: int, B: int) -> tuple[Tensor, Tensor]:
 
 SIZES = ((7, 4), (50, 3))
 QUICKLY = {"compile_threads": 1, "aot_inductor.compile_wrapper_opt_level": "O0"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What was compiled before, perhaps for another instruction set, is not used: torch 2.13 takes it for its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path_factory.mktemp("inductor")))
+        yield
 
 
 def answers(model: nn.Module, arguments: tuple[Tensor, Tensor]) -> list[Tensor]:
