@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gatework.cli.text_models import Reads
     from gatework.text.data.corpus import Corpus
     from gatework.text.data.vocabulary import Vocabulary
+    from gatework.text.trained import TorchReader
 
 LONG = 20_000  # tokens that are scored as one stream; above, side by side
 STREAMS = 32
@@ -50,10 +51,10 @@ def score(
     """Says how well a trained model knows a text: bits per character and perplexity."""
     if each and streams is not None:
         raise InputError("--each reads the text as one stream: leave out --streams")
-    from gatework.cli.text_models import reader
+    from gatework.cli.text_models import readers
     from gatework.text.unknown import new_to_the_model
 
-    model = reader(run, device, adapt=adapt)
+    model, learner = readers(run, device, adapt=adapt)
     vocabulary = model.vocabulary
     documents = bool(vocabulary.conditions) and is_jsonl(file)
     if documents and condition is not None:
@@ -61,12 +62,12 @@ def score(
     with _prepared(vocabulary, file, condition, documents) as corpus:
         name = "standard input" if file == STDIN else file
         if each:
-            for token, lost in (getattr(model, "learner", None) or model).each(corpus.tokens, name=name):
+            for token, lost in (learner or model).each(corpus.tokens, name=name):
                 print(f"{lost:.4f}\t{token!r}")
             return
         one = adapt or condition is not None or len(corpus.tokens) <= LONG
         chosen = streams if streams is not None else 1 if one else STREAMS
-        _say_score(model, corpus, name, chosen)
+        _say_score(model, learner, corpus, name, chosen)
         if (new := new_to_the_model(corpus)) is not None:
             print(new)
     if documents:
@@ -93,7 +94,7 @@ def _prepared(vocabulary: "Vocabulary", file: str, condition: str | None, docume
         )
 
 
-def _say_score(model: "Reads", corpus: "Corpus", name: str, streams: int) -> None:
+def _say_score(model: "Reads", learner: "TorchReader | None", corpus: "Corpus", name: str, streams: int) -> None:
     """A line with the figures of the model as it is, and one for what it is once it learns while it reads."""
     from gatework.cli.progress import bar
     from gatework.cli.text_lines import learnt_line, score_line
@@ -101,7 +102,7 @@ def _say_score(model: "Reads", corpus: "Corpus", name: str, streams: int) -> Non
     with bar("scoring") as progress:
         as_it_is = model.score_tokens(corpus.tokens, streams, name=name, progress=progress)
     print(score_line(as_it_is))
-    if (learner := getattr(model, "learner", None)) is not None:
+    if learner is not None:
         with bar("scoring and learning") as progress:
             learnt = learner.score_tokens(corpus.tokens, streams, name=name, progress=progress)
         print(learnt_line(learnt, as_it_is, learner.read))

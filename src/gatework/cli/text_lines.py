@@ -11,11 +11,11 @@ from gatework.text.options import RUN, Draw, Level
 from gatework.text.repetition import repeated
 
 if TYPE_CHECKING:
-    from gatework.text.adaptation import Adaptive
     from gatework.text.data.batches import LanguageBatches
     from gatework.text.data.corpus import Corpus
     from gatework.text.model import LanguageModel
     from gatework.text.score import Score
+    from gatework.text.scoring import Reader
 
 MUCH = 0.25  # of all runs, from which on repetition is said
 STRONGER = 2.0  # a penalty for what the usual one does not help
@@ -63,7 +63,7 @@ def repetition_line(pieces: Sequence[str], level: Level, draw: Draw) -> str | No
     )
 
 
-def learnt_line(learnt: Score, as_it_is: Score, learner: Adaptive) -> str:
+def learnt_line(learnt: Score, as_it_is: Score, learner: Reader) -> str:
     """The figures of a model that learns from what it has scored, beside those of the model as it is."""
     unit, per, before, after = UNITS[learnt.level], "character", as_it_is.bits_per_character, learnt.bits_per_character
     if before is None or after is None:

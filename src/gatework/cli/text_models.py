@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gatework.runtime import TextSession
     from gatework.text.data.vocabulary import Vocabulary
     from gatework.text.score import Progress, Score
+    from gatework.text.trained import TorchReader
     from gatework.text.writing import Predict
 
 
@@ -58,17 +59,21 @@ def writer(run: Path, device: str) -> "tuple[Predict, Vocabulary]":
     return predicting(folder.model(device=device), folder.vocabulary), folder.vocabulary
 
 
-def reader(run: Path, device: str, *, adapt: bool = False) -> "Reads":
-    """What reads texts and says how well it knows them; with a learner beside it where it is to adapt."""
+def readers(run: Path, device: str, *, adapt: bool = False) -> "tuple[Reads, TorchReader | None]":
+    """What reads texts and says how well it knows them; where it is to adapt, also what learns while it reads."""
     if adapt and not run.is_dir():
         raise InputError(f"{run} is a model's file, and only a run can adapt: name its folder, or leave --adapt out")
     free = None if adapt else session(run, device, processors())
     if free is not None and not free.vocabulary.conditions:
-        return free
+        return free, None
+    from gatework.text.adaptation import adaptive
     from gatework.text.run import Run
     from gatework.text.trained import TorchReader
 
-    return TorchReader.of(Run.open(run), device, adapt=adapt)
+    folder = Run.open(run)
+    network, vocabulary = folder.model(device=device), folder.vocabulary
+    learner = TorchReader(network, vocabulary, adaptive(network, folder.corpus())) if adapt else None
+    return TorchReader(network, vocabulary), learner
 
 
 def processors() -> int:

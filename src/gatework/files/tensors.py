@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from gatework.errors import InputError
 from gatework.files.reading import blamed
-from gatework.files.writing import parse_object, write_atomically
+from gatework.files.writing import parse_object
 
 MOST_HEADER = 100_000_000  # bytes, as the format allows
 ALIGNMENT = 8
@@ -113,13 +113,8 @@ def _array(numbers: memoryview, entry: Mapping[str, Any]) -> Tensor:
     return np.require(array, requirements=["A"])
 
 
-def write_tensors(path: Path, arrays: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Writes a file of tensors, whole or not at all."""
-    write_atomically(path, as_bytes(arrays, metadata))
-
-
 def as_bytes(arrays: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
-    """What such a file has: the largest elements first, so that each is aligned."""
+    """A file of tensors: the largest elements first, so that each is aligned."""
     return b"".join(_pieces(arrays, metadata))
 
 

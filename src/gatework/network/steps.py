@@ -185,3 +185,10 @@ Step = (
     | Affine
 )
 STEPS: tuple[type[Step], ...] = Step.__args__
+
+
+def is_stepwise(step: Step) -> bool:
+    """Whether one step in time needs nothing of those after it."""
+    if isinstance(step, Layer):
+        return len(step.directions) == 1
+    return not isinstance(step, Convolution | Summary | Attention)

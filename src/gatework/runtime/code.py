@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gatework.core import _native
-from gatework.lowering.blocks import lower
 from gatework.lowering.codes import lacking
 from gatework.lowering.keys import Key, Role
-from gatework.lowering.plan import SIZES, Buffer, NativePlan, Store
+from gatework.lowering.linear import linear
+from gatework.lowering.plan import SIZES, NativePlan
 from gatework.lowering.plans import forward_plan
 from gatework.network.network import Network, Port
 from gatework.network.steps import (
@@ -20,6 +20,7 @@ from gatework.network.steps import (
     RESETS,
     Add,
     Affine,
+    Average,
     Direction,
     Embedding,
     Join,
@@ -29,8 +30,8 @@ from gatework.network.steps import (
     OneHot,
     Softmax,
     Step,
+    is_stepwise,
 )
-from gatework.notation import Node
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -38,7 +39,6 @@ CODE, VOCABULARY_BYTES, VOCABULARY_OFFSETS = "gatework.code", "vocabulary.bytes"
 FORMAT = 1
 BOUNDARIES = frozenset({LENGTHS, RESETS})  # inputs that a step of all sequences does without
 NUMBERED = ("pointwise", "rows", "modes", "kinds", "elements")
-STEPWISE = (Embedding, OneHot, Linear, Add, Join, Softmax, LogSoftmax, Affine)
 
 
 class StepKind(IntEnum):
@@ -84,16 +84,15 @@ def compiled(network: Network, weights: Shapes) -> npt.NDArray[np.int64] | None:
     weights: the shapes of all float32 tensors of its file, by name.
     """
     x = _only_input(network)
-    if x is None or len(network.outputs) != 1 or not all(map(_is_stepwise, network.steps)):
+    if x is None or len(network.outputs) != 1 or not all(map(_runs_in_c, network.steps)):
         return None
     return np.array(_Writer(network, x, weights).code(), dtype=np.int64)
 
 
-def _is_stepwise(step: Step) -> bool:
+def _runs_in_c(step: Step) -> bool:
     """Whether one step in time needs nothing of those after it, and the core has all of its operations."""
-    if isinstance(step, Layer):
-        return len(step.directions) == 1 and not lacking(step.directions[0].program)
-    return isinstance(step, STEPWISE)
+    lacks = isinstance(step, Layer) and any(lacking(direction.program) for direction in step.directions)
+    return is_stepwise(step) and not lacks and not isinstance(step, Average)
 
 
 def _only_input(network: Network) -> Port | None:
@@ -192,7 +191,8 @@ class _Writer:
         places[Key(Role.MATRIX, "W")] = BufferRole.WEIGHT, self.weights[step.weight], 0
         if step.bias is not None:
             places[Key(Role.VECTOR, "b")] = BufferRole.WEIGHT, self.weights[step.bias], 0
-        return self.scan(linear_plan(step.bias is not None), {"I": K, "H": N}, places)
+        plan = forward_plan(linear(step.bias is not None), False, True, False, (), "float32").plan
+        return self.scan(plan, {"I": K, "H": N}, places)
 
     def scan(
         self, plan: NativePlan, sizes: Mapping[str, int], places: Mapping[Key, tuple[BufferRole, int, int]]
@@ -200,17 +200,6 @@ class _Writer:
         between = (BufferRole.BETWEEN, 0, 0)
         buffers = [number for buffer in plan.buffers for number in places.get(buffer.key, between)]
         return [StepKind.SCAN, *(sizes.get(size, 0) for size in SIZES), len(plan.stream), *plan.stream, *buffers]
-
-
-@lru_cache(maxsize=2)
-def linear_plan(bias: bool) -> NativePlan:
-    """y [B,H] = W x + b of x [B,I], as a plan without states."""
-    x, y = Key(Role.INPUT, "x"), Key(Role.OUTPUT)
-    nodes = [Node("input", name="x", size="I"), Node("product", (0,), name="W", size="H")]
-    if bias:
-        nodes += [Node("vector", name="b", size="H"), Node("add", (1, 2), size="H")]
-    buffers = [Buffer(x, "series", "I", "I", written=False), Buffer(y, "series", "H", "H", written=True)]
-    return lower(nodes, {0: ((x, 0),)}, {len(nodes) - 1: [Store(y)]}, buffers, backwards=False)
 
 
 @lru_cache(maxsize=1)

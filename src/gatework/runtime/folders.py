@@ -11,9 +11,8 @@ from gatework.files.tensors import Tensors, as_float32, read_tensors
 from gatework.network import Network
 from gatework.runs.folder import read_description
 from gatework.runtime.model import Model, checked
-from gatework.training.progress import BEST, LAST
+from gatework.training.progress import BEST, FORMAT, LAST
 
-CHECKPOINT = "checkpoint 1"  # as gatework.training.checkpoint writes them
 DESCRIPTIONS = {"language": "gatework.text.description", "labels": "gatework.labels.description"}  # by task, each alone
 
 
@@ -42,9 +41,9 @@ def _check_digest(tensors: Tensors) -> None:
     path, header = tensors.path, tensors.metadata
     if not {"gatework", "progress", "digest"} <= header.keys():
         raise InputError(f"{path} is a safetensors file, but not a checkpoint that gatework wrote")
-    if header["gatework"] != CHECKPOINT:
+    if header["gatework"] != FORMAT:
         raise InputError(
-            f"{path} is a {header['gatework']!r}, and this gatework reads {CHECKPOINT!r}: use the version that wrote it"
+            f"{path} is a {header['gatework']!r}, and this gatework reads {FORMAT!r}: use the version that wrote it"
         )
     digest = hashlib.blake2b(header["progress"].encode(), digest_size=32)
     for name in sorted(tensors.arrays):

@@ -10,7 +10,6 @@ from gatework.errors import InputError
 from gatework.labels.answers import Scores, answers
 from gatework.labels.data.sequences import Sequences
 from gatework.labels.description import TASK, Described, read
-from gatework.runs.overflow import overflow
 from gatework.runtime.model import Model
 from gatework.runtime.session import Session
 
@@ -36,9 +35,7 @@ class LabelSession(Session):
         for rows in sequences.in_order_of_length(AT_ONCE):
             x, lengths = sequences.padded(rows)
             found, _ = self.run(x, lengths=None if (lengths == len(x)).all() else lengths)
-            if not np.isfinite(found).all():
-                weights = self.model.weights.items()
-                raise overflow({name: float(np.abs(array).max()) for name, array in weights if array.size})
+            self.check_answer(found)
             for column, row in enumerate(rows.tolist()):
                 one = found[: lengths[column], column] if sequences.tagged else found[column]
                 result[row] = one.astype(np.float64)

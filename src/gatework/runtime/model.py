@@ -56,8 +56,9 @@ class Model:
             "network": json.dumps(self.network.to_json()),
             "about": json.dumps(dict(self.about)),
         }
-        return as_bytes({**self.weights, **self.for_c()}, metadata)
+        return as_bytes({**self.weights, **self.for_c}, metadata)
 
+    @cached_property
     def for_c(self) -> dict[str, Any]:
         """The tensors that C reads beside the weights, if it runs the network."""
         return tensors_for_c(self.network, {name: each.shape for name, each in self.weights.items()}, self._spelled())

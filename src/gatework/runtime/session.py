@@ -9,21 +9,8 @@ import numpy.typing as npt
 
 from gatework.errors import InputError
 from gatework.network import Port
-from gatework.network.steps import (
-    LENGTHS,
-    RESETS,
-    Add,
-    Affine,
-    Average,
-    Embedding,
-    Join,
-    Layer,
-    Linear,
-    LogSoftmax,
-    OneHot,
-    Softmax,
-    Step,
-)
+from gatework.network.steps import LENGTHS, RESETS, Step, is_stepwise
+from gatework.runs.overflow import overflow
 from gatework.runtime.model import Model
 from gatework.runtime.packed import WEIGHTS, Array
 from gatework.runtime.stepping import Stepping
@@ -31,7 +18,6 @@ from gatework.runtime.steps import Call, Run, runner
 from gatework.runtime.streams import Streams
 
 States = dict[str, Array]  # [L*D,B,size] each, by the names of the cell's states
-STEPWISE = (Add, Affine, Average, Embedding, Join, Linear, LogSoftmax, OneHot, Softmax)
 
 
 class Session:
@@ -108,6 +94,12 @@ class Session:
                 call.values[step.y] = run(call)
         outputs = tuple(call.values[each.name] for each in self.network.outputs)
         return outputs[0] if len(outputs) == 1 else outputs, dict(call.after)
+
+    def check_answer(self, values: npt.ArrayLike) -> None:
+        """Raises InputError, naming the largest weight, unless all that came out is finite."""
+        if not np.isfinite(values).all():
+            weights = self.model.weights.items()
+            raise overflow({name: float(np.abs(array).max()) for name, array in weights if array.size})
 
     def checked_input(self, x: npt.ArrayLike) -> npt.NDArray[Any]:
         """An input [T,B,...] as the network takes it; raises InputError for another shape or kind."""
@@ -205,7 +197,7 @@ class Session:
 
     def _check_stepwise(self) -> None:
         for step in self.network.steps:
-            if not (isinstance(step, STEPWISE) or (isinstance(step, Layer) and len(step.directions) == 1)):
+            if not is_stepwise(step):
                 raise InputError(
                     f"this network has a step {type(step).__name__} that needs whole sequences: call run(x)"
                 )

@@ -30,7 +30,7 @@ class Stepping:
     @staticmethod
     def runs(model: Model) -> bool:
         """Whether the core steps a network by itself."""
-        return CODE in model.for_c()
+        return CODE in model.for_c
 
     def step(self, x: npt.NDArray[Any], before: Array | None) -> tuple[Array, Array]:
         """The output [B,N] and the whole state after a step x [B] or [B,I], from a state or the start.

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from gatework.errors import InputError
 from gatework.network.steps import LENGTHS
-from gatework.runs.overflow import overflow
 from gatework.runs.parts import IGNORED
 from gatework.runtime.model import Model
 from gatework.runtime.session import Session, States
@@ -57,7 +56,7 @@ class TextSession(Session):
             state, ids = self._begun(int(ids[0]) - end - 1), np.concatenate([[end], ids[1:]])
         log_p, state = self.run(ids[:, None], state)
         last = log_p[-1, 0].astype(np.float64)
-        self._check(last.max())
+        self.check_answer(last.max())
         return last, state
 
     def _begun(self, condition: int) -> States:
@@ -98,12 +97,5 @@ class TextSession(Session):
             real = targets != IGNORED
             chosen = np.take_along_axis(log_p, np.where(real, targets, 0)[..., None], -1)[..., 0]
             lost = np.where(real, -chosen, np.float32(0))
-            self._check(lost)
+            self.check_answer(lost)
             yield lost, targets
-
-    def _check(self, values: npt.ArrayLike) -> None:
-        """Raises InputError unless all are finite."""
-        if not np.isfinite(values).all():
-            raise overflow(
-                {name: float(np.abs(array).max()) for name, array in self.model.weights.items() if array.size}
-            )

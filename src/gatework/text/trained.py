@@ -132,21 +132,11 @@ class TextModel:
 
 @dataclass(frozen=True)
 class TorchReader:
-    """A run's model as what reads tokens [n], with its learner beside it where it is to adapt.
-
-    read: how it reads, see `gatework.text.scoring.Reader`.
-    """
+    """A model of torch as what reads tokens [n]; read: how, see `gatework.text.scoring.Reader`."""
 
     network: LanguageModel
     vocabulary: Vocabulary
     read: scoring.Reader = scoring.AS_IT_IS
-    learner: "TorchReader | None" = None
-
-    @classmethod
-    def of(cls, run: Run, device: str, *, adapt: bool) -> "TorchReader":
-        network = run.model(device=device)
-        learner = cls(network, run.vocabulary, adaptive(network, run.corpus())) if adapt else None
-        return cls(network, run.vocabulary, learner=learner)
 
     def score_tokens(
         self, tokens: Ids, streams: int = 1, *, name: str = "the text", progress: Progress | None = None

@@ -13,9 +13,7 @@ from torch import Tensor
 
 from gatework.errors import InputError
 from gatework.files.writing import parse_object, write_atomically
-from gatework.training.progress import Progress, few
-
-FORMAT = "checkpoint 1"
+from gatework.training.progress import FORMAT, Progress, few
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any, Self, get_type_hints
 
 LAST = "last.safetensors"
 BEST = "best.safetensors"
+FORMAT = "checkpoint 1"  # of both
 
 
 @dataclass
