@@ -1,11 +1,14 @@
 """The error that a user causes and a user can mend, and how what users gave is shown."""
 
+import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 LONGEST_WORD = 400  # characters of a message without a space between them; most paths are shorter
 LONGEST = 1500  # characters of a message
 LONGEST_FIELD = 60  # characters of a name in a table
+LONGEST_VALUE = 40  # characters of a value in a message
 
 # What layers and training need and what was trained does not, and what to say where it is not there.
 TRAINING = ("torch", "safetensors")
@@ -60,3 +63,13 @@ def one_line(message: str) -> str:
 def field(text: str) -> str:
     """A user's text as a field of a table: printable, and cut where it is long."""
     return shortened(printable(text))
+
+
+def shown(value: Any) -> str:
+    """A value in an error: as JSON has it, shortened."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):
+        text = repr(value)
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."

@@ -18,10 +18,9 @@ import torch
 from torch import Tensor
 
 from gatework.cells import Cell
-from gatework.errors import InputError
+from gatework.errors import InputError, shown
 from gatework.labels.answers import of_each, presence
 from gatework.labels.data.batches import Encoded
-from gatework.labels.data.check import shown
 from gatework.labels.data.examples import Examples, given_examples
 from gatework.labels.data.targets import Amounts, Classes, Several, check_several
 from gatework.labels.description import TASK

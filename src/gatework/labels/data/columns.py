@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gatework.errors import InputError
-from gatework.labels.data.check import At, shown, worded
+from gatework.errors import InputError, shown
+from gatework.labels.data.check import At, worded
 from gatework.labels.options import Kind
 
 Name = str | int

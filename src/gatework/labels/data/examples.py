@@ -15,12 +15,13 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 import numpy.typing as npt
 
-from gatework.errors import InputError
+from gatework.errors import InputError, shown
 from gatework.files.encoding import decoded
 from gatework.files.reading import blamed, records_of, sources
-from gatework.labels.data.check import as_numbers, check_labels, resolved, shown
+from gatework.labels.data.check import check_labels, resolved
 from gatework.labels.data.columns import Columns, labels_in_columns, labels_in_sets
 from gatework.labels.options import Kind, Level
+from gatework.runs.numbers import as_numbers
 
 Form = Literal["numbers", "char", "word", "list"]  # of a sequence: numbers; a text by its characters or words; words
 

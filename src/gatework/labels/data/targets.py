@@ -11,8 +11,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from gatework.errors import InputError
-from gatework.labels.data.check import shown
+from gatework.errors import InputError, shown
 from gatework.labels.data.columns import Name
 from gatework.labels.data.examples import Examples
 
