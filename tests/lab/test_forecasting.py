@@ -2,6 +2,7 @@
 
 import json
 from argparse import Namespace
+from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def test_tables_say_what_was_measured_and_what_not(
     assert ["mean, all", "0.300", "0.632", "1.162", "-"] in lines
     assert ["mean, all of MASE 0.1 and more", "0.900", "0.800", "0.900", "0.600"] in lines
     assert [
-        "MASE over 1.1 times the better of AutoETS and AutoARIMA: 1 of 2 sets; 80 % band holds 72 to 88 %: 1 of 2"
+        "MASE over 1.1 times the better of AutoETS and AutoARIMA: 1 of 2 sets; 80 % band holds 72 to 88 %: 1 of 2 sets"
     ] in lines
     assert not measured
 
@@ -74,6 +75,14 @@ def test_tables_say_what_was_measured_and_what_not(
 def test_a_ratio_of_nothing_does_not_decide_a_mean_alone() -> None:
     figures = {"a": {OURS: row(0.0), NAIVE: row(2.0)}, "b": {OURS: row(0.4), NAIVE: row(1.0)}}
     assert forecasting._cell(figures, SETS, OURS, "mase", ".3f") == "0.200"
+
+
+def test_bands_that_are_right_hold_their_share_by_chance() -> None:
+    (what, _), n = SETS, 3 * 5
+    binomial = sum(comb(n, k) * 0.8**k * 0.2 ** (n - k) for k in range(n + 1) if 0.72 <= k / n <= 0.88)
+    independent, summed = (forecasting._chance_near(what, summed=each) for each in (False, True))
+    assert independent == pytest.approx(binomial, abs=4 * (0.25 / forecasting.DRAWS) ** 0.5)
+    assert summed < independent - 0.1, "errors that hang together leave fewer to judge by"
 
 
 def test_halves_for_choosing_and_judging_are_the_sets_in_turn() -> None:

@@ -20,6 +20,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 import torch
@@ -45,6 +46,8 @@ NEURAL = ("LSTM", "NHITS")
 NEURAL_STEPS = 200  # updates of the neural rivals
 LEAST_RATIO = 0.1  # that a mean of ratios counts, as one of 0 would decide it alone
 ALLOWED, BAND_SHARE = 1.1, 0.8  # times the better of two rivals; share that the band should hold
+NEAR = 0.72, 0.88  # shares that count as that one
+DRAWS = 4000  # of the windows of a set, by which chance is measured
 TITLES = {
     "mase": "MASE over seasonal naive's",
     "scaled_quantile_loss": "scaled quantile loss over seasonal naive's",
@@ -180,11 +183,28 @@ def _beside_the_better(results: Figures, sets: Sequence[SeriesSet]) -> str:
     both = [row for row in rows if "AutoETS" in row and "AutoARIMA" in row]
     better = [min(row["AutoETS"]["mase"], row["AutoARIMA"]["mase"]) for row in both]
     worse = sum(row[OURS]["mase"] > ALLOWED * best for row, best in zip(both, better, strict=True))
-    held = sum(0.72 <= row[OURS]["coverage_80"] <= 0.88 for row in rows)
+    held = sum(NEAR[0] <= row[OURS]["coverage_80"] <= NEAR[1] for row in rows)
+    independent, summed = (sum(_chance_near(what, summed=each) for what in sets) for each in (False, True))
     return (
         f"MASE over {ALLOWED:g} times the better of AutoETS and AutoARIMA: {worse} of {len(both)} sets; "
-        f"80 % band holds 72 to 88 %: {held} of {len(rows)}\n"
+        f"80 % band holds {100 * NEAR[0]:.0f} to {100 * NEAR[1]:.0f} %: {held} of {len(rows)} sets\n"
+        f"bands that are right in truth would on {independent:.1f}, were all errors independent, "
+        f"on {summed:.1f}, did those of a window add up as a random walk's do\n"
     )
+
+
+def _chance_near(what: SeriesSet, *, summed: bool) -> float:
+    """The chance that the right band of 80 % holds a share in `NEAR` of the windows' values.
+
+    Their errors are normal, and independent or, within a window, sums of all so far, as those of a random walk.
+    """
+    windows = WINDOWS * len(what.values())
+    errors = np.random.default_rng(0).normal(size=(DRAWS, windows, what.horizon))
+    if summed:
+        errors = errors.cumsum(-1) / np.sqrt(np.arange(1, what.horizon + 1))
+    within = np.abs(errors) < NormalDist().inv_cdf((1 + BAND_SHARE) / 2)
+    shares = within.mean((1, 2))
+    return float(np.mean((shares >= NEAR[0]) & (shares <= NEAR[1])))
 
 
 def _made_panel(count: int = 500, T: int = 300, seed: int = 0) -> tuple[Panel, list[int]]:
