@@ -92,6 +92,16 @@ def test_every_event_has_a_line(event: Notice, line: str) -> None:
     assert printed(screen) == f"{line}\n"
 
 
+def test_what_validation_measures_is_written_in_its_own_way(watch: Clock) -> None:
+    screen = console(terminal=False)
+    with TrainingProgress("symbols", screen, figure="loss {:.1f}".format, judged="{:.1%} wrong".format) as progress:
+        progress(STEP)
+        progress(Validation(40, 1, 0.25, True, 0.1, 9.0, untrained=0.125))
+    step, validation = printed(screen).splitlines()
+    assert "step 1/1,200  loss 2.0  " in step
+    assert validation == "step 40: validation 25.0% wrong, no better than the 12.5% wrong before the first step"
+
+
 def test_plain_lines_come_every_ten_seconds_and_at_the_end(watch: Clock) -> None:
     screen = console(terminal=False)
     with TrainingProgress("bytes", screen) as shown:

@@ -153,7 +153,7 @@ def settings(**changes: object) -> Settings:
 
 def run_toy(run: Path, told: Told | None = None, *, model: nn.Module | None = None, **options: object) -> Result:
     """Train the toy on its streams; `options` are those of `train` and of `settings`."""
-    names = ("evaluate", "resume", "further_minutes", "world", "tensorboard", "clock", "batches")
+    names = ("evaluate", "measure", "resume", "further_minutes", "world", "tensorboard", "clock", "batches")
     given = {name: options.pop(name) for name in names if name in options}
     batches = given.pop("batches", Streams())
     given = {"evaluate": validation, "tensorboard": False} | given

@@ -26,6 +26,7 @@ from gatework.errors import InputError
 from gatework.training.checkpoint import load_checkpoint, load_weights
 from gatework.training.events import Notice, Plan, Saved, Step, Stopped, TrainingError, Validation
 from gatework.training.loop import train
+from gatework.training.metrics import error_rate
 from gatework.training.processes import launch
 from gatework.training.settings import Settings, learning_rate
 
@@ -280,6 +281,13 @@ def test_a_validation_loss_that_is_not_finite_stops_too(tmp_path: Path) -> None:
     values = iter([1.0, 1.0, math.inf])
     with pytest.raises(TrainingError, match=r"^the validation loss is inf at step 8: "):
         run_toy(tmp_path, evaluate=lambda _: next(values))
+
+
+def test_what_else_is_measured_is_called_by_its_name(tmp_path: Path) -> None:
+    values, told = iter([0.5, 0.5, 0.75, math.nan]), Told()
+    with pytest.raises(TrainingError, match=r"^the validation word error rate is nan at step 12: "):
+        run_toy(tmp_path, told, evaluate=lambda _: next(values), measure=error_rate("word error rate"))
+    assert load_checkpoint(tmp_path / "best.safetensors").progress.best == 0.5
 
 
 def test_weights_that_are_not_finite_never_reach_the_disk(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from training_toys import Told, run_toy
 
 from gatework.errors import InputError
 from gatework.training.events import Notice, Step, Validation
-from gatework.training.metrics import COLUMNS, Metrics, bits
+from gatework.training.metrics import CLOCKED, LEARNT, LOSS, Metrics, bits, error_rate
 
+COLUMNS = (*LEARNT, *LOSS.columns, *CLOCKED)
 STEP = Step(3, 10, 1, 2.0, 0.5, True, 0.25, 1e-3, 100.0, 4.5, 3.0)
 
 
@@ -31,6 +32,17 @@ def test_a_row_holds_nats_and_bits(tmp_path: Path) -> None:
     assert tuple(header.split(",")) == COLUMNS
     assert first == f"3,1,2.0,{2 / math.log(2)!r},0.5,1,0.001,{math.log(2)!r},1.0,5.000,100.0"
     assert second == f"4,2,,,,,,1.0,{bits(1.0)!r},6.000,"
+
+
+def test_what_else_validation_measures_has_a_column_of_its_own(tmp_path: Path) -> None:
+    metrics = Metrics(tmp_path, tensorboard=False, measure=error_rate("word error rate"))
+    metrics.write(STEP, Validation(3, 1, 0.25, True, 0.1, 5.0))
+    metrics.close()
+    header, row = (tmp_path / "metrics.csv").read_text().splitlines()
+    assert tuple(header.split(",")) == (*LEARNT, "validation_error", *CLOCKED)
+    assert row.endswith(",0.001,0.25,5.000,100.0")
+    with pytest.raises(InputError, match="not the metrics of this run"):
+        Metrics(tmp_path, 3, tensorboard=False)
 
 
 def test_resuming_removes_the_rows_after_the_checkpoint_and_half_a_line(tmp_path: Path) -> None:

@@ -32,10 +32,20 @@ def _in_bits(loss: float) -> str:
 
 
 class TrainingProgress:
-    """Prints the events of a training; `unit` is what a token is called, `figure` writes a loss."""
+    """Prints the events of a training.
 
-    def __init__(self, unit: str, console: Console | None = None, *, figure: Callable[[float], str] = _in_bits) -> None:
-        self.figure = figure
+    unit: what a token is called. figure: how a loss is written; judged: what validation measures, if not the loss.
+    """
+
+    def __init__(
+        self,
+        unit: str,
+        console: Console | None = None,
+        *,
+        figure: Callable[[float], str] = _in_bits,
+        judged: Callable[[float], str] | None = None,
+    ) -> None:
+        self.figure, self.judged = figure, judged or figure
         self.unit, self.console = unit, console or terminal.console()
         self.live = Live(console=self.console, auto_refresh=False, transient=True) if self.console.is_terminal else None
         self.shown = -PLAIN_EVERY
@@ -63,7 +73,7 @@ class TrainingProgress:
             case Evaluating():
                 self.evaluating(event)
             case _:
-                self.say(_described(event, self.figure))
+                self.say(_described(event, self.judged))
 
     def say(self, line: str) -> None:
         """Prints a line that stays."""
@@ -123,7 +133,7 @@ def _step_line(event: Step, loss: str, unit: str) -> str:
 
 
 def _described(event: Event, figure: Callable[[float], str] = _in_bits) -> str:
-    """An event that is no step, in one line."""
+    """An event that is no step, in one line; figure: how what validation measures is written."""
     match event:
         case Validation():
             on = f" {event.on}" if event.on else ""

@@ -43,9 +43,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Validation:
-    """One evaluation: the loss in nats, whether it is the best of the trained weights so far, and its time.
+    """One evaluation: what it measured, whether that is the best of the trained weights so far, and its time.
 
-    untrained: the loss before the first step, None if unknown. on: what it is measured on, "" for all there is.
+    loss: in nats, or what else the training is judged by (see `gatework.training.metrics.Measure`), the less the
+    better. untrained: the same before the first step, None if unknown. on: what it is measured on, "" for all there is.
     """
 
     step: int
@@ -127,9 +128,10 @@ def no_report(event: Event) -> None:
 class Result:
     """How a run, or this part of it, ended.
 
-    why: "finished" (all steps), "patience" (no better validation loss), "time" or "interrupted"; after the last
-        two the run can be resumed.
-    loss: of the last step, None if this part made none; `validation` is the last evaluation's, `best` the least.
+    why: "finished" (all steps), "patience" (validation no better), "time" or "interrupted"; after the last two the run
+        can be resumed.
+    loss: of the last step, None if this part made none; `validation` is what the last evaluation measured, `best` the
+        least.
     last, best_path: the checkpoints; `best_path` is None if nothing was evaluated yet.
     """
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from torch import nn
@@ -13,7 +14,7 @@ from gatework.training.checkpoint import load_checkpoint
 from gatework.training.clock import Clock
 from gatework.training.events import Notice, Report, Result, no_report
 from gatework.training.interruption import interruption
-from gatework.training.metrics import Metrics
+from gatework.training.metrics import LOSS, Measure, Metrics
 from gatework.training.processes import World, launch
 from gatework.training.progress import LAST, Progress
 from gatework.training.session import Batches, Evaluate, Session
@@ -28,6 +29,7 @@ def train(
     run: Path,
     *,
     evaluate: Evaluate | None = None,
+    measure: Measure = LOSS,
     report: Report = no_report,
     resume: bool = False,
     further_minutes: float | None = None,
@@ -42,9 +44,9 @@ def train(
         named tuple of the same fields, though not of the same class. If there is a method `carried(streams)`, the
         state of a checkpoint must have the shapes and types of what it returns.
     batches: this process's share: with N streams over W processes, rank r has the r-th N/W of them, in order.
-    evaluate: the validation loss in nats. It gets the model in evaluation mode, before the first step, after every
-        `settings.evaluate_every` and after the last, and cannot disturb the training's random numbers. With several
-        processes the mean of their answers counts.
+    evaluate: what validation measures, the less the better: the loss in nats, or `measure`. It gets the model in
+        evaluation mode, before the first step, after every `settings.evaluate_every` and after the last, and cannot
+        disturb the training's random numbers. With several processes the mean of their answers counts.
     report: called in the first process with every event, a `Step` for each step.
     resume: go on from RUN/last.safetensors, to the same losses, bit for bit, as if never stopped (on the same kind
         of machine, with as many threads and processes).
@@ -52,7 +54,7 @@ def train(
     world: what `launch` returned, if the data had to be shared out; launched here otherwise.
 
     Written to `run`: last.safetensors (at the start, every `settings.save_every` seconds, and at the end),
-    best.safetensors (at the least validation loss), metrics.csv, tensorboard/.
+    best.safetensors (where validation measured least), metrics.csv, tensorboard/.
 
     Minutes. Beside steps or epochs they limit each part of a run (the start, each resuming). Alone they are one budget:
     after the warm-up the number of steps that fit is planned, reported as a `Plan` and saved in the checkpoints; the
@@ -77,9 +79,10 @@ def train(
         progress = _take_up(learner, progress, run)
     make_folder(run)
     reporting = report if world.is_first else no_report
-    with interruption() as interrupted, _metrics(world, run, progress, tensorboard, reporting) as metrics:
+    opened = partial(Metrics, run, progress.step or None, tensorboard=tensorboard, measure=measure)
+    with interruption() as interrupted, _metrics(opened if world.is_first else None, reporting) as metrics:
         timer = Clock(settings, progress, clock, further_minutes)
-        session = Session(learner, batches, evaluate, run, reporting, metrics, interrupted, progress, timer)
+        session = Session(learner, batches, evaluate, measure, run, reporting, metrics, interrupted, progress, timer)
         return session.go(resume)
 
 
@@ -116,14 +119,12 @@ def _take_up(learner: Learner, fresh: Progress, run: Path) -> Progress:
 
 
 @contextmanager
-def _metrics(
-    world: World, run: Path, progress: Progress, tensorboard: bool, report: Report
-) -> Iterator[Metrics | None]:
-    """The metrics' files, in the first process alone."""
-    if not world.is_first:
+def _metrics(opened: Callable[[], Metrics] | None, report: Report) -> Iterator[Metrics | None]:
+    """The metrics' files for a while; without them None, as in other processes than the first."""
+    if opened is None:
         yield None
         return
-    metrics = Metrics(run, progress.step or None, tensorboard=tensorboard)
+    metrics = opened()
     try:
         if metrics.missing:
             report(Notice("TensorBoard is not installed, so the curves are in metrics.csv only"))

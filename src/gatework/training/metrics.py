@@ -8,8 +8,9 @@ import math
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +24,10 @@ STEP = re.compile(r"[0-9]{1,18}")
 METRICS = "metrics.csv"
 TENSORBOARD = "tensorboard"
 
-#: The last two depend on the clock; all others are the same for a run that was stopped and one that was not.
-COLUMNS = (
-    "step",
-    "epoch",
-    "loss_nats",
-    "loss_bits",
-    "gradient_norm",
-    "clipped",
-    "learning_rate",
-    "validation_nats",
-    "validation_bits",
-    "seconds",
-    "tokens_per_second",
-)
+#: Columns of every run; between them stand those of what validation measures.
+LEARNT = ("step", "epoch", "loss_nats", "loss_bits", "gradient_norm", "clipped", "learning_rate")
+#: These depend on the clock; all others are the same for a run that was stopped and one that was not.
+CLOCKED = ("seconds", "tokens_per_second")
 
 #: Seconds between two points of a curve in TensorBoard, which are dearer than a line of CSV.
 _SPARSE = 0.5
@@ -47,18 +38,45 @@ def bits(nats: float) -> float:
     return nats / math.log(2)
 
 
+def _as_it_is(value: float) -> float:
+    return value
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What validation measures, the less the better.
+
+    name: in words. columns: of metrics.csv, and what stands there of a value. curve: of TensorBoard, the same.
+    """
+
+    name: str
+    columns: Mapping[str, Callable[[float], float]]
+    curve: tuple[str, Callable[[float], float]]
+
+
+LOSS = Measure("loss", {"validation_nats": _as_it_is, "validation_bits": bits}, ("loss_bits/validation", bits))
+
+
+def error_rate(name: str) -> Measure:
+    """A share of errors, 0 for none."""
+    return Measure(name, {"validation_error": _as_it_is}, ("error/validation", _as_it_is))
+
+
 class Metrics:
-    """Writes one row per step to RUN/metrics.csv, with the validation loss where there was one.
+    """Writes one row per step to RUN/metrics.csv, with what validation measured where there was one.
 
     step: the step to go on from, or None for a new run. Rows after it, which a killed process may have left, are
     removed first. TensorBoard gets the same numbers in RUN/tensorboard if it is installed and asked for;
     `missing` says that it was asked for and is not installed.
     """
 
-    def __init__(self, run: Path, step: int | None = None, *, tensorboard: bool = True) -> None:
-        self._path = run / METRICS
-        rows = _rows_until(self._path, step)
-        write_atomically(self._path, _text([COLUMNS, *rows]).encode())
+    def __init__(
+        self, run: Path, step: int | None = None, *, tensorboard: bool = True, measure: Measure = LOSS
+    ) -> None:
+        self._path, self._measure = run / METRICS, measure
+        self._columns = (*LEARNT, *measure.columns, *CLOCKED)
+        rows = _rows_until(self._path, self._columns, step)
+        write_atomically(self._path, _text([self._columns, *rows]).encode())
         self.missing = tensorboard and importlib.util.find_spec("tensorboard") is None
         self._board = _board(run, step) if tensorboard and not self.missing else None
         self._former_hook = _hook_for_threads() if self._board is not None else threading.excepthook
@@ -68,7 +86,7 @@ class Metrics:
     def write(self, step: Step | None, validation: Validation | None) -> None:
         """Add a row: an update, an evaluation, or an update with the evaluation after it."""
         try:
-            data = _text([_row(step, validation)]).encode()
+            data = _text([self._row(step, validation)]).encode()
             if self._file.write(data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if self._board is not None:
@@ -79,13 +97,34 @@ class Metrics:
     def _draw(self, step: Step | None, validation: Validation | None) -> None:
         assert self._board is not None
         if validation is not None:
-            self._board.add_scalar("loss_bits/validation", bits(validation.loss), validation.step)
+            curve, shown = self._measure.curve
+            self._board.add_scalar(curve, shown(validation.loss), validation.step)
         if step is not None and step.elapsed >= self._drawn + _SPARSE:
             self._drawn = step.elapsed
             self._board.add_scalar("loss_bits/training", bits(step.loss), step.step)
             self._board.add_scalar("gradient_norm", step.gradient_norm, step.step)
             self._board.add_scalar("learning_rate", step.learning_rate, step.step)
             self._board.add_scalar("tokens_per_second", step.tokens_per_second, step.step)
+
+    def _row(self, step: Step | None, validation: Validation | None) -> list[Any]:
+        """The values of the columns, empty where there is none."""
+        either = step or validation
+        assert either is not None
+        row: dict[str, Any] = dict.fromkeys(self._columns, "")
+        row |= {"step": either.step, "epoch": either.epoch}
+        row |= {"seconds": f"{(validation or either).elapsed:.3f}"}
+        if step is not None:
+            row |= {
+                "loss_nats": step.loss,
+                "loss_bits": bits(step.loss),
+                "gradient_norm": step.gradient_norm,
+                "clipped": int(step.clipped),
+                "learning_rate": step.learning_rate,
+                "tokens_per_second": f"{step.tokens_per_second:.1f}",
+            }
+        if validation is not None:
+            row |= {name: shown(validation.loss) for name, shown in self._measure.columns.items()}
+        return list(row.values())
 
     def sync(self) -> None:
         """Bring the rows to the disk: a checkpoint must not know of steps that the file may lose."""
@@ -124,28 +163,7 @@ def _hook_for_threads() -> Callable[[threading.ExceptHookArgs], object]:
     return former
 
 
-def _row(step: Step | None, validation: Validation | None) -> list[Any]:
-    """The values of `COLUMNS`, empty where there is none."""
-    either = step or validation
-    assert either is not None
-    row: dict[str, Any] = dict.fromkeys(COLUMNS, "")
-    row |= {"step": either.step, "epoch": either.epoch}
-    row |= {"seconds": f"{(validation or either).elapsed:.3f}"}
-    if step is not None:
-        row |= {
-            "loss_nats": step.loss,
-            "loss_bits": bits(step.loss),
-            "gradient_norm": step.gradient_norm,
-            "clipped": int(step.clipped),
-            "learning_rate": step.learning_rate,
-            "tokens_per_second": f"{step.tokens_per_second:.1f}",
-        }
-    if validation is not None:
-        row |= {"validation_nats": validation.loss, "validation_bits": bits(validation.loss)}
-    return list(row.values())
-
-
-def _rows_until(path: Path, step: int | None) -> list[list[str]]:
+def _rows_until(path: Path, columns: tuple[str, ...], step: int | None) -> list[list[str]]:
     """The whole rows of an earlier part of the run, one per step, up to and including `step`."""
     if step is None or not path.exists():
         return []
@@ -158,11 +176,11 @@ def _rows_until(path: Path, step: int | None) -> list[list[str]]:
         header, *rows = list(csv.reader(io.StringIO(complete))) or [[]]
     except csv.Error as error:
         raise InputError(f"{path} is damaged ({error}): move it away to resume") from error
-    if tuple(header) != COLUMNS:
+    if tuple(header) != columns:
         raise InputError(f"{path} is not the metrics of this run: its first line is {','.join(header)[:60]!r}")
     valid: list[list[str]] = []
     for row in rows:
-        if len(row) != len(COLUMNS) or not STEP.fullmatch(row[0]):
+        if len(row) != len(columns) or not STEP.fullmatch(row[0]):
             raise InputError(f"{path} is damaged (line {len(valid) + 2}): move it away to resume")
         if int(row[0]) > step or (valid and int(row[0]) <= int(valid[-1][0])):
             break

@@ -14,10 +14,13 @@ def for_overflow(settings: Settings) -> str:
     return f"lower the learning rate of {settings.learning_rate:g}, or {clip}"
 
 
-def no_better(progress: Progress, validated: bool, recent: Collection[float], settings: Settings) -> str | None:
-    """That the training was no good for anything, if so; recent: the losses of the last steps."""
-    best, what = progress.best, "validation loss"
-    if not validated:
+def no_better(progress: Progress, validated: str | None, recent: Collection[float], settings: Settings) -> str | None:
+    """That the training was no good for anything, if so.
+
+    validated: what validation measures, None where there is none. recent: the losses of the last steps.
+    """
+    best, what = progress.best, f"validation {validated}"
+    if validated is None:
         best, what = sum(recent) / RECENT if len(recent) == RECENT else None, f"loss of the last {RECENT} steps"
     if progress.untrained is None or best is None or best < progress.untrained:
         return None

@@ -25,7 +25,7 @@ from gatework.training.events import (
     Validation,
     Why,
 )
-from gatework.training.metrics import Metrics
+from gatework.training.metrics import Measure, Metrics
 from gatework.training.processes import circumstances
 from gatework.training.progress import BEST, LAST, Progress
 from gatework.training.remedies import RECENT, for_overflow, no_better
@@ -72,6 +72,7 @@ class Session:
         learner: Learner,
         batches: Batches,
         evaluate: Evaluate | None,
+        measure: Measure,
         run: Path,
         report: Report,
         metrics: Metrics | None,
@@ -80,7 +81,7 @@ class Session:
         clock: Clock,
     ) -> None:
         self.learner, self.settings, self.world = learner, learner.settings, learner.world
-        self.batches, self.evaluate, self.run = batches, evaluate, run
+        self.batches, self.evaluate, self.measure, self.run = batches, evaluate, measure, run
         self.report, self.metrics, self.interrupted = report, metrics, interrupted
         self.progress, self.clock = progress, clock
         self.per_epoch = math.ceil(len(batches) / self.settings.accumulate)  # steps
@@ -218,7 +219,7 @@ class Session:
         if self.world.size > 1:
             loss = float(self.world.mean(torch.tensor(loss, device=self.world.device)))
         if not math.isfinite(loss):
-            raise self._not_finite(f"the validation loss is {loss} at step {now.step}")
+            raise self._not_finite(f"the validation {self.measure.name} is {loss} at step {now.step}")
         if now.step == 0:
             now.untrained = loss
         best = now.step > 0 and (now.best is None or loss < now.best)
@@ -282,7 +283,8 @@ class Session:
         if why == "time" and self.evaluate is not None and not judged:
             # After the checkpoint, which knows nothing of it: a resumed run judges when an unstopped one would.
             self._write(None, self._judge(self.evaluate))
-        poor = no_better(now, self.evaluate is not None, self.recent, self.settings)
+        validated = None if self.evaluate is None else self.measure.name
+        poor = no_better(now, validated, self.recent, self.settings)
         if poor is not None and why != "interrupted":
             self.report(Notice(poor))
         self.report(Stopped(now.step, why, self.clock.elapsed))
