@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from gatework.cli.commands import fill
+from gatework.cli.plain import take_plain
 from gatework.cli.status import INTERRUPTED, stopped
 from gatework.cli.terminal import border
 from gatework.errors import NO_TORCH, TRAINING, InputError, one_line
@@ -51,6 +52,7 @@ def _options(
 def _command() -> TyperGroup:
     """The command `gatework` with its subcommands."""
     root = cast(TyperGroup, typer.main.get_command(app))
+    take_plain(root, _options)
     fill(root)
     return root
 

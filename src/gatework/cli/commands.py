@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from gatework.cli.plain import take_plain
+
 
 class Listed(NamedTuple):
     """How a command stands in a list: the first sentence of its help; whether it is shown where nothing is given."""
@@ -58,13 +60,21 @@ class Command(TyperCommand):
 
 def _built(name: str) -> Any:
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name.rsplit(maxsplit=1)[-1], no_args_is_help=COMMANDS[name].helps_alone)(function(name))
-    return typer.main.get_command(app)
+    run = function(name)
+    app.command(name.rsplit(maxsplit=1)[-1], no_args_is_help=COMMANDS[name].helps_alone)(run)
+    command = typer.main.get_command(app)
+    take_plain(command, run)
+    return command
+
+
+def _group() -> None:
+    """A group asks for nothing itself."""
 
 
 def fill(root: TyperGroup) -> None:
     """Gives the command `gatework` its subcommands."""
     train = TyperGroup(name="train", help=TRAIN, no_args_is_help=True, rich_markup_mode=None)
+    take_plain(train, _group)
     root.add_command(train)
     for name, listed in COMMANDS.items():
         *group, last = name.split()

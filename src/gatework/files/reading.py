@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import codecs
-import hashlib
 import io
 import json
 import os
-import shutil
 import stat
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -96,7 +93,7 @@ class Source:
 
     def lines(self, size: int = BLOCK, advance: Advance | None = None, remedy: str = RECODE_OR_LEAVE) -> Iterator[str]:
         """The lines without their ends."""
-        return _lines(self.text(size, advance, remedy), self.name)
+        return lines_of(self.text(size, advance, remedy), self.name)
 
     def records(
         self, expected: str, size: int = BLOCK, advance: Advance | None = None
@@ -110,13 +107,13 @@ def records_of(texts: Iterable[str], name: str, expected: str) -> Iterator[tuple
 
     expected: how an error says what a line should be. Raises InputError for one that is no object.
     """
-    for number, line in enumerate(_lines(texts, name), 1):
+    for number, line in enumerate(lines_of(texts, name), 1):
         if line.strip():
             place = f"{name}, line {number:,}"
             yield place, _record(line, place, expected)
 
 
-def _lines(texts: Iterable[str], name: str) -> Iterator[str]:
+def lines_of(texts: Iterable[str], name: str) -> Iterator[str]:
     """Yield the lines without their ends; a line cut by a piece's end comes whole."""
     pieces: list[str] = []
     for text in texts:
@@ -173,6 +170,8 @@ def _is_still(mark: Mark) -> bool:
 
 
 def _digest(path: Path) -> str:
+    import hashlib  # noqa: PLC0415, slow to import, and most of what reads files needs none
+
     with path.open("rb") as file:
         return hashlib.file_digest(file, "blake2b").hexdigest()[:DIGEST]
 
@@ -318,6 +317,9 @@ def _nothing_in(root: Path, files: list[Path], suffixes: tuple[str, ...]) -> str
 
 
 def _spooled(stream: IO[bytes], name: str, stack: ExitStack) -> Source:
+    import shutil  # noqa: PLC0415, slow to import, as is the next, and files need no copies
+    import tempfile  # noqa: PLC0415
+
     with blamed("keep a temporary copy of", name):
         copy = tempfile.NamedTemporaryFile(prefix="gatework-")  # noqa: SIM115, the stack closes it
         stack.enter_context(copy)

@@ -20,7 +20,8 @@ from gatework.labels.parts import Parts, counts, load_parts, prepared, save_part
 from gatework.labels.run import Job, Run
 from gatework.labels.shortfall import shortfall
 from gatework.labels.trial import with_tried_epochs
-from gatework.runs.folder import RESULTS, amend, describe, say_changed
+from gatework.runs.changed_files import say_changed
+from gatework.runs.folder import RESULTS, amend, describe
 from gatework.runs.new_run import check_free, new_run, open_to_write, recover
 from gatework.runs.parts import check_splits
 from gatework.runs.weights import check_built

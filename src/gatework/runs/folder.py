@@ -8,16 +8,13 @@ results.json        the figures on held-out data, once the training has ended
 """
 
 import math
-from collections.abc import Iterable, Mapping
-from importlib.metadata import version
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gatework.cells import Cell
 from gatework.errors import InputError
-from gatework.files.reading import Mark, changed
 from gatework.files.writing import read_json, write_json
-from gatework.training.events import Notice, Report
 
 MAKER = "gatework run"
 FORMAT = f"{MAKER} 1"
@@ -35,6 +32,8 @@ def is_run(folder: Path) -> bool:
 
 def describe(folder: Path, task: str, **values: Any) -> None:
     """Writes run.json into the folder of a new run."""
+    from importlib.metadata import version  # noqa: PLC0415, slow to import, and reading a run needs none
+
     versions = {"gatework": version("gatework"), "torch": version("torch")}
     write_json(folder / DESCRIPTION, {"format": FORMAT, "task": task, "versions": versions, **values})
 
@@ -63,17 +62,6 @@ def read_description(run: Path) -> dict[str, Any]:
     if values.get("format") != FORMAT:
         raise InputError(f"{path} is no run that this gatework reads: expected format {FORMAT!r}")
     return values
-
-
-def say_changed(files: Iterable[Mark], report: Report) -> None:
-    """Names the files that are no longer what the run was made from, of which it has a copy."""
-    for path in changed(files):
-        report(
-            Notice(
-                f"{path} is not what it was when the run began, and the run goes on with what it read then; to learn "
-                "from the file as it is now, start anew (--overwrite, or another folder)"
-            )
-        )
 
 
 def cell_to_json(cell: Cell) -> dict[str, Any]:

@@ -13,12 +13,8 @@ from gatework.cells import Cell
 from gatework.engines import choose
 from gatework.errors import InputError
 from gatework.files.writing import write_json
-from gatework.runs.folder import (
-    RESULTS,
-    amend,
-    describe,
-    say_changed,
-)
+from gatework.runs.changed_files import say_changed
+from gatework.runs.folder import RESULTS, amend, describe
 from gatework.runs.new_run import NewRun, check_free, new_run, open_to_write, recover
 from gatework.runs.weights import check_built, weights_of
 from gatework.text.data.batches import LanguageBatches
