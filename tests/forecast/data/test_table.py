@@ -233,7 +233,7 @@ def test_what_is_called_parquet_and_is_none_is_damaged(tmp_path: Path) -> None:
 
 
 def test_parquet_without_a_reader_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("gatework.forecast.data.reading.find_spec", {}.get)
+    monkeypatch.setattr("gatework.files.parquet.find_spec", {}.get)
     with pytest.raises(InputError, match=r"pip install 'gatework\[parquet\]'"):
         read_table(csv(tmp_path, b"PAR1"))
 

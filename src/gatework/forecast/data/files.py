@@ -14,9 +14,10 @@ from typing import IO, cast
 
 from gatework.errors import InputError
 from gatework.files.encoding import decoded
+from gatework.files.parquet import is_parquet
 from gatework.files.reading import BLOCK, blamed
 
-GZIP, PARQUET, SPREADSHEET = b"\x1f\x8b", b"PAR1", b"\xd0\xcf\x11\xe0"
+GZIP, SPREADSHEET = b"\x1f\x8b", b"\xd0\xcf\x11\xe0"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the latter where it is empty
 LONGEST = 1 << 24  # characters of a line
 UNPACKED, RATIO = 1 << 30, 100  # bytes that may come of any packed file, and of each of its bytes, where there are more
@@ -33,10 +34,10 @@ class Stored:
     @property
     def kind(self) -> str:
         """ "parquet", "spreadsheet" or "text"; the last may be packed."""
+        if is_parquet(self.path, self.name):
+            return "parquet"
         with blamed("read", self.name), self.path.open("rb") as file:
             start = file.read(4)
-        if start == PARQUET or self.path.suffix.lower() == ".parquet":
-            return "parquet"
         return "spreadsheet" if start == SPREADSHEET or (start in ZIP and self._is_book()) else "text"
 
     def _is_book(self) -> bool:

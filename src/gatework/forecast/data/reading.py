@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
-
-import narwhals as nw
+from typing import Any
 
 from gatework.errors import InputError
 from gatework.files.encoding import check_encoding
+from gatework.files.parquet import read_parquet
 from gatework.files.reading import sources
 from gatework.forecast.data.delimited import csv_table
 from gatework.forecast.data.excel import sheet_table
@@ -21,8 +19,6 @@ from gatework.forecast.data.frequency import spacing_of
 from gatework.forecast.data.numerals import Mark
 from gatework.forecast.data.table import Table
 from gatework.forecast.data.zones import named
-
-BACKENDS: tuple[Literal["polars", "pyarrow", "pandas"], ...] = ("polars", "pyarrow", "pandas")
 
 
 @dataclass(frozen=True)
@@ -88,22 +84,7 @@ def _file_table(path: str | Path, reading: Reading) -> Table:
         stored = Stored(source.path, source.name)
         match stored.kind:
             case "parquet":
-                return frame_table(_read_parquet(source.path, source.name), source.name)
+                return frame_table(read_parquet(source.path, source.name), source.name)
             case "spreadsheet":
                 return sheet_table(source.path, source.name, reading.sheet)
         return csv_table(stored.lines(reading.encoding), source.name)
-
-
-def _read_parquet(path: Path, name: str) -> nw.DataFrame[Any]:
-    """Reads a Parquet file by what is installed."""
-    backend = next((backend for backend in BACKENDS if find_spec(backend)), None)
-    if backend is None:
-        raise InputError(f"{name}: reading Parquet needs polars: pip install 'gatework[parquet]', or save it as CSV")
-    try:
-        return nw.read_parquet(str(path), backend=backend)
-    except (OSError, MemoryError):
-        raise
-    except BaseException as error:  # polars' own errors are of the core, some of them panics
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        raise InputError(f"{name} is a damaged Parquet file: {' '.join(str(error).split())[:200]}") from error

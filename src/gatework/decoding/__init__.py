@@ -1,0 +1,1 @@
+"""Sequences out of scores: beam search, paths of CTC, edits between two sequences; without torch."""

@@ -1,0 +1,1 @@
+"""Pairs of source and target: read, checked, as numbers, in batches."""

@@ -1,0 +1,226 @@
+"""Rows of a source and a target out of files: tables of columns, lines of JSON, arrays."""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gatework.errors import InputError, shown
+from gatework.files.encoding import decoded
+from gatework.files.parquet import is_parquet, read_parquet
+from gatework.files.reading import blamed, lines_of, records_of, sources
+
+SOURCE, TARGET = "source", "target"  # the columns where none are named
+EXPECTED = '{"source": "...", "target": "..."}'
+DELIMITERS = ",;\t|"
+JSON, TSV, CSV = (".jsonl", ".json", ".ndjson"), (".tsv",), (".csv",)
+
+
+class Row(NamedTuple):
+    """A source and its target, or targets, as they stand in row `at`; None for no target."""
+
+    at: str
+    source: Any
+    target: Any = None
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The names of the two columns; None for "source" and "target", or for the two columns of a table without names."""
+
+    source: str | None = None
+    target: str | None = None
+
+    @property
+    def wanted(self) -> tuple[str, str]:
+        return self.source or SOURCE, self.target or TARGET
+
+    @property
+    def named(self) -> bool:
+        """Whether the user has named one."""
+        return self.source is not None or self.target is not None
+
+
+UNNAMED = Columns()
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a file, read as they are needed; source_at, target_at: what errors call the two cells of a row."""
+
+    rows: Iterable[Row]
+    source_at: Callable[[str], str]
+    target_at: Callable[[str], str]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+
+def _in_columns(rows: Iterable[Row], source: str, target: str) -> Rows:
+    return Rows(rows, lambda at: f"{at}, column {source}", lambda at: f"{at}, column {target}")
+
+
+@contextmanager
+def read_rows(
+    file: str | Path, columns: Columns, encoding: str | None = None, *, targets: bool = True
+) -> Iterator[Rows]:
+    """The rows of a file, "-" for standard input; targets: whether each must have one. See `read_examples`."""
+    if Path(file).is_dir():
+        raise InputError(f"{file} is a directory: name one file, or - for standard input")
+    with sources(file) as (source,):
+        suffix = Path(source.name).suffix.lower()
+        if suffix == ".npz":
+            yield _npz_rows(source.path, source.name, targets)
+        elif is_parquet(source.path, source.name):
+            yield _parquet_rows(source.path, source.name, columns, targets)
+        else:
+            texts = decoded(source.blocks(), source.name, encoding)
+            first = next(texts, "")
+            yield _text_rows(first, chain([first], texts), source.name, suffix, columns, targets)
+
+
+def _text_rows(first: str, texts: Iterator[str], name: str, suffix: str, columns: Columns, targets: bool) -> Rows:
+    """The rows of a text whose first characters are `first`: lines of JSON, a table, or sources alone, one a line."""
+    if not first.strip():
+        raise InputError(f"{name} is empty: expected a source and a target in each line")
+    table = suffix in (*TSV, *CSV)
+    if suffix in JSON or (not table and first.lstrip().startswith("{")):
+        records = records_of(texts, name, EXPECTED)
+        return _in_columns(_of_records(records, columns.wanted, targets), *columns.wanted)
+    lines = lines_of(texts, name)
+    if not targets and not table and not columns.named:
+        rows = (Row(f"{name}, line {number:,}", line.rstrip("\r")) for number, line in enumerate(lines, 1) if line)
+        return Rows(rows, str, str)
+    head = first.split("\n", 1)[0]
+    tabbed = suffix in TSV or (suffix not in CSV and "\t" in head)
+    return _of_table(_tabbed(lines, name) if tabbed else _delimited(lines, head, name), columns, targets, tabbed)
+
+
+# -- tables
+
+Placed = tuple[str, list[str]]  # a row and its place
+
+
+def _tabbed(lines: Iterable[str], name: str) -> Iterator[Placed]:
+    """The fields between tabs, as they are: quotes are characters as others."""
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield f"{name}, line {number:,}", line.rstrip("\r").split("\t")
+
+
+def _delimited(lines: Iterable[str], head: str, name: str) -> Iterator[Placed]:
+    """The fields of CSV, between the one of , ; tab | that the first line has most of."""
+    reader = csv.reader((f"{line}\n" for line in lines), delimiter=max(DELIMITERS, key=head.count), strict=True)
+    try:
+        for row in reader:
+            if any(row):
+                yield f"{name}, line {reader.line_num:,}", row
+    except csv.Error as error:
+        raise InputError(f"{name}, line {reader.line_num:,} is no CSV: {error}") from None
+
+
+def _of_table(rows: Iterator[Placed], columns: Columns, targets: bool, tabbed: bool) -> Rows:
+    """The chosen columns of a table with or without a line of names."""
+    at, first = next(rows)
+    names = [name.strip().removeprefix("\ufeff") for name in first]
+    wanted = columns.wanted[: 1 + targets]
+    if columns.named or all(name in [each.lower() for each in names] for name in wanted):
+        places = [_place(name, names, at, exact=columns.named) for name in wanted]
+        width, called = len(names), [names[place] for place in places]
+    else:
+        rows = chain([(at, first)], rows)
+        places, width, called = list(range(len(wanted))), len(first) if not targets else 2, ["1", "2"]
+        _check_width(at, first, width, tabbed, names_help=True)
+    return _in_columns(_picked(rows, places, width, tabbed), called[0], called[-1])
+
+
+def _place(name: str, names: list[str], at: str, *, exact: bool) -> int:
+    """Where a column stands."""
+    known = names if exact else [each.lower() for each in names]
+    if known.count(name) != 1:
+        there = ", ".join(map(shown, names))
+        what = "no column" if name not in known else "more than one column"
+        raise InputError(f"{at} has {what} {name!r}; it has {there}: choose among these (--source, --target)")
+    return known.index(name)
+
+
+def _picked(rows: Iterable[Placed], places: Sequence[int], width: int, tabbed: bool) -> Iterator[Row]:
+    for at, row in rows:
+        _check_width(at, row, width, tabbed)
+        yield Row(at, *(row[place] for place in places))
+
+
+def _check_width(at: str, row: list[str], width: int, tabbed: bool, *, names_help: bool = False) -> None:
+    if len(row) == width:
+        return
+    has = f"{len(row)} column{'s' if len(row) > 1 else ''}, {shown(row[0] if len(row) == 1 else row)}"
+    expected = f"expected {width}" if width != 2 else "expected a source and a target"
+    between = " with a tab between them" if tabbed else ""
+    more = ", or a line of names and --source NAME --target NAME" if names_help and len(row) > width else ""
+    raise InputError(f"{at} has {has}; {expected}{between}{more}")
+
+
+# -- lines of JSON, Parquet
+
+
+def _of_records(records: Iterable[tuple[str, dict[str, Any]]], wanted: tuple[str, str], targets: bool) -> Iterator[Row]:
+    for at, record in records:
+        for name in wanted[: 1 + targets]:
+            if record.get(name) is None:
+                has = ", ".join(map(shown, record)) or "nothing"
+                raise InputError(f"{at} has no {shown(name)}; it has {has}: expected {EXPECTED}")
+        yield Row(at, *(record[name] for name in wanted[: 1 + targets]))
+
+
+def _parquet_rows(path: Path, name: str, columns: Columns, targets: bool) -> Rows:
+    wanted = columns.wanted[: 1 + targets]
+    frame = read_parquet(path, name)
+    for column in wanted:
+        _place(column, frame.columns, name, exact=True)
+    records = (
+        (f"{name}, row {number:,}", dict(zip(wanted, row, strict=True)))
+        for number, row in enumerate(frame.select(wanted).iter_rows(), 1)
+    )
+    return _in_columns(_of_records(records, columns.wanted, targets), *columns.wanted)
+
+
+# -- arrays
+
+
+def _npz_rows(path: Path, name: str, targets: bool) -> Rows:
+    """X [N,S,I] or [N,S] of numbers, and where they vary lengths [N]; y [N] of texts, or [N,K] of several."""
+    with blamed("read", name):
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                arrays = {key: archive[key] for key in archive if key in ("X", "y", "lengths")}
+        except (ValueError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error):
+            raise InputError(f"{name} is damaged, or no .npz of numbers and texts as numpy.savez writes it") from None
+    needed = ("X", "y") if targets else ("X",)
+    if missing := [key for key in needed if key not in arrays]:
+        raise InputError(f"{name} has no {missing[0]}; expected X [N,S,I], y [N] of texts and, where needed, lengths")
+    X, y = arrays["X"], arrays.get("y")
+    if X.dtype.kind not in "biuf" or X.ndim not in (2, 3):
+        raise InputError(f"{name}: X is {X.dtype} {list(X.shape)}; expected numbers [N,S,I] or [N,S]")
+    if y is not None and (y.dtype.kind != "U" or y.ndim not in (1, 2) or len(y) != len(X)):
+        raise InputError(f"{name}: y is {y.dtype} {list(y.shape)}; expected texts [{len(X)}], or several a source")
+    most = X.shape[1]
+    lengths = arrays.get("lengths", np.full(len(X), most))
+    if lengths.shape != (len(X),) or lengths.dtype.kind not in "iu" or not ((lengths > 0) & (lengths <= most)).all():
+        raise InputError(f"{name}: lengths are no whole numbers from 1 to {most}, one for each of {len(X)} rows")
+    texts = [None] * len(X) if y is None else [_without_empty(each) for each in y.tolist()]
+    rows = (Row(f"{name}: X[{k}]", X[k, : lengths[k]], texts[k]) for k in range(len(X)))
+    return Rows(rows, str, lambda at: at.replace(": X[", ": y["))
+
+
+def _without_empty(texts: str | list[str]) -> str | list[str]:
+    """Several targets, less the empty ones that fill the array up."""
+    return texts if isinstance(texts, str) else [text for text in texts if text]
