@@ -21,12 +21,15 @@ SHAPES: dict[str, tuple[dict[str, Any], Plan]] = {
 
 @pytest.mark.parametrize("kind", ["class", "tag", "number"])
 @pytest.mark.parametrize("tokens", [False, True])
+@pytest.mark.parametrize("sizes", [(2,), (2, 3)])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_it_reads_all_weights_of_the_model_and_no_others(shape: str, tokens: bool, kind: Any) -> None:
+def test_it_reads_all_weights_of_the_model_and_no_others(
+    shape: str, sizes: tuple[int, ...], tokens: bool, kind: Any
+) -> None:
     chosen, plan = SHAPES[shape]
     options = Options(hidden=4, embedding=3, **chosen)
-    network = sequence_network(options, 5, 2, tokens=tokens, kind=kind, plan=plan)
-    members = [SequenceModel(options, 5, (2,), tokens=tokens, kind=kind, plan=plan) for _ in range(plan.members)]
+    network = sequence_network(options, 5, sizes, tokens=tokens, kind=kind, plan=plan)
+    members = [SequenceModel(options, 5, sizes, tokens=tokens, kind=kind, plan=plan) for _ in range(plan.members)]
     model = members[0] if plan.members == 1 else Ensemble(members)
     counted = {name for name in model.state_dict() if name.endswith("num_batches_tracked")}
     assert network.weights == set(model.state_dict()) - counted

@@ -107,8 +107,45 @@ def test_what_was_not_fitted_is_named(tmp_path: Path) -> None:
         gw.onnx.export(gw.SequenceClassifier(), tmp_path / "model.onnx")
 
 
-def test_several_targets_are_refused_in_a_line(tmp_path: Path) -> None:
-    X, y = waves(20)
-    model = gw.SequenceClassifier(**QUICK | {"steps": 2}).fit(X, np.stack([y, y[::-1]], 1))
-    with pytest.raises(gw.InputError, match="several targets cannot be exported; train one for each"):
-        gw.onnx.export(model, tmp_path / "model.onnx")
+def exported(model: Any, X: list[Any], folder: Path, opset: int | None = None) -> dict[str, dict[str, np.ndarray]]:
+    """What each runtime makes of sequences, by the names of the outputs."""
+    written = gw.onnx.export(model, folder / "model.onnx", opset=opset)
+    x, lengths = padded([np.asarray(row, np.float32).reshape(len(row), -1) for row in X])
+    names = [output.name for output in written.graph.output]
+    inputs = {"x": x, "lengths": lengths}
+    return {name: dict(zip(names, run(written, inputs), strict=True)) for name, run in RUNTIMES.items()}
+
+
+@pytest.mark.parametrize("members", [1, 3])
+@pytest.mark.parametrize("opset", [None, 18])
+def test_several_targets_come_out_by_their_names(tmp_path: Path, members: int, opset: int | None) -> None:
+    X, y = waves(40)
+    thirds = [{"speed": each, "third": "abc"[k % 3]} for k, each in enumerate(y)]
+    model = gw.SequenceClassifier(**QUICK | {"steps": 9}, members=members, cell="janet", branch="none").fit(X, thirds)
+    expected = dict(zip(model.job_.targets.names, model.predict_proba(X[:7]), strict=True))
+    for runtime, found in exported(model, X[:7], tmp_path, opset).items():
+        assert set(found) == {f"probabilities.{name}" for name in expected}
+        for name, shares in expected.items():
+            np.testing.assert_allclose(found[f"probabilities.{name}"], shares, atol=LEAST, err_msg=runtime)
+    written = about(gw.onnx.export(model, tmp_path / "model.onnx"))
+    assert json.loads(written["labels"]) == {"speed": ["fast", "slow"], "third": ["a", "b", "c"]}
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_of_sets_each_label_has_a_probability(tmp_path: Path, members: int) -> None:
+    X, _ = waves(40)
+    sets = [{name for bit, name in enumerate("abc") if k >> bit & 1} for k in range(40)]
+    model = gw.SequenceClassifier(**QUICK | {"steps": 9}, members=members, cell="janet", branch="none").fit(X, sets)
+    for runtime, found in exported(model, X[:7], tmp_path).items():
+        np.testing.assert_allclose(found["probabilities"], model.predict_proba(X[:7]), atol=LEAST, err_msg=runtime)
+    assert json.loads(about(gw.onnx.export(model, tmp_path / "model.onnx"))["labels"]) == ["a", "b", "c"]
+
+
+def test_several_numbers_come_out_unscaled(tmp_path: Path) -> None:
+    X, y = sums(40)
+    pairs = [{"sum": 100 + 20 * value, "more": value / 1000} for value in y]
+    model = gw.SequenceRegressor(**QUICK, members=2, cell="janet", branch="none").fit(X, pairs)
+    for runtime, found in exported(model, X[:7], tmp_path).items():
+        assert list(found) == ["value.sum", "value.more"]
+        together = np.concatenate(list(found.values()), 1)
+        np.testing.assert_allclose(together, model.predict(X[:7]), rtol=1e-5, err_msg=runtime)

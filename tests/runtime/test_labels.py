@@ -33,6 +33,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "numbers": (gw.SequenceRegressor(**QUICK), numbers, list(amounts)),
         "texts": (gw.SequenceClassifier(**QUICK), texts, ["a", "x", "a", "x"] * 6),
         "tags": (gw.Tagger(**QUICK), texts, [list(text.upper()) for text in texts]),
+        "targets": (
+            gw.SequenceClassifier(**QUICK, members=2),
+            X,
+            [{"speed": each, "n": k % 3} for k, each in enumerate(y)],
+        ),
+        "sets": (gw.SequenceClassifier(**QUICK), texts, [set(text) for text in texts]),
+        "amounts": (gw.SequenceRegressor(**QUICK), numbers, [{"one": each, "ten": 10 * each} for each in amounts]),
     }
     for name, (model, sequences, labels) in trained.items():
         model.fit(sequences, labels).save(folder / name)
@@ -40,19 +47,21 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             for sequence, label in zip(sequences, labels, strict=True):
                 text = isinstance(sequence, str)
                 values = sequence if text else np.asarray(sequence, float).tolist()
-                shown = label if isinstance(label, list | str) else float(label)
+                shown = sorted(label) if isinstance(label, set) else label
                 file.write(json.dumps({"text" if text else "sequence": values, "label": shown}) + "\n")
     return {name: folder / name for name in trained}
 
 
-KINDS = ("classes", "numbers", "texts", "tags")
+KINDS = ("classes", "numbers", "texts", "tags", "targets", "sets", "amounts")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_scores_and_predictions_are_those_with_torch(runs: dict[str, Path], tmp_path: Path, kind: str) -> None:
     opened, file = Run.open(runs[kind]), tmp_path / "model.gw"
     job, model = opened.job, opened.model()
-    examples = read_examples(str(runs[kind].with_suffix(".jsonl")), level="char", kind=job.kind)
+    examples = read_examples(
+        str(runs[kind].with_suffix(".jsonl")), level="char", kind=job.kind, columns=getattr(job.targets, "names", None)
+    )
     sequences = Sequences.of(examples, job.inputs, None, job.kind == "tag")
     expected = scores(model, Encoded.of(examples, job.inputs, None, job.kind == "tag"))
     Model.open(runs[kind]).save(file)
@@ -64,10 +73,15 @@ def test_scores_and_predictions_are_those_with_torch(runs: dict[str, Path], tmp_
         predicted = list(session.predictions(sequences))
         wanted = list(answers(job, expected, job.kind == "tag"))
         if job.kind == "number":
-            found_labels, labels = ([row["label"] for row in rows] for rows in (predicted, wanted))
+            found_labels, labels = (list(map(_numbers, rows)) for rows in (predicted, wanted))
             np.testing.assert_allclose(found_labels, labels, rtol=1e-4)
         else:
             assert [row["label"] for row in predicted] == [row["label"] for row in wanted]
+
+
+def _numbers(row: dict[str, Any]) -> list[float]:
+    """What was predicted for a sequence, one number or several by name."""
+    return list(row["label"].values()) if isinstance(row["label"], dict) else [row["label"]]
 
 
 @pytest.mark.parametrize("kind", KINDS)

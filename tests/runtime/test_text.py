@@ -16,6 +16,7 @@ from gatework.errors import InputError
 from gatework.files.tensors import read_tensors
 from gatework.runtime import Model, Session, TextSession
 from gatework.text.options import Draw, Shape
+from gatework.text.scoring import each, score
 
 SHAPES = {
     "plain": SMALL,
@@ -74,8 +75,18 @@ def test_documents_are_written_on_their_conditions(tmp_path: Path) -> None:
     for condition in ("x", "y"):
         own = session.sample("ab", 40, condition=condition, seed=2)
         assert own == trained.sample("ab", 40, condition=condition, seed=2)
-    with pytest.raises(InputError, match="was trained on documents, which are scored with torch"):
-        session.score("abab")
+    tokens = np.concatenate([session.vocabulary.document("abab" * k, "xy"[k % 2]) for k in (1, 40, 2, 3, 30, 1, 2)])
+    for streams in (1, 2, 5):
+        mine = session.score_tokens(tokens, streams)
+        theirs = score(trained.network, trained.vocabulary, tokens, streams)
+        assert mine.nats == pytest.approx(theirs.nats, rel=1e-5)
+        assert (mine.tokens, mine.characters) == (theirs.tokens, theirs.characters)
+    own, others = list(session.each(tokens)), list(each(trained.network, trained.vocabulary, tokens))
+    assert [token for token, _ in own] == [token for token, _ in others]
+    np.testing.assert_allclose([bits for _, bits in own], [bits for _, bits in others], atol=1e-4)
+    for condition in ("x", "y", None):
+        mine, theirs = session.score("abcd" * 9, condition=condition), trained.score("abcd" * 9, condition=condition)
+        assert mine.bits_per_token == pytest.approx(theirs.bits_per_token, rel=1e-5)
 
 
 def test_torch_is_never_imported(runs: dict[str, Path]) -> None:

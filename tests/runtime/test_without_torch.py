@@ -1,5 +1,6 @@
 """Where torch is not installed: what was trained writes and scores, and all else names the remedy in a line."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,19 @@ def test_a_run_and_its_file_write_and_are_scored(run: Path, tmp_path: Path) -> N
         assert (one.returncode, one.stderr, one.stdout) == (0, other.stderr, other.stdout)
     assert len(texts[0].stdout) == 2 + 20 + 1
     assert "bits per character" in scores[0].stdout
+
+
+def test_documents_are_scored(tmp_path: Path) -> None:
+    lines = [json.dumps({"text": "ab" * (3 + k % 5), "condition": "xy"[k % 2]}) for k in range(60)]
+    (tmp_path / "documents.jsonl").write_text("\n".join(lines))
+    start(tmp_path / "run", tmp_path / "documents.jsonl", steps=2)
+    (tmp_path / "text.txt").write_text("abab")
+    done = command("score", tmp_path / "run", tmp_path / "documents.jsonl")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "over 660 characters" in done.stdout
+    for condition in ("x", "y"):
+        done = command("score", tmp_path / "run", tmp_path / "text.txt", "--condition", condition, "--each")
+        assert (done.returncode, len(done.stdout.splitlines())) == (0, 4), done.stderr
 
 
 @pytest.mark.parametrize(

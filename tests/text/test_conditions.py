@@ -15,10 +15,10 @@ from torch.nn import functional as F
 
 import gatework as gw
 from gatework.errors import InputError
-from gatework.text.conditions import Pieces
 from gatework.text.data.vocabulary import Vocabulary
 from gatework.text.model import LanguageModel
 from gatework.text.options import Batching, Draw, Shape
+from gatework.text.pieces import Pieces
 from gatework.text.run import Run
 from gatework.text.sampling import sample
 from gatework.text.scoring import each, score
@@ -144,14 +144,16 @@ def test_starts_have_a_gradient_in_every_batch_so_that_processes_agree() -> None
 
 
 def test_pieces_are_streams_cut_at_beginnings() -> None:
-    begins = torch.tensor([[0, 1], [0, 0], [1, 1], [0, 1]], dtype=torch.bool)
-    ids = torch.tensor([[1, 5], [2, 6], [3, 7], [4, 8]])
-    pieces = Pieces.of(begins)
+    conditions = np.array([[-1, 2], [-3, -1], [0, 1], [-1, 0]])
+    ids = np.array([[1, 5], [2, 6], [3, 7], [4, 8]])
+    pieces = Pieces.of(conditions)
     assert pieces.cut(ids).T.tolist() == [[1, 2], [3, 4], [5, 6], [7, 0], [8, 0]]
     assert pieces.length.tolist() == [2, 2, 2, 1, 1]
     assert (pieces.stream.tolist(), pieces.last.tolist()) == ([0, 0, 1, 1, 1], [1, 4])
-    assert torch.equal(pieces.join(pieces.cut(ids)[..., None])[..., 0], ids)
-    assert Pieces.of(begins, torch.tensor([3, 0])).length.tolist() == [2, 1, 0, 0, 0]
+    assert pieces.condition.clip(min=-1).tolist() == [-1, 0, 2, 1, 0]
+    assert np.array_equal(pieces.join(pieces.cut(ids)), ids)
+    ended = Pieces.of(conditions, np.array([3, 0]))
+    assert (ended.length.tolist(), ended.condition.clip(min=-1).tolist()) == ([2, 1, 0], [-1, 0, -1])
 
 
 def test_a_model_without_conditions_is_what_it_was() -> None:

@@ -1,10 +1,10 @@
-"""The model of labels that a command uses: without torch where that is enough, since it starts ten times as fast."""
+"""The model of labels that a command uses: without torch where that is enough."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from gatework.cli.text_models import processors
+from gatework.cli.without_torch import opened, processors
 
 if TYPE_CHECKING:
     from gatework.labels.answers import Scores
@@ -23,25 +23,12 @@ class Predicts(Protocol):
 
 def predictor(run: Path, device: str) -> Predicts:
     """The model of a run folder, or of a model's file."""
-    from gatework.runtime import LabelSession
+    if (model := opened(run, device)) is not None:
+        from gatework.runtime import LabelSession
 
-    if not run.is_dir() or (device == "cpu" and _needs_no_torch(run)):
-        return LabelSession(run, threads=processors())
+        return LabelSession(model, threads=processors())
     from gatework.labels.learning import Trained
     from gatework.labels.run import Run
 
-    opened = Run.open(run)
-    return Trained(opened.job, opened.model(device=device))
-
-
-def _needs_no_torch(run: Path) -> bool:
-    """Whether the core by itself runs what was trained into a folder."""
-    from gatework.cells import find_cell
-    from gatework.labels.data.targets import Several
-    from gatework.labels.description import TASK, read
-    from gatework.lowering.codes import lacking
-    from gatework.runs.folder import description
-
-    job = read(run, description(run, TASK))
-    usual = job.options.engine in ("auto", "native") and not lacking(find_cell(job.options.cell).program)
-    return usual and not isinstance(job.targets, Several)
+    folder = Run.open(run)
+    return Trained(folder.job, folder.model(device=device))

@@ -1,10 +1,10 @@
-"""The language model that a command uses: without torch where that is enough, since it starts ten times as fast."""
+"""The language model that a command uses: without torch where that is enough."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from gatework.cli.without_torch import opened, processors
 from gatework.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,30 +28,19 @@ class Reads(Protocol):
     def each(self, tokens: Any, *, name: str = "the text") -> Iterator[tuple[str, float]]: ...
 
 
-THREADS = "OMP_NUM_THREADS"  # which torch obeys too
-
-
 def session(run: Path, device: str, threads: int = 1) -> "TextSession | None":
     """The model of a run folder or a model's file without torch; None where the run asks for what only torch has."""
-    from gatework.lowering.codes import lacking
-    from gatework.runtime import Model, TextSession
+    if (model := opened(run, device)) is None:
+        return None
+    from gatework.runtime import TextSession
 
-    if run.is_dir() and device != "cpu":
-        return None
-    model = Model.open(run)
-    engine = dict(model.about.get("shape", {})).get("engine", "auto")
-    lacks = [lacking(direction.program) for layer in model.network.layers for direction in layer.directions]
-    if run.is_dir() and (engine not in ("auto", "native") or any(lacks)):
-        return None
-    if device != "cpu":
-        raise InputError(f"device is {device!r}, and a model's file runs on the CPU; leave --device out")
     return TextSession(model, threads=threads)
 
 
 def writer(run: Path, device: str) -> "tuple[Predict, Vocabulary]":
     """What predicts the next token, and the vocabulary."""
-    if (opened := session(run, device)) is not None:
-        return opened.predict, opened.vocabulary
+    if (free := session(run, device)) is not None:
+        return free.predict, free.vocabulary
     from gatework.text.run import Run
     from gatework.text.sampling import predicting
 
@@ -64,7 +53,7 @@ def readers(run: Path, device: str, *, adapt: bool = False) -> "tuple[Reads, Tor
     if adapt and not run.is_dir():
         raise InputError(f"{run} is a model's file, and only a run can adapt: name its folder, or leave --adapt out")
     free = None if adapt else session(run, device, processors())
-    if free is not None and not free.vocabulary.conditions:
+    if free is not None:
         return free, None
     from gatework.text.adaptation import adaptive
     from gatework.text.run import Run
@@ -74,9 +63,3 @@ def readers(run: Path, device: str, *, adapt: bool = False) -> "tuple[Reads, Tor
     network, vocabulary = folder.model(device=device), folder.vocabulary
     learner = TorchReader(network, vocabulary, adaptive(network, folder.corpus())) if adapt else None
     return TorchReader(network, vocabulary), learner
-
-
-def processors() -> int:
-    """How many threads share the work of many streams: those that the environment allows, or all processors."""
-    asked = os.environ.get(THREADS, "")
-    return int(asked) if asked.isdecimal() and int(asked) > 0 else os.cpu_count() or 1

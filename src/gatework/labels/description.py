@@ -58,10 +58,10 @@ class Described:
 
     def network(self) -> Network:
         """x [T,B,I] or tokens [T,B], and lengths [B] -> scores [B,K], for tags [T,B,K]."""
-        if isinstance(self.targets, Several):
-            raise InputError("a model of several targets runs with torch alone: gw.load opens it")
-        width, (size,), tokens = self.inputs.width, self.targets.sizes, isinstance(self.inputs, Tokens)
-        return sequence_network(self.options, width, size, tokens=tokens, kind=self.kind, plan=self.plan)
+        tokens = isinstance(self.inputs, Tokens)
+        return sequence_network(
+            self.options, self.inputs.width, self.targets.sizes, tokens=tokens, kind=self.kind, plan=self.plan
+        )
 
 
 def read(path: Path, values: Mapping[str, Any]) -> Described:

@@ -1,5 +1,6 @@
 """A model of labels as a network: a sequence in, the scores of its labels out."""
 
+from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
@@ -39,11 +40,14 @@ def layers(options: Options, width: int) -> Stack:
     )
 
 
-def sequence_network(options: Options, width: int, outputs: int, *, tokens: bool, kind: Kind, plan: Plan) -> Network:
+def sequence_network(
+    options: Options, width: int, sizes: Sequence[int], *, tokens: bool, kind: Kind, plan: Plan
+) -> Network:
     """x [T,B,I] or tokens [T,B], and lengths [B] -> scores [B,K], for tags [T,B,K], as of a SequenceModel.
 
-    The arguments are those of a SequenceModel of one target, which has K outputs; weights are named as in a run's
-    checkpoint. Of several members the scores are the logarithms of the mean probabilities, or the mean of the numbers.
+    The arguments are those of a SequenceModel, K = sum(sizes): the scores of several targets stand one after the other.
+    Weights are named as in a run's checkpoint. Of several members the scores are the logarithms of the mean
+    probabilities, or the mean of the numbers.
     """
     member = Member(options, width, tokens=tokens, kind=kind, plan=plan)
     if plan.members == 1:
@@ -56,10 +60,10 @@ def sequence_network(options: Options, width: int, outputs: int, *, tokens: bool
             each.append(prefix + SCORES)
             if kind != "number":
                 each[-1] = prefix + "log_p"
-                steps.append(LogSoftmax(prefix + SCORES, each[-1]))
+                steps.append(LogSoftmax(prefix + SCORES, each[-1], tuple(sizes) if len(sizes) > 1 else ()))
         steps.append(Average(tuple(each), SCORES, logarithms=kind != "number"))
     x = Port(X, ("T", "B"), "int64") if tokens else Port(X, ("T", "B", width))
-    shape = ("T", "B", outputs) if kind == "tag" else ("B", outputs)
+    shape = ("T", "B", sum(sizes)) if kind == "tag" else ("B", sum(sizes))
     return Network((x, Port(LENGTHS, ("B",), "int64")), (Port(SCORES, shape),), tuple(steps))
 
 

@@ -127,6 +127,17 @@ class Join:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Every `stride`-th of the last axis of x, from `first` to before `last`."""
+
+    x: str
+    y: str
+    first: int
+    last: int
+    stride: int = 1
+
+
+@dataclass(frozen=True)
 class Add:
     """y = the sum of arrays."""
 
@@ -145,18 +156,20 @@ class Average:
 
 @dataclass(frozen=True)
 class LogSoftmax:
-    """y = x - log sum exp x, over the last axis."""
+    """y = x - log sum exp x, over the last axis, or each of its parts of these sizes by itself."""
 
     x: str
     y: str
+    sizes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Softmax:
-    """y = exp x / sum exp x, over the last axis."""
+    """y = exp x / sum exp x, over the last axis, or each of its parts of these sizes by itself."""
 
     x: str
     y: str
+    sizes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -178,6 +191,7 @@ Step = (
     | Summary
     | Attention
     | Join
+    | Part
     | Add
     | Average
     | LogSoftmax

@@ -20,6 +20,7 @@ from gatework.network.steps import (
     Linear,
     LogSoftmax,
     OneHot,
+    Part,
     Softmax,
     Step,
     Summary,
@@ -94,12 +95,26 @@ class Emission:
         self.values[step.y] = self.graph.node("Concat", *(self.values[x] for x in step.xs), axis=-1)
 
     @emit.register
+    def _(self, step: Part) -> None:
+        x, ends = self.values[step.x], ([step.first], [step.last])
+        self.values[step.y] = self.graph.node("Slice", x, *ends, [-1], [step.stride])
+
+    @emit.register
     def _(self, step: LogSoftmax) -> None:
-        self.values[step.y] = self.graph.node("LogSoftmax", self.values[step.x], axis=-1)
+        self.values[step.y] = self._normalised("LogSoftmax", step)
 
     @emit.register
     def _(self, step: Softmax) -> None:
-        self.values[step.y] = self.graph.node("Softmax", self.values[step.x], axis=-1)
+        self.values[step.y] = self._normalised("Softmax", step)
+
+    def _normalised(self, operator: str, step: LogSoftmax | Softmax) -> str:
+        """A softmax over the last axis, or each of its parts by itself."""
+        x, sizes, node = self.values[step.x], step.sizes, self.graph.node
+        if len(set(sizes)) == 1:
+            return node("Reshape", node(operator, node("Reshape", x, [-1, sizes[0]]), axis=-1), node("Shape", x))
+        parts = self.graph.split(x, sizes, [""] * len(sizes)) if sizes else [x]
+        made = [node(operator, part, axis=-1) for part in parts]
+        return made[0] if len(made) == 1 else node("Concat", *made, axis=-1)
 
     @emit.register
     def _(self, step: Affine) -> None:

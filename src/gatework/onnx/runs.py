@@ -1,7 +1,6 @@
 """Trained runs as networks: what goes in and comes out, whole."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,12 @@ import torch
 from gatework.cells import find_cell
 from gatework.errors import InputError
 from gatework.forecast.forecaster import Forecaster
-from gatework.labels.data.encoding import FARTHEST
+from gatework.labels.data.encoding import FARTHEST, Tokens
+from gatework.labels.data.targets import Amounts, Classes, Several, Targets
 from gatework.labels.estimators import SequenceClassifier, SequenceRegressor, Tagger
-from gatework.labels.network import sequence_network
 from gatework.loading import load
 from gatework.network import Network
-from gatework.network.steps import Affine, Softmax, Step
+from gatework.network.steps import Affine, Part, Softmax, Step
 from gatework.onnx.described import Described, about, arrays, start_of
 from gatework.onnx.scaling import Scaling
 from gatework.text.conditions import Starts
@@ -66,38 +65,60 @@ def _starts(model: TextModel, starts: Starts) -> dict[str, dict[str, Any]]:
 
 
 def labels(model: SequenceClassifier | SequenceRegressor | Tagger) -> Described:
-    """A model of labels: x [T,B,C] or tokens [T,B], lengths [B] -> probabilities [B,K], tags [T,B,K] or value [B,1]."""
+    """A model of labels: x [T,B,C] or tokens [T,B], lengths [B] -> probabilities [B,K], tags [T,B,K] or value [B,1].
+
+    Of several targets each has an output, `probabilities.NAME` or `value.NAME`; of sets `probabilities` [B,M] says how
+    likely each label is there.
+    """
     job = model.job_
-    inputs, targets = job.inputs.to_json(), job.targets.to_json()
-    if "classes" not in targets and "mean" not in targets:
-        raise InputError("a model of several targets cannot be exported; train one for each target")
-    tokens = inputs["form"] != "numbers"
-    size = len(targets["classes"]) if "classes" in targets else 1
-    scored = sequence_network(job.options, job.inputs.width, size, tokens=tokens, kind=job.kind, plan=job.plan)
-    network = _answering(scored, targets)
-    cell = find_cell(job.options.cell)
-    known = {
-        "kind": job.kind,
-        "labels": _json(targets.get("classes", [])),
-        "vocabulary": _json(inputs.get("tokens", [])),
-    }
+    network, cell = _answering(job.network(), job.targets), find_cell(job.options.cell)
+    tokens = job.inputs.tokens if isinstance(job.inputs, Tokens) else ()
+    known = {"kind": job.kind, "labels": _json(_labels(job.targets)), "vocabulary": _json(tokens)}
     return Described(
         network,
         arrays({name: value for name, value in model.model_.state_dict().items() if name in network.weights}),
-        about("labels", cell) | {name: value for name, value in known.items() if value != "[]"},
+        about("labels", cell) | {name: value for name, value in known.items() if value not in ("[]", "{}")},
         stateful=False,
         scaling=None if tokens else _scaling(job.inputs),
     )
 
 
-def _answering(network: Network, targets: Mapping[str, Any]) -> Network:
+def _answering(network: Network, targets: Targets) -> Network:
     """A network of scores with what is made of these."""
     (scores,) = network.outputs
-    if "classes" in targets:
-        step: Step = Softmax(scores.name, "probabilities")
+    steps, width = list[Step](), len(scores.shape) - 1
+    if not isinstance(targets, Several):
+        steps.append(_answer(targets, scores.name))
+        made = {steps[-1].y: scores.shape[width]}
+    elif targets.sets:
+        end = sum(targets.sizes)
+        steps += [Softmax(scores.name, "shares", targets.sizes), Part("shares", "probabilities", 1, end, 2)]
+        made = {"probabilities": end // 2}
     else:
-        step = Affine(scores.name, "value", targets["scale"], targets["mean"])
-    return Network(network.inputs, (replace(scores, name=step.y),), (*network.steps, step))
+        made, first = {}, 0
+        for name, one in zip(targets.names, targets.each, strict=True):
+            (size,), part = one.sizes, f"{scores.name}.{name}"
+            steps += [Part(scores.name, part, first, first + size), _answer(one, part, f".{name}")]
+            made[steps[-1].y], first = size, first + size
+    outputs = (replace(scores, name=name, shape=(*scores.shape[:width], size)) for name, size in made.items())
+    return Network(network.inputs, tuple(outputs), (*network.steps, *steps))
+
+
+def _answer(target: Classes | Amounts, scores: str, name: str = "") -> Step:
+    """The step from the scores of a target to its probabilities, or to its value."""
+    if isinstance(target, Classes):
+        return Softmax(scores, f"probabilities{name}")
+    return Affine(scores, f"value{name}", target.scale, target.mean)
+
+
+def _labels(targets: Targets) -> Any:
+    """The classes, of several targets by their names; the labels of sets."""
+    if not isinstance(targets, Several):
+        return targets.values if isinstance(targets, Classes) else ()
+    if targets.sets:
+        return targets.names
+    each = zip(targets.names, targets.each, strict=True)
+    return {str(name): one.values for name, one in each if isinstance(one, Classes)}
 
 
 def _scaling(inputs: Any) -> Scaling:

@@ -28,6 +28,7 @@ from gatework.network.steps import (
     Linear,
     LogSoftmax,
     OneHot,
+    Part,
     Softmax,
     Step,
     is_stepwise,
@@ -92,7 +93,7 @@ def compiled(network: Network, weights: Shapes) -> npt.NDArray[np.int64] | None:
 def _runs_in_c(step: Step) -> bool:
     """Whether one step in time needs nothing of those after it, and the core has all of its operations."""
     lacks = isinstance(step, Layer) and any(lacking(direction.program) for direction in step.directions)
-    return is_stepwise(step) and not lacks and not isinstance(step, Average)
+    return is_stepwise(step) and not lacks and not isinstance(step, Average | Part) and not getattr(step, "sizes", ())
 
 
 def _only_input(network: Network) -> Port | None:

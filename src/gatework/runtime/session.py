@@ -1,6 +1,6 @@
 """A session: a trained network that runs whole sequences, or one step at a time with its state carried."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -87,13 +87,22 @@ class Session:
         return self._run(values, before)
 
     def _run(self, values: dict[str, Any], before: States | None) -> tuple[Any, States]:
-        B = values[self._port.name].shape[1]
-        call = Call(values, before, self._shaped(np.empty(self._numbers(B), np.float32), B))
-        with np.errstate(all="ignore"):  # weights that overflow are seen in what comes out
-            for step, run in self._steps:
-                call.values[step.y] = run(call)
+        call = self._call(values, before)
+        self._through(call, self._steps)
         outputs = tuple(call.values[each.name] for each in self.network.outputs)
         return outputs[0] if len(outputs) == 1 else outputs, dict(call.after)
+
+    def _call(self, values: dict[str, Any], before: States | None) -> Call:
+        """A run that has done none of its steps."""
+        B = values[self._port.name].shape[1]
+        return Call(values, before, self._shaped(np.empty(self._numbers(B), np.float32), B))
+
+    @staticmethod
+    def _through(call: Call, steps: Sequence[tuple[Step, Run]]) -> None:
+        """Takes a run through steps."""
+        with np.errstate(all="ignore"):  # weights that overflow are seen in what comes out
+            for step, run in steps:
+                call.values[step.y] = run(call)
 
     def check_answer(self, values: npt.ArrayLike) -> None:
         """Raises InputError, naming the largest weight, unless all that came out is finite."""

@@ -1,6 +1,6 @@
 """The steps of a network on numpy's arrays."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from gatework.network.steps import (
     Linear,
     LogSoftmax,
     OneHot,
+    Part,
     Softmax,
     Step,
     Summary,
@@ -70,25 +71,31 @@ def runner(step: Step, weights: Weights, *, narrow: str = "float32", threads: in
             return _pointwise(step)
 
 
-def _pointwise(step: Join | Add | Average | LogSoftmax | Softmax | Affine) -> Run:
+def _pointwise(step: Join | Part | Add | Average | LogSoftmax | Softmax | Affine) -> Run:
     """What runs a step without weights."""
     match step:
         case Join():
             return lambda call: np.concatenate([call.values[x] for x in step.xs], -1)
+        case Part():
+            return lambda call: call.values[step.x][..., step.first : step.last : step.stride]
         case Add():
             return lambda call: sum(call.values[x] for x in step.xs)
         case Average():
             return lambda call: average(np.stack([call.values[x] for x in step.xs]), step.logarithms)
         case LogSoftmax():
-            return lambda call: log_softmax(call.values[step.x])
+            return lambda call: log_softmax(call.values[step.x], step.sizes)
         case Softmax():
-            return lambda call: np.exp(log_softmax(call.values[step.x]))
+            return lambda call: np.exp(log_softmax(call.values[step.x], step.sizes))
         case Affine():
             return lambda call: call.values[step.x] * np.float32(step.scale) + np.float32(step.shift)
 
 
-def log_softmax(x: Array) -> Array:
-    """x - log sum exp x over the last axis."""
+def log_softmax(x: Array, sizes: Sequence[int] = ()) -> Array:
+    """x - log sum exp x over the last axis, or each of its parts of these sizes by itself."""
+    if len(set(sizes)) == 1:
+        return log_softmax(x.reshape(*x.shape[:-1], -1, sizes[0])).reshape(x.shape)
+    if sizes:
+        return np.concatenate([log_softmax(part) for part in np.split(x, np.cumsum(sizes)[:-1], -1)], -1)
     left = x - x.max(-1, keepdims=True)
     made: Array = left - np.log(np.exp(left).sum(-1, keepdims=True))
     return made
@@ -98,7 +105,6 @@ def average(x: Array, logarithms: bool) -> Array:
     """The mean over the first axis, of what logarithms stand for where they are."""
     if not logarithms:
         return np.asarray(x.mean(0))
-    x = log_softmax(x)
     most = x.max(0)
     return np.asarray(most + np.log(np.exp(x - most).mean(0)))
 

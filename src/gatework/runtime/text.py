@@ -8,14 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from gatework.errors import InputError
-from gatework.network.steps import LENGTHS
+from gatework.network.steps import LENGTHS, Linear
 from gatework.runs.parts import IGNORED
 from gatework.runtime.model import Model
 from gatework.runtime.session import Session, States
 from gatework.text.data.streams import ScoringBlocks
 from gatework.text.data.vocabulary import Vocabulary
 from gatework.text.description import TASK
+from gatework.text.network import LOG_P, TOKENS
 from gatework.text.options import Draw
+from gatework.text.pieces import Pieces
 from gatework.text.score import SCORING_STEPS, Progress, Score, Surprise, listed, total
 from gatework.text.writing import Ids, Numbers, write
 
@@ -53,31 +55,39 @@ class TextSession(Session):
         """log p [V] of the token after ids [T], and the states, of one text; the first id may begin a document."""
         end = self.vocabulary.end
         if end is not None and ids[0] > end:
-            state, ids = self._begun(int(ids[0]) - end - 1), np.concatenate([[end], ids[1:]])
+            state, ids = self._begun(ids[:1] - (end + 1), state), np.concatenate([[end], ids[1:]])
         log_p, state = self.run(ids[:, None], state)
         last = log_p[-1, 0].astype(np.float64)
         self.check_answer(last.max())
         return last, state
 
-    def _begun(self, condition: int) -> States:
-        """The states at the beginning of a document of this condition, [1,H] each: see gatework.text.conditions."""
-        states = self.start(1)
+    def _begun(self, condition: Ids, carried: States | None) -> States:
+        """The states before rows that begin a document of condition [S], or go on with one where that is below 0.
+
+        carried: those that go on; None for the start. See `gatework.text.conditions.Starts`.
+        """
+        states, begins = self.start(len(condition)), (condition >= 0)[:, None]
         for name, values in states.items():
             table = self.model.weights.get(f"starts.initial_{name}")  # [K,L,H]; none where it starts at infinity
             if table is not None:
-                values[:, 0] += table[condition]
+                np.add(values, table[condition.clip(min=0)].swapaxes(0, 1), out=values, where=begins)
+            if carried is not None:
+                np.copyto(values, carried[name], where=~begins)
         return states
 
     # -- reading
 
-    def score(self, text: str, *, streams: int = 1) -> Score:
-        """How well it knows a text: `.bits_per_character`, `.bits_per_token`, `.perplexity`, `.unknown`."""
-        return self.score_tokens(self.vocabulary.encode(text), streams)
+    def score(self, text: str, *, condition: str | None = None, streams: int = 1) -> Score:
+        """How well it knows a text: `.bits_per_character`, `.bits_per_token`, `.perplexity`, `.unknown`.
+
+        condition: of a model of documents, what the text is written on.
+        """
+        return self.score_tokens(self.vocabulary.document(text, condition), streams)
 
     def score_tokens(
         self, tokens: npt.NDArray[Any], streams: int = 1, *, name: str = "the text", progress: Progress | None = None
     ) -> Score:
-        """The same of tokens [n] cut into so many streams, each of which starts without a past."""
+        """The same of tokens [n] cut into so many streams, each of which starts without a past; no document is cut."""
         return total(self._surprises(self._blocks(tokens, streams, name)), self.vocabulary, tokens, progress)
 
     def each(self, tokens: npt.NDArray[Any], *, name: str = "the text") -> Iterator[tuple[str, float]]:
@@ -85,17 +95,31 @@ class TextSession(Session):
         return listed(self._surprises(self._blocks(tokens, 1, name)), self.vocabulary)
 
     def _blocks(self, tokens: npt.NDArray[Any], streams: int, name: str) -> ScoringBlocks:
-        if self.vocabulary.conditions:
-            raise InputError(f"{self.model.path} was trained on documents, which are scored with torch: gw.load")
-        return ScoringBlocks(tokens, streams, SCORING_STEPS, name=name, unit=self.vocabulary.unit)
+        unit, end = self.vocabulary.unit, self.vocabulary.end
+        return ScoringBlocks(tokens, streams, SCORING_STEPS, name=name, unit=unit, end=end)
 
     def _surprises(self, blocks: Iterable[tuple[Ids, Ids, Ids]]) -> Generator[Surprise]:
         """-log p [T,B] in nats of the targets [T,B], 0 where a stream has ended."""
         state: States | None = None
         for inputs, targets, lengths in blocks:
-            log_p, state = self._run({"tokens": inputs, LENGTHS: lengths}, state)
+            log_p, state = self._read(inputs, lengths, state)
             real = targets != IGNORED
             chosen = np.take_along_axis(log_p, np.where(real, targets, 0)[..., None], -1)[..., 0]
             lost = np.where(real, -chosen, np.float32(0))
             self.check_answer(lost)
             yield lost, targets
+
+    def _read(self, inputs: Ids, lengths: Ids, state: States | None) -> tuple[Numbers, States]:
+        """log p [T,B,V] of the tokens after inputs [T,B], and the state of the streams."""
+        end = self.vocabulary.end
+        if end is None:
+            return self._run({TOKENS: inputs, LENGTHS: lengths}, state)
+        pieces = Pieces.of(inputs - (end + 1), lengths)
+        carried = None if state is None else {name: part[:, pieces.stream] for name, part in state.items()}
+        begun = self._begun(pieces.condition, carried)
+        call = self._call({TOKENS: pieces.cut(np.minimum(inputs, end)), LENGTHS: pieces.length}, begun)
+        output, x = next((place, s.x) for place, s in enumerate(self.network.steps) if isinstance(s, Linear))
+        self._through(call, self._steps[:output])
+        call.values[x] = pieces.join(call.values[x])  # what fills up short pieces has no probabilities
+        self._through(call, self._steps[output:])
+        return call.values[LOG_P], {name: part[:, pieces.last] for name, part in call.after.items()}

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from gatework.layers import Recurrent
+from gatework.text.pieces import Pieces
 
 
 class Starts(nn.Module):
@@ -41,48 +42,6 @@ class Starts(nn.Module):
         return tuple(starts)
 
 
-@dataclass(frozen=True)
-class Pieces:
-    """Streams [T,B] cut where documents begin, so that each piece can have a start of its own: a batch [M,S].
-
-    A piece goes from the first step or a beginning to the next beginning or the last step. The S pieces stand stream
-    by stream, in the order of time; M are the steps of the longest.
-
-    stream, length: [S]. last: [B], the piece in which each stream ends. place: [T*B], where in [M*S] each step goes.
-    """
-
-    stream: Tensor
-    first: Tensor
-    length: Tensor
-    last: Tensor
-    place: Tensor
-    steps: int
-
-    @classmethod
-    def of(cls, begins: Tensor, lengths: Tensor | None = None) -> Self:
-        """The pieces of streams in which documents begin at the steps begins [T,B], bool."""
-        T, B = begins.shape
-        cut = begins.clone()
-        cut[0] = True
-        stream, first = cut.T.nonzero(as_tuple=True)  # [S]
-        piece = cut.T.flatten().cumsum(0).view(B, T).T - 1  # [T,B]
-        time = torch.arange(T, device=begins.device)[:, None]
-        step = time - first[piece]  # [T,B], within the piece
-        real = piece.flatten() if lengths is None else piece[time < lengths]
-        place = step * len(first) + piece
-        return cls(stream, first, real.bincount(minlength=len(first)), piece[-1], place.flatten(), int(step.max()) + 1)
-
-    def cut(self, streams: Tensor) -> Tensor:
-        """Ids [T,B] as [M,S], 0 after the end of a piece."""
-        pieces = streams.new_zeros(self.steps * len(self.stream))
-        pieces[self.place] = streams.flatten()
-        return pieces.view(self.steps, -1)
-
-    def join(self, pieces: Tensor) -> Tensor:
-        """What a layer made of the pieces, [M,S,H], as [T,B,H]."""
-        return pieces.flatten(0, 1).index_select(0, self.place).view(-1, len(self.last), pieces.shape[-1])
-
-
 def run_documents(
     layer: Recurrent,
     starts: Starts,
@@ -97,11 +56,15 @@ def run_documents(
     inputs: ids [T,B]; those above `end` begin a document of condition 0, 1, ... embed: makes input of ids up to `end`.
     state, lengths: of the streams, as in `Recurrent`.
     """
-    condition = inputs - (end + 1)  # [T,B]
-    if lengths is not None:  # after them nothing begins
-        condition[torch.arange(len(inputs), device=inputs.device)[:, None] >= lengths] = -1
-    pieces = Pieces.of(condition >= 0, lengths)
-    carried = None if state is None else [part[:, pieces.stream] for part in state]  # [L,S,H]
-    begun = starts(layer, condition[pieces.first, pieces.stream], carried)
-    output, new = layer(embed(pieces.cut(inputs.clamp(max=end))), begun, lengths=pieces.length)
-    return pieces.join(output), layer.named([part[:, pieces.last] for part in new])
+    device, ends = inputs.device, None if lengths is None else lengths.cpu().numpy()
+    ids = inputs.cpu().numpy()
+    pieces = Pieces.of(ids - (end + 1), ends)
+    condition, stream, length, last, place = (
+        torch.from_numpy(each).to(device)
+        for each in (pieces.condition, pieces.stream, pieces.length, pieces.last, pieces.place)
+    )
+    carried = None if state is None else [part[:, stream] for part in state]  # [L,S,H]
+    tokens = torch.from_numpy(pieces.cut(np.minimum(ids, end))).to(device)
+    output, new = layer(embed(tokens), starts(layer, condition, carried), lengths=length)
+    joined = output.flatten(0, 1).index_select(0, place).view(*inputs.shape, output.shape[-1])
+    return joined, layer.named([part[:, last] for part in new])

@@ -5,6 +5,8 @@ from gatework.network import Network, Port, Stack, stack
 from gatework.network.steps import Embedding, Linear, LogSoftmax, OneHot, Step
 from gatework.text.options import Shape
 
+TOKENS, LOG_P = "tokens", "log_p"  # what goes in and comes out
+
 
 def layers(cell: Cell, vocabulary_size: int, shape: Shape) -> Stack:
     """The recurrent layers of a language model."""
@@ -26,10 +28,10 @@ def language_network(cell: Cell, vocabulary_size: int, shape: Shape, conditions:
     conditions: as in `gatework.text.model.LanguageModel`; the starts of documents are not part of the network.
     """
     V = vocabulary_size + bool(conditions)
-    read: Step = OneHot("tokens", "x", V) if shape.embedding is None else Embedding("tokens", "x", "embedding.weight")
+    read: Step = OneHot(TOKENS, "x", V) if shape.embedding is None else Embedding(TOKENS, "x", "embedding.weight")
     steps = [read, *stack(layers(cell, V, shape), "x", "recurrent.")]
     weight = "embedding.weight" if shape.tied else "output.weight"
     steps.append(Linear(steps[-1].y, "logits", weight, "output.bias"))
-    steps.append(LogSoftmax("logits", "log_p"))
-    tokens, log_p = Port("tokens", ("T", "B"), "int64"), Port("log_p", ("T", "B", V))
+    steps.append(LogSoftmax("logits", LOG_P))
+    tokens, log_p = Port(TOKENS, ("T", "B"), "int64"), Port(LOG_P, ("T", "B", V))
     return Network((tokens,), (log_p,), tuple(steps))

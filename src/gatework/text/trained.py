@@ -96,11 +96,13 @@ class TextModel:
         that suits the run's validation text; afterwards it is what it was.
         """
         read = adaptive(self.network, self.run.corpus()) if adapt else scoring.AS_IT_IS
-        return scoring.score(self.network, self.vocabulary, self._ids(text, condition), streams, read=read)
+        return scoring.score(
+            self.network, self.vocabulary, self.vocabulary.document(text, condition), streams, read=read
+        )
 
     def surprises(self, text: str, *, condition: str | None = None) -> list[tuple[str, float]]:
         """Every token but the first with its surprise, -log2 p, in bits."""
-        return list(scoring.each(self.network, self.vocabulary, self._ids(text, condition)))
+        return list(scoring.each(self.network, self.vocabulary, self.vocabulary.document(text, condition)))
 
     def log_probabilities(self, text: str, *, condition: str | None = None) -> npt.NDArray[np.float32]:
         """log p [n,V] of every token of the vocabulary after each of the n tokens of a text, in nats.
@@ -108,7 +110,7 @@ class TextModel:
         Of a model trained on documents there is a column more, the end of the document, and with a condition a row
         more, before the first token.
         """
-        ids = torch.from_numpy(self._ids(text, condition).astype(np.int64))[:, None]  # [T,1]
+        ids = torch.from_numpy(self.vocabulary.document(text, condition).astype(np.int64))[:, None]  # [T,1]
         device, state, rows = next(self.network.parameters()).device, None, []
         with torch.inference_mode():
             for part in torch.split(ids, SCORING_STEPS) if len(ids) else ():
@@ -116,12 +118,6 @@ class TextModel:
                 check_answer(logits, self.network)
                 rows.append(logits[:, 0].float().log_softmax(-1).cpu())
         return torch.cat(rows).numpy() if rows else np.empty((0, self.network.vocabulary_size), np.float32)
-
-    def _ids(self, text: str, condition: str | None) -> Ids:
-        ids = self.vocabulary.encode(text)
-        if condition is None:
-            return ids
-        return np.concatenate([np.array([self.vocabulary.begin(condition)], ids.dtype), ids])
 
     def __repr__(self) -> str:
         return (

@@ -92,6 +92,11 @@ class Vocabulary:
             raise InputError(f"unknown condition {condition!r}; there are {there}")
         return self._begins[condition]
 
+    def document(self, text: str, condition: str | None = None) -> Ids:
+        """Give the ids of a text; of one that is a document of some condition its beginning first."""
+        ids = self.encode(text)
+        return ids if condition is None else np.concatenate([np.array([self.begin(condition)], ids.dtype), ids])
+
     def shown(self, token: int) -> str:
         """Give a token as it is listed, "<end>" for the end of a document."""
         return END if token == self.end else self.tokens[token]
