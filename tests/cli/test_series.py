@@ -14,8 +14,8 @@ from cli_toys import Command, Done, tree
 
 from gatework.cli import main, progress, series_lines, tables
 from gatework.forecast import backtest as forecast_backtest
-from gatework.forecast import forecaster
 from gatework.forecast import rivals as forecast_rivals
+from gatework.forecast import training
 
 AIR = Path(__file__).parents[2] / "examples" / "air_passengers.csv"
 SMALL = "--steps 4 --members 1 --hidden 4"
@@ -249,7 +249,7 @@ def test_ctrl_c_leaves_nothing_behind(gatework: Command, folder: Path, monkeypat
         raise KeyboardInterrupt
 
     before = tree(folder)
-    monkeypatch.setattr("gatework.forecast.forecaster.fit", interrupted)
+    monkeypatch.setattr("gatework.forecast.training.fit", interrupted)
     done = gatework("train", "series", "air.csv", "--horizon", 6, "--out", "new", *SMALL.split())
     assert (done.status, done.err) == (130, "gatework: interrupted\n")
     assert tree(folder) == before
@@ -265,8 +265,8 @@ def test_a_run_folder_that_is_deleted_while_it_trains_ends_in_one_line(
         return fitted
 
     before, files = set(folder.iterdir()), tree(folder)
-    fit = forecaster.fit
-    monkeypatch.setattr(forecaster, "fit", deleting)
+    fit = training.fit
+    monkeypatch.setattr(training, "fit", deleting)
     done = gatework("train", "series", "air.csv", "--horizon", 6, "--out", "new", *SMALL.split())
     assert done.status == 2
     assert re.fullmatch(

@@ -9,13 +9,14 @@ import torch
 from forecast_toys import panel, quick, seasonal, table
 
 import gatework as gw
-from gatework.forecast.backtest import BAND, DECILES, backtest, score
+from gatework.forecast.backtest import BAND, backtest, score
 from gatework.forecast.base import Base, filled
 from gatework.forecast.calibration import WIDEST, independent_errors, trusted, widths
 from gatework.forecast.data.series import read_panel
 from gatework.forecast.inputs import LARGEST, Beside, known_ahead, standard
 from gatework.forecast.linear import lag_penalty
 from gatework.forecast.metrics import coverage
+from gatework.forecast.options import DECILES
 from gatework.forecast.plan import CLOSE, plan, swings_grow
 from gatework.forecast.prediction import residuals
 from gatework.forecast.rivals import seasonal_naive

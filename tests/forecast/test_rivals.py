@@ -5,7 +5,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from gatework.forecast.backtest import DECILES
+from gatework.forecast.options import DECILES
 from gatework.forecast.rivals import border, normal, of_statsforecast, rivals, seasonal_naive
 
 Y = np.array([1.0, 5.0, 2.0, 7.0, 4.0, 9.0])  # over a season of 2: changes 1, 2, 2, 2

@@ -14,13 +14,13 @@ from gatework.forecast.data.panel import Panel, Series
 from gatework.forecast.estimator import Estimator
 from gatework.forecast.metrics import coverage, mase, rmse, scaled_quantile_loss, smape
 from gatework.forecast.naive import counted
+from gatework.forecast.options import DECILES
 from gatework.forecast.outliers import without_outliers
 from gatework.forecast.prediction import Model
 from gatework.forecast.rivals import Rival, rivals
 from gatework.runs.arguments import whole
 from gatework.runs.progress import PartProgress, no_progress
 
-DECILES = tuple(round(p / 10, 1) for p in range(1, 10))
 BAND = (DECILES.index(0.1), DECILES.index(0.9))  # of 80 %
 
 Report = Callable[[int, int, str], None]

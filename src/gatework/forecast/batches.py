@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gatework.forecast.base import Numbers
-from gatework.forecast.inputs import LARGEST, Inputs
+from gatework.forecast.inputs import LARGEST, Inputs, known_of
 
 STEPS = 1024  # of a series at most in one part; the next part begins without a past but for what the inputs hold
 POSITIONS = 16_384  # steps of all series together in one batch, about
@@ -57,11 +57,6 @@ def padded(arrays: Sequence[Numbers]) -> Tensor:
     for b, array in enumerate(arrays):
         out[: len(array), b] = array
     return torch.from_numpy(out)
-
-
-def known_of(inputs: Inputs, places: int) -> Numbers:
-    """The columns known in the future [T,h,K], which lie behind the other forecasts in `ahead`."""
-    return inputs.ahead[:, :, places:]
 
 
 def batch(

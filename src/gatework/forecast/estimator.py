@@ -5,9 +5,9 @@ from typing import Protocol, Self, TypeVar
 
 from gatework.forecast.data.panel import Columns, Panel
 from gatework.forecast.data.reading import Reading
+from gatework.forecast.fitted import Training
 from gatework.forecast.options import Outliers, Season
 from gatework.forecast.prediction import Forecast, Model
-from gatework.forecast.training import Training
 from gatework.runs.progress import PartProgress
 
 

@@ -4,30 +4,29 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Self, cast
 
 import numpy as np
 
 from gatework.cells import find_cell
-from gatework.errors import InputError
+from gatework.errors import NO_TORCH, TRAINING, InputError
 from gatework.forecast import checks
-from gatework.forecast.backtest import DECILES, backtest, mase_ahead
+from gatework.forecast.backtest import backtest, mase_ahead
 from gatework.forecast.data.panel import Columns, Panel
 from gatework.forecast.data.reading import Reading
 from gatework.forecast.data.series import read_panel
+from gatework.forecast.fitted import Fitted, States, Training
 from gatework.forecast.inputs import LAGS, Beside, prepare
 from gatework.forecast.naive import apart, naive, unsteadiness, usual_season
-from gatework.forecast.options import Options
+from gatework.forecast.options import Options, learned_probabilities
 from gatework.forecast.outliers import trusted_rows, without_outliers
 from gatework.forecast.plan import PLACES, Plan, plans
 from gatework.forecast.plot import draw
-from gatework.forecast.prediction import Forecast, Model, final_states, forecasts
-from gatework.forecast.run import load, save
+from gatework.forecast.prediction import Forecast, Model, forecasts
 from gatework.forecast.table import frame, going_on, installed_kind, kind_of, merged, table
-from gatework.forecast.training import Training, fit
-from gatework.layers import check
-from gatework.runs.arguments import above_zero, names, one_name, share, whole
+from gatework.runs.arguments import above_zero, flag, names, one_name, share, whole
 from gatework.runs.parameters import Parameters, tags
 from gatework.runs.progress import PartProgress, counted, no_progress
 
@@ -100,7 +99,7 @@ class Forecaster(Parameters, Options):
         self.given = {field.name: getattr(self, field.name) for field in positional_first}
         self.horizon = whole("horizon", self.horizon, least=1)
         self.season, self.levels = checks.season(self.season), checks.levels(self.levels)
-        check.flag("strict", self.strict)
+        flag("strict", self.strict)
         checks.outliers(self.outliers)
         self.columns = Columns(
             one_name("target", self.target, optional=False) or "",
@@ -138,8 +137,7 @@ class Forecaster(Parameters, Options):
     @property
     def probabilities(self) -> tuple[float, ...]:
         """The quantiles that are learned: the deciles and the borders of the bands."""
-        borders = {round(0.5 + sign * level / 200, 6) for level in self.bands for sign in (-1, 1)}
-        return tuple(sorted(borders | set(DECILES)))
+        return learned_probabilities(self.bands)
 
     def fit(self, df: Any, y: None = None) -> Self:
         """Learns from a table.
@@ -179,10 +177,11 @@ class Forecaster(Parameters, Options):
             prepare(each, plan, h, lags, beside, panel.spacing)
             for each, plan in counted(zip(learned, made, strict=True), len(made), partial(on_progress, "preparing"))
         ]
-        fitted = fit(inputs, lags, PLACES, self.probabilities, self.options, self.report, on_progress)
+        training = _with_torch("training")
+        fitted: Fitted = training.fit(inputs, lags, PLACES, self.probabilities, self.options, self.report, on_progress)
         unsteady = unsteadiness(learned) if others else 0.0
         answered = {each.id: naive(each, usual_season(made), h, self.season, unsteady) for each in others}
-        states = final_states(fitted, inputs, on_progress)
+        states: States = training.final_states(fitted.network, inputs, on_progress)
         self.model = Model(panel, by_id, answered, beside, lags, fitted, states, kind)
         self._notes = None
         return self
@@ -316,7 +315,7 @@ class Forecaster(Parameters, Options):
         Raises:
             InputError: before `fit`, and where the folder exists or cannot be written; then nothing has changed.
         """
-        save(self, Path(folder), overwrite=overwrite)
+        _with_torch("checkpoint").save(self, Path(folder), overwrite=overwrite)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -331,4 +330,15 @@ class Forecaster(Parameters, Options):
         Raises:
             InputError: naming the file, where it is damaged or another task's.
         """
-        return load(Path(folder), cls)
+        made: Self = _with_torch("checkpoint").load(Path(folder), cls)
+        return made
+
+
+def _with_torch(module: str) -> Any:
+    """What learns, or keeps what was learned: imported when it is used, since forecasts need no torch."""
+    try:
+        return import_module(f"gatework.forecast.{module}")
+    except ModuleNotFoundError as error:
+        if error.name not in TRAINING:
+            raise
+        raise ModuleNotFoundError(f"this {NO_TORCH}", name=error.name) from None

@@ -44,6 +44,11 @@ class Inputs:
         return len(self.scale)
 
 
+def known_of(inputs: Inputs, places: int) -> Numbers:
+    """The columns known in the future [T,h,K], which lie behind the other forecasts in `ahead`."""
+    return inputs.ahead[:, :, places:]
+
+
 @dataclass(frozen=True)
 class Beside:
     """Mean and deviation of the columns beside the target, by which they are divided: of each kind a list."""

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from gatework.cells import Cell, find_cell
+from gatework.forecast.fitted import HOLDOUT_MEMBERS, Fitted, Floats, States
 from gatework.layers import Recurrent
+from gatework.runs.overflow import check_answer
 
 KNOWN_UNITS = 8  # hidden units that bring together the state and the columns known in the future
 
@@ -75,6 +77,28 @@ class Ensemble(nn.Module):
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         outputs, state = self.states(x, state, lengths)
         return self.quantiles(outputs, known), state
+
+    @torch.no_grad()
+    def last_output(self, x: Floats, state: States) -> Floats:
+        """Of one series: see gatework.forecast.fitted.Networks."""
+        output, _ = self.states(torch.from_numpy(x)[:, None], tuple(map(torch.from_numpy, state)))
+        made: Floats = output[-1, 0].numpy()
+        return made
+
+    @torch.no_grad()
+    def ahead(self, output: Floats, known: Floats) -> Floats:
+        """Of one series: see gatework.forecast.fitted.Networks."""
+        columns = torch.from_numpy(known) if known.shape[1] else None
+        answer = self.quantiles(torch.from_numpy(output), columns, slice(len(HOLDOUT_MEMBERS), None))
+        check_answer(answer, self)
+        made: Floats = answer.mean(0).numpy()
+        return made
+
+
+def ensemble_of(fitted: Fitted) -> Ensemble:
+    """The networks of what was fitted, or loaded, with torch."""
+    assert isinstance(fitted.network, Ensemble)
+    return fitted.network
 
 
 def _side_by_side(cell: str | Cell, inputs: int, hidden: int, members: int, seed: int, engine: str) -> Recurrent:

@@ -11,6 +11,7 @@ Columns = str | Sequence[str]  # names of columns: one, or several
 Season = int | Sequence[int] | Literal["auto"]  # its length in steps, 1 for none, or several
 Outliers = Literal["missing", "keep"]
 LEVELS = (80, 95)  # percent
+DECILES = tuple(round(p / 10, 1) for p in range(1, 10))
 DECIMAL = "The mark before decimals.  [default: what each column shows]"
 ENCODING = "Of a CSV file: latin-1, cp1252, ...  [default: UTF-8, or what its mark says]"
 SHEET = "Of a spreadsheet.  [default: the first that holds anything]"
@@ -21,6 +22,12 @@ def lengths(season: Season) -> tuple[int, ...]:
     if isinstance(season, str):
         return ()
     return tuple(m for m in ((season,) if isinstance(season, int) else season) if m > 1)
+
+
+def learned_probabilities(levels: Sequence[float]) -> tuple[float, ...]:
+    """The quantiles that are learned: the deciles and the borders of bands."""
+    borders = {round(0.5 + sign * level / 200, 6) for level in levels for sign in (-1, 1)}
+    return tuple(sorted(borders | set(DECILES)))
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -3,19 +3,17 @@
 from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from gatework.errors import InputError
 from gatework.forecast.base import Numbers
-from gatework.forecast.batches import known_of, padded
 from gatework.forecast.data.panel import Panel, Series
 from gatework.forecast.data.spacing import Spacing
-from gatework.forecast.inputs import LARGEST, Beside, Inputs, constant_columns, prepare
+from gatework.forecast.fitted import Fitted, Floats, States
+from gatework.forecast.inputs import LARGEST, Beside, Inputs, constant_columns, known_of, prepare
 from gatework.forecast.limits import around_shift, bounded
 from gatework.forecast.naive import (
     Naive,
@@ -27,11 +25,6 @@ from gatework.forecast.naive import (
     without_future,
 )
 from gatework.forecast.plan import PLACES, Plan
-from gatework.forecast.training import HOLDOUT_MEMBERS, Fitted
-from gatework.runs.overflow import check_answer
-from gatework.runs.progress import PartProgress, counted, no_progress
-
-States = tuple[Tensor, ...]  # of the networks after the last step of each series, [1,B,M*H] each
 
 
 @dataclass(frozen=True)
@@ -137,14 +130,6 @@ def _trusted(fitted: Fitted) -> list[str]:
     return [f"on later stretches than they learned from, {linear}, {network}"]
 
 
-def final_states(fitted: Fitted, inputs: Sequence[Inputs], on_progress: PartProgress = no_progress) -> States:
-    """The state of the networks after the last step of each series."""
-    with torch.no_grad():
-        along = counted(inputs, len(inputs), partial(on_progress, "running along the series"))
-        each = [fitted.network.states(padded([one.x]))[1] for one in along]
-    return tuple(torch.cat(parts, 1) for parts in zip(*each, strict=True))
-
-
 def forecasts(
     model: Model, panel: Panel, horizon: int, probabilities: tuple[float, ...], lacking: Container[str] = ()
 ) -> list[Forecast]:
@@ -191,24 +176,18 @@ def _learned_quantiles(
     return np.asarray(values if plan.floor is None else np.maximum(values, plan.floor))
 
 
-def _last_output(model: Model, inputs: Inputs, state: States, begin: int) -> Tensor:
+def _last_output(model: Model, inputs: Inputs, state: States, begin: int) -> Floats:
     """The outputs [M,H] at a series' last step, from the state before step `begin`."""
     network = model.fitted.network
-    with torch.no_grad():
-        if begin < len(inputs):
-            output, _ = network.states(padded([inputs.x[begin:]]), state)
-            return output[-1, 0]
-        return state[0][-1, 0].reshape(network.members, network.hidden)
+    if begin < len(inputs):
+        return network.last_output(inputs.x[begin:].astype(np.float32), state)
+    return np.reshape(state[0][-1, 0], (network.members, network.hidden))
 
 
-def residuals(fitted: Fitted, inputs: Inputs, output: Tensor) -> Numbers:
+def residuals(fitted: Fitted, inputs: Inputs, output: Floats) -> Numbers:
     """Quantiles [h,P] of the base's error from the last step on, in units of the scale."""
-    known = torch.from_numpy(known_of(inputs, PLACES)[-1].astype(np.float32))
-    with torch.no_grad():
-        learned = slice(len(HOLDOUT_MEMBERS), None)
-        answer = fitted.network.quantiles(output, known if known.shape[1] else None, learned)
-    check_answer(answer, fitted.network)
-    q = answer.mean(0).double().numpy()
+    known = known_of(inputs, PLACES)[-1].astype(np.float32)
+    q = fitted.network.ahead(output, known).astype(np.float64)
     rest = fitted.offsets + fitted.trust * (q - fitted.offsets)
     median = rest[:, [rest.shape[1] // 2]]
     linear = np.clip(fitted.linear(inputs)[-1], -LARGEST, LARGEST)

@@ -1,76 +1,79 @@
-"""A Forecaster on disk: run.json says what was chosen, best.safetensors holds what was learned and the histories."""
+"""A Forecaster as run.json and arrays, and back; `gatework.forecast.checkpoint` writes and reads them with torch."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-import torch
-from torch import Tensor
+import numpy.typing as npt
 
-from gatework.cells import Cell, cells
+from gatework.cells import cells
 from gatework.errors import InputError
+from gatework.forecast import checks
 from gatework.forecast.data.panel import Columns, Panel, Series
 from gatework.forecast.data.spacing import Spacing
 from gatework.forecast.estimator import E, Estimator, Make
+from gatework.forecast.fitted import Fitted, Networks, Sizes, Training
 from gatework.forecast.inputs import Beside
 from gatework.forecast.linear import Linear
 from gatework.forecast.naive import Naive
+from gatework.forecast.network import forecast_network
+from gatework.forecast.options import learned_probabilities
 from gatework.forecast.plan import Plan
 from gatework.forecast.prediction import Model
-from gatework.forecast.tensors import check_history, check_learned, check_sizes, states
-from gatework.forecast.training import Fitted, Training, untrained
+from gatework.forecast.tensors import check_history, check_learned, states
+from gatework.network import Network
 from gatework.notation import EquationError
-from gatework.runs.folder import DESCRIPTION, cell_from_json, cell_to_json, describe, description
-from gatework.runs.new_run import NewRun, new_run
-from gatework.training.checkpoint import Checkpoint, load_checkpoint, put_weights, save_checkpoint
-from gatework.training.progress import BEST, Progress
+from gatework.runs.arguments import whole
+from gatework.runs.folder import DESCRIPTION, cell_from_json, cell_to_json
+from gatework.training.progress import BEST
 
 TASK = "series"
 TRAINED = ("cell", "hidden", "members", "dropout", "steps", "learning_rate", "seed", "engine")
 ROLES = ("target", "time", "id", "known", "past", "static")
 ARRAYS = ("y", "known", "past", "static")  # of a series, beside its times
+PARTS = ("learned", "state", "history")  # of the arrays, beside the networks' weights
+
+Array = npt.NDArray[Any]
+Arrays = Mapping[str, Array]
 
 
-def save(forecaster: Estimator, out: Path, *, overwrite: bool = False) -> None:
-    """Writes a fitted Forecaster to the new folder `out`; if anything fails, nothing on the disk has changed."""
-    with new_run(out, overwrite=overwrite, resumable=False) as new:
-        write(forecaster, new)
+# -- from a Forecaster
 
 
-def write(forecaster: Estimator, new: NewRun) -> None:
-    """Fills and places a new run with a fitted Forecaster."""
+def to_json(forecaster: Estimator, sizes: Sizes) -> dict[str, Any]:
+    """What run.json says of a fitted Forecaster, whose networks have these sizes."""
     model = forecaster.fitted
+    return {
+        "horizon": forecaster.horizon,
+        "season": forecaster.season,
+        "outliers": forecaster.outliers,
+        "levels": list(forecaster.bands),
+        "options": {**asdict(forecaster.options), "cell": cell_to_json(forecaster.options.cell)},
+        "columns": model.panel.columns.to_json(),
+        "spacing": asdict(model.panel.spacing),
+        "reading": forecaster.reading.to_json(),
+        "dates": {"unit": model.panel.unit, "resolution": _resolution(model.panel)},
+        "notes": list(model.panel.notes),
+        "kind": model.kind,
+        "lags": model.lags,
+        "network": asdict(sizes),
+        "beside": asdict(model.beside),
+        "series": [_series_json(model, each.id) for each in model.panel.series],
+        "empty": list(model.panel.empty),
+        "scores": {name: getattr(model.fitted, name) for name in ("trust", "linear_score", "network_score")},
+    }
+
+
+def arrays_of(model: Model) -> dict[str, Array]:
+    """What was learned beside the networks, their states, and the histories."""
     fitted = model.fitted
-    describe(
-        new.folder,
-        TASK,
-        horizon=forecaster.horizon,
-        season=forecaster.season,
-        outliers=forecaster.outliers,
-        levels=list(forecaster.bands),
-        options={**asdict(forecaster.options), "cell": cell_to_json(forecaster.options.cell)},
-        columns=model.panel.columns.to_json(),
-        spacing=asdict(model.panel.spacing),
-        reading=forecaster.reading.to_json(),
-        dates={"unit": model.panel.unit, "resolution": _resolution(model.panel)},
-        notes=list(model.panel.notes),
-        kind=model.kind,
-        lags=model.lags,
-        network={"inputs": fitted.network.inputs, "known": fitted.network.known_inputs},
-        beside=asdict(model.beside),
-        series=[_series_json(model, each.id) for each in model.panel.series],
-        empty=list(model.panel.empty),
-        scores={name: getattr(fitted, name) for name in ("trust", "linear_score", "network_score")},
-    )
-    tensors = {f"model.{name}": tensor for name, tensor in fitted.network.state_dict().items()}
     numbers = {"linear": fitted.linear.weights, "offsets": fitted.offsets, "factors": fitted.factors}
-    tensors |= {f"learned.{name}": torch.from_numpy(values) for name, values in numbers.items()}
-    tensors |= {f"state.{index}": part for index, part in enumerate(model.states)}
-    tensors |= _histories(model.panel)
-    save_checkpoint(new.folder / BEST, tensors, Progress(step=forecaster.options.steps))
-    new.place()
+    arrays: dict[str, Array] = {f"learned.{name}": values for name, values in numbers.items()}
+    arrays |= {f"state.{index}": part for index, part in enumerate(model.states)}
+    return arrays | {f"history.{name}": values for name, values in _histories(model.panel).items()}
 
 
 def _series_json(model: Model, name: str) -> dict[str, Any]:
@@ -80,13 +83,13 @@ def _series_json(model: Model, name: str) -> dict[str, Any]:
     return {"id": name, "naive": model.answered[name].to_json()}
 
 
-def _histories(panel: Panel) -> dict[str, Tensor]:
+def _histories(panel: Panel) -> dict[str, Array]:
     """The rows of all series, one after another; static ones one for each; times as whole numbers."""
     arrays = {name: np.concatenate([getattr(each, name) for each in panel.series]) for name in ARRAYS[:-1]}
     arrays["static"] = np.stack([each.static for each in panel.series])
     arrays["times"] = np.concatenate([each.times.astype(np.int64) for each in panel.series])
     arrays["lengths"] = np.array([[len(each), len(each.known)] for each in panel.series], np.int64)
-    return {f"history.{name}": torch.from_numpy(np.ascontiguousarray(values)) for name, values in arrays.items()}
+    return {name: np.ascontiguousarray(values) for name, values in arrays.items()}
 
 
 def _resolution(panel: Panel) -> str:
@@ -95,67 +98,123 @@ def _resolution(panel: Panel) -> str:
     return str(np.datetime_data(times.dtype)[0]) if times.dtype.kind == "M" else "step"
 
 
-def load(path: Path, make: Make[E]) -> E:
-    """An estimator that `make` makes, as `save` wrote it.
+# -- and back
 
-    Raises InputError, naming the file, where it is damaged or another task's.
+
+@dataclass(frozen=True)
+class Saved:
+    """A Forecaster as it was saved: what run.json says, and the arrays of PARTS by part and name.
+
+    said, there: where either was read, for errors.
     """
-    values = description(path, TASK)
-    checkpoint = load_checkpoint(path / BEST)
+
+    said: Path
+    there: Path
+    values: Mapping[str, Any]
+    arrays: Mapping[str, Arrays]
+
+
+@dataclass(frozen=True)
+class Described:
+    """What run.json says of the networks: how they were trained, what they read, and for what they predict."""
+
+    options: Training
+    sizes: Sizes
+    horizon: int
+    probabilities: int
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Raises ValueError, KeyError, TypeError and others for what is damaged."""
+        options = Training(**{**values["options"], "cell": cell_from_json(values["options"]["cell"])})
+        for name in ("hidden", "members"):
+            whole(name, getattr(options, name), least=1)
+        sizes = Sizes(**values["network"])
+        for name, size in asdict(sizes).items():
+            whole(name, size, least=0)
+        probabilities = len(learned_probabilities(checks.levels(values["levels"])))
+        return cls(options, sizes, whole("horizon", values["horizon"], least=1), probabilities)
+
+    def network(self) -> Network:
+        """x [T,B,I], known [B,h,K] -> quantiles [B,h,P]."""
+        return forecast_network(self.options, self.sizes, self.horizon, self.probabilities)
+
+
+@contextmanager
+def _blaming(said: Path, there: Path) -> Iterator[None]:
+    """What does not fit is an InputError that names where it was read."""
     try:
-        options = {**values["options"], "cell": cell_from_json(values["options"]["cell"])}
-        columns = Columns.from_json(values["columns"])
-        cell: Cell = options["cell"]
-        named = cell.name if cells.get(cell.name) == cell else cell
-        shared = {name: options[name] for name in TRAINED} | {"cell": named}
+        yield
+    except KeyError as error:
+        raise InputError(f"{said} is damaged: {error} is missing") from error
+    except (TypeError, AttributeError, ValueError, IndexError, OverflowError, RuntimeError, EquationError) as error:
+        raise InputError(f"{said} is damaged, or not of {there}: {str(error).splitlines()[0]}") from error
+
+
+def network_of(path: Path, values: Mapping[str, Any]) -> Network:
+    """The networks of the run in a folder, from what its run.json says; InputError where it is damaged."""
+    with _blaming(path / DESCRIPTION, path / BEST):
+        return Described.of(values).network()
+
+
+def restored(saved: Saved, make: Make[E], networks: Callable[[Described, Arrays], Networks]) -> E:
+    """An estimator that `make` makes, as it was saved, with the networks that `networks` makes of what was learned.
+
+    Raises InputError, naming what was read, where it is damaged.
+    """
+    values = saved.values
+    with _blaming(saved.said, saved.there):
+        described, columns = Described.of(values), Columns.from_json(values["columns"])
+        options = described.options
+        cell = options.cell.name if cells.get(options.cell.name) == options.cell else options.cell
+        shared = {name: getattr(options, name) for name in TRAINED} | {"cell": cell}
         roles = {name: getattr(columns, name) for name in ROLES} | values.get("reading", {})
         chosen = {"season": values["season"], "levels": tuple(values["levels"])}
         chosen["outliers"] = values.get("outliers", "keep")  # runs of before the option trusted all
         forecaster = make(values["horizon"], **chosen, **roles, **shared)
-        forecaster.options, forecaster.columns = Training(**options), columns
-        forecaster.model = _model(values, checkpoint, forecaster)
-    except KeyError as error:
-        raise InputError(f"{path / DESCRIPTION} is damaged: {error} is missing") from error
-    except (TypeError, AttributeError, ValueError, IndexError, RuntimeError, EquationError) as error:
-        what = str(error).splitlines()[0]
-        raise InputError(f"{path / DESCRIPTION} is damaged, or not of {path / BEST}: {what}") from error
+        forecaster.options, forecaster.columns = options, columns
+        forecaster.model = _model(saved, described, columns, networks)
     return forecaster
 
 
-def _model(values: dict[str, Any], checkpoint: Checkpoint, forecaster: Estimator) -> Model:
+def _model(
+    saved: Saved, described: Described, columns: Columns, networks: Callable[[Described, Arrays], Networks]
+) -> Model:
     """What was learned, put together again."""
+    values, learned = saved.values, saved.arrays["learned"]
+    plans = {each["id"]: Plan.from_json(each["plan"]) for each in values["series"] if "naive" not in each}
+    answered = {each["id"]: Naive.from_json(each["naive"]) for each in values["series"] if "naive" in each}
+    panel = _panel(saved, columns)
+    if len(learned["offsets"]) != described.horizon:
+        raise ValueError(f"a horizon of {described.horizon}, where {len(learned['offsets'])} steps were learned")
+    network, lags = networks(described, learned), whole("lags", values["lags"], least=1)
+    check_learned(saved.there, learned, described.probabilities, described.sizes.known, lags, columns)
+    state = states(saved.there, saved.arrays["state"], described.network(), len(plans))
+    fitted = Fitted(
+        Linear(learned["linear"]), network, learned["offsets"], factors=learned["factors"], **values["scores"]
+    )
+    return Model(panel, plans, answered, Beside.from_json(values["beside"]), lags, fitted, state, values["kind"])
+
+
+def _panel(saved: Saved, columns: Columns) -> Panel:
+    """The histories."""
+    values = saved.values
     names = [each["id"] for each in values["series"]]
-    check_history(checkpoint, len(names), forecaster.columns)
+    check_history(saved.there, saved.arrays["history"], len(names), columns)
     counted = values["spacing"]["unit"] == "step"
     dates = values.get("dates", {"unit": "us", "resolution": "step" if counted else "s"})
-    panel = Panel(
-        tuple(_series(names, checkpoint.part("history"), dates["resolution"])),
+    return Panel(
+        tuple(_series(names, saved.arrays["history"], dates["resolution"])),
         Spacing(**values["spacing"]),
-        forecaster.columns,
+        columns,
         tuple(values["notes"]),
         tuple(values.get("empty", ())),
         dates["unit"],
     )
-    plans = {each["id"]: Plan.from_json(each["plan"]) for each in values["series"] if "naive" not in each}
-    answered = {each["id"]: Naive.from_json(each["naive"]) for each in values["series"] if "naive" in each}
-    learned = {name: tensor.numpy() for name, tensor in checkpoint.part("learned").items()}
-    if len(learned["offsets"]) != forecaster.horizon:
-        raise ValueError(f"a horizon of {forecaster.horizon}, where {len(learned['offsets'])} steps were learned")
-    check_sizes(checkpoint, forecaster.options, **values["network"])
-    network = untrained(forecaster.options, learned["offsets"], **values["network"])
-    put_weights(checkpoint, network)
-    P = len(forecaster.probabilities)
-    check_learned(checkpoint, network, forecaster.horizon, P, values["lags"], forecaster.columns)
-    fitted = Fitted(
-        Linear(learned["linear"]), network.eval(), learned["offsets"], factors=learned["factors"], **values["scores"]
-    )
-    state, beside = states(checkpoint, network, len(plans)), Beside.from_json(values["beside"])
-    return Model(panel, plans, answered, beside, values["lags"], fitted, state, values["kind"])
 
 
-def _series(names: Sequence[str], tensors: Mapping[str, Tensor], resolution: str) -> Iterator[Series]:
+def _series(names: Sequence[str], arrays: Arrays, resolution: str) -> Iterator[Series]:
     """The histories that `_histories` laid one after another."""
-    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     times = arrays["times"] if resolution == "step" else arrays["times"].astype(f"datetime64[{resolution}]")
     end, end_known = 0, 0
     for name, (T, known), static in zip(names, arrays["lengths"].tolist(), arrays["static"], strict=True):

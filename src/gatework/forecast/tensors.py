@@ -1,64 +1,97 @@
-"""The tensors of a series run on disk, checked against its run.json."""
+"""The arrays of a series run on disk, checked against what its run.json says."""
 
-import torch
-from torch import Tensor
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
+from gatework.errors import InputError
 from gatework.forecast.data.panel import Columns
-from gatework.forecast.model import Ensemble
+from gatework.forecast.fitted import HOLDOUT_MEMBERS, Sizes, States, Training
 from gatework.forecast.plan import PLACES
-from gatework.forecast.training import HOLDOUT_MEMBERS, Training
-from gatework.training.checkpoint import Checkpoint, check_tensors
+from gatework.network import Network
+from gatework.training.progress import few
+
+Array = npt.NDArray[Any]
 
 
-def check_history(checkpoint: Checkpoint, series: int, columns: Columns) -> None:
-    """The histories of so many series, in which nan is a missing value. Raises InputError, naming the tensor."""
-    tensors = checkpoint.part("history")
-    check_tensors(checkpoint.path, {"lengths": tensors["lengths"]}, {"lengths": _like(series, 2, dtype=torch.int64)})
-    rows, known_rows = tensors["lengths"].clamp(min=0).sum(0).tolist()
+class Like(NamedTuple):
+    """What an array must look like."""
+
+    shape: tuple[int, ...]
+    dtype: str = "float64"
+
+
+def check_arrays(path: Path, arrays: Mapping[str, Array], wanted: Mapping[str, Like]) -> None:
+    """Raises InputError unless arrays are those wanted, by name, shape and type, and all their values finite."""
+    if missing := wanted.keys() - arrays.keys():
+        raise InputError(f"{path} does not fit this model: it lacks {few(missing)}")
+    if surplus := arrays.keys() - wanted.keys():
+        raise InputError(f"{path} does not fit this model: it holds {few(surplus)}, which the model has not")
+    for name, like in wanted.items():
+        array = arrays[name]
+        if array.shape != like.shape:
+            needs = f"{name} has shape {list(array.shape)}, and the model needs {list(like.shape)}"
+            raise InputError(f"{path} does not fit this model: {needs}")
+        if array.dtype != np.dtype(like.dtype):
+            raise InputError(
+                f"{path} does not fit this model: {name} is of type {array.dtype}, and the model needs {like.dtype}"
+            )
+        if not (finite := np.isfinite(array)).all():
+            raise InputError(f"{path} is damaged: {name} holds {array[~finite][0]}; use another checkpoint")
+
+
+def check_history(path: Path, arrays: Mapping[str, Array], series: int, columns: Columns) -> None:
+    """The histories of so many series, in which nan is a missing value. Raises InputError, naming the array."""
+    lengths = {"lengths": arrays["lengths"]}
+    check_arrays(path, lengths, {"lengths": Like((series, 2), "int64")})
+    rows, known_rows = map(int, arrays["lengths"].clip(min=0).sum(0))
     wanted = {
-        "lengths": tensors["lengths"],
-        "times": _like(rows, dtype=torch.int64),
-        "y": _like(rows),
-        "known": _like(known_rows, len(columns.features("known"))),
-        "past": _like(rows, len(columns.features("past"))),
-        "static": _like(series, len(columns.features("static"))),
+        "lengths": Like((series, 2), "int64"),
+        "times": Like((rows,), "int64"),
+        "y": Like((rows,)),
+        "known": Like((known_rows, len(columns.features("known")))),
+        "past": Like((rows, len(columns.features("past")))),
+        "static": Like((series, len(columns.features("static")))),
     }
-    there = {name: tensor.nan_to_num(0.0, torch.inf, -torch.inf) for name, tensor in tensors.items()}
-    check_tensors(checkpoint.path, there, wanted)
+    check_arrays(path, {name: _where_known(array) for name, array in arrays.items()}, wanted)
+    for T, known in arrays["lengths"].tolist():
+        if not 1 <= T <= known:
+            raise InputError(f"{path} is damaged: lengths holds {T} and {known}; use another checkpoint")
 
 
-def check_sizes(checkpoint: Checkpoint, options: Training, inputs: int, known: int) -> None:
+def _where_known(array: Array) -> Array:
+    """An array with 0 for what is missing."""
+    return np.where(np.isnan(array), 0, array) if array.dtype.kind == "f" else array
+
+
+def check_sizes(weights: Mapping[str, Array], options: Training, sizes: Sizes) -> None:
     """The sizes of the networks, before networks of these sizes take time and memory. Raises ValueError."""
-    weights = checkpoint.part("model")
     networks, units = weights["weight"].shape[:2]
     if (networks, units) != (len(HOLDOUT_MEMBERS) + options.members, options.hidden):
         raise ValueError(f"{options.members} members of {options.hidden} units are not those that were learned")
-    if max(inputs, known) > sum(tensor.numel() for tensor in weights.values()):
-        raise ValueError(f"{inputs} inputs and {known} known ones are more than were learned from")
+    if max(sizes.inputs, sizes.known) > sum(array.size for array in weights.values()):
+        raise ValueError(f"{sizes.inputs} inputs and {sizes.known} known ones are more than were learned from")
 
 
 def check_learned(
-    checkpoint: Checkpoint, network: Ensemble, horizon: int, quantiles: int, lags: int, columns: Columns
+    path: Path, arrays: Mapping[str, Array], quantiles: int, known: int, lags: int, columns: Columns
 ) -> None:
     """The linear part, the quantiles of what it leaves, the widths of the bands."""
-    common = 2 * lags + 1 + len(columns.features("past"))
-    ahead = PLACES + network.known_inputs
+    common, horizon = 2 * lags + 1 + len(columns.features("past")), len(arrays["offsets"])
     wanted = {
-        "linear": _like(horizon, common + ahead),
-        "offsets": _like(horizon, quantiles),
-        "factors": _like(quantiles),
+        "linear": Like((horizon, common + PLACES + known)),
+        "offsets": Like((horizon, quantiles)),
+        "factors": Like((quantiles,)),
     }
-    check_tensors(checkpoint.path, checkpoint.part("learned"), wanted)
+    check_arrays(path, arrays, wanted)
 
 
-def states(checkpoint: Checkpoint, network: Ensemble, series: int) -> tuple[Tensor, ...]:
+def states(path: Path, arrays: Mapping[str, Array], network: Network, series: int) -> States:
     """The states [1,B,M*H] of so many series."""
-    tensors = checkpoint.part("state")
-    start = network.recurrent.start(0, "", series)
-    check_tensors(checkpoint.path, tensors, {str(index): part[None] for index, part in enumerate(start)})
-    return tuple(tensors[str(index)] for index in range(len(tensors)))
-
-
-def _like(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
-    """What a tensor must look like; takes no memory."""
-    return torch.empty(shape, dtype=dtype, device="meta")
+    sizes = network.states.values()
+    wanted = {str(number): Like((slots, series, size), "float32") for number, (slots, size) in enumerate(sizes)}
+    check_arrays(path, arrays, wanted)
+    return tuple(arrays[name] for name in wanted)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -10,18 +9,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gatework.cells import Cell
 from gatework.forecast.base import Numbers
-from gatework.forecast.batches import batch, batch_size, known_of, padded, parts
+from gatework.forecast.batches import batch, batch_size, padded, parts
 from gatework.forecast.calibration import independent_errors, trusted, widths
-from gatework.forecast.inputs import LARGEST, Inputs
-from gatework.forecast.linear import CUTS, Linear, cut, fit_linear
+from gatework.forecast.fitted import HOLDOUT_MEMBERS, Fitted, Sizes, States, Training
+from gatework.forecast.inputs import LARGEST, Inputs, known_of
+from gatework.forecast.linear import CUTS, cut, fit_linear
 from gatework.forecast.model import Ensemble, one_cycle, pinball
-from gatework.forecast.options import Options
 from gatework.runs.progress import PartProgress, counted, no_progress
 from gatework.training.events import TrainingError
 
-HOLDOUT_MEMBERS = (0.7,)  # networks that learn from such a share of each series, and are judged on what follows
 ORIGINS = 384  # that each step learns from at most, drawn from all of a batch, and
 TARGETS = 4096  # values of them at most, as the horizons of near origins overlap, but
 LEAST_ORIGINS = 48  # origins at least of each series
@@ -29,39 +26,6 @@ PASSES = 12  # over all series, where the number of steps does not give as many
 
 Whole = NDArray[np.int64]
 Progress = Callable[[int, int, float], None]
-
-
-@dataclass(frozen=True)
-class Training:
-    """How the networks are trained; `gatework.forecast.forecaster.Forecaster` says what each is."""
-
-    cell: Cell
-    hidden: int = Options.hidden
-    members: int = Options.members
-    dropout: float = Options.dropout
-    steps: int = Options.steps
-    learning_rate: float = Options.learning_rate
-    weight_decay: float = 0.01
-    seed: int = Options.seed
-    engine: str = Options.engine
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What forecasts: residual quantiles = linear + center + factor * (spread), see `residual_quantiles`.
-
-    offsets [h,P]: quantiles of what the linear part leaves, around its median. trust: the share of the network that
-    counts. factors [P]: by how much each quantile is moved away from the median. linear_score, network_score: the
-    absolute error that is left of the base's after the linear part, and of that after the network.
-    """
-
-    linear: Linear
-    network: Ensemble
-    offsets: Numbers
-    trust: float
-    factors: Numbers
-    linear_score: float
-    network_score: float
 
 
 def fit(
@@ -84,7 +48,7 @@ def fit(
     ends = [[cut(inputs, share) for share in shares] for inputs in series]
     offsets = _leftover_quantiles(series, [each[-1] for each in expected], probabilities)
     with torch.random.fork_rng(devices=[]):
-        network = untrained(options, offsets, inputs=series[0].x.shape[1], known=series[0].ahead.shape[2] - places)
+        network = untrained(options, offsets, Sizes(series[0].x.shape[1], series[0].ahead.shape[2] - places))
         torch.manual_seed(options.seed)
         _learn(network, series, expected, ends, places, probabilities, options, progress)
     centred = offsets - offsets[:, [len(probabilities) // 2]]
@@ -102,16 +66,16 @@ def fit(
     )
 
 
-def untrained(options: Training, offsets: Numbers, inputs: int, known: int) -> Ensemble:
+def untrained(options: Training, offsets: Numbers, sizes: Sizes) -> Ensemble:
     """The networks before training: the judges, and those that forecast."""
     with torch.random.fork_rng(devices=[]):
         return Ensemble(
             options.cell,
-            inputs,
+            sizes.inputs,
             torch.tensor(offsets, dtype=torch.float32),
             members=len(HOLDOUT_MEMBERS) + options.members,
             hidden=options.hidden,
-            known=known,
+            known=sizes.known,
             dropout=options.dropout,
             engine=options.engine,
             seed=options.seed,
@@ -219,3 +183,11 @@ def _outputs_of(network: Ensemble, inputs: Inputs, places: int) -> tuple[Tensor,
         outputs, _ = network.states(padded([inputs.x]))
     known = known_of(inputs, places)
     return outputs[:, 0], torch.from_numpy(known.astype(np.float32)) if known.shape[2] else None
+
+
+def final_states(network: Ensemble, inputs: Sequence[Inputs], on_progress: PartProgress = no_progress) -> States:
+    """The state of the networks after the last step of each series."""
+    with torch.no_grad():
+        along = counted(inputs, len(inputs), partial(on_progress, "running along the series"))
+        each = [network.states(padded([one.x]))[1] for one in along]
+    return tuple(torch.cat(parts, 1).numpy() for parts in zip(*each, strict=True))

@@ -9,6 +9,7 @@ from gatework.errors import InputError
 from gatework.files.reading import blamed
 from gatework.files.writing import write_atomically
 from gatework.forecast.forecaster import Forecaster
+from gatework.forecast.model import ensemble_of
 from gatework.forecast.run import TASK as SERIES
 from gatework.inspect.collect import collect, name_of
 from gatework.inspect.html import assemble
@@ -133,7 +134,7 @@ def _of_series(
     progress: PartProgress,
 ) -> tuple[dict[str, Any], Weights]:
     """What a page shows of a forecaster."""
-    check_unit(model.fitted.fitted.network.recurrent, unit)
+    check_unit(ensemble_of(model.fitted.fitted).recurrent, unit)
     return collect_series(model, title, series, model.gone_on(None if file is None else str(file)), progress)
 
 

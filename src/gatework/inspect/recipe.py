@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from gatework.forecast.base import Numbers
+from gatework.forecast.fitted import Fitted
 from gatework.forecast.inputs import Inputs
 from gatework.forecast.plan import PLACES, Plan
-from gatework.forecast.training import Fitted
 
 OWN = (  # what a network sees of the series itself, at each step
     "change since the step before",

@@ -18,12 +18,13 @@ from torch import Tensor
 from gatework import __version__
 from gatework.errors import InputError
 from gatework.forecast.data.panel import Panel, Series
+from gatework.forecast.fitted import HOLDOUT_MEMBERS, Sizes
 from gatework.forecast.forecaster import Forecaster
 from gatework.forecast.inputs import Inputs, prepare
-from gatework.forecast.model import Ensemble
+from gatework.forecast.model import Ensemble, ensemble_of
 from gatework.forecast.plan import Plan
 from gatework.forecast.rivals import normal
-from gatework.forecast.training import HOLDOUT_MEMBERS, untrained
+from gatework.forecast.training import untrained
 from gatework.inspect.activity import Activity, Recorder
 from gatework.inspect.clamping import Clamp, clamped
 from gatework.inspect.figures import hypotheses_json, rounded, units_json
@@ -70,8 +71,8 @@ def collect_series(
     series, number = _chosen(panel, name, model.plans)
     plan = model.plans[series.id]
     inputs = prepare(series, plan, forecaster.horizon, model.lags, model.beside, panel.spacing)
-    network = model.fitted.network
-    fresh = untrained(forecaster.options, model.fitted.offsets, inputs.x.shape[1], network.known_inputs)
+    network = ensemble_of(model.fitted)
+    fresh = untrained(forecaster.options, model.fitted.offsets, Sizes(inputs.x.shape[1], network.known_inputs))
     subject, before = (_followed(each.eval(), series, plan, inputs) for each in (network, fresh))
     progress("running along the series", 1, 2)
     units, rows = Units.of(subject.values), Units.of(before.values).values

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from gatework.forecast.forecaster import Forecaster
+from gatework.forecast.model import ensemble_of
 from gatework.lab.bench.report import table
 from gatework.labels.estimators import SequenceClassifier
 from gatework.layers import Recurrent
@@ -93,7 +94,7 @@ def forecaster(**options: Any) -> Iterator[Row]:
         true, last = y[SEEN:], y[SEEN - 1 : -1]
         return float(np.abs(made - true).sum() / np.abs(last - true).sum())
 
-    yield from frozen(model.fitted.fitted.network, "forecasts", error, "of the last value's error")
+    yield from frozen(ensemble_of(model.fitted.fitted), "forecasts", error, "of the last value's error")
 
 
 def frozen(network: nn.Module, name: str, figure: Callable[[], float], unit: str) -> Iterator[Row]:

@@ -94,7 +94,7 @@ def _tensors(step: Step) -> Iterator[str]:
             yield from direction.weights.values()
             yield from (start for start in direction.starts.values() if isinstance(start, str))
     else:
-        roles = ("weight", "bias", "mean", "variance", "scale", "shift", "query")
+        roles = ("weight", "bias", "mean", "variance", "scale", "shift", "query", "mix", "mixed")
         values = (getattr(step, role, None) for role in roles)
         yield from (value for value in values if isinstance(value, str))
 

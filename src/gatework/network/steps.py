@@ -173,6 +173,24 @@ class Softmax:
 
 
 @dataclass(frozen=True)
+class Quantiles:
+    """Quantiles of the next h steps by M networks of H units, those from `first` on: x [B,M*H] -> their mean y [B,h,P].
+
+    y_m = x_m W_m + b_m, of weight [M,H,h*P] and bias [M,h,P]; of columns known in the future, k [B,h,K], by `mix`
+    [M,H+K,U] and `mixed` [M,U,P] also tanh([x_m, k] mix_m) mixed_m.
+    """
+
+    x: str
+    y: str
+    weight: str
+    bias: str
+    known: str | None = None
+    mix: str | None = None
+    mixed: str | None = None
+    first: int = 0
+
+
+@dataclass(frozen=True)
 class Affine:
     """y = scale x + shift."""
 
@@ -197,6 +215,7 @@ Step = (
     | LogSoftmax
     | Softmax
     | Affine
+    | Quantiles
 )
 STEPS: tuple[type[Step], ...] = Step.__args__
 
@@ -205,4 +224,4 @@ def is_stepwise(step: Step) -> bool:
     """Whether one step in time needs nothing of those after it."""
     if isinstance(step, Layer):
         return len(step.directions) == 1
-    return not isinstance(step, Convolution | Summary | Attention)
+    return not isinstance(step, Convolution | Summary | Attention | Quantiles)

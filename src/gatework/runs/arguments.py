@@ -25,6 +25,13 @@ def whole(name: str, value: object, least: int, expected: str = "") -> int:
     return number
 
 
+def flag(name: str, value: object) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise InputError(f"{name} is {value!r}; expected True or False")
+    return value
+
+
 def real(value: object) -> float | None:
     """A finite number as Python's; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):

@@ -24,6 +24,7 @@ from gatework.network.steps import (
     LogSoftmax,
     OneHot,
     Part,
+    Quantiles,
     Softmax,
     Step,
     Summary,
@@ -67,6 +68,8 @@ def runner(step: Step, weights: Weights, *, narrow: str = "float32", threads: in
             return lambda call: summary(step, call.values[step.x], call.lengths(step.lengths))
         case Attention():
             return _attention(step, weights)
+        case Quantiles():
+            return _quantiles(step, weights)
         case _:
             return _pointwise(step)
 
@@ -263,5 +266,25 @@ def _attention(step: Attention, weights: Weights) -> Run:
         scores = scores if lengths is None else np.where(inside(lengths, len(x)), scores, -np.inf)
         shares = np.exp(scores - scores.max(0))
         return np.asarray((shares / shares.sum(0) * x).sum(0), np.float32)
+
+    return run
+
+
+# -- of a forecast
+
+
+def _quantiles(step: Quantiles, weights: Weights) -> Run:
+    W, b = weights[step.weight][step.first :], weights[step.bias][step.first :]  # [M,H,h*P], [M,h,P]
+    mix, mixed = (None if name is None else weights[name][step.first :] for name in (step.mix, step.mixed))
+
+    def run(call: Call) -> Array:
+        x = call.values[step.x]
+        x = x.reshape(len(x), -1, W.shape[1])[:, step.first :].swapaxes(0, 1)  # [M,B,H]
+        y = (x @ W).reshape(len(x), -1, *b.shape[1:]) + b[:, None]  # [M,B,h,P]
+        if step.known is not None and mix is not None and mixed is not None:
+            H = W.shape[1]
+            units = (x @ mix[:, :H])[:, :, None] + call.values[step.known] @ mix[:, None, H:]  # [M,B,h,U]
+            y = y + np.tanh(units) @ mixed[:, None]
+        return np.asarray(y.mean(0))
 
     return run
