@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gatework.forecast.forecaster import Forecaster
     from gatework.inspect import inspect
     from gatework.labels.estimators import SequenceClassifier, SequenceRegressor, Tagger
-    from gatework.layers import GRU, LSTM, RNN, Recurrent, convert
+    from gatework.layers import GRU, LSTM, RNN, Attention, EncoderDecoder, Recurrent, convert
     from gatework.layers.gradient_flow import gradient_flow
     from gatework.layers.record import record
     from gatework.loading import load
@@ -23,7 +23,9 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "Attention",
     "Cell",
+    "EncoderDecoder",
     "EquationError",
     "Forecaster",
     "InputError",
@@ -45,6 +47,8 @@ _MODULES = {  # imported when asked for: equations need no torch, and layers not
     "GRU": "gatework.layers",
     "LSTM": "gatework.layers",
     "RNN": "gatework.layers",
+    "Attention": "gatework.layers",
+    "EncoderDecoder": "gatework.layers",
     "Recurrent": "gatework.layers",
     "convert": "gatework.layers",
     "export": "gatework.exporting",

@@ -235,7 +235,7 @@ def test_no_door_takes_a_step_unchecked():
     stream = layer.stream()
     public = [name for name in dir(stream) if not name.startswith("_")]
     held = ["anchor", "batch_size", "device", "dtype", "layer", "shape", "start", "state", "weights"]
-    assert public == sorted([*held, "fitting", "reset"])
+    assert public == sorted([*held, "fitting", "reset", "take"])
 
 
 @pytest.mark.parametrize("cell", ["a = tanh(W @ x)\nh = tanh(V @ (a * h) + b)", "h = tanh(W @ x + U @ h)"])

@@ -115,6 +115,18 @@ class Stream:
         with torch.inference_mode(False), torch.no_grad():
             self._steps.reset(self.start if initial is None else initial)
 
+    def take(self, rows: Tensor) -> None:
+        """Goes on with these rows of the state, in their order: some left out, some more than once.
+
+        rows: [R] int64; where R is not batch_size, that is R from now on, and the layer's weights are packed again.
+        """
+        if len(rows) == self.batch_size:
+            with torch.inference_mode(False), torch.no_grad():
+                self._steps.take(rows)
+        else:
+            state = tuple(value.index_select(1, rows) for value in self._steps.state())
+            Stream.__init__(self, self.layer, len(rows), state, self.weights)
+
 
 def _starts(layer: Layers, B: int, like: Tensor) -> States:
     """The states before the first step."""
@@ -130,6 +142,8 @@ class _Steps(Protocol):
     def state(self) -> States: ...
 
     def reset(self, state: States) -> None: ...
+
+    def take(self, rows: Tensor) -> None: ...
 
 
 class _Packed:
@@ -163,6 +177,10 @@ class _Packed:
     def reset(self, state: States) -> None:
         for number, made in enumerate(self.layers):
             made.reset(tuple(value[number] for value in state), self.slot)
+
+    def take(self, rows: Tensor) -> None:
+        for made in self.layers:
+            made.reset(tuple(value.index_select(0, rows) for value in made.state(self.slot)), self.slot)
 
 
 def _packed(layer: Layers, number: int, x: Tensor, state: States, stepper: Callable[..., Stepper]) -> Stepper:
@@ -216,6 +234,9 @@ class _Whole:
 
     def reset(self, state: States) -> None:
         self.now = state
+
+    def take(self, rows: Tensor) -> None:
+        self.now = tuple(value.index_select(1, rows) for value in self.now)
 
 
 def _cloned(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,0 +1,210 @@
+"""EncoderDecoder: sequences to sequences of other lengths."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gatework.cells import Cell, find_cell
+from gatework.decoding.beam import Decoder, beam_search
+from gatework.decoding.hypothesis import Hypothesis
+from gatework.layers import check
+from gatework.layers.attention import Attention
+from gatework.layers.beams import StreamDecoder
+from gatework.layers.bridge import Bridge, Encoded
+from gatework.layers.recurrent import Recurrent
+
+LONGEST = (
+    2,
+    10,
+)  # symbols of a target at most where no bound is named: so many times those of its source, and so many more
+
+Source = tuple[Tensor, Tensor]  # tokens [S,B] and lengths [B]
+
+
+class EncoderDecoder(nn.Module):
+    """Predicts a target of other length from a source: an encoder, attention over what it gives, a decoder.
+
+    m = encoder(embedded source),   s_0 = tanh(W m_end + b)
+    s_t = cell(embedded y_(t-1), s_(t-1)),   context_t = attention(s_t, m)
+    logits_t = O tanh(W_r [s_t; context_t] + b_r) + b_o
+
+    forward((tokens, lengths), targets, state=None) -> (mean loss in nats a target symbol, None)
+
+    Attention comes after the decoder's scan, so that all steps of a known target are one fused scan.
+
+    Args:
+        sources: V_s, symbols of the source, 0 to V_s - 1.
+        targets: V_t, symbols of the target, 0 to V_t - 1. The symbol V_t, `end`, ends each, and as input begins it.
+        hidden_size: H of the decoder, and of both directions of the encoder together.
+        cell: of encoder and decoder: a name of `gw.cells`, a `gw.Cell`, or equations.
+        decoder_cell: of the decoder alone.
+        num_layers: L of each.
+        bidirectional: the encoder reads from both ends.
+        embedding: units that stand for a symbol; half of hidden_size by default, or what the cell asks for.
+        attention: the score of `gw.Attention`, or "none": all that the decoder knows of the source is its first state.
+        heads: as in `gw.Attention`.
+        dropout: of embeddings, between layers, and before the output.
+        tied: the output's matrix is the target's embedding.
+        label_smoothing: share of each target spread over all symbols, in training.
+        recurrent: further arguments of `gw.Recurrent`, for encoder and decoder.
+        engine: as in `gw.Recurrent`.
+
+    Shapes:
+        tokens: [S,B] int64. lengths: [B], 1 to S. targets: [T,B] int64, each ended by `end` and then padded by -100.
+
+    Raises:
+        InputError: arguments and shapes that do not fit.
+
+    Source:
+        Sutskever et al. 2014 (attention="none"), Bahdanau et al. 2015, Luong et al. 2015.
+    """
+
+    def __init__(
+        self,
+        sources: int,
+        targets: int,
+        hidden_size: int = 256,
+        *,
+        cell: str | Cell = "lstm",
+        decoder_cell: str | Cell | None = None,
+        num_layers: int = 1,
+        bidirectional: bool = True,
+        embedding: int | None = None,
+        attention: str = "general",
+        heads: int = 1,
+        dropout: float = 0.0,
+        tied: bool = False,
+        label_smoothing: float = 0.0,
+        recurrent: Mapping[str, Any] | None = None,
+        engine: str = "auto",
+    ) -> None:
+        super().__init__()
+        for name, size in (("sources", sources), ("targets", targets), ("hidden_size", hidden_size)):
+            check.size(name, size, least=1)
+        check.flag("tied", tied)
+        self.end, self.label_smoothing = targets, check.probability("label_smoothing", label_smoothing)
+        dropout = check.probability("dropout", dropout)
+        options = {"dropout": dropout if num_layers > 1 else 0.0, "engine": engine, **(recurrent or {})}
+        each = -(-hidden_size // (1 + bidirectional))
+        read = _width(cell, embedding, hidden_size, each, options)
+        self.source_embedding = nn.Embedding(sources, read)
+        self.encoder = Recurrent(cell, read, each, num_layers, bidirectional=bidirectional, **options)
+        cell = cell if decoder_cell is None else decoder_cell
+        read = _width(cell, embedding, hidden_size, hidden_size, options)
+        self.target_embedding = nn.Embedding(targets + 1, read)
+        self.decoder_layers = Recurrent(cell, read, hidden_size, num_layers, **options)
+        self.bridge = Bridge(self.encoder, self.decoder_layers)
+        out, memory = self.decoder_layers.output_size, self.encoder.output_size
+        self.attention = None if attention == "none" else Attention(out, memory, score=attention, heads=heads)
+        self.dropout = nn.Dropout(dropout)
+        width = read if tied else hidden_size
+        self.readout = nn.Linear(out if self.attention is None else out + memory, width)
+        self.output = nn.Linear(width, targets + 1)
+        if tied:
+            nn.init.normal_(self.target_embedding.weight, std=width**-0.5)  # as an output matrix it must start small
+            self.output.weight = self.target_embedding.weight
+
+    def forward(self, source: Source, targets: Tensor, state: None = None) -> tuple[Tensor, None]:  # noqa: ARG002
+        read, _ = self._read(source, targets)
+        counted = targets >= 0
+        smoothing = self.label_smoothing if self.training else 0.0
+        return F.cross_entropy(self.output(read[counted]), targets[counted], label_smoothing=smoothing), None
+
+    if TYPE_CHECKING:  # nn.Module says Any of what a call returns
+        __call__ = forward
+
+    def logits(self, source: Source, targets: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Unnormalised log probabilities [T,B,V_t+1] of each target symbol after those before it, attention [T,B,S]."""
+        read, weights = self._read(source, targets)
+        return self.output(read), weights
+
+    def encode(self, source: Source) -> Encoded:
+        """What the decoder reads of a source."""
+        tokens, lengths = source
+        output, final = self.encoder(self.dropout(self.source_embedding(tokens)), lengths=lengths)
+        return Encoded(output, lengths, self.bridge(final[0]))
+
+    def _read(self, source: Source, targets: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What the output layer reads at each step of known targets, [T,B,width], and the attention [T,B,S]."""
+        memory, lengths, state = self.encode(source)
+        begin = targets.new_full((1, targets.shape[1]), self.end)
+        inputs = torch.cat([begin, targets[:-1].clamp(min=0)])  # past a target's end nothing is counted
+        output, _ = self.decoder_layers(self.dropout(self.target_embedding(inputs)), state)
+        if self.attention is None:
+            return self._readout(output), None
+        context, weights = self.attention(output, memory, lengths)
+        return self._readout(torch.cat([output, context], -1)), weights
+
+    def _readout(self, value: Tensor) -> Tensor:
+        read: Tensor = self.dropout(torch.tanh(self.readout(value)))
+        return read
+
+    def decoder(self, source: Source, beams: int = 1) -> Decoder:  # noqa: ARG002
+        """What `gatework.decoding.beam_search` runs, of the source as it is read outside training."""
+        with torch.no_grad(), _outside_training(self):
+            encoded = self.encode(source)
+
+        def predict(value: Tensor) -> Tensor:
+            logits: Tensor = self.output(torch.tanh(self.readout(value)))
+            return logits
+
+        return StreamDecoder(self.decoder_layers, self.target_embedding, self.attention, predict, encoded)
+
+    def search(
+        self,
+        source: Source,
+        *,
+        beams: int = 5,
+        best: int = 1,
+        length_normalisation: float = 1.0,
+        longest: int | Sequence[int] | None = None,
+    ) -> list[list[Hypothesis]]:
+        """The best targets of each source, as outside training: see gatework.decoding.beam_search.
+
+        longest: symbols of a target at most, for all or for each; by default twice those of its source and 10 more.
+        """
+        lengths = source[1].tolist()
+        if longest is None:
+            longest = [LONGEST[0] * length + LONGEST[1] for length in lengths]
+        elif isinstance(longest, int):
+            longest = [longest] * len(lengths)
+        found = beam_search(
+            self.decoder(source, beams),
+            end=self.end,
+            beams=beams,
+            best=best,
+            longest=longest,
+            length_normalisation=length_normalisation,
+        )
+        return [[_cut(each, length) for each in own] for own, length in zip(found, lengths, strict=True)]
+
+
+def _width(cell: str | Cell, asked: int | None, hidden_size: int, own: int, options: Mapping[str, Any]) -> int:
+    """Units of an embedding: those asked for, or half of hidden_size, unless the cell's x is as wide as a state."""
+    program = find_cell(cell).program
+    tied_to = program.nodes[0].size  # the first node is x
+    if asked is not None or tied_to == "I":
+        return asked or max(1, hidden_size // 2)
+    return options.get("proj_size", 0) or own if tied_to == "R" else own
+
+
+def _cut(hypothesis: Hypothesis, length: int) -> Hypothesis:
+    """Without the attention's columns past the source's end."""
+    rows = hypothesis.attention
+    return hypothesis if rows is None else replace(hypothesis, attention=rows[:, :length])
+
+
+@contextmanager
+def _outside_training(module: nn.Module) -> Iterator[None]:
+    training = [each for each in module.modules() if each.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for each in training:
+            each.training = True
