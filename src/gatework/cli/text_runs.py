@@ -13,7 +13,6 @@ from gatework.cli.text_lines import introduction, score_line
 from gatework.cli.values import shown
 from gatework.errors import InputError
 from gatework.files.reading import changed
-from gatework.runs.weights import weights_of
 from gatework.text.data.batches import LanguageBatches
 from gatework.text.data.corpus import Corpus
 from gatework.text.data.vocabulary import UNITS
@@ -25,6 +24,7 @@ from gatework.text.sizes import OPEN
 from gatework.text.train import Outcome, resume_text, train_text
 from gatework.text.unknown import unknown_line
 from gatework.training.metrics import bits
+from gatework.training.progress import weights_of
 from gatework.training.settings import Settings
 from gatework.training.torchrun import first_process
 

@@ -1,4 +1,4 @@
-"""The weights of a run: which checkpoint is used, and a model with them."""
+"""The weights of a run: a model with them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,7 @@ import torch
 
 from gatework.errors import InputError
 from gatework.training.checkpoint import check_shapes, load_weights
-from gatework.training.progress import BEST, LAST
+from gatework.training.progress import weights_of
 
 Model = TypeVar("Model", bound=torch.nn.Module)
 
@@ -17,12 +17,6 @@ def check_built(untrained: Callable[..., torch.nn.Module], checkpoint: Path) -> 
     """Refuses sizes that are not a checkpoint's, before a model of these sizes takes memory."""
     with torch.device("meta"):
         check_shapes(checkpoint, untrained(engine="auto"))
-
-
-def weights_of(folder: Path) -> Path:
-    """The checkpoint of a run that is used: the best weights, or the last where none were evaluated."""
-    best = folder / BEST
-    return best if best.exists() else folder / LAST
 
 
 def trained(untrained: Callable[..., Model], folder: Path, device: str) -> Model:

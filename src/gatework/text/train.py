@@ -16,7 +16,7 @@ from gatework.files.writing import write_json
 from gatework.runs.changed_files import say_changed
 from gatework.runs.folder import RESULTS, amend, describe
 from gatework.runs.new_run import NewRun, check_free, new_run, open_to_write, recover
-from gatework.runs.weights import check_built, weights_of
+from gatework.runs.weights import check_built
 from gatework.text.data.batches import LanguageBatches
 from gatework.text.data.corpus import Corpus
 from gatework.text.data.prepare import prepare
@@ -32,7 +32,7 @@ from gatework.training.checkpoint import load_weights
 from gatework.training.events import Event, Notice, Report, Result, Resumed, no_report
 from gatework.training.loop import train
 from gatework.training.processes import World, first_alone, launch
-from gatework.training.progress import LAST
+from gatework.training.progress import LAST, weights_of
 from gatework.training.settings import Settings
 
 EVALUATE_EVERY = 500  # steps at most between two validations, where nothing else is said

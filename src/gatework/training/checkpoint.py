@@ -1,8 +1,7 @@
 """One file per checkpoint: tensors as safetensors, the progress as JSON in its header, a digest over both."""
 
-import hashlib
 import json
-from collections.abc import Container, Mapping, Set
+from collections.abc import Container, Iterator, Mapping, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from gatework.errors import InputError
 from gatework.files.writing import parse_object, write_atomically
+from gatework.training.digest import Content, check_header, digest
 from gatework.training.progress import FORMAT, Progress, few
 
 
@@ -41,7 +41,7 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], progress: Progres
     # Each tensor gets memory of its own: tied weights and views of one block are allowed in a model, not in a file.
     copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
     text = json.dumps(asdict(progress), allow_nan=False)
-    header = {"gatework": FORMAT, "progress": text, "digest": _digest(copies, text)}
+    header = {"gatework": FORMAT, "progress": text, "digest": digest(text, _content(copies))}
     write_atomically(path, safetensors.torch.save(copies, header))
 
 
@@ -58,14 +58,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except SafetensorError as error:
         raise InputError(f"{path} is damaged or no checkpoint: not a whole safetensors file ({error})") from error
-    if not {"gatework", "progress", "digest"} <= header.keys():
-        raise InputError(f"{path} is a safetensors file, but not a checkpoint that gatework wrote")
-    if header["gatework"] != FORMAT:
-        raise InputError(
-            f"{path} is a {header['gatework']!r}, and this gatework reads {FORMAT!r}: use the version that wrote it"
-        )
-    if header["digest"] != _digest(tensors, header["progress"]):
-        raise InputError(f"{path} is damaged: its content does not match its digest; use another checkpoint")
+    check_header(path, header, _content(tensors))
     try:
         progress = Progress.from_dict(parse_object(header["progress"]))
     except ValueError as error:
@@ -80,14 +73,12 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         return header, {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
 
 
-def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
-    """blake2b of the progress and of every tensor's name, type, shape and bytes."""
-    digest = hashlib.blake2b(text.encode(), digest_size=32)
+def _content(tensors: Mapping[str, Tensor]) -> Iterator[Content]:
+    """Tensors as a digest reads them."""
     for name in sorted(tensors):
         tensor = tensors[name]
-        digest.update(f"\0{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
-        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+        data = tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data
+        yield Content(name, str(tensor.dtype), tuple(tensor.shape), data)
 
 
 def load_weights(path: Path, model: torch.nn.Module) -> Progress:

@@ -4,11 +4,18 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, Self, get_type_hints
 
 LAST = "last.safetensors"
 BEST = "best.safetensors"
 FORMAT = "checkpoint 1"  # of both
+
+
+def weights_of(run: Path) -> Path:
+    """The checkpoint of a run that is used: the best weights, or the last where none were evaluated."""
+    best = run / BEST
+    return best if best.exists() else run / LAST
 
 
 @dataclass
