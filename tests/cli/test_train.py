@@ -165,7 +165,10 @@ def test_sizes_that_are_not_named_follow_the_text_and_are_said(gatework: Command
     done = gatework(*NEW, "--epochs", 1, "--embedding", 4)
     assert done.status == 0
     run = Run.open(Path("new"))
-    assert done.lines[0].startswith(f"sizes for 810 characters and 1 pass: {run.batching.streams} streams x ")
+    assert done.lines[0].startswith(
+        "sizes for 810 characters and 1 pass, the best of those tried with as much to learn from: "
+    )
+    assert f": {run.batching.streams} streams x " in done.lines[0]
     assert (run.shape.hidden, run.shape.layers) == (256, 1), "which go together with the embedding"
     resumed = gatework(*NEW, "--epochs", 2, "--embedding", 4, "--resume")
     assert (resumed.status, "sizes for" in resumed.out) == (0, False)

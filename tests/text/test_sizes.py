@@ -82,11 +82,13 @@ def test_the_sentence_says_what_was_chosen_and_for_what() -> None:
     named = USUAL._replace(shape=Shape(hidden=7), settings=Settings(minutes=1))
     found, why = fitted(named, {"streams"}, 123_456, "bytes")
     assert why == (
-        f"sizes for 123,456 bytes and 1 minute: {found.batching.streams} streams x 64 steps, 1 layer of 7 units, "
+        f"sizes for 123,456 bytes and 1 minute, the best of those tried with as much to learn from: "
+        f"{found.batching.streams} streams x 64 steps, 1 layer of 7 units, "
         "learning rate 0.004; any that is named stays"
     )
+    longer = replace_settings(named, minutes=25.5, epochs=3)
     assert (
-        "and 2.5 minutes or 3 passes:" in fitted(replace_settings(named, minutes=2.5, epochs=3), OPEN, 9**9, "bytes")[1]
+        "and 25.5 minutes or 3 passes, the best of those tried with less to" in fitted(longer, OPEN, 9**9, "bytes")[1]
     )
 
 

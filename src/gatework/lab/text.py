@@ -187,6 +187,7 @@ SCRIPTS = {
 FALLING = replace(USUAL, streams=24, learning_rate=12e-3, final=0.0)
 SLOWER = replace(FALLING, learning_rate=4e-3)
 RIVAL = replace(USUAL, streams=24, model="awd-lstm, no dropout, cosine")
+TIED = replace(FALLING, embedding=256, tied=True)
 WORDS = [USUAL, replace(USUAL, embedding=256, tied=True), replace(USUAL, softmax="adaptive")]
 
 
@@ -208,14 +209,20 @@ def _at_30() -> list[Try]:
 
 
 def _at_60() -> list[Try]:
-    code = (USUAL, CENTRE, FALLING, RIVAL, replace(RIVAL, model="awd-lstm"))
+    code = (USUAL, CENTRE, FALLING, TIED, replace(TIED, learning_rate=8e-3), RIVAL, replace(RIVAL, model="awd-lstm"))
     return [*_on("code", 60.0, code), *_on("prose", 60.0, (FALLING, RIVAL)), *_on("words", 60.0, WORDS)]
 
 
 def _at_300() -> list[Try]:
-    dropped = [replace(SLOWER, dropout=0.1), replace(SLOWER, hidden=512, projection=128)]
-    cells = [replace(SLOWER, cell=cell) for cell in ("layer_norm_lstm", "multiplicative_lstm", "mogrifier")]
-    code = (FALLING, SLOWER, RIVAL, *dropped, *cells)
+    sizes: list[dict[str, Any]] = [
+        {"embedding": 256, "tied": True},
+        {"hidden": 384},
+        {"hidden": 512, "projection": 128},
+        {"dropout": 0.1},
+    ]
+    others = [replace(SLOWER, **each) for each in sizes]
+    cells = [replace(SLOWER, cell=cell) for cell in ("gru", "layer_norm_lstm", "multiplicative_lstm", "mogrifier")]
+    code = (FALLING, SLOWER, RIVAL, *others, *cells)
     return [*_on("code", 300.0, code), *_on("prose", 300.0, (SLOWER, RIVAL)), *_on("words", 300.0, WORDS)]
 
 

@@ -10,6 +10,7 @@ from gatework.training.settings import Settings
 # What may be left open: fields of Shape, of Batching and of Settings (--bptt is `steps` of Batching).
 OPEN = ("hidden", "layers", "streams", "bptt", "learning_rate")
 SPEED = 40_000  # characters that a processor learns from in a second, about, with the default sizes
+TRIED = 300 * SPEED  # characters that the longest tries of docs/text.md learnt from
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,7 @@ class Sizes:
     hidden: int
 
 
-# Up to so many characters learnt from, all passes together: what was best in docs/text.md, which goes to five minutes;
-# beyond that, unmeasured, as there.
+# Up to so many characters learnt from, all passes together: what was best in docs/text.md; beyond `TRIED` as there.
 TABLE = (
     (0.6e6, Sizes(8, 64, 8e-3, 0.1, 1, 256)),
     (2e6, Sizes(8, 64, 4e-3, 0.1, 1, 256)),
@@ -56,7 +56,8 @@ def fitted(
     processes: among which streams are shared evenly.
     """
     settings, shape, batching = choice
-    wanted = sizes(_learnt(choice, tokens))
+    learnt = _learnt(choice, tokens)
+    wanted = sizes(learnt)
     if "learning_rate" in left_open:
         settings = replace(settings, learning_rate=wanted.learning_rate, final=wanted.final)
     shape = replace(shape, **{name: getattr(wanted, name) for name in ("hidden", "layers") if name in left_open})
@@ -66,7 +67,7 @@ def fitted(
         fitting = (tokens - 1) // steps  # so many streams the text is long enough for
         streams = max(1, min(wanted.streams, fitting) // processes) * processes
     chosen = Choice(settings, shape, replace(batching, streams=streams, steps=steps))
-    return chosen, _why(chosen, tokens, unit)
+    return chosen, _why(chosen, tokens, unit, "as much" if learnt <= TRIED else "less")
 
 
 def _learnt(choice: Choice, tokens: int) -> float:
@@ -82,7 +83,7 @@ def _learnt(choice: Choice, tokens: int) -> float:
     return min(amounts)
 
 
-def _why(choice: Choice, tokens: int, unit: str) -> str:
+def _why(choice: Choice, tokens: int, unit: str, tried: str) -> str:
     settings, shape, batching = choice
     ends = {"minute": settings.minutes, "pass": settings.epochs, "step": settings.steps}
     plural = {"minute": "minutes", "pass": "passes", "step": "steps"}
@@ -90,6 +91,7 @@ def _why(choice: Choice, tokens: int, unit: str) -> str:
     rate = f"{settings.learning_rate:g}" + ("" if settings.final else " falling to 0")
     layers = "1 layer" if shape.layers == 1 else f"{shape.layers} layers"
     return (
-        f"sizes for {tokens:,} {unit} and {time}: {batching.streams} streams x {batching.steps} steps, "
+        f"sizes for {tokens:,} {unit} and {time}, the best of those tried with {tried} to learn from: "
+        f"{batching.streams} streams x {batching.steps} steps, "
         f"{layers} of {shape.hidden} units, learning rate {rate}; any that is named stays"
     )
