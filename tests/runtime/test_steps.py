@@ -11,7 +11,22 @@ from gatework.labels.model import Ensemble, SequenceModel
 from gatework.labels.network import sequence_network
 from gatework.labels.options import Options
 from gatework.labels.plan import Plan
-from gatework.network.steps import STEPS, Add, Affine, Embedding, Join, Layer, LogSoftmax, OneHot, Part, Softmax
+from gatework.network.steps import (
+    STEPS,
+    Add,
+    Affine,
+    Bridge,
+    CrossAttention,
+    Embedding,
+    Join,
+    Layer,
+    LogSoftmax,
+    OneHot,
+    Part,
+    Quantiles,
+    Softmax,
+    Tanh,
+)
 from gatework.runtime import Model, Session
 from gatework.runtime.steps import Call, runner
 
@@ -98,5 +113,5 @@ def test_large_scores_do_not_overflow() -> None:
 
 def test_every_step_is_run_by_one_of_these() -> None:
     seen = {type(step) for plan in PLANS.values() for step in built(plan, "class")[1].network.steps}
-    elsewhere = {Add}  # of residual layers: tests/runtime/test_session.py
+    elsewhere = {Add, Bridge, CrossAttention, Quantiles, Tanh}  # residual layers, pairs, forecasts: by their tests
     assert seen | elsewhere | {Affine, Embedding, Join, Layer, OneHot, Part, Softmax} >= set(STEPS)

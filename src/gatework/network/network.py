@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Any, Self
 
-from gatework.network.steps import STEPS, Direction, Layer, Step
+from gatework.network.steps import STEPS, Bridge, Direction, Layer, Step
 from gatework.notation import EquationError, recipe
 
 _BY_NAME = {step.__name__: step for step in STEPS}
@@ -93,8 +93,10 @@ def _tensors(step: Step) -> Iterator[str]:
         for direction in step.directions:
             yield from direction.weights.values()
             yield from (start for start in direction.starts.values() if isinstance(start, str))
+    elif isinstance(step, Bridge):
+        yield from (*step.weights, *step.biases)
     else:
-        roles = ("weight", "bias", "mean", "variance", "scale", "shift", "query", "mix", "mixed")
+        roles = ("weight", "bias", "mean", "variance", "scale", "shift", "key", "query", "mix", "mixed")
         values = (getattr(step, role, None) for role in roles)
         yield from (value for value in values if isinstance(value, str))
 
@@ -103,14 +105,18 @@ def _step_to_json(step: Step) -> dict[str, Any]:
     values = {field.name: getattr(step, field.name) for field in fields(step)}
     if isinstance(step, Layer):
         values["directions"] = [_direction_to_json(direction) for direction in step.directions]
+    if isinstance(step, Bridge):
+        values["start"] = _number(step.start)
     return values
 
 
 def _step_from_json(values: Mapping[str, Any]) -> Step:
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     kind = _BY_NAME[values.pop("op")]
-    if "directions" in values:
+    if kind is Layer:
         values["directions"] = tuple(map(_direction_from_json, values["directions"]))
+    if kind is Bridge:
+        values["start"] = _start(values["start"])
     made: Step = kind(**values)
     return made
 

@@ -119,6 +119,47 @@ class Attention:
 
 
 @dataclass(frozen=True)
+class CrossAttention:
+    """What queries read of a memory: x [T,B,Q], memory [S,B,M] -> y [T,B,M] and shares [T,B,S], as of gw.Attention.
+
+    y_t = sum_s a_ts m_s, a_t = softmax over s of q . m ("dot"), (W q) . m ("general"), or v . tanh(W q + U m + b)
+    ("additive"), for each head with its part of the features. weight W, key U, bias b, query v [heads,M/heads].
+    lengths: past them nothing is read; shares: the name of the array that has the mean of a over the heads.
+    """
+
+    x: str
+    memory: str
+    y: str
+    shares: str
+    score: Literal["dot", "general", "additive"]
+    heads: int = 1
+    weight: str | None = None
+    key: str | None = None
+    bias: str | None = None
+    query: str | None = None
+    lengths: str = LENGTHS
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """Where a state of a decoder starts: y [L,B,size] = start + tanh(W_l h_l + b_l) for each of its L layers.
+
+    h_l [B,D*H]: what layer l of the network ends with, the D `directions` of its state `state` side by side.
+    weights, biases: W_l and b_l by name, of which `size` rows count, from `first` on; without, y is `start` everywhere.
+    """
+
+    state: str
+    y: str
+    directions: int
+    layers: int
+    size: int
+    weights: tuple[str, ...] = ()
+    biases: tuple[str, ...] = ()
+    first: int = 0
+    start: float = 0.0
+
+
+@dataclass(frozen=True)
 class Join:
     """Arrays side by side along the last axis."""
 
@@ -200,6 +241,14 @@ class Affine:
     shift: float
 
 
+@dataclass(frozen=True)
+class Tanh:
+    """y = tanh x."""
+
+    x: str
+    y: str
+
+
 Step = (
     Layer
     | Embedding
@@ -208,6 +257,8 @@ Step = (
     | Convolution
     | Summary
     | Attention
+    | CrossAttention
+    | Bridge
     | Join
     | Part
     | Add
@@ -215,6 +266,7 @@ Step = (
     | LogSoftmax
     | Softmax
     | Affine
+    | Tanh
     | Quantiles
 )
 STEPS: tuple[type[Step], ...] = Step.__args__
@@ -224,4 +276,4 @@ def is_stepwise(step: Step) -> bool:
     """Whether one step in time needs nothing of those after it."""
     if isinstance(step, Layer):
         return len(step.directions) == 1
-    return not isinstance(step, Convolution | Summary | Attention | Quantiles)
+    return not isinstance(step, Convolution | Summary | Attention | Bridge | Quantiles)

@@ -21,6 +21,7 @@ from gatework.network.steps import (
     Add,
     Affine,
     Average,
+    CrossAttention,
     Direction,
     Embedding,
     Join,
@@ -31,6 +32,7 @@ from gatework.network.steps import (
     Part,
     Softmax,
     Step,
+    Tanh,
     is_stepwise,
 )
 
@@ -93,7 +95,12 @@ def compiled(network: Network, weights: Shapes) -> npt.NDArray[np.int64] | None:
 def _runs_in_c(step: Step) -> bool:
     """Whether one step in time needs nothing of those after it, and the core has all of its operations."""
     lacks = isinstance(step, Layer) and any(lacking(direction.program) for direction in step.directions)
-    return is_stepwise(step) and not lacks and not isinstance(step, Average | Part) and not getattr(step, "sizes", ())
+    return (
+        is_stepwise(step)
+        and not lacks
+        and not isinstance(step, Average | CrossAttention | Part | Tanh)
+        and not getattr(step, "sizes", ())
+    )
 
 
 def _only_input(network: Network) -> Port | None:

@@ -15,7 +15,9 @@ from gatework.network.steps import (
     Affine,
     Attention,
     Average,
+    Bridge,
     Convolution,
+    CrossAttention,
     Direction,
     Embedding,
     Join,
@@ -28,6 +30,7 @@ from gatework.network.steps import (
     Softmax,
     Step,
     Summary,
+    Tanh,
 )
 from gatework.runtime.packed import Array, Packed, States
 
@@ -68,13 +71,17 @@ def runner(step: Step, weights: Weights, *, narrow: str = "float32", threads: in
             return lambda call: summary(step, call.values[step.x], call.lengths(step.lengths))
         case Attention():
             return _attention(step, weights)
+        case CrossAttention():
+            return _cross_attention(step, weights)
+        case Bridge():
+            return _bridge(step, weights)
         case Quantiles():
             return _quantiles(step, weights)
         case _:
             return _pointwise(step)
 
 
-def _pointwise(step: Join | Part | Add | Average | LogSoftmax | Softmax | Affine) -> Run:
+def _pointwise(step: Join | Part | Add | Average | LogSoftmax | Softmax | Affine | Tanh) -> Run:
     """What runs a step without weights."""
     match step:
         case Join():
@@ -91,6 +98,8 @@ def _pointwise(step: Join | Part | Add | Average | LogSoftmax | Softmax | Affine
             return lambda call: np.exp(log_softmax(call.values[step.x], step.sizes))
         case Affine():
             return lambda call: call.values[step.x] * np.float32(step.scale) + np.float32(step.shift)
+        case Tanh():
+            return lambda call: np.tanh(call.values[step.x])
 
 
 def log_softmax(x: Array, sizes: Sequence[int] = ()) -> Array:
@@ -286,5 +295,57 @@ def _quantiles(step: Quantiles, weights: Weights) -> Run:
             units = (x @ mix[:, :H])[:, :, None] + call.values[step.known] @ mix[:, None, H:]  # [M,B,h,U]
             y = y + np.tanh(units) @ mixed[:, None]
         return np.asarray(y.mean(0))
+
+    return run
+
+
+# -- from an encoder to a decoder
+
+
+def _cross_attention(step: CrossAttention, weights: Weights) -> Run:
+    W, U, b, v = (None if name is None else weights[name] for name in (step.weight, step.key, step.bias, step.query))
+
+    def heads(x: Array) -> Array:
+        """[N,B,features] as [B,heads,N,features/heads]."""
+        return x.reshape(*x.shape[:2], step.heads, -1).transpose(1, 2, 0, 3)
+
+    def run(call: Call) -> Array:
+        x, memory = call.values[step.x], call.values[step.memory]
+        asked, values = heads(x if W is None else x @ W.T), heads(memory)
+        if v is None:
+            scores = asked @ values.swapaxes(-1, -2)  # [B,heads,T,S]
+        else:
+            assert U is not None
+            assert b is not None
+            fit = np.tanh(asked[:, :, :, None] + heads(memory @ U.T + b)[:, :, None])  # [B,heads,T,S,A]
+            scores = (fit @ v[:, None, :, None])[..., 0]
+        shares = _shares(scores, call.lengths(step.lengths))
+        call.values[step.shares] = shares.mean(1).transpose(1, 0, 2)
+        return (shares @ values).transpose(2, 0, 1, 3).reshape(*x.shape[:2], -1)
+
+    return run
+
+
+def _shares(scores: Array, lengths: npt.NDArray[np.int64] | None) -> Array:
+    """The softmax over S of scores [B,heads,T,S]; 0 past a length, also where nothing lies before it."""
+    if lengths is None:
+        return np.asarray(np.exp(log_softmax(scores)))
+    inside = (np.arange(scores.shape[-1]) < lengths[:, None])[:, None, None]
+    made = np.exp(log_softmax(np.where(inside, scores, np.finfo(np.float32).min)))
+    return np.where(inside, made, np.float32(0))
+
+
+def _bridge(step: Bridge, weights: Weights) -> Run:
+    rows = slice(step.first, step.first + step.size)
+    maps = [(weights[W][rows], weights[b][rows]) for W, b in zip(step.weights, step.biases, strict=True)]
+
+    def run(call: Call) -> Array:
+        final = call.after[step.state]  # [L*D,B,H]
+        B, D = final.shape[1], step.directions
+        if not maps:
+            return np.full((step.layers, B, step.size), step.start, np.float32)
+        read = [final[k : k + D].swapaxes(0, 1).reshape(B, -1) for k in range(0, step.layers * D, D)]
+        made = [np.tanh(h @ W.T + b) for h, (W, b) in zip(read, maps, strict=True)]
+        return np.stack(made) + np.float32(step.start)
 
     return run

@@ -1,0 +1,138 @@
+"""A model of pairs as networks: encoder and decoder, or layers whose steps CTC aligns. Without torch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from gatework.cells import Cell, find_cell
+from gatework.errors import InputError
+from gatework.network import Network, Port, Stack, stack
+from gatework.network.steps import (
+    LENGTHS,
+    Bridge,
+    CrossAttention,
+    Embedding,
+    Join,
+    Linear,
+    LogSoftmax,
+    Step,
+    Tanh,
+)
+from gatework.pairs.options import Options
+
+SOURCE, TOKENS, MEMORY, SHARES, LOG_P = "source", "tokens", "memory", "attention", "log_p"
+START = "start."  # before the name of a state of the decoder
+_STEPS = "steps"  # lengths of targets, which no network has: each is read step by step
+
+
+def encoder_network(options: Options, sources: int) -> Network:
+    """source [S,B], lengths [B] -> memory [S,B,M], and where each state of the decoder starts, "start.h" [L,B,H].
+
+    sources: V_s. Weights are named as those of gw.EncoderDecoder.
+    """
+    _check(options)
+    layers, decoder = _encoder(options), _decoder(options)
+    steps: list[Step] = [Embedding(SOURCE, "embedded", "source_embedding.weight")]
+    steps += stack(layers, steps[-1].y, "encoder.")
+    memory = Port(steps[-1].y, ("S", "B", _width(layers)))
+    starts = _bridge(layers, decoder)
+    outputs = [Port(step.y, (step.layers, "B", step.size)) for step in starts]
+    return Network(_source(Port(SOURCE, ("S", "B"), "int64")), (memory, *outputs), (*steps, *starts))
+
+
+def decoder_network(options: Options, targets: int) -> Network:
+    """tokens [T,B], memory [S,B,M], lengths [B] -> log p [T,B,V_t+1] of the symbol after each, attention [T,B,S].
+
+    targets: V_t. Its states start where the encoder's network says. With attention "none" it reads tokens alone.
+    """
+    _check(options)
+    layers, memory = _decoder(options), _width(_encoder(options))
+    steps: list[Step] = [Embedding(TOKENS, "embedded", "target_embedding.weight")]
+    steps += stack(layers, steps[-1].y, "decoder_layers.", _STEPS)
+    read = steps[-1].y
+    inputs, outputs = [Port(TOKENS, ("T", "B"), "int64")], [Port(LOG_P, ("T", "B", targets + 1))]
+    if options.attention != "none":
+        steps += [_attention(options, read), Join((read, "context"), "joined")]
+        read = steps[-1].y
+        inputs += [Port(MEMORY, ("S", "B", memory)), Port(LENGTHS, ("B",), "int64")]
+        outputs.append(Port(SHARES, ("T", "B", "S")))
+    output = "target_embedding.weight" if options.tied else "output.weight"
+    steps += [Linear(read, "readout", "readout.weight", "readout.bias"), Tanh("readout", "read")]
+    steps += [Linear("read", "logits", output, "output.bias"), LogSoftmax("logits", LOG_P)]
+    return Network(tuple(inputs), tuple(outputs), tuple(steps))
+
+
+def _check(options: Options) -> None:
+    """Refuses what needs more than one step and the memory to read."""
+    for name in ("window", "coverage", "input_feeding"):
+        if getattr(options, name):
+            raise InputError(f"a model with {name} runs with torch alone: gw.load opens it")
+
+
+def _source(port: Port) -> tuple[Port, ...]:
+    return port, Port(LENGTHS, ("B",), "int64")
+
+
+def _attention(options: Options, x: str) -> CrossAttention:
+    names: dict[str, Any] = {}
+    if options.attention != "dot":
+        names["weight"] = "attention.W.weight"
+    if options.attention == "additive":
+        names |= {"key": "attention.U.weight", "bias": "attention.U.bias", "query": "attention.v"}
+    assert options.attention != "none"
+    return CrossAttention(x, MEMORY, "context", SHARES, options.attention, options.heads, **names)
+
+
+def _bridge(encoder: Stack, decoder: Stack) -> list[Bridge]:
+    """Where each state of the decoder starts: as `gatework.layers.bridge.Bridge`."""
+    program, state = decoder.program(), encoder.program().states[0].name
+    sizes = program.bind(decoder.input_size, decoder.hidden_size, decoder.proj_size)
+    maps = [f"bridge.maps.{layer}." for layer in range(decoder.num_layers)]
+    made, first = [], 0
+    for each in program.states:
+        known: dict[str, Any] = {"start": each.start}
+        size = sizes[each.size]
+        if abs(each.start) != float("inf"):
+            known |= {"weights": _named(maps, "weight"), "biases": _named(maps, "bias"), "first": first}
+            first += size
+        made.append(Bridge(state, START + each.name, len(encoder.places), len(maps), size, **known))
+    return made
+
+
+def _named(places: Sequence[str], name: str) -> tuple[str, ...]:
+    return tuple(place + name for place in places)
+
+
+def _encoder(options: Options) -> Stack:
+    """The layers that read the source: both directions together have `hidden` units."""
+    assert options.hidden is not None
+    each = -(-options.hidden // (1 + options.bidirectional))
+    return _layers(options, find_cell(options.cell), each, bidirectional=options.bidirectional)
+
+
+def _decoder(options: Options) -> Stack:
+    assert options.hidden is not None
+    return _layers(options, find_cell(options.cell), options.hidden, bidirectional=False)
+
+
+def _layers(options: Options, cell: Cell, hidden: int, *, bidirectional: bool) -> Stack:
+    assert options.embedding is not None
+    assert options.layers is not None
+    chosen = dict(options.recurrent or {})
+    return Stack(
+        cell,
+        options.embedding,
+        hidden,
+        options.layers,
+        bidirectional=bidirectional,
+        proj_size=chosen.get("proj_size", 0),
+        residual=chosen.get("residual", False),
+        zoneout=chosen.get("zoneout") or {},
+        learned=chosen.get("initial") == "learned",
+    )
+
+
+def _width(layers: Stack) -> int:
+    """D*H, or D*R, the width of what layers give."""
+    program = layers.program()
+    sizes = program.bind(layers.input_size, layers.hidden_size, layers.proj_size)
+    return len(layers.places) * sizes[program.output_size]
