@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from gatework.decoding.ctc import frames_needed
 from gatework.errors import InputError, shown
 from gatework.pairs.data.symbols import UNITS, Level, Text, check_level, split
 from gatework.pairs.data.tables import UNNAMED, Columns, Row, Rows, read_rows
@@ -212,11 +212,6 @@ def _checked(value: Any, unit: str, most: int, at: str) -> Any:
 
 
 # -- CTC
-
-
-def frames_needed(target: Sequence[Any]) -> int:
-    """The frames that CTC needs for a target: one a symbol, and a blank between two that are alike."""
-    return len(target) + sum(a == b for a, b in pairwise(target))
 
 
 def check_frames(examples: Examples, stride: int = 1) -> None:
