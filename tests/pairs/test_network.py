@@ -68,7 +68,7 @@ def check(options: Options, model: gw.EncoderDecoder) -> None:
     whole = torch.from_numpy(source), torch.from_numpy(lengths)
     with torch.no_grad():
         logits, shares = model.logits(whole, torch.from_numpy(targets))
-    encoded = run(encoder_network(options, V_S), model, {"source": source, "lengths": lengths})
+    encoded = run(encoder_network(options), model, {"source": source, "lengths": lengths})
     memory = next(iter(encoded.values()))
     starts = {name.removeprefix(START): value for name, value in encoded.items() if name.startswith(START)}
     tokens = np.concatenate([np.full((1, 3), V_T), targets[:-1]])

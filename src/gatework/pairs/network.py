@@ -24,10 +24,10 @@ START = "start."  # before the name of a state of the decoder
 _STEPS = "steps"  # lengths of targets, which no network has: each is read step by step
 
 
-def encoder_network(options: Options, sources: int) -> Network:
+def encoder_network(options: Options) -> Network:
     """source [S,B], lengths [B] -> memory [S,B,M], and where each state of the decoder starts, "start.h" [L,B,H].
 
-    sources: V_s. Weights are named as those of gw.EncoderDecoder.
+    Weights are named as those of gw.EncoderDecoder.
     """
     _check(options)
     layers, decoder = _encoder(options), _decoder(options)
