@@ -1,0 +1,146 @@
+"""Sequences to shorter sequences without alignment: recurrent layers whose steps CTC aligns with the target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gatework.cells import Cell
+from gatework.decoding.ctc import align, greedy, prefix_beam
+from gatework.decoding.hypothesis import Hypothesis
+from gatework.layers import Recurrent
+from gatework.pairs.data.batches import Source
+
+
+class CTCModel(nn.Module):
+    """Predicts a target from a source that has at least as many steps: a symbol or the blank at each of them.
+
+    p_s = softmax(O h_s + b),   h = recurrent(x),   loss = -log(sum over the paths of the target of prod_s p_s[path_s])
+
+    forward((source, lengths), targets, state=None) -> (mean loss in nats a target symbol, None)
+
+    Args:
+        inputs: V_s, symbols of the source, which an embedding stands for; with `frames` I, numbers of a frame.
+        targets: V, symbols of the target; the blank is V.
+        hidden_size: H of both directions together.
+        frames: whether the source is frames.
+        cell: a name of `gw.cells`, a `gw.Cell`, or equations.
+        num_layers: L.
+        bidirectional: the layers read from both ends.
+        embedding: units that stand for a source's symbol, half of hidden_size by default.
+        dropout: of the input, between layers, and before the output.
+        recurrent: further arguments of `gw.Recurrent`.
+        engine: as in `gw.Recurrent`.
+
+    Shapes:
+        source: [S,B] int64, or frames [S,B,I]. lengths: [B], 1 to S. targets: [T,B] int64; what is no symbol, as the
+        padding -100, is left out.
+
+    Errors:
+        A target that `gatework.decoding.ctc.frames_needed` says is too long for its source has an infinite loss: see
+        `gatework.pairs.data.examples.check_frames`.
+
+    Source:
+        Graves et al. 2006.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        targets: int,
+        hidden_size: int = 256,
+        *,
+        frames: bool,
+        cell: str | Cell = "lstm",
+        num_layers: int = 1,
+        bidirectional: bool = True,
+        embedding: int | None = None,
+        dropout: float = 0.0,
+        recurrent: Mapping[str, Any] | None = None,
+        engine: str = "auto",
+    ) -> None:
+        super().__init__()
+        self.blank = targets
+        width = inputs if frames else embedding or max(1, hidden_size // 2)
+        self.embedding = None if frames else nn.Embedding(inputs, width)
+        options = {"dropout": dropout if num_layers > 1 else 0.0, "engine": engine, **(recurrent or {})}
+        each = -(-hidden_size // (1 + bidirectional))
+        self.encoder = Recurrent(cell, width, each, num_layers, bidirectional=bidirectional, **options)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(self.encoder.output_size, targets + 1)
+
+    def forward(self, source: Source, targets: Tensor, state: None = None) -> tuple[Tensor, None]:  # noqa: ARG002
+        symbols = (targets >= 0) & (targets < self.blank)  # [T,B]
+        loss = F.ctc_loss(
+            self.log_probabilities(source).float(),
+            targets.T[symbols.T],  # one target after the other
+            source[1],
+            symbols.sum(0),
+            blank=self.blank,
+            reduction="sum",
+        )
+        return loss / symbols.sum(), None
+
+    if TYPE_CHECKING:  # nn.Module says Any of what a call returns
+        __call__ = forward
+
+    def log_probabilities(self, source: Source) -> Tensor:
+        """The log probabilities [S,B,V+1] of each symbol, and of the blank, at each step."""
+        x, lengths = source
+        x = self.dropout(x if self.embedding is None else self.embedding(x))  # [S,B,I]
+        output, _ = self.encoder(x, lengths=None if bool((lengths == len(x)).all()) else lengths)
+        return F.log_softmax(self.output(self.dropout(output)), -1)
+
+    def search(
+        self,
+        source: Source,
+        *,
+        beams: int = 5,
+        best: int = 1,
+        length_normalisation: float = 1.0,  # noqa: ARG002
+    ) -> list[list[Hypothesis]]:
+        """The best targets of each source, as outside training; greedy with one beam: see `gatework.decoding.ctc`.
+
+        Each hypothesis' attention is 1 where the likeliest of its paths has the symbol, 0 elsewhere. All hypotheses
+        account for all steps of the source, so that they are compared whatever their lengths.
+        """
+        training = self.training
+        self.eval()
+        try:
+            with torch.no_grad():
+                scores = self.log_probabilities(source).float().cpu().numpy()
+        finally:
+            self.train(training)
+        lengths = source[1].cpu().numpy()
+        if beams > 1 or best > 1:
+            found = prefix_beam(scores, self.blank, lengths, beams=beams, best=best)
+        else:
+            worth = np.where(np.arange(len(scores))[:, None] < lengths, scores.max(-1), 0).sum(0, dtype=float).tolist()
+            texts = greedy(scores, self.blank, lengths)
+            found = [[Hypothesis(text, each, each)] for text, each in zip(texts, worth, strict=True)]
+        return _aligned(found, scores, self.blank, lengths)
+
+
+def _aligned(
+    found: Sequence[Sequence[Hypothesis]],
+    scores: npt.NDArray[np.float32],
+    blank: int,
+    lengths: npt.NDArray[np.int64],
+) -> list[list[Hypothesis]]:
+    """The hypotheses of each source with the steps that each symbol stands at."""
+    rows = [row for row, each in enumerate(found) for _ in each]
+    every = [hypothesis for each in found for hypothesis in each]
+    spans = align(scores[:, rows], [each.tokens for each in every], blank, lengths[rows])
+    made: list[list[Hypothesis]] = [[] for _ in found]
+    for row, hypothesis, span in zip(rows, every, spans, strict=True):
+        steps = np.arange(lengths[row])
+        attention = (steps >= span[:, :1]) & (steps < span[:, 1:])  # [T,S]
+        made[row].append(replace(hypothesis, attention=attention.astype(np.float32)))
+    return made
