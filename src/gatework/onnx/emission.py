@@ -13,7 +13,9 @@ from gatework.network.steps import (
     Affine,
     Attention,
     Average,
+    Bridge,
     Convolution,
+    CrossAttention,
     Embedding,
     Join,
     Layer,
@@ -24,8 +26,9 @@ from gatework.network.steps import (
     Softmax,
     Step,
     Summary,
+    Tanh,
 )
-from gatework.onnx import operators, over_time
+from gatework.onnx import between, operators, over_time
 from gatework.onnx.graph import Array, Graph
 from gatework.onnx.marks import Marks, column
 from gatework.onnx.recognise import Operator, Roles, recognised
@@ -150,6 +153,21 @@ class Emission:
         x = self.values[step.x]
         lengths = self._lengths(step.lengths, x)
         self.values[step.y] = over_time.attention(self.graph, step, self.weights, x, lengths)
+
+    @emit.register
+    def _(self, step: CrossAttention) -> None:
+        x, memory, lengths = self.values[step.x], self.values[step.memory], self.values.get(step.lengths)
+        made = between.cross_attention(self.graph, step, self.weights, x, memory, lengths)
+        self.values[step.y], self.values[step.shares] = made
+
+    @emit.register
+    def _(self, step: Bridge) -> None:
+        final = self._joined(self._final[step.state], axis=0)
+        self.values[step.y] = between.bridge(self.graph, step, self.weights, final)
+
+    @emit.register
+    def _(self, step: Tanh) -> None:
+        self.values[step.y] = self.graph.node("Tanh", self.values[step.x])
 
     def _lengths(self, name: str, x: str) -> str:
         """Where sequences end, [B]; where that is no input after the last step."""

@@ -1,6 +1,7 @@
 """A model of pairs as networks: encoder and decoder, or layers whose steps CTC aligns. Without torch."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from gatework.cells import Cell, find_cell
@@ -32,9 +33,9 @@ def encoder_network(options: Options) -> Network:
     _check(options)
     layers, decoder = _encoder(options), _decoder(options)
     steps: list[Step] = [Embedding(SOURCE, "embedded", "source_embedding.weight")]
-    steps += stack(layers, steps[-1].y, "encoder.")
-    memory = Port(steps[-1].y, ("S", "B", _width(layers)))
-    starts = _bridge(layers, decoder)
+    *below, last = stack(layers, steps[-1].y, "encoder.")
+    steps += [*below, replace(last, y=MEMORY)]
+    memory, starts = Port(MEMORY, ("S", "B", _width(layers))), _bridge(layers, decoder)
     outputs = [Port(step.y, (step.layers, "B", step.size)) for step in starts]
     return Network(_source(Port(SOURCE, ("S", "B"), "int64")), (memory, *outputs), (*steps, *starts))
 

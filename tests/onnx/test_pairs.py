@@ -1,0 +1,66 @@
+"""Encoder and decoder of pairs as ONNX, beside torch's modules."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from onnx_toys import RUNTIMES, recurrent_operators
+from pair_models import OPTIONS, V_T, built, problem
+
+import gatework as gw
+from gatework.onnx.described import Described, arrays
+from gatework.onnx.model import Options as Written
+from gatework.onnx.model import model as written
+from gatework.pairs.network import START, decoder_network, encoder_network
+
+LEAST = 5e-6  # of float32 log probabilities beside torch's float32
+
+
+def exported(network: Any, module: torch.nn.Module, *, stateful: bool, opset: int | None) -> Any:
+    weights = arrays({name: value for name, value in module.state_dict().items() if name in network.weights})
+    what = Described(network, weights, {}, stateful=stateful)
+    return written(what, Written(stateful, lengths=False, resets=False, operators=True, opset=opset))
+
+
+def outputs(runtime: str, model: Any, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    names = [value.name for value in model.graph.output]
+    wanted = {value.name for value in model.graph.input}
+    found = RUNTIMES[runtime](model, {name: value for name, value in feeds.items() if name in wanted})
+    return dict(zip(names, found, strict=True))
+
+
+def check(options: Any, module: gw.EncoderDecoder, opset: int | None = None) -> None:
+    source, lengths, targets = problem()
+    with torch.no_grad():
+        logits, shares = module.logits((torch.from_numpy(source), torch.from_numpy(lengths)), torch.from_numpy(targets))
+    encoder = exported(encoder_network(options), module, stateful=False, opset=opset)
+    decoder = exported(decoder_network(options, V_T), module, stateful=True, opset=opset)
+    # onnx's evaluator knows no lengths of the operators LSTM and GRU, which the encoder has
+    runtimes = ["onnxruntime"] if recurrent_operators(encoder) - {"Scan"} else list(RUNTIMES)
+    for runtime in runtimes:
+        encoded = outputs(runtime, encoder, {"source": source, "lengths": lengths})
+        feeds = {name.removeprefix(START): value for name, value in encoded.items()} | {"lengths": lengths}
+        tokens = np.concatenate([np.full((1, 3), V_T), targets[:-1]])
+        found = []
+        for step in tokens:  # one by one, each from the states after the one before
+            feeds["tokens"] = step[None]
+            made = outputs(runtime, decoder, feeds)
+            feeds |= {name.removesuffix("_out"): value for name, value in made.items() if name.endswith("_out")}
+            found.append(made)
+        each = np.concatenate([made["log_p"] for made in found])
+        np.testing.assert_allclose(each, logits.log_softmax(-1), atol=LEAST, err_msg=runtime)
+        if shares is not None:
+            each = np.concatenate([made["attention"] for made in found])
+            np.testing.assert_allclose(each, shares, atol=LEAST, err_msg=runtime)
+
+
+@pytest.mark.parametrize("opset", [None, 18])
+@pytest.mark.parametrize("chosen", OPTIONS)
+def test_encoder_and_decoder_are_those_of_torch(chosen: str, opset: int | None) -> None:
+    check(*built(**OPTIONS[chosen]), opset)
+
+
+@pytest.mark.parametrize("cell", ["gru", "peephole_lstm", "slstm", "mgu"])
+def test_other_cells_are_those_of_torch(cell: str) -> None:
+    check(*built(cell=cell, bidirectional=False))
