@@ -1,4 +1,4 @@
-"""Steps of a network between an encoder and a decoder: attention over a memory, and where the decoder's states start."""
+"""Steps between an encoder and a decoder: attention over a memory, and where the decoder's states start."""
 
 from collections.abc import Mapping
 
