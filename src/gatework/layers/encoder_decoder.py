@@ -1,6 +1,6 @@
 """EncoderDecoder: sequences to sequences of other lengths."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,12 @@ from torch.nn import functional as F
 from gatework.cells import Cell, find_cell
 from gatework.decoding.beam import Decoder, beam_search
 from gatework.decoding.hypothesis import Hypothesis
+from gatework.errors import InputError
 from gatework.layers import check
-from gatework.layers.attention import Attention
+from gatework.layers.attention import SCORES, Attention
 from gatework.layers.beams import StreamDecoder
 from gatework.layers.bridge import Bridge, Encoded
+from gatework.layers.decoder import Parts, Read, at_once, step_by_step
 from gatework.layers.recurrent import Recurrent
 
 LONGEST = (
@@ -47,10 +49,14 @@ class EncoderDecoder(nn.Module):
         bidirectional: the encoder reads from both ends.
         embedding: units that stand for a symbol; half of hidden_size by default, or what the cell asks for.
         attention: the score of `gw.Attention`, or "none": all that the decoder knows of the source is its first state.
-        heads: as in `gw.Attention`.
+        heads, window, coverage: as in `gw.Attention`. With coverage the queries are read one after the other.
+        input_feeding: each step of the decoder reads, beside its symbol, the context of the step before, the first one
+            zeros. Its steps then run one by one, which takes several times as long.
         dropout: of embeddings, between layers, and before the output.
         tied: the output's matrix is the target's embedding.
         label_smoothing: share of each target spread over all symbols, in training.
+        scheduled_sampling: in training, how often the decoder reads the symbol that it finds likeliest itself in place
+            of the target's: with input feeding as it goes; without, by a first pass over the target as it is.
         recurrent: further arguments of `gw.Recurrent`, for encoder and decoder.
         engine: as in `gw.Recurrent`.
 
@@ -61,7 +67,9 @@ class EncoderDecoder(nn.Module):
         InputError: arguments and shapes that do not fit.
 
     Source:
-        Sutskever et al. 2014 (attention="none"), Bahdanau et al. 2015, Luong et al. 2015.
+        Sutskever et al. 2014 (attention="none"), Bahdanau et al. 2015, Luong et al. 2015 (attention after the scan,
+        input feeding), Szegedy et al. 2016 (label smoothing), Press & Wolf 2017 (tied), Bengio et al. 2015 and
+        Mihaylova & Martins 2019 (scheduled sampling).
     """
 
     def __init__(
@@ -77,31 +85,44 @@ class EncoderDecoder(nn.Module):
         embedding: int | None = None,
         attention: str = "general",
         heads: int = 1,
+        window: int | None = None,
+        coverage: bool = False,
+        input_feeding: bool = False,
         dropout: float = 0.0,
         tied: bool = False,
         label_smoothing: float = 0.0,
+        scheduled_sampling: float = 0.0,
         recurrent: Mapping[str, Any] | None = None,
         engine: str = "auto",
     ) -> None:
         super().__init__()
         for name, size in (("sources", sources), ("targets", targets), ("hidden_size", hidden_size)):
             check.size(name, size, least=1)
-        check.flag("tied", tied)
-        self.end, self.label_smoothing = targets, check.probability("label_smoothing", label_smoothing)
-        dropout = check.probability("dropout", dropout)
+        for name, flag in (("bidirectional", bidirectional), ("input_feeding", input_feeding), ("tied", tied)):
+            check.flag(name, flag)
+        check.choice("attention", attention, (*SCORES, "none"))
+        if input_feeding and attention == "none":
+            raise InputError('input_feeding=True feeds what attention reads; with attention="none" leave it out')
+        self.end, self.input_feeding = targets, input_feeding
+        self.label_smoothing = check.probability("label_smoothing", label_smoothing)
+        self.scheduled_sampling = check.probability("scheduled_sampling", scheduled_sampling)
+        self.dropout = nn.Dropout(check.probability("dropout", dropout))
         options = {"dropout": dropout if num_layers > 1 else 0.0, "engine": engine, **(recurrent or {})}
         each = -(-hidden_size // (1 + bidirectional))
         read = _width(cell, embedding, hidden_size, each, options)
         self.source_embedding = nn.Embedding(sources, read)
         self.encoder = Recurrent(cell, read, each, num_layers, bidirectional=bidirectional, **options)
+        memory = self.encoder.output_size
+
         cell = cell if decoder_cell is None else decoder_cell
         read = _width(cell, embedding, hidden_size, hidden_size, options)
         self.target_embedding = nn.Embedding(targets + 1, read)
-        self.decoder_layers = Recurrent(cell, read, hidden_size, num_layers, **options)
+        self.decoder_layers = Recurrent(cell, read + memory * input_feeding, hidden_size, num_layers, **options)
         self.bridge = Bridge(self.encoder, self.decoder_layers)
-        out, memory = self.decoder_layers.output_size, self.encoder.output_size
-        self.attention = None if attention == "none" else Attention(out, memory, score=attention, heads=heads)
-        self.dropout = nn.Dropout(dropout)
+        out = self.decoder_layers.output_size
+        self.attention: Attention | None = None
+        if attention != "none":
+            self.attention = Attention(out, memory, score=attention, heads=heads, window=window, coverage=coverage)
         width = read if tied else hidden_size
         self.readout = nn.Linear(out if self.attention is None else out + memory, width)
         self.output = nn.Linear(width, targets + 1)
@@ -110,8 +131,7 @@ class EncoderDecoder(nn.Module):
             self.output.weight = self.target_embedding.weight
 
     def forward(self, source: Source, targets: Tensor, state: None = None) -> tuple[Tensor, None]:  # noqa: ARG002
-        read, _ = self._read(source, targets)
-        counted = targets >= 0
+        counted, read = targets >= 0, self._read(source, targets).values
         smoothing = self.label_smoothing if self.training else 0.0
         return F.cross_entropy(self.output(read[counted]), targets[counted], label_smoothing=smoothing), None
 
@@ -120,8 +140,8 @@ class EncoderDecoder(nn.Module):
 
     def logits(self, source: Source, targets: Tensor) -> tuple[Tensor, Tensor | None]:
         """Unnormalised log probabilities [T,B,V_t+1] of each target symbol after those before it, attention [T,B,S]."""
-        read, weights = self._read(source, targets)
-        return self.output(read), weights
+        read = self._read(source, targets)
+        return self.output(read.values), read.weights
 
     def encode(self, source: Source) -> Encoded:
         """What the decoder reads of a source."""
@@ -129,31 +149,30 @@ class EncoderDecoder(nn.Module):
         output, final = self.encoder(self.dropout(self.source_embedding(tokens)), lengths=lengths)
         return Encoded(output, lengths, self.bridge(final[0]))
 
-    def _read(self, source: Source, targets: Tensor) -> tuple[Tensor, Tensor | None]:
-        """What the output layer reads at each step of known targets, [T,B,width], and the attention [T,B,S]."""
-        memory, lengths, state = self.encode(source)
+    def _read(self, source: Source, targets: Tensor) -> Read:
+        """What the output layer reads of known targets."""
         begin = targets.new_full((1, targets.shape[1]), self.end)
         inputs = torch.cat([begin, targets[:-1].clamp(min=0)])  # past a target's end nothing is counted
-        output, _ = self.decoder_layers(self.dropout(self.target_embedding(inputs)), state)
-        if self.attention is None:
-            return self._readout(output), None
-        context, weights = self.attention(output, memory, lengths)
-        return self._readout(torch.cat([output, context], -1)), weights
+        run = step_by_step if self.input_feeding else at_once
+        return run(self._parts(self.dropout), inputs, self.encode(source), self.scheduled_sampling * self.training)
 
-    def _readout(self, value: Tensor) -> Tensor:
-        read: Tensor = self.dropout(torch.tanh(self.readout(value)))
-        return read
+    def _parts(self, dropout: Callable[[Tensor], Tensor]) -> Parts:
+        """What the decoder is made of."""
+        return Parts(
+            self.target_embedding,
+            self.decoder_layers,
+            self.attention,
+            self.readout,
+            self.output,
+            self.input_feeding,
+            dropout,
+        )
 
-    def decoder(self, source: Source, beams: int = 1) -> Decoder:  # noqa: ARG002
-        """What `gatework.decoding.beam_search` runs, of the source as it is read outside training."""
+    def decoder(self, source: Source) -> Decoder:
+        """What `gatework.decoding.beam.beam_search` runs, of the source as it is read outside training."""
         with torch.no_grad(), _outside_training(self):
             encoded = self.encode(source)
-
-        def predict(value: Tensor) -> Tensor:
-            logits: Tensor = self.output(torch.tanh(self.readout(value)))
-            return logits
-
-        return StreamDecoder(self.decoder_layers, self.target_embedding, self.attention, predict, encoded)
+        return StreamDecoder(self._parts(nn.Identity()), encoded)
 
     def search(
         self,
@@ -174,7 +193,7 @@ class EncoderDecoder(nn.Module):
         elif isinstance(longest, int):
             longest = [longest] * len(lengths)
         found = beam_search(
-            self.decoder(source, beams),
+            self.decoder(source),
             end=self.end,
             beams=beams,
             best=best,

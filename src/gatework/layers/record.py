@@ -20,6 +20,17 @@ class Recordable(Protocol):
     watcher: "Watcher | None"
 
 
+@runtime_checkable
+class Attending(Protocol):
+    """A layer without a cell that hands values to a trace while it has one: those named in `recorded`."""
+
+    recorded: tuple[str, ...]
+    watcher: "Watcher | None"
+
+
+Layer = Recordable | Attending
+
+
 class Trace(Mapping[str, Tensor]):
     """What was recorded: "layer path.l0.f" -> [T,B,H], "layer path.l0_reverse.f" for the reverse direction.
 
@@ -69,6 +80,12 @@ class Trace(Mapping[str, Tensor]):
 
 def joined(key: str, series: Sequence[Tensor]) -> Tensor:
     """The calls [T,B,H] one after another in time."""
+    sizes = list(dict.fromkeys(value.shape[2] for value in series))
+    if len(sizes) > 1:
+        raise InputError(
+            f"{key!r} was recorded of memories of {' and '.join(map(str, sizes))} steps, which make no one tensor; "
+            "record each call in a block of its own"
+        )
     batches = list(dict.fromkeys(value.shape[1] for value in series))
     if len(batches) > 1:
         raise InputError(
@@ -81,11 +98,12 @@ def joined(key: str, series: Sequence[Tensor]) -> Tensor:
 class Watcher:
     """One layer's end of a trace: which of its names are wanted, and the path they are filed under."""
 
-    def __init__(self, trace: Trace, path: str, names: Sequence[str], program: Program) -> None:
+    def __init__(self, trace: Trace, path: str, names: Sequence[str], layer: Layer) -> None:
         self.trace, self.path = trace, path
-        self.names = tuple(name for name in names if name in known(program))
+        self.names = tuple(name for name in names if name in known(layer))
         self.computed = tuple(name for name in self.names if name != "x")
-        self.retained = tuple(state for state in retained(program) if called(state) in names)
+        states = retained(layer.program) if isinstance(layer, Recordable) else ()
+        self.retained = tuple(state for state in states if called(state) in names)
 
     def taps(self, sizes: Mapping[str, int], steps: Sequence[int], like: Tensor) -> dict[str, Tensor]:
         """Zeros [T,B,size] to add to the wanted values, so that their gradients are the values' gradients."""
@@ -101,7 +119,7 @@ class Watcher:
 
 @contextmanager
 def record(module: nn.Module, *names: str, gradients: bool = False) -> Iterator[Trace]:
-    """Records named gates, states or intermediate values of every recurrent layer inside `module`.
+    """Records named gates, states or intermediate values of every recurrent layer inside `module`, and attention.
 
     >>> with gw.record(model, "f", "c", gradients=True) as trace:
     ...     model(x).sum().backward()
@@ -113,11 +131,11 @@ def record(module: nn.Module, *names: str, gradients: bool = False) -> Iterator[
         module: what holds the layers, or such a layer itself.
         *names: any name that the cell's equations assign; "x", what the layer reads; "retention(c)", what a state
             keeps of itself: d(new c) / d(old c) by the equations, along pointwise paths (of an LSTM f; it has no
-            gradients, and h of an LSTM none of it).
+            gradients, and h of an LSTM none of it); "weights", those of a gw.Attention, the mean over its heads.
         gradients: record dL/d(value) too.
 
     Shapes:
-        Each value and gradient: [T,B,H], x [T,B,I].
+        Each value and gradient: [T,B,H], x [T,B,I], weights [T,B,S].
 
     Returns:
         For a `with` block its Trace: a mapping of the values, and of their gradients in `gradients`.
@@ -125,11 +143,13 @@ def record(module: nn.Module, *names: str, gradients: bool = False) -> Iterator[
     Raises:
         InputError: where no layer has the name, there is no recurrent layer, or one is being recorded already.
     """
-    layers = {path: layer for path, layer in module.named_modules() if isinstance(layer, Recordable)}
+    layers: dict[str, Layer] = {
+        path: layer for path, layer in module.named_modules() if isinstance(layer, Recordable | Attending)
+    }
     check(layers, names)
     trace = Trace(names, gradients)
     for path, layer in layers.items():
-        layer.watcher = Watcher(trace, path, names, layer.program)
+        layer.watcher = Watcher(trace, path, names, layer)
     try:
         yield trace
     finally:
@@ -137,19 +157,25 @@ def record(module: nn.Module, *names: str, gradients: bool = False) -> Iterator[
             layer.watcher = None
 
 
-def check(layers: Mapping[str, Recordable], names: Sequence[str]) -> None:
+def check(layers: Mapping[str, Layer], names: Sequence[str]) -> None:
     if not layers:
         raise InputError("nothing to record: the module holds no gatework layer; gw.convert(module) replaces torch's")
     if busy := [path or "the layer" for path, layer in layers.items() if layer.watcher is not None]:
         raise InputError(f"{', '.join(busy)} is being recorded already; name all values in one gw.record")
-    computed = list(dict.fromkeys(name for layer in layers.values() for name in layer.program.names))
+    computed = list(dict.fromkeys(name for layer in layers.values() for name in _computed(layer)))
     if not names:
         raise InputError(f"record what? the cells compute {', '.join(computed)}")
     for name in names:
-        if not any(name in known(layer.program) for layer in layers.values()):
+        if not any(name in known(layer) for layer in layers.values()):
             raise InputError(f"{name!r} cannot be recorded: no equation computes it; there are {', '.join(computed)}")
 
 
-def known(program: Program) -> tuple[str, ...]:
-    """All that can be recorded of a cell."""
-    return (*program.names, "x", *map(called, retained(program)))
+def _computed(layer: Layer) -> Sequence[str]:
+    """What the layer's equations name."""
+    return tuple(layer.program.names) if isinstance(layer, Recordable) else layer.recorded
+
+
+def known(layer: Layer) -> tuple[str, ...]:
+    """All that can be recorded of a layer."""
+    further = ("x", *map(called, retained(layer.program))) if isinstance(layer, Recordable) else ()
+    return (*_computed(layer), *further)

@@ -1,0 +1,89 @@
+"""How a decoder runs over a target: all steps at once, or one by one where each reads the context of the last."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from gatework.layers.attention import Attention
+from gatework.layers.bridge import Encoded
+from gatework.layers.recurrent import Recurrent
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a decoder is made of: from ids to what its layers read, from their output and the context to logits."""
+
+    embedding: nn.Embedding
+    layers: Recurrent
+    attention: Attention | None
+    readout: nn.Linear
+    output: nn.Linear
+    input_feeding: bool
+    dropout: Callable[[Tensor], Tensor]
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """[...,E] of ids [...]."""
+        return self.dropout(self.embedding(tokens))
+
+    def read(self, output: Tensor, context: Tensor | None) -> Tensor:
+        """What the output layer reads, [...,width]."""
+        value = output if context is None else torch.cat([output, context], -1)
+        return self.dropout(torch.tanh(self.readout(value)))
+
+    def logits(self, read: Tensor) -> Tensor:
+        """[...,V_t+1]."""
+        made: Tensor = self.output(read)
+        return made
+
+
+class Read(NamedTuple):
+    """What the output layer reads at each step, [T,B,width], and the attention [T,B,S] or None."""
+
+    values: Tensor
+    weights: Tensor | None
+
+
+def at_once(parts: Parts, inputs: Tensor, encoded: Encoded, sampled: float) -> Read:
+    """All steps of inputs [T,B] in one scan, attention after it.
+
+    sampled: so often the likeliest symbol after the step before, by a pass over the inputs as they are, is read in
+    place of an input (Mihaylova & Martins 2019).
+    """
+    if sampled:
+        with torch.no_grad():
+            logits = parts.logits(at_once(parts, inputs, encoded, 0.0).values)
+        inputs = torch.cat([inputs[:1], mixed(inputs[1:], logits[:-1], sampled)])
+    output, _ = parts.layers(parts.embed(inputs), encoded.state)
+    if parts.attention is None:
+        return Read(parts.read(output, None), None)
+    context, weights = parts.attention(output, encoded.memory, encoded.lengths)
+    return Read(parts.read(output, context), weights)
+
+
+def step_by_step(parts: Parts, inputs: Tensor, encoded: Encoded, sampled: float) -> Read:
+    """One step of inputs [T,B] after the other, each of which reads the context before it too; the first one zeros.
+
+    sampled: so often the likeliest symbol after the step before is read in place of an input (Bengio et al. 2015).
+    """
+    assert parts.attention is not None
+    memory, state = parts.attention.ready(encoded.memory, encoded.lengths), encoded.state
+    context, before = inputs.new_zeros(inputs.shape[1], parts.attention.memory_size, dtype=encoded.memory.dtype), None
+    reads: list[Tensor] = []
+    each: list[Tensor] = []
+    for tokens in inputs:
+        now = mixed(tokens, parts.logits(reads[-1]), sampled) if sampled and reads else tokens
+        output, state = parts.layers(torch.cat([parts.embed(now), context], -1)[None], state)
+        read, weights = parts.attention.read(output[0][:, None], memory, before)
+        before, context = weights if before is None else before + weights, read[:, 0]
+        reads.append(parts.read(output[0], context))
+        each.append(weights[:, :, 0].mean(1))
+    return Read(torch.stack(reads), torch.stack(each))
+
+
+def mixed(inputs: Tensor, logits: Tensor, share: float) -> Tensor:
+    """Inputs [...], so often the likeliest symbol by logits [...,V] in their place."""
+    drawn = torch.rand(inputs.shape, device=inputs.device) < share
+    return torch.where(drawn, logits.detach().argmax(-1), inputs)
