@@ -7,9 +7,11 @@ COMMANDS = [
     "train",
     "train text",
     "train labels",
+    "train pairs",
     "sample",
     "score",
     "predict",
+    "convert",
     "inspect",
     "export",
     "reproduce",
@@ -35,6 +37,7 @@ def test_commands_are_listed_in_the_order_of_use(gatework: Command) -> None:
         "sample",
         "score",
         "predict",
+        "convert",
         "inspect",
         "export",
         "cells",
@@ -44,7 +47,7 @@ def test_commands_are_listed_in_the_order_of_use(gatework: Command) -> None:
     ]
 
 
-@pytest.mark.parametrize("command", ["", "train", "train text", "train labels"])
+@pytest.mark.parametrize("command", ["", "train", "train text", "train labels", "train pairs"])
 def test_a_command_without_anything_shows_its_help(gatework: Command, command: str) -> None:
     done = gatework(*command.split())
     assert (done.status, done.out) == (2, "")

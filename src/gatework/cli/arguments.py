@@ -46,6 +46,17 @@ LabelledEncoding = Annotated[
     str | None,
     typer.Option("--encoding", help="Of lines of JSON: latin-1, cp1252, ...  [default: UTF-8, or what its mark says]"),
 ]
+PairFile = typer.Argument(
+    help="Pairs: a table (.tsv, .csv) of two columns, lines of JSON, Parquet, .npz with X and y; - for standard input.",
+    metavar="FILE",
+    show_default=False,
+)
+PairSource = Annotated[str | None, typer.Option(help="The column with the sources.  [default: source, or the first]")]
+PairTarget = Annotated[str | None, typer.Option(help="The column with the targets.  [default: target, or the second]")]
+PairEncoding = Annotated[
+    str | None,
+    typer.Option("--encoding", help="Of a text: latin-1, cp1252, ...  [default: UTF-8, or what its mark says]"),
+]
 SeriesTable = Annotated[
     str,
     typer.Argument(

@@ -22,10 +22,14 @@ TRAIN = "Trains a model and writes it to a run folder."
 COMMANDS = {
     "train text": Listed("Trains a language model on text: files, directories, standard input.", True),
     "train labels": Listed("Learns the labels of sequences: one for each (many-to-one), or tags.", True),
+    "train pairs": Listed(
+        "Learns to turn sources into targets of other lengths: pronunciations, dates, transliterations.", True
+    ),
     "train series": Listed("Learns to forecast a series, or thousands together, from a table.", True),
     "sample": Listed("Writes text with a trained model, as it is drawn."),
     "score": Listed("Says how well a trained model knows a text: bits per character and perplexity."),
     "predict": Listed("Predicts the labels of sequences with a trained model."),
+    "convert": Listed("Turns sources into targets with a model trained on pairs."),
     "forecast": Listed(
         "Forecasts with a trained run: prints a table, writes a CSV and a picture (pip install 'gatework[plot]')."
     ),

@@ -5,9 +5,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from gatework.cli.options import Chosen
+from gatework.cli.options import Chosen, lengthened
 from gatework.cli.progress import TrainingProgress, say_next
-from gatework.errors import InputError, field
+from gatework.errors import field
 from gatework.labels.data.encoding import Scaling
 from gatework.labels.data.examples import NAMES, Examples
 from gatework.labels.data.targets import Amounts, Classes
@@ -18,7 +18,6 @@ from gatework.labels.train import Outcome, resume_labels, train_labels
 from gatework.runs.parts import Splits
 
 SHOWN = 8  # labels that are listed
-CHANGEABLE = ("epochs", "steps", "minutes", "patience")  # with --resume
 
 
 def begin(
@@ -56,13 +55,7 @@ def begin(
 
 def go_on(out: Path, options: Chosen[Options], named: set[str], device: str) -> None:
     """Resumes a run with the data it was started with; only its length may change."""
-    if other := sorted(named - {*CHANGEABLE, "out", "resume", "device"}):
-        option = "FILE" if other[0] == "file" else "--" + other[0].replace("_", "-")
-        raise InputError(
-            f"{option}: a run goes on with what it was started with; leave {option} out, or start a new run in another "
-            "folder"
-        )
-    changes = options.changes()
+    changes = lengthened(options, named)
     with _progress_on() as progress:
         outcome = resume_labels(out, changes, device=device, report=progress)
     _conclude(outcome, out)

@@ -95,6 +95,20 @@ class Chosen(Generic[T]):
                         raise InputError(f"{asked.name} {shown(now)}: {why(asked.name, shown(was))}")
 
 
+CHANGEABLE = ("epochs", "steps", "minutes", "patience")  # with --resume
+
+
+def lengthened(options: Chosen[Any], named: set[str]) -> dict[str, Any]:
+    """What a command says of a run that goes on with what it was started with: only its length may change."""
+    if other := sorted(named - {*CHANGEABLE, "out", "resume", "device"}):
+        option = "FILE" if other[0] == "file" else "--" + other[0].replace("_", "-")
+        raise InputError(
+            f"{option}: a run goes on with what it was started with; leave {option} out, or start a new run in another "
+            "folder"
+        )
+    return options.changes()
+
+
 # -- what a command asks for
 
 

@@ -24,8 +24,9 @@ from gatework.runs.changed_files import say_changed
 from gatework.runs.folder import RESULTS, amend, describe
 from gatework.runs.new_run import check_free, new_run, open_to_write, recover
 from gatework.runs.parts import check_splits
+from gatework.runs.resuming import announcing, changes_of
 from gatework.runs.weights import check_built
-from gatework.training.events import Event, Notice, Report, Result, Resumed, no_report
+from gatework.training.events import Notice, Report, Result, no_report
 from gatework.training.processes import World, launch
 from gatework.training.progress import LAST
 from gatework.training.torchrun import one_process
@@ -92,25 +93,14 @@ def resume_labels(
     recover(out)
     run = Run.open(out)
     parts = load_parts(out / DATA, run.job)
-    changes = dict(changes)
-    further = changes.pop("minutes", None)
-    ends = {name for name in ("steps", "epochs") if changes.get(name) is not None}
-    if ends:
-        changes = dict.fromkeys(("steps", "epochs", "minutes")) | changes
-    options = replace(run.job.options, **changes)
+    made = changes_of(changes, run.job.options)
+    options = replace(run.job.options, **made.values)
     changed = replace(run, job=replace(run.job, options=options))
-
-    def heard(event: Event) -> None:
-        if isinstance(event, Resumed) and options != run.job.options:
-            amend(out, options=options.to_json())
-        report(event)
-        if isinstance(event, Resumed) and ends:
-            report(Notice(f"the learning rate follows a schedule of {event.total:,} steps from here on"))
-
+    heard = announcing(report, made, lambda: amend(out, options=options.to_json()))
     with open_to_write(out):
         check_built(changed.job.untrained, out / LAST)
         say_changed(run.files, report)
-        return _go(changed, parts, launch(device=device), heard, resume=True, further=further)
+        return _go(changed, parts, launch(device=device), heard, resume=True, further=made.further)
 
 
 def _go(

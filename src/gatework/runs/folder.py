@@ -8,7 +8,8 @@ results.json        the figures on held-out data, once the training has ended
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,18 @@ def read_description(run: Path) -> dict[str, Any]:
     if values.get("format") != FORMAT:
         raise InputError(f"{path} is no run that this gatework reads: expected format {FORMAT!r}")
     return values
+
+
+@contextmanager
+def damaged(run: Path) -> Iterator[None]:
+    """What the values of a run.json are wrong for, as one line that names the file."""
+    path = run / DESCRIPTION
+    try:
+        yield
+    except KeyError as error:
+        raise InputError(f"{path} is damaged: {error} is missing") from error
+    except (TypeError, AttributeError, ValueError, RuntimeError, OverflowError) as error:
+        raise InputError(f"{path} is damaged: {error}") from error
 
 
 def cell_to_json(cell: Cell) -> dict[str, Any]:

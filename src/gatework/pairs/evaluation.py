@@ -1,0 +1,116 @@
+"""What a model makes of sources: hypotheses, their text; and how good they are, while it trains and at the end."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import nn
+
+from gatework.decoding.hypothesis import Hypothesis
+from gatework.pairs.data.batches import PairBatches, source_batch
+from gatework.pairs.data.encoded import Encoded
+from gatework.pairs.data.symbols import Text
+from gatework.pairs.description import Described
+from gatework.pairs.metrics import PairReport, judge
+from gatework.pairs.model import Network
+from gatework.pairs.options import Criterion
+from gatework.runs.parts import UNKNOWN
+
+AT_ONCE = 256  # sources that are searched at once
+SYMBOLS_AT_ONCE = 32_768  # of sources and targets whose loss is computed at once
+VALIDATED = 2000  # sources at most that a validation decodes
+
+Found = list[list[Hypothesis]]
+Told = Callable[[int, int], None]  # called with how much is done, and how much there is
+
+
+@dataclass(frozen=True)
+class Search:
+    """How hypotheses are searched: `best` of so many beams; see gatework.decoding.beam_search."""
+
+    beams: int = 5
+    best: int = 1
+    length_normalisation: float = 1.0
+
+
+GREEDY = Search(beams=1)
+
+
+def searched(model: Network, encoded: Encoded, search: Search, progress: Told | None = None) -> Found:
+    """The best hypotheses of each source, in the order of the sources; progress: in symbols of these."""
+    found: Found = [[] for _ in range(len(encoded))]
+    order = np.argsort(encoded.source_lengths, kind="stable")
+    device, done = next(model.parameters()).device, 0
+    for first in range(0, len(order), AT_ONCE):
+        rows = order[first : first + AT_ONCE]
+        source, lengths = source_batch(encoded, rows)
+        each = model.search((source.to(device), lengths.to(device)), **vars(search))
+        for row, hypotheses in zip(rows.tolist(), each, strict=True):
+            found[row] = hypotheses
+        done += int(lengths.sum())
+        if progress is not None:
+            progress(done, len(encoded.source))
+    return found
+
+
+def nats(model: Network, encoded: Encoded, end: int | None) -> float:
+    """The mean loss of a target symbol, over all targets."""
+    batches = PairBatches(encoded, SYMBOLS_AT_ONCE, end=end)
+    device, total, count = next(model.parameters()).device, 0.0, 0
+    with torch.no_grad():
+        for (source, lengths), targets in (batches[k] for k in range(len(batches))):
+            loss, _ = model((source.to(device), lengths.to(device)), targets.to(device))
+            symbols = int((targets >= 0).sum())
+            total, count = total + float(loss) * symbols, count + symbols
+    return total / count
+
+
+def targets_of(encoded: Encoded) -> list[list[tuple[int, ...]]]:
+    """The accepted targets of each source, as numbers."""
+    pieces = np.split(encoded.target, encoded.target_starts[1:-1])
+    every = [tuple(piece.tolist()) for piece in pieces]
+    return [every[first:last] for first, last in zip(encoded.targets_of, encoded.targets_of[1:], strict=False)]
+
+
+def judged(job: Described, model: Network, encoded: Encoded, progress: Told | None = None) -> PairReport:
+    """What a model makes of sources with targets, searched as its options say."""
+    options = job.options
+    search = Search(options.beams, 1, options.length_normalisation)
+    found = searched(model, encoded, search, progress)
+    predicted = [job.outputs.texts(each[0].tokens) for each in found]
+    accepted = [[_texts(job, target) for target in targets] for targets in targets_of(encoded)]
+    return PairReport.of(predicted, accepted, nats(model, encoded, job.end))
+
+
+def _texts(job: Described, numbers: Sequence[int]) -> Text:
+    """The symbols of a target, some of which may be none of the job's."""
+    return tuple(job.outputs.symbols[number] if number >= 0 else UNKNOWN for number in numbers)
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The share of errors that greedy decoding makes of some sources, this process's share; called with the model.
+
+    weight: how many times as many errors count as if all processes had as many sources.
+    """
+
+    encoded: Encoded
+    criterion: Criterion
+    weight: float = 1.0
+
+    @classmethod
+    def of(cls, part: Encoded, criterion: Criterion, rank: int = 0, processes: int = 1) -> "Validation | None":
+        """Of a part, VALIDATED sources at most, evenly spread over it; None where it has fewer than processes."""
+        if len(part) < processes:
+            return None
+        chosen = np.linspace(0, len(part) - 1, min(len(part), VALIDATED)).round().astype(np.intp)
+        own = chosen[rank::processes]
+        return cls(part.take(own), criterion, len(own) * processes / len(chosen))
+
+    def __call__(self, model: nn.Module) -> float:
+        found = searched(cast(Network, model), self.encoded, GREEDY)
+        result = judge(cast(Any, [each[0].tokens for each in found]), cast(Any, targets_of(self.encoded)))
+        errors = result.symbol_error_rate if self.criterion == "symbols" else result.word_error_rate
+        return self.weight * errors
