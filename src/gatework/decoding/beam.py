@@ -16,6 +16,15 @@ Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 
+LONGEST = 2, 10  # symbols of a target at most where no bound is named: twice those of its source, and 10 more
+
+
+def usual_longest(lengths: Sequence[int]) -> list[int]:
+    """The symbols after which a target ends where no bound is named, by the lengths of the sources."""
+    times, more = LONGEST
+    return [times * int(length) + more for length in lengths]
+
+
 class Decoder(Protocol):
     """What predicts the next symbol of R unfinished hypotheses, of several sentences.
 

@@ -7,6 +7,7 @@ without blanks; the probability of a sequence is the sum over its paths (Graves 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -43,6 +44,40 @@ def greedy(log_probabilities: Scores, blank: int, lengths: Whole | None = None) 
 def _lengths(log_probabilities: Scores, lengths: Whole | None) -> Whole:
     S, B = log_probabilities.shape[:2]
     return np.full(B, S) if lengths is None else np.asarray(lengths)
+
+
+def search(
+    log_probabilities: Scores, blank: int, lengths: Whole, *, beams: int = 5, best: int = 1
+) -> list[list[Hypothesis]]:
+    """The `best` sequences for each of B sequences of frames, greedy with one beam, else by `prefix_beam`.
+
+    log_probabilities: [S,B,V+1], the blank among the symbols; lengths: [B]. Each hypothesis' attention is 1 where the
+    likeliest of its paths has the symbol, 0 elsewhere. All hypotheses account for all frames, so that they are compared
+    whatever their lengths.
+    """
+    if beams > 1 or best > 1:
+        found = prefix_beam(log_probabilities, blank, lengths, beams=beams, best=best)
+    else:
+        inside = np.arange(len(log_probabilities))[:, None] < lengths
+        worth = np.where(inside, log_probabilities.max(-1), 0).sum(0, dtype=float).tolist()
+        texts = greedy(log_probabilities, blank, lengths)
+        found = [[Hypothesis(text, each, each)] for text, each in zip(texts, worth, strict=True)]
+    return _aligned(found, log_probabilities, blank, lengths)
+
+
+def _aligned(
+    found: Sequence[Sequence[Hypothesis]], scores: Scores, blank: int, lengths: Whole
+) -> list[list[Hypothesis]]:
+    """The hypotheses of each source with the frames that each symbol stands at."""
+    rows = [row for row, each in enumerate(found) for _ in each]
+    every = [hypothesis for each in found for hypothesis in each]
+    spans = align(scores[:, rows], [each.tokens for each in every], blank, lengths[rows])
+    made: list[list[Hypothesis]] = [[] for _ in found]
+    for row, hypothesis, span in zip(rows, every, spans, strict=True):
+        steps = np.arange(lengths[row])
+        attention = (steps >= span[:, :1]) & (steps < span[:, 1:])  # [T,S]
+        made[row].append(replace(hypothesis, attention=attention.astype(np.float32)))
+    return made
 
 
 # -- the likeliest sequences

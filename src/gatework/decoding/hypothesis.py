@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,3 +20,7 @@ class Hypothesis:
     score: float
     log_probability: float
     attention: npt.NDArray[np.float32] | None = None
+
+    def within(self, length: int) -> Hypothesis:
+        """Without the columns of the attention past the source's end."""
+        return self if self.attention is None else replace(self, attention=self.attention[:, :length])

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gatework.cells import Cell
-from gatework.decoding.ctc import align, greedy, prefix_beam
+from gatework.decoding.ctc import search
 from gatework.decoding.hypothesis import Hypothesis
 from gatework.layers import Recurrent
 from gatework.pairs.data.batches import Source
@@ -106,11 +103,7 @@ class CTCModel(nn.Module):
         best: int = 1,
         length_normalisation: float = 1.0,  # noqa: ARG002
     ) -> list[list[Hypothesis]]:
-        """The best targets of each source, as outside training; greedy with one beam: see `gatework.decoding.ctc`.
-
-        Each hypothesis' attention is 1 where the likeliest of its paths has the symbol, 0 elsewhere. All hypotheses
-        account for all steps of the source, so that they are compared whatever their lengths.
-        """
+        """The best targets of each source, as outside training: see `gatework.decoding.ctc.search`."""
         training = self.training
         self.eval()
         try:
@@ -118,29 +111,4 @@ class CTCModel(nn.Module):
                 scores = self.log_probabilities(source).float().cpu().numpy()
         finally:
             self.train(training)
-        lengths = source[1].cpu().numpy()
-        if beams > 1 or best > 1:
-            found = prefix_beam(scores, self.blank, lengths, beams=beams, best=best)
-        else:
-            worth = np.where(np.arange(len(scores))[:, None] < lengths, scores.max(-1), 0).sum(0, dtype=float).tolist()
-            texts = greedy(scores, self.blank, lengths)
-            found = [[Hypothesis(text, each, each)] for text, each in zip(texts, worth, strict=True)]
-        return _aligned(found, scores, self.blank, lengths)
-
-
-def _aligned(
-    found: Sequence[Sequence[Hypothesis]],
-    scores: npt.NDArray[np.float32],
-    blank: int,
-    lengths: npt.NDArray[np.int64],
-) -> list[list[Hypothesis]]:
-    """The hypotheses of each source with the steps that each symbol stands at."""
-    rows = [row for row, each in enumerate(found) for _ in each]
-    every = [hypothesis for each in found for hypothesis in each]
-    spans = align(scores[:, rows], [each.tokens for each in every], blank, lengths[rows])
-    made: list[list[Hypothesis]] = [[] for _ in found]
-    for row, hypothesis, span in zip(rows, every, spans, strict=True):
-        steps = np.arange(lengths[row])
-        attention = (steps >= span[:, :1]) & (steps < span[:, 1:])  # [T,S]
-        made[row].append(replace(hypothesis, attention=attention.astype(np.float32)))
-    return made
+        return search(scores, self.blank, source[1].cpu().numpy(), beams=beams, best=best)
