@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gatework.cells import Cell, find_cell
-from gatework.decoding.beam import Decoder, beam_search
+from gatework.decoding.beam import Decoder, beam_search, usual_longest
 from gatework.decoding.hypothesis import Hypothesis
 from gatework.errors import InputError
 from gatework.layers import check
@@ -19,11 +18,6 @@ from gatework.layers.beams import StreamDecoder
 from gatework.layers.bridge import Bridge, Encoded
 from gatework.layers.decoder import Parts, Read, at_once, step_by_step
 from gatework.layers.recurrent import Recurrent
-
-LONGEST = (
-    2,
-    10,
-)  # symbols of a target at most where no bound is named: so many times those of its source, and so many more
 
 Source = tuple[Tensor, Tensor]  # tokens [S,B] and lengths [B]
 
@@ -189,7 +183,7 @@ class EncoderDecoder(nn.Module):
         """
         lengths = source[1].tolist()
         if longest is None:
-            longest = [LONGEST[0] * length + LONGEST[1] for length in lengths]
+            longest = usual_longest(lengths)
         elif isinstance(longest, int):
             longest = [longest] * len(lengths)
         found = beam_search(
@@ -200,7 +194,7 @@ class EncoderDecoder(nn.Module):
             longest=longest,
             length_normalisation=length_normalisation,
         )
-        return [[_cut(each, length) for each in own] for own, length in zip(found, lengths, strict=True)]
+        return [[each.within(length) for each in own] for own, length in zip(found, lengths, strict=True)]
 
 
 def _width(cell: str | Cell, asked: int | None, hidden_size: int, own: int, options: Mapping[str, Any]) -> int:
@@ -210,12 +204,6 @@ def _width(cell: str | Cell, asked: int | None, hidden_size: int, own: int, opti
     if asked is not None or tied_to == "I":
         return asked or max(1, hidden_size // 2)
     return options.get("proj_size", 0) or own if tied_to == "R" else own
-
-
-def _cut(hypothesis: Hypothesis, length: int) -> Hypothesis:
-    """Without the attention's columns past the source's end."""
-    rows = hypothesis.attention
-    return hypothesis if rows is None else replace(hypothesis, attention=rows[:, :length])
 
 
 @contextmanager
