@@ -57,7 +57,7 @@ def convert(
     from gatework.cli.pair_runs import read_sources
     from gatework.cli.progress import bar
     from gatework.pairs.answers import source_text, unseen_line
-    from gatework.pairs.evaluation import Search
+    from gatework.pairs.converter import Search
     from gatework.pairs.trained import Trained
 
     trained = Trained.load(run, device=device)

@@ -1,16 +1,17 @@
 """What a model makes of sources: hypotheses, their text; and how good they are, while it trains and at the end."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
-from gatework.decoding.hypothesis import Hypothesis
-from gatework.pairs.data.batches import PairBatches, source_batch
-from gatework.pairs.data.encoded import Encoded
+from gatework.pairs.converter import GREEDY, Find, Found, Search, Told, searched
+from gatework.pairs.data.batches import PairBatches, as_tensors
+from gatework.pairs.data.encoded import Encoded, Whole
 from gatework.pairs.data.symbols import Text
 from gatework.pairs.description import Described
 from gatework.pairs.metrics import PairReport, judge
@@ -18,41 +19,19 @@ from gatework.pairs.model import Network
 from gatework.pairs.options import Criterion
 from gatework.runs.parts import UNKNOWN
 
-AT_ONCE = 256  # sources that are searched at once
 SYMBOLS_AT_ONCE = 32_768  # of sources and targets whose loss is computed at once
 VALIDATED = 2000  # sources at most that a validation decodes
 
-Found = list[list[Hypothesis]]
-Told = Callable[[int, int], None]  # called with how much is done, and how much there is
 
+def found_by(model: Network) -> Find:
+    """A model as what finds the targets of sources."""
+    device = next(model.parameters()).device
 
-@dataclass(frozen=True)
-class Search:
-    """How hypotheses are searched: `best` of so many beams; see gatework.decoding.beam_search."""
+    def find(source: npt.NDArray[Any], lengths: Whole, search: Search) -> Found:
+        tokens, ends = as_tensors(source, lengths)
+        return model.search((tokens.to(device), ends.to(device)), **vars(search))
 
-    beams: int = 5
-    best: int = 1
-    length_normalisation: float = 1.0
-
-
-GREEDY = Search(beams=1)
-
-
-def searched(model: Network, encoded: Encoded, search: Search, progress: Told | None = None) -> Found:
-    """The best hypotheses of each source, in the order of the sources; progress: in symbols of these."""
-    found: Found = [[] for _ in range(len(encoded))]
-    order = np.argsort(encoded.source_lengths, kind="stable")
-    device, done = next(model.parameters()).device, 0
-    for first in range(0, len(order), AT_ONCE):
-        rows = order[first : first + AT_ONCE]
-        source, lengths = source_batch(encoded, rows)
-        each = model.search((source.to(device), lengths.to(device)), **vars(search))
-        for row, hypotheses in zip(rows.tolist(), each, strict=True):
-            found[row] = hypotheses
-        done += int(lengths.sum())
-        if progress is not None:
-            progress(done, len(encoded.source))
-    return found
+    return find
 
 
 def nats(model: Network, encoded: Encoded, end: int | None) -> float:
@@ -78,7 +57,7 @@ def judged(job: Described, model: Network, encoded: Encoded, progress: Told | No
     """What a model makes of sources with targets, searched as its options say."""
     options = job.options
     search = Search(options.beams, 1, options.length_normalisation)
-    found = searched(model, encoded, search, progress)
+    found = searched(found_by(model), encoded, search, progress)
     predicted = [job.outputs.texts(each[0].tokens) for each in found]
     accepted = [[_texts(job, target) for target in targets] for targets in targets_of(encoded)]
     return PairReport.of(predicted, accepted, nats(model, encoded, job.end))
@@ -110,7 +89,7 @@ class Validation:
         return cls(part.take(own), criterion, len(own) * processes / len(chosen))
 
     def __call__(self, model: nn.Module) -> float:
-        found = searched(cast(Network, model), self.encoded, GREEDY)
+        found = searched(found_by(cast(Network, model)), self.encoded, GREEDY)
         result = judge(cast(Any, [each[0].tokens for each in found]), cast(Any, targets_of(self.encoded)))
         errors = result.symbol_error_rate if self.criterion == "symbols" else result.word_error_rate
         return self.weight * errors

@@ -1,25 +1,23 @@
 """A trained model of pairs in Python: it turns sources into targets, and says how well."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from gatework.pairs.answers import Candidate, candidates
-from gatework.pairs.data.encoded import Encoded
-from gatework.pairs.data.examples import Examples
+import numpy.typing as npt
+
+from gatework.pairs.converter import Converter, Found, Search
+from gatework.pairs.data.encoded import Encoded, Whole
 from gatework.pairs.description import Described
-from gatework.pairs.evaluation import Search, Told, nats, searched
-from gatework.pairs.metrics import PairReport
+from gatework.pairs.evaluation import found_by, nats
 from gatework.pairs.model import Network
 from gatework.pairs.run import Run
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A model and what it is; every method reads sources as `gatework.pairs.data.examples` gives them."""
+class Trained(Converter):
+    """A model and what it is, with torch."""
 
-    job: Described
-    model: Network
+    def __init__(self, job: Described, model: Network) -> None:
+        self.job, self.model = job, model
 
     @classmethod
     def load(cls, folder: Path, *, device: str = "cpu") -> Self:
@@ -27,23 +25,10 @@ class Trained:
         run = Run.open(folder)
         return cls(run.job, run.model(device=device))
 
-    @property
-    def search(self) -> Search:
-        """How the options search where nothing else is said."""
-        return Search(self.job.options.beams, 1, self.job.options.length_normalisation)
+    def find(self, source: npt.NDArray[Any], lengths: Whole, search: Search) -> Found:
+        """The best hypotheses of each source of a batch."""
+        return found_by(self.model)(source, lengths, search)
 
-    def convert(
-        self, examples: Examples, search: Search | None = None, progress: Told | None = None
-    ) -> list[list[Candidate]]:
-        """The best targets of each source, the best first."""
-        found = searched(self.model, self._encoded(examples), search or self.search, progress)
-        return [candidates(self.job, each) for each in found]
-
-    def score(self, examples: Examples, search: Search | None = None, progress: Told | None = None) -> PairReport:
-        """How good the best target of each source is, beside those that are accepted."""
-        assert examples.targets is not None
-        predicted = [each[0].symbols for each in self.convert(examples, search, progress)]
-        return PairReport.of(predicted, examples.targets, nats(self.model, self._encoded(examples), self.job.end))
-
-    def _encoded(self, examples: Examples) -> Encoded:
-        return Encoded.of(examples, self.job.inputs, self.job.outputs)
+    def nats(self, encoded: Encoded) -> float:
+        """The mean loss of a target symbol, over all targets."""
+        return nats(self.model, encoded, self.job.end)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -19,40 +22,55 @@ Source = tuple[Tensor, Tensor]  # tokens [S,B] or frames [S,B,I], and lengths [B
 class PairBatches:
     """Batches of pairs: batch k is ((source [S,B], lengths [B]), targets [T,B]), each target ended by `end`.
 
-    Frames are [S,B,I]; past its length a source is 0; past their ends, and where a symbol is not listed, targets are
+    Frames are [S,B,I]. Past its length a source is 0; past their ends, and where a symbol is not listed, targets are
     -100. Each accepted target is a pair of its own.
 
     tokens: what a batch has at most of source and target together, padded; one pair where that alone has more.
-    end: None leaves targets without an end, as CTC wants them. process, processes: a batch is shared among these.
+    end: None leaves targets without an end. process, processes: each batch is shared among so many, as many pairs each,
+    for which the last pair is repeated where they do not come out even.
 
     Lengths are rounded up to buckets, so that the batches of all epochs have the same sizes; which pairs of a bucket
     come together, and the order of batches, are a function of the seed and the epoch alone. Any batch can be asked for
     at any time, so that training can resume within an epoch.
     """
 
-    def __init__(self, encoded: Encoded, tokens: int, seed: int = 0, *, end: int | None = None) -> None:
+    def __init__(
+        self,
+        encoded: Encoded,
+        tokens: int,
+        seed: int = 0,
+        *,
+        end: int | None = None,
+        process: int = 0,
+        processes: int = 1,
+    ) -> None:
         if tokens < 1:
             raise InputError(f"tokens is {tokens}; expected 1 or more symbols in a batch")
         self.encoded, self.seed, self.end = encoded, seed, end
-        self._source_of = encoded.source_of
-        sizes = np.stack([encoded.source_lengths[self._source_of], encoded.target_lengths + (end is not None)])  # [2,M]
-        self._buckets = bucketed(sizes)
-        self._ends = _ends(self._buckets[:, np.lexsort(self._buckets[::-1])], tokens)
+        self.process, self.processes = process, processes
+        self._source_of = encoded.source_of  # [M]
+        lengths = encoded.source_lengths[self._source_of], encoded.target_lengths + (end is not None)
+        self._sizes = bucketed(np.stack(lengths))  # [2,M]
+        self._ends = _ends(self._sizes[:, self._ordered(np.arange(len(self._source_of)))], tokens, processes)
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
         """Shuffles, as a function of the seed and the epoch alone."""
         rng = np.random.default_rng([self.seed, epoch])
-        mixed = rng.permutation(len(self._source_of))
-        order = mixed[np.lexsort(self._buckets[::-1, mixed])]
-        batches = np.split(order, self._ends[:-1])
+        batches = np.split(self._ordered(rng.permutation(len(self._source_of))), self._ends[:-1])
         self._batches = [batches[k] for k in rng.permutation(len(batches))]
+
+    def _ordered(self, pairs: Whole) -> Whole:
+        """Pairs by the buckets of source and target, as many as the processes can share."""
+        order = pairs[np.lexsort(self._sizes[::-1, pairs])]
+        return np.pad(order, (0, -len(order) % self.processes), mode="edge")
 
     def __len__(self) -> int:
         return len(self._ends)
 
     def __getitem__(self, k: int) -> tuple[Source, Tensor]:
-        return batch(self.encoded, self._source_of[self._batches[k]], self._batches[k], self.end)
+        own = self._batches[k][self.process :: self.processes]
+        return batch(self.encoded, self._source_of[own], own, self.end)
 
 
 def batch(encoded: Encoded, sources: Whole, targets: Whole, end: int | None) -> tuple[Source, Tensor]:
@@ -64,7 +82,11 @@ def batch(encoded: Encoded, sources: Whole, targets: Whole, end: int | None) -> 
 
 def source_batch(encoded: Encoded, sources: Whole) -> Source:
     """These sources alone."""
-    source, lengths = encoded.sources(sources)
+    return as_tensors(*encoded.sources(sources))
+
+
+def as_tensors(source: npt.NDArray[Any], lengths: Whole) -> Source:
+    """Sources and their lengths as a model takes them."""
     values = source if source.ndim > 2 else source.astype(np.int64)
     return torch.from_numpy(values), torch.from_numpy(lengths)
 
@@ -75,13 +97,13 @@ def bucketed(lengths: Whole) -> Whole:
     return -(-lengths // step) * step
 
 
-def _ends(sizes: Whole, tokens: int) -> Whole:
-    """Where batches of sorted sizes [2,M] end, so that none has more than `tokens` when padded, unless it is of one."""
-    ends, longest, count = [], np.zeros(2, np.int64), 0
-    for place, size in enumerate(sizes.T):
-        wider = np.maximum(longest, size)
-        if count and wider.sum() * (count + 1) > tokens:
-            ends.append(place)
-            wider, count = size, 0
-        longest, count = wider, count + 1
-    return np.array([*ends, sizes.shape[1]], np.int64)
+def _ends(sizes: Whole, tokens: int, processes: int) -> list[int]:
+    """Where batches of sorted sizes [2,M] end, so that none has more than `tokens` when padded, unless it is least."""
+    ends, S, T, first = [], 0, 0, 0
+    largest = sizes.reshape(2, -1, processes).max(-1)  # of pairs that cannot be parted
+    for place, (source, target) in enumerate(largest.T.tolist()):
+        S, T = max(S, source), max(T, target)
+        if place > first and (S + T) * (place + 1 - first) * processes > tokens:
+            ends.append(place * processes)
+            S, T, first = source, target, place
+    return [*ends, sizes.shape[1]]

@@ -1,0 +1,85 @@
+"""What turns sources into targets and says how well, whatever runs the network. It needs no torch."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatework.decoding.hypothesis import Hypothesis
+from gatework.pairs.answers import Candidate, candidates
+from gatework.pairs.data.encoded import Encoded, Whole
+from gatework.pairs.data.examples import Examples
+from gatework.pairs.description import Described
+from gatework.pairs.metrics import PairReport
+
+AT_ONCE = 256  # sources that are searched at once
+
+Found = list[list[Hypothesis]]
+Told = Callable[[int, int], None]  # called with how much is done, and how much there is
+
+
+@dataclass(frozen=True)
+class Search:
+    """How hypotheses are searched: `best` of so many beams; see gatework.decoding.beam_search."""
+
+    beams: int = 5
+    best: int = 1
+    length_normalisation: float = 1.0
+
+
+GREEDY = Search(beams=1)
+Find = Callable[[npt.NDArray[Any], Whole, Search], Found]  # of sources [S,B] or [S,B,I] and their lengths [B]
+
+
+def searched(find: Find, encoded: Encoded, search: Search, progress: Told | None = None) -> Found:
+    """The best hypotheses of each source, in the order of the sources; progress: in symbols of these."""
+    found: Found = [[] for _ in range(len(encoded))]
+    order = np.argsort(encoded.source_lengths, kind="stable")
+    done = 0
+    for first in range(0, len(order), AT_ONCE):
+        rows = order[first : first + AT_ONCE]
+        source, lengths = encoded.sources(rows)
+        for row, hypotheses in zip(rows.tolist(), find(source, lengths, search), strict=True):
+            found[row] = hypotheses
+        done += int(lengths.sum())
+        if progress is not None:
+            progress(done, len(encoded.source))
+    return found
+
+
+class Converter(ABC):
+    """A model of pairs with its weights; every method reads sources as `gatework.pairs.data.examples` gives them."""
+
+    job: Described
+
+    @abstractmethod
+    def find(self, source: npt.NDArray[Any], lengths: Whole, search: Search) -> Found:
+        """The best hypotheses of each source of a batch."""
+
+    @abstractmethod
+    def nats(self, encoded: Encoded) -> float:
+        """The mean loss of a target symbol, over all targets."""
+
+    @property
+    def search(self) -> Search:
+        """How the options search where nothing else is said."""
+        return Search(self.job.options.beams, 1, self.job.options.length_normalisation)
+
+    def convert(
+        self, examples: Examples, search: Search | None = None, progress: Told | None = None
+    ) -> list[list[Candidate]]:
+        """The best targets of each source, the best first."""
+        found = searched(self.find, self._encoded(examples), search or self.search, progress)
+        return [candidates(self.job, each) for each in found]
+
+    def score(self, examples: Examples, search: Search | None = None, progress: Told | None = None) -> PairReport:
+        """How good the best target of each source is, beside those that are accepted."""
+        assert examples.targets is not None
+        predicted = [each[0].symbols for each in self.convert(examples, search, progress)]
+        return PairReport.of(predicted, examples.targets, self.nats(self._encoded(examples)))
+
+    def _encoded(self, examples: Examples) -> Encoded:
+        return Encoded.of(examples, self.job.inputs, self.job.outputs)
