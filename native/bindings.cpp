@@ -150,50 +150,44 @@ void step_of(Model& model, nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu> in
     model.get_state(after.data());
 }
 
-// A step of K of N sequences, whose states [slots,N,size] are replaced; what is left of the batch repeats the last of them.
+// Raises unless each place is among those that are there, which have 1, and stands there once.
+void check_places(Numbers<const int64_t, 1> places, Numbers<uint8_t, 1> there) {
+    constexpr uint8_t NAMED = 2;
+    uint8_t* marks = there.data();
+    const int64_t* end = places.data() + places.size();
+    const auto named = [&](int64_t place) {
+        if (place < 0 || place >= static_cast<int64_t>(there.size()) || marks[place] != 1) return false;
+        marks[place] = NAMED;
+        return true;
+    };
+    const int64_t* wrong = std::find_if_not(places.data(), end, named);
+    std::for_each(static_cast<const int64_t*>(places.data()), wrong, [&](int64_t place) { marks[place] = 1; });
+    if (wrong != end) throw std::invalid_argument("native model: no sequence " + std::to_string(*wrong) + ", or it is named twice");
+}
+
+// A step of K of N sequences, whose states [slots,N,size] are replaced. there: 1 for each of N that may be among the K.
 void step_some(Model& model, nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu> input, const std::vector<Numbers<float, 3>>& states,
-               Numbers<const int64_t, 1> places, Numbers<float, 2> output) {
+               Numbers<const int64_t, 1> places, Numbers<uint8_t, 1> there, Numbers<float, 2> output) {
     const gatework_size& size = model.size();
     const bool ids = size.ids > 0;
-    const int64_t K = static_cast<int64_t>(places.size()), B = size.batch, width = ids ? 1 : size.input;
-    if (K < 1 || K > B || input.dtype() != (ids ? nb::dtype<int64_t>() : nb::dtype<float>()) || static_cast<int64_t>(input.size()) != K * width)
+    const int64_t K = static_cast<int64_t>(places.size());
+    if (input.dtype() != (ids ? nb::dtype<int64_t>() : nb::dtype<float>()) || static_cast<int64_t>(input.size()) != K * (ids ? 1 : size.input))
         throw std::invalid_argument("native model: an input of another type or size");
     if (static_cast<int64_t>(output.shape(0)) != K || static_cast<int64_t>(output.shape(1)) != size.output)
         throw std::invalid_argument("native model: an output of another size");
-    int64_t numbers = 0;
+    std::vector<Model::States> theirs;
     for (const auto& state : states) {
-        numbers += static_cast<int64_t>(state.shape(0) * state.shape(2)) * B;
-        for (int64_t k = 0; k < K; ++k)
-            if (places.data()[k] < 0 || places.data()[k] >= static_cast<int64_t>(state.shape(1))) throw std::invalid_argument("native model: no such sequence");
+        if (state.shape(1) != there.size()) throw std::invalid_argument("native model: states of other sequences");
+        theirs.push_back({state.data(), static_cast<int64_t>(state.shape(0)), static_cast<int64_t>(state.shape(1)), static_cast<int64_t>(state.shape(2))});
     }
-    if (numbers != size.state) throw std::invalid_argument("native model: a state of another size");
+    if (!model.fits(theirs)) throw std::invalid_argument("native model: a state of another size");
+    check_places(places, there);
     nb::gil_scoped_release released;
-    // Calls work(row of a state, row of the batch, numbers) for each sequence, in the order of the whole state.
-    const auto each = [&](const auto& work) {
-        for (const auto& state : states)
-            for (size_t slot = 0; slot < state.shape(0); ++slot)
-                for (int64_t b = 0; b < B; ++b)
-                    work(state.data() + (slot * state.shape(1) + places.data()[std::min(b, K - 1)]) * state.shape(2), b, static_cast<int64_t>(state.shape(2)));
-    };
-    std::vector<float> whole(static_cast<size_t>(size.state)), answers(static_cast<size_t>(B * size.output));
-    float* next = whole.data();
-    each([&](const float* row, int64_t, int64_t many) { next = std::copy_n(row, many, next); });
-    const size_t bytes = static_cast<size_t>(width) * (ids ? sizeof(int64_t) : sizeof(float));
-    std::vector<char> rows(static_cast<size_t>(B) * bytes);
-    for (int64_t b = 0; b < B; ++b) std::memcpy(rows.data() + b * bytes, static_cast<const char*>(input.data()) + std::min(b, K - 1) * bytes, bytes);
     try {
-        model.set_state(whole.data());
-        model.run(rows.data(), 1, answers.data());
+        model.step_some(input.data(), places.data(), K, theirs, output.data());
     } catch (const Failure& failure) {
         throw std::invalid_argument(failure.what());
     }
-    model.get_state(whole.data());
-    const float* made = whole.data();
-    each([&](float* row, int64_t b, int64_t many) {
-        if (b < K) std::copy_n(made, many, row);
-        made += many;
-    });
-    std::copy_n(answers.data(), K * size.output, output.data());
 }
 
 }  // namespace

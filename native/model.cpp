@@ -105,7 +105,7 @@ const float* Model::filled(int64_t numbers, float value) {
 // -- reading
 
 Model::Model(std::string_view bytes, int64_t B, Storage storage)
-    : isa_(chosen()), B_(B), storage_(storage), room_(SLACK + ROOM * static_cast<int64_t>(bytes.size())) {
+    : isa_(chosen()), B_(B), rows_(B), storage_(storage), room_(SLACK + ROOM * static_cast<int64_t>(bytes.size())) {
     const Safetensors file(bytes);
     const auto format = file.metadata.find("format");
     if (format == file.metadata.end()) damaged("its header names no format");
@@ -221,7 +221,7 @@ void Model::read_scan(Code& code) {
     scanned.job.T = 1;
     claim_scan(scanned);
     scanned.scan = isa_.prepare(scanned.job, {1, 1});
-    steps_.push_back([this, &scanned] { scanned.scan->run(slot_, alone); });
+    steps_.push_back([this, &scanned] { scanned.scan->run(slot_, rows_, alone); });
 }
 
 // Where a buffer lies. What a plan writes is memory of the model's own, never the file's.
@@ -291,7 +291,7 @@ void Model::read_embedding(Code& code) {
     const Array& y = array(code);
     if (table.shape.size() != 2 || table.shape[1] != y.width || size_.ids == 0 || size_.ids > table.shape[0]) damaged("an embedding that does not fit");
     steps_.push_back([this, &table, &y] {
-        for (int64_t b = 0; b < B_; ++b) std::copy_n(table.data + ids_[b] * y.width, y.width, y.data.get() + b * y.width);
+        for (int64_t b = 0; b < rows_; ++b) std::copy_n(table.data + ids_[b] * y.width, y.width, y.data.get() + b * y.width);
     });
 }
 
@@ -299,8 +299,8 @@ void Model::read_one_hot(Code& code) {
     const Array& y = array(code);
     if (size_.ids == 0 || size_.ids > y.width) damaged("more ids than classes");
     steps_.push_back([this, &y] {
-        std::fill_n(y.data.get(), B_ * y.width, 0.0f);
-        for (int64_t b = 0; b < B_; ++b) y.data.get()[b * y.width + ids_[b]] = 1.0f;
+        std::fill_n(y.data.get(), rows_ * y.width, 0.0f);
+        for (int64_t b = 0; b < rows_; ++b) y.data.get()[b * y.width + ids_[b]] = 1.0f;
     });
 }
 
@@ -310,7 +310,7 @@ void Model::read_add(Code& code) {
     for (const Array* x : xs)
         if (x->width != y.width || x == &y) damaged("a sum of unequal widths");
     steps_.push_back([this, xs, &y] {
-        const int64_t many = B_ * y.width;
+        const int64_t many = rows_ * y.width;
         float* to = y.data.get();
         std::fill_n(to, many, 0.0f);
         for (const Array* x : xs)
@@ -329,7 +329,7 @@ void Model::read_join(Code& code) {
     if (width != y.width) damaged("arrays that are narrower than all of them together");
     steps_.push_back([this, xs, &y] {
         float* to = y.data.get();
-        for (int64_t b = 0; b < B_; ++b)
+        for (int64_t b = 0; b < rows_; ++b)
             for (const Array* x : xs) to = std::copy_n(x->data.get() + b * x->width, x->width, to);
     });
 }
@@ -340,7 +340,7 @@ void Model::read_softmax(Code& code, bool logarithm) {
     copies_.push_back(take(1, x.width + VECTOR));
     float* row = copies_.back().get();
     steps_.push_back([this, &x, &y, row, logarithm] {
-        for (int64_t b = 0; b < B_; ++b) {
+        for (int64_t b = 0; b < rows_; ++b) {
             const float* from = x.data.get() + b * x.width;
             float* to = y.data.get() + b * x.width;
             const float largest = *std::max_element(from, from + x.width);
@@ -356,27 +356,64 @@ void Model::read_affine(Code& code) {
     const float scale = code.real(), shift = code.real();
     if (x.width != y.width) damaged("a scale of unequal widths");
     steps_.push_back([this, &x, &y, scale, shift] {
-        for (int64_t i = 0; i < B_ * x.width; ++i) y.data.get()[i] = scale * x.data.get()[i] + shift;
+        for (int64_t i = 0; i < rows_ * x.width; ++i) y.data.get()[i] = scale * x.data.get()[i] + shift;
     });
 }
 
 // -- running
 
 void Model::run(const void* input, int64_t T, float* output) {
-    if (size_.ids) {
-        const int64_t* ids = static_cast<const int64_t*>(input);
-        for (int64_t i = 0; i < T * B_; ++i)
-            if (ids[i] < 0 || ids[i] >= size_.ids)
-                throw Failure(GATEWORK_ARGUMENT, "the id " + std::to_string(ids[i]) + " is not among 0 to " + std::to_string(size_.ids - 1));
+    check_ids(input, T * B_);
+    for (int64_t t = 0; t < T; ++t) step(input, t * B_, output);
+}
+
+void Model::step_some(const void* input, const int64_t* places, int64_t K, const std::vector<States>& states, float* output) {
+    check_ids(input, K);
+    const int64_t parts = (K + B_ - 1) / B_;
+    for (int64_t part = 0; part < parts; ++part) {
+        const int64_t first = K * part / parts;
+        rows_ = K * (part + 1) / parts - first;
+        exchange(states, places + first, [](float* theirs, float* own, int64_t many) { std::copy_n(theirs, many, own); });
+        step(input, first, output);
+        exchange(states, places + first, [](float* theirs, float* own, int64_t many) { std::copy_n(own, many, theirs); });
     }
-    const int64_t in = B_ * size_.input, out = B_ * size_.output;
-    for (int64_t t = 0; t < T; ++t) {
-        if (size_.ids) ids_ = static_cast<const int64_t*>(input) + t * B_;
-        else std::copy_n(static_cast<const float*>(input) + t * in, in, arrays_.front().data.get());
-        for (const auto& step : steps_) step();
-        slot_ = 1 - slot_;
-        std::copy_n(output_->data.get(), out, output + t * out);
+    rows_ = B_;
+}
+
+// One step; input and output: of all rows of a call, whose rows from `first` on it takes.
+void Model::step(const void* input, int64_t first, float* output) {
+    if (size_.ids) ids_ = static_cast<const int64_t*>(input) + first;
+    else std::copy_n(static_cast<const float*>(input) + first * size_.input, rows_ * size_.input, arrays_.front().data.get());
+    for (const auto& each : steps_) each();
+    slot_ = 1 - slot_;
+    std::copy_n(output_->data.get(), rows_ * size_.output, output + first * size_.output);
+}
+
+void Model::check_ids(const void* input, int64_t many) const {
+    if (!size_.ids) return;
+    const int64_t* ids = static_cast<const int64_t*>(input);
+    for (int64_t i = 0; i < many; ++i)
+        if (ids[i] < 0 || ids[i] >= size_.ids)
+            throw Failure(GATEWORK_ARGUMENT, "the id " + std::to_string(ids[i]) + " is not among 0 to " + std::to_string(size_.ids - 1));
+}
+
+// Calls move(theirs, own, numbers) for the state of each row, in each slot.
+template <class F>
+void Model::exchange(const std::vector<States>& states, const int64_t* places, F move) {
+    for (size_t i = 0; i < states_.size(); ++i) {
+        const int64_t size = states_[i].size;
+        float* theirs = states[i].data;
+        for (const Slot& slot : states_[i].slots) {
+            float* own = slot.steps.get() + slot_ * B_ * size;
+            for (int64_t row = 0; row < rows_; ++row) move(theirs + places[row] * size, own + row * size, size);
+            theirs += states[i].many * size;
+        }
     }
+}
+
+bool Model::fits(const std::vector<States>& states) const {
+    const auto alike = [](const States& theirs, const State& own) { return theirs.slots == static_cast<int64_t>(own.slots.size()) && theirs.size == own.size; };
+    return std::equal(states.begin(), states.end(), states_.begin(), states_.end(), alike);
 }
 
 void Model::get_state(float* to) const {

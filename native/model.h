@@ -62,6 +62,16 @@ public:
 
     // T steps, as gatework_run says.
     void run(const void* input, int64_t T, float* output);
+
+    // States [slots,many,size] of many sequences.
+    struct States {
+        float* data;
+        int64_t slots, many, size;
+    };
+    bool fits(const std::vector<States>& states) const;
+    // A step of K sequences by their places, as batches of B at most; replaces their states, which fit. The state of its
+    // own is lost.
+    void step_some(const void* input, const int64_t* places, int64_t K, const std::vector<States>& states, float* output);
     void get_state(float* to) const;
     void set_state(const float* from);  // null: the start
 
@@ -121,10 +131,14 @@ private:
     const Array& array(Code& code) const;
     std::vector<const Array*> arrays(Code& code) const;
 
-    void step(const void* input, float* output);
+    void step(const void* input, int64_t first, float* output);
+    void check_ids(const void* input, int64_t many) const;
+    template <class F>
+    void exchange(const std::vector<States>& states, const int64_t* places, F move);
 
     const Isa& isa_;
     const int64_t B_;
+    int64_t rows_;  // of the batch, that the next step takes
     const Storage storage_;
     gatework_size size_{};
     int64_t room_;  // numbers of memory that a file of its size may still ask for

@@ -71,7 +71,7 @@ struct Shared : Scan {
     int64_t first = 0;
 
     Shared(const Job& j, Grid g);
-    double run(int64_t from, Parallel parallel) override;
+    double run(int64_t from, int64_t rows, Parallel parallel) override;
 };
 
 // -- one thread's work
@@ -142,12 +142,25 @@ struct Worker {
         }
         scratch.make(most);
         make_widened(wide);
-        for (size_t b = 0; b < plan.blocks.size(); ++b) shares.push_back(share(shared.layouts[b].N, shared_width(plan.blocks[b]), shared.layouts[b].height));
-        if (plan.fused) {
-            const size_t last = plan.blocks.size() - 1;
-            both = share(shared.layouts[0].N, shared_width(plan.blocks[0]), std::max(shared.layouts[0].height, shared.layouts[last].height));
-        }
+        share_out();
         for (size_t b = 0; b < plan.blocks.size(); ++b) resolved.push_back(resolve(plan.blocks[b], shared.layouts[b]));
+    }
+
+    void share_out() {
+        shares.clear();
+        for (size_t b = 0; b < plan.blocks.size(); ++b) shares.push_back(share(shared.layouts[b].N, shared_width(plan.blocks[b]), shared.layouts[b].height));
+        if (!plan.fused) return;
+        const size_t last = plan.blocks.size() - 1;
+        both = share(shared.layouts[0].N, shared_width(plan.blocks[0]), std::max(shared.layouts[0].height, shared.layouts[last].height));
+    }
+
+    // Takes its part of the first `rows` of the batch, from now on.
+    void take_rows(int64_t rows) {
+        const int64_t first = rows * band / shared.grid.rows, last = rows * (band + 1) / shared.grid.rows;
+        if (first == row0 && last == row1) return;
+        row0 = first;
+        row1 = last;
+        share_out();
     }
 
     // Room for so many numbers, and after them for the operands of products that are bfloat16 and not taken by pairs.
@@ -285,7 +298,7 @@ struct Worker {
     // A block over an area that may hold several of its tiles.
     void area(size_t b, int64_t from, int64_t to, int64_t row, int64_t end) {
         const Layout& layout = shared.layouts[b];
-        if (!resolved[b].empty()) {
+        if (!resolved[b].empty() && row1 - row0 == resolved[b].front().tile.height) {
             for (int64_t tile = from >> layout.shift; tile * layout.W < to; ++tile) run(resolved[b][tile], b);
             return;
         }
@@ -629,8 +642,9 @@ Shared::Shared(const Job& j, Grid g) : job(j), grid(g), everyone(g.rows * g.colu
     for (int thread = 0; thread < grid.rows * grid.columns; ++thread) workers.push_back(std::make_unique<Worker>(*this, thread));
 }
 
-double Shared::run(int64_t from, Parallel parallel) {
+double Shared::run(int64_t from, int64_t rows, Parallel parallel) {
     first = from;
+    for (const auto& worker : workers) worker->take_rows(rows);
     parallel(static_cast<int>(workers.size()), [](int thread, void* self) { static_cast<Shared*>(self)->workers[thread]->run(); }, this);
     packed = true;
     const Plan& plan = *job.plan;

@@ -18,9 +18,9 @@ using Parallel = void (*)(int threads, void (*work)(int thread, void* context), 
 class Scan {
 public:
     virtual ~Scan() = default;
-    // Runs the job's T steps; a forward plan may start at any step `from`, its buffers being used in turn. Returns for how
-    // many seconds a thread waited for others, on the mean.
-    virtual double run(int64_t from, Parallel parallel) = 0;
+    // Runs the job's T steps for the first `rows` of its batch; a forward plan may start at any step `from`, its buffers
+    // being used in turn. Returns for how many seconds a thread waited for others, on the mean.
+    virtual double run(int64_t from, int64_t rows, Parallel parallel) = 0;
 };
 
 }  // namespace gatework

@@ -129,7 +129,7 @@ struct Ready : Task {
     }
 
     int64_t bytes(size_t index) const { return job.buffers[index].numbers * plan.buffers[index].bytes(); }
-    void run(const Isa& isa, Grid grid) { isa.prepare(job, grid)->run(0, parallel); }
+    void run(const Isa& isa, Grid grid) { isa.prepare(job, grid)->run(0, job.B, parallel); }
 
     bool operator==(const Ready& other) const {
         for (size_t i = 0; i < memory.size(); ++i)

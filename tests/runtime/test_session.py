@@ -10,6 +10,7 @@ import gatework as gw
 from gatework.errors import InputError
 from gatework.exporting import model_of
 from gatework.runtime import Session
+from gatework.runtime.stepping import Stepping
 
 T, B, I = 7, 5, 6
 LENGTHS = torch.tensor([7, 3, 0, 1, 6])
@@ -155,8 +156,12 @@ def test_both_directions_need_whole_sequences() -> None:
 # -- many streams
 
 
-@pytest.mark.parametrize("most", [1, 3, 9, 31, 100, 333])
-def test_streams_that_step_together_are_sessions_of_their_own(most: int) -> None:
+@pytest.mark.parametrize("by_core", [True, False])
+@pytest.mark.parametrize("most", [1, 2, 3, 4, 9, 31, 100, 333])
+def test_streams_that_step_together_are_sessions_of_their_own(
+    most: int, by_core: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stepping, "runs", staticmethod(lambda _: by_core))
     model, random = model_of(layer_of("gru", num_layers=2, initial="learned")), np.random.default_rng(most)
     streams, whole = Session(model).streams(most), Session(model)
     inputs: dict[int, list[np.ndarray]] = {}
@@ -202,6 +207,7 @@ def test_streams_that_are_not_there_are_named() -> None:
     ):
         with pytest.raises(InputError, match=message):
             streams.step(numbers, np.repeat(x, len(numbers), 0))
+    assert streams.step([number], x).shape == (1, I)
     with pytest.raises(InputError, match="x has 1 inputs; expected one for each of 2 streams"):
         streams.step([number, streams.join()], x)
     with pytest.raises(InputError, match="all 2 streams are taken"):

@@ -136,10 +136,14 @@ class Model:
         input: npt.NDArray[np.generic],
         states: Sequence[npt.NDArray[np.float32]],
         places: npt.NDArray[np.int64],
+        there: npt.NDArray[np.uint8],
         output: npt.NDArray[np.float32],
         /,
     ) -> None:
-        """A step of K <= B sequences by their places [K] in states [slots,N,size], which are replaced; output [K,N]."""
+        """A step of K sequences by their places [K] in states [slots,N,size], which are replaced; output [K,N].
+
+        there: [N], 1 for those that may be among the K. Raises ValueError unless each is, once.
+        """
 
     @property
     def state(self) -> int:

@@ -14,6 +14,10 @@ from gatework.lowering.layout import STORAGES
 from gatework.runtime.code import CODE
 from gatework.runtime.model import Model
 from gatework.runtime.packed import SHAPES, Array
+from gatework.runtime.streams import Marks, Places
+
+EACH = 3  # sequences up to which the core lays weights out for each number of them
+MOST = 128  # sequences that are stepped at once: more of their states do not stay near
 
 
 class Stepping:
@@ -44,17 +48,17 @@ class Stepping:
             model.step(np.ascontiguousarray(x), before, output, after)
         return output.reshape(B, -1), after
 
-    def step_some(
-        self, x: npt.NDArray[Any], states: Sequence[Array], places: npt.NDArray[np.int64], batch: int
-    ) -> Array:
+    def step_some(self, x: npt.NDArray[Any], states: Sequence[Array], places: Places, there: Marks) -> Array:
         """The output [K,N] of a step x [K] or [K,I] of K sequences by their places, whose states are replaced.
 
-        states: [L*D,N,size] each. batch: how many the core steps at once, K or more. Raises ValueError as `step` does.
+        states: [L*D,N,size] each. there: [N], 1 for those that may be among them. Raises ValueError as `step` does, and
+        where one may not, or is named twice.
         """
+        many = len(places)
         with self.turn:
-            model = self._of(batch)
-            output = np.empty((len(places), model.output), np.float32)
-            model.step_some(np.ascontiguousarray(x), states, places, output)
+            model = self._of(many if many <= EACH else MOST)
+            output = np.empty((many, model.output), np.float32)
+            model.step_some(np.ascontiguousarray(x), states, places, there, output)
         return output
 
     def _of(self, B: int) -> _native.Model:

@@ -1,7 +1,6 @@
 """Many streams with states of their own, stepped together: the core takes those that have input as batches."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,10 +9,8 @@ import numpy.typing as npt
 from gatework.errors import InputError
 from gatework.runtime.packed import Array
 
-# Sequences that are stepped at once, so that the core packs the weights for few batches; what is left of any number by
-# taking these is none, or enough to be worth a batch.
-BATCHES = (256, 64, 32, 16, 14, 12, 10, 8, 4, 2, 1)
-ENOUGH = 8
+Places = npt.NDArray[np.int64]  # numbers of streams
+Marks = npt.NDArray[np.uint8]  # [N], 1 for each stream that is there
 
 
 class Stepper(Protocol):
@@ -30,7 +27,7 @@ class Stepper(Protocol):
     ) -> tuple[npt.NDArray[Any], dict[str, Array]]: ...
 
     def step_some(
-        self, x: npt.NDArray[Any], states: dict[str, Array], places: npt.NDArray[np.int64], batch: int
+        self, x: npt.NDArray[Any], states: dict[str, Array], places: Places, there: Marks
     ) -> npt.NDArray[Any]: ...
 
 
@@ -48,7 +45,7 @@ class Streams:
         self._start = session.start(1)
         self._states = {name: np.repeat(each, most, 1) for name, each in self._start.items()}  # [L*D,N,size]
         self._free = list(range(most - 1, -1, -1))
-        self._there = np.zeros(most, bool)
+        self._there = np.zeros(most, np.uint8)
 
     def __len__(self) -> int:
         return int(self._there.sum())
@@ -59,57 +56,41 @@ class Streams:
             raise InputError(f"all {self.most} streams are taken: leave(number) makes room, or open more")
         begin = self._start if state is None else self._session.checked_state(state, 1)
         number = self._free.pop()
-        self._there[number] = True
+        self._there[number] = 1
         for name, values in begin.items():
             self._states[name][:, number] = values[:, 0]
         return number
 
     def leave(self, number: int) -> None:
         """Ends a stream; its number goes to one that joins later."""
-        self._check([number])
-        self._there[number] = False
+        check_places(_places([number]), self._there)
+        self._there[number] = 0
         self._free.append(number)
 
     def state(self, number: int) -> dict[str, Array]:
         """A copy of a stream's state [L*D,1,size]."""
-        self._check([number])
+        check_places(_places([number]), self._there)
         return {name: states[:, [number]] for name, states in self._states.items()}
 
     def step(self, numbers: Sequence[int] | npt.NDArray[Any], x: npt.ArrayLike) -> npt.NDArray[Any]:
         """The outputs [K,...] of a step of K streams with inputs x [K,...]; the others stand still."""
-        places = self._check(numbers)
-        inputs = self._session.checked_input(np.asarray(x)[None])
-        if inputs.shape[1] != len(places):
-            raise InputError(f"x has {inputs.shape[1]} inputs; expected one for each of {len(places)} streams")
+        places, inputs = _places(numbers), self._session.checked_input(np.asarray(x)[None])[0]
+        if len(inputs) != len(places):
+            raise InputError(f"x has {len(inputs)} inputs; expected one for each of {len(places)} streams")
         if not len(places):
-            return self._session.stepped(inputs[0], None)[0]
-        made = [
-            self._session.step_some(inputs[0, part], self._states, places[part], batch)
-            for part, batch in _parts(len(places))
-        ]
-        return made[0] if len(made) == 1 else np.concatenate(made)
-
-    def _check(self, numbers: Sequence[int] | npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        """The numbers as an array; raises InputError unless each is a stream that is there, once."""
-        places = np.asarray(numbers, np.int64).reshape(-1)
-        there = np.zeros(len(places), bool)
-        inside = (places >= 0) & (places < self.most)
-        there[inside] = self._there[places[inside]]
-        if not there.all():
-            raise InputError(f"stream {int(places[~there][0])} is not there: join() gives the number of a new one")
-        if len(places) > 1 and np.bincount(places).max() > 1:
-            raise InputError("a stream is named twice; a step takes each once")
-        return places
+            return self._session.stepped(inputs, None)[0]
+        return self._session.step_some(inputs, self._states, places, self._there)
 
 
-@lru_cache(maxsize=1024)
-def _parts(many: int) -> tuple[tuple[slice, int], ...]:
-    """Parts of so many streams, and the batch that each is stepped in: as many, or a few more."""
-    parts: list[tuple[slice, int]] = []
-    first = 0
-    while first < many:
-        left = many - first
-        size = next((each for each in BATCHES if each <= left and not 0 < left - each < ENOUGH), left)
-        parts.append((slice(first, first + size), next(each for each in reversed(BATCHES) if each >= size)))
-        first += size
-    return tuple(parts)
+def _places(numbers: Sequence[int] | npt.NDArray[Any]) -> Places:
+    return np.asarray(numbers, np.int64, order="C").reshape(-1)
+
+
+def check_places(places: Places, there: Marks) -> None:
+    """Raises InputError unless each is a stream that is there, once."""
+    inside = (places >= 0) & (places < len(there))
+    known = np.where(inside, there[np.where(inside, places, 0)], 0)
+    if not known.all():
+        raise InputError(f"stream {int(places[known == 0][0])} is not there: join() gives the number of a new one")
+    if len(places) > 1 and np.bincount(places).max() > 1:
+        raise InputError("a stream is named twice; a step takes each once")
