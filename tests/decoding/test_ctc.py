@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gatework.decoding.ctc import align, frames_needed, greedy, prefix_beam
+from gatework.decoding.ctc import align, frames_needed, greedy, log_likelihoods, prefix_beam
 from gatework.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -61,6 +61,23 @@ def test_a_wide_search_finds_the_likeliest_sequences_and_their_probabilities(
         expected = sums(frames[:, row], blank)
         assert {each.tokens: pytest.approx(each.log_probability) for each in found} == expected
         assert [each.score for each in found] == sorted((each.log_probability for each in found), reverse=True)
+
+
+@pytest.mark.parametrize(("S", "B", "V", "seed"), CASES)
+@pytest.mark.parametrize("blank_first", [False, True])
+def test_the_likelihood_of_a_sequence_is_the_sum_over_all_its_paths(
+    S: int, B: int, V: int, seed: int, blank_first: bool
+) -> None:
+    frames, blank = scores(S, B, V, seed), 0 if blank_first else V
+    lengths = np.random.default_rng(seed).integers(0, S + 1, B)
+    every = [sums(frames[:length, row], blank) for row, length in enumerate(lengths)]
+    longest = max(map(len, every))
+    for place in range(longest):  # one sequence for each row, again the first where a row has no more
+        chosen = [list(each)[place % len(each)] for each in every]
+        expected = [each[symbols] for each, symbols in zip(every, chosen, strict=True)]
+        np.testing.assert_allclose(log_likelihoods(frames, chosen, blank, lengths), expected)
+    nothing = [(0 if blank else 1,) * (S + 1)] * B  # more symbols than frames
+    assert (log_likelihoods(frames, nothing, blank, lengths) == -np.inf).all()
 
 
 def test_the_probability_of_all_paths_decides_not_the_likeliest_path() -> None:

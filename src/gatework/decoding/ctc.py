@@ -177,6 +177,65 @@ class _Search:
         return tuple(reversed(symbols))
 
 
+# -- how likely a sequence is
+
+
+def log_likelihoods(
+    log_probabilities: Scores, symbols: Sequence[Sequence[int]], blank: int, lengths: Whole | None = None
+) -> npt.NDArray[np.float64]:
+    """The log probability of B sequences, [B]: the sum over all paths (Graves et al. 2006), -inf where there is none.
+
+    log_probabilities: [S,B,V+1], the blank among the symbols; lengths: [B], frames that count, default all S.
+    """
+    states, counts = _states(symbols, blank), _lengths(log_probabilities, lengths)
+    skips, sums = _skips(states), _beginning(states)
+    ends = sums.copy()
+    for step, frame in enumerate(log_probabilities):
+        sums[:, 2:] = np.logaddexp.reduce(_ways(sums, skips)) + frame[np.arange(len(states))[:, None], states]
+        sums[:, :2] = -np.inf
+        ends[counts == step + 1] = sums[counts == step + 1]
+    rows, last = np.arange(len(states)), _last(symbols)
+    # the last symbol or the blank after it; of no symbols there is but the blank, at the place after a beginning
+    symbol = np.where(last > 0, ends[rows, last + 1], np.where(counts == 0, ends[rows, 1], -np.inf))
+    return np.logaddexp(ends[rows, last + 2], symbol)
+
+
+def _states(symbols: Sequence[Sequence[int]], blank: int) -> Whole:
+    """What paths go through, [B,L]: a blank, a symbol, a blank, ... a blank, and more blanks up to the longest."""
+    states = np.full((len(symbols), 2 * max(map(len, symbols), default=0) + 1), blank)
+    for row, one in enumerate(symbols):
+        states[row, 1 : 2 * len(one) : 2] = one
+    return states
+
+
+def _last(symbols: Sequence[Sequence[int]]) -> Whole:
+    """The state after the last symbol, [B]."""
+    return np.array([2 * len(one) for one in symbols], int)
+
+
+def _skips(states: Whole) -> npt.NDArray[np.bool_]:
+    """Which states [B,L] a path may come to without the one before, a blank: no symbol that is as the one before it."""
+    skips = np.zeros(states.shape, bool)
+    skips[:, 1:2] = True
+    skips[:, 3::2] = states[:, 3::2] != states[:, 1:-2:2]
+    return skips
+
+
+def _beginning(states: Whole) -> npt.NDArray[np.float64]:
+    """Log probabilities of having come to a state, which stands two places further on, [B,L+2]: before all frames.
+
+    From where paths begin it is one step to the first state, and two to the second.
+    """
+    best = np.full((len(states), states.shape[1] + 2), -np.inf)
+    best[:, 1] = 0.0
+    return best
+
+
+def _ways(values: npt.NDArray[np.float64], skips: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """What a path to each state [B,L] may come from: itself, the state before, and the one before that, [3,B,L]."""
+    return np.stack([values[:, 2:], values[:, 1:-1], np.where(skips, values[:, :-2], -np.inf)])
+
+
 # -- the likeliest path of a sequence
 
 
@@ -193,27 +252,20 @@ def align(
     for row, (one, count) in enumerate(zip(symbols, counts.tolist(), strict=True)):
         if frames_needed(one) > count:
             raise InputError(f"sequence {row}: its {len(one)} symbols need {frames_needed(one)} frames, not {count}")
-    states = np.full((len(symbols), 2 * max(map(len, symbols), default=0) + 1), blank)  # a blank, a symbol, a blank ...
-    for row, one in enumerate(symbols):
-        states[row, 1 : 2 * len(one) : 2] = one
-    path = _likeliest(log_probabilities, states, np.array([2 * len(one) for one in symbols], int), counts)
+    states = _states(symbols, blank)
+    path = _likeliest(log_probabilities, states, _last(symbols), counts)
     return [_spans(column[:count], len(one)) for column, count, one in zip(path.T, counts, symbols, strict=True)]
 
 
 def _likeliest(log_probabilities: Scores, states: Whole, last: Whole, lengths: Whole) -> Whole:
     """Where among its states [B,L] the likeliest path is at each frame, [S,B]; it ends at `last` [B] or just before."""
-    (B, L), rows = states.shape, np.arange(len(states))
-    skips = np.zeros(states.shape, bool)  # whether a path may leave out the state before: a blank
-    skips[:, 1:2] = True
-    skips[:, 3::2] = states[:, 3::2] != states[:, 1:-2:2]
-    best = np.full((B, L + 2), -np.inf)  # of paths that have come to a state, which stands two places further on
-    best[:, 1] = 0.0  # from where they begin it is one step to the first state, and two to the second
+    skips, best, rows = _skips(states), _beginning(states), np.arange(len(states))[:, None]
     steps, ends = [], best.copy()
     for step, frame in enumerate(log_probabilities):
-        ways = np.stack([best[:, 2:], best[:, 1:-1], np.where(skips, best[:, :-2], -np.inf)])
+        ways = _ways(best, skips)
         steps.append(ways.argmax(0).astype(np.int8))
         best[:, :2] = -np.inf
-        best[:, 2:] = ways.max(0) + frame[rows[:, None], states]
+        best[:, 2:] = ways.max(0) + frame[rows, states]
         ends[lengths == step + 1] = best[lengths == step + 1]
     return _back(steps, _end(ends, last), lengths)
 

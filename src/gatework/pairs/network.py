@@ -1,7 +1,8 @@
 """A model of pairs as networks: encoder and decoder, or layers whose steps CTC aligns. Without torch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from gatework.cells import Cell, find_cell
@@ -18,6 +19,7 @@ from gatework.network.steps import (
     Step,
     Tanh,
 )
+from gatework.pairs.description import read
 from gatework.pairs.options import Options
 
 SOURCE, TOKENS, MEMORY, SHARES, LOG_P = "source", "tokens", "memory", "attention", "log_p"
@@ -62,6 +64,30 @@ def decoder_network(options: Options, targets: int) -> Network:
     return Network(tuple(inputs), tuple(outputs), tuple(steps))
 
 
+def ctc_network(options: Options, targets: int, frames: int | None = None) -> Network:
+    """source [S,B], or so many numbers a frame [S,B,I], and lengths [B] -> log p [S,B,V_t+1], the blank last.
+
+    targets: V_t. Weights are named as those of gatework.pairs.ctc_model.CTCModel.
+    """
+    layers, steps = _encoder(options, frames), list[Step]()
+    port = Port(SOURCE, ("S", "B"), "int64") if frames is None else Port(SOURCE, ("S", "B", frames))
+    x = SOURCE
+    if frames is None:
+        steps.append(Embedding(SOURCE, "embedded", "embedding.weight"))
+        x = "embedded"
+    steps += stack(layers, x, "encoder.")
+    steps += [Linear(steps[-1].y, "logits", "output.weight", "output.bias"), LogSoftmax("logits", LOG_P)]
+    return Network(_source(port), (Port(LOG_P, ("S", "B", targets + 1)),), tuple(steps))
+
+
+def network_of(path: Path, values: Mapping[str, Any]) -> Network:
+    """What reads the sources of the run in a folder, from its run.json: the encoder, or all of a model of CTC."""
+    job = read(path, values)
+    if job.options.align == "attention":
+        return encoder_network(job.options)
+    return ctc_network(job.options, len(job.outputs), len(job.inputs) if job.form == "frames" else None)
+
+
 def _check(options: Options) -> None:
     """Refuses what needs more than one step and the memory to read."""
     for name in ("window", "coverage", "input_feeding"):
@@ -103,11 +129,12 @@ def _named(places: Sequence[str], name: str) -> tuple[str, ...]:
     return tuple(place + name for place in places)
 
 
-def _encoder(options: Options) -> Stack:
-    """The layers that read the source: both directions together have `hidden` units."""
+def _encoder(options: Options, frames: int | None = None) -> Stack:
+    """The layers that read the source, of frames that many numbers: both directions together have `hidden` units."""
     assert options.hidden is not None
     each = -(-options.hidden // (1 + options.bidirectional))
-    return _layers(options, find_cell(options.cell), each, bidirectional=options.bidirectional)
+    layers = _layers(options, find_cell(options.cell), each, bidirectional=options.bidirectional)
+    return layers if frames is None else replace(layers, input_size=frames)
 
 
 def _decoder(options: Options) -> Stack:
