@@ -25,7 +25,7 @@ _NOWHERE, _NOTHING = -1, -2  # the node of a beam that is not in use; the parent
 
 def frames_needed(symbols: Sequence[Any]) -> int:
     """The frames of the shortest path of a sequence: one a symbol, and a blank between two that are alike."""
-    return len(symbols) + sum(a == b for a, b in pairwise(symbols))
+    return len(symbols) + sum(bool(a == b) for a, b in pairwise(symbols))
 
 
 def greedy(log_probabilities: Scores, blank: int, lengths: Whole | None = None) -> list[tuple[int, ...]]:

@@ -39,7 +39,8 @@ class Judged:
     @property
     def exact(self) -> npt.NDArray[np.bool_]:
         """Whether each is one of the accepted targets, [N]."""
-        return self.edits == 0
+        exact: npt.NDArray[np.bool_] = self.edits == 0
+        return exact
 
     @property
     def word_error_rate(self) -> float:

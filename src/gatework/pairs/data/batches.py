@@ -93,8 +93,10 @@ def as_tensors(source: npt.NDArray[Any], lengths: Whole) -> Source:
 
 def bucketed(lengths: Whole) -> Whole:
     """Lengths rounded up, those above 16 to one of 8 sizes between a power of 2 and the next."""
-    step = 2 ** np.maximum(np.frexp(np.maximum(lengths - 1, 1))[1] - 1 - int(np.log2(FINE)), 0)
-    return -(-lengths // step) * step
+    octave = np.frexp(np.maximum(lengths - 1, 1))[1] - 1
+    step = 2 ** np.maximum(octave - int(np.log2(FINE)), 0)
+    rounded: Whole = -(-lengths // step) * step
+    return rounded
 
 
 def _ends(sizes: Whole, tokens: int, processes: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ Form = Literal["symbols", "frames"]
 Frames = npt.NDArray[np.float32]  # [S,I]
 MOST_SYMBOLS = 4_096  # of a source or a target: attention of one to the other takes 64 MiB
 MOST_FRAMES = 65_536
+_HALF = re.compile("[\ud800-\udfff]")  # surrogates, which are no characters,
+_NOR_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # but for those as which Python keeps foreign bytes
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def read_examples(
 
 def given_examples(X: Any, y: Any = None, levels: Levels = CHARACTERS) -> Examples:
     """Pairs given as Python objects: X as "source" and y as "target" of lines of JSON, see `read_examples`."""
-    X, y = (table.tolist() if hasattr(table, "tolist") else table for table in (X, y))
+    X, y = (table.to_numpy() if hasattr(table, "to_numpy") else table for table in (X, y))  # pandas, polars
     for name, values in (("X", X), ("y", y)):
         if values is not None and (isinstance(values, str | bytes) or not hasattr(values, "__len__")):
             raise InputError(f"{name} is {shown(values)}; expected several, such as a list of texts")
@@ -144,7 +147,7 @@ def _examples(rows: Rows, levels: Levels, name: str, *, targets: bool) -> Exampl
             texts = _targets(row.target, levels.target, rows.target_at(row.at))
             gathered.targets[number].update(dict.fromkeys(texts))
     if form is None:
-        raise InputError(f"{name} is empty; expected at least one pair of a source and a target")
+        raise InputError(f"{name} has no pairs; expected a source and a target in each row")
     accepted = [tuple(each) for each in gathered.targets] if targets else None
     return Examples(form, levels, gathered.sources, accepted, gathered.rows)
 
@@ -192,17 +195,22 @@ def _targets(value: Any, level: Level, at: str) -> list[Text]:
 
 def _text(value: str | Sequence[str], level: Level, at: str) -> Text:
     """The symbols of a text, or those given, one at least."""
-    if isinstance(value, str):
-        symbols = split(value, level)
-    else:
-        symbols = tuple(value)
-        if level == "symbol" and (wrong := [each for each in symbols if len(each.split()) != 1]):
-            raise InputError(f"{at} has the symbol {shown(wrong[0])}; expected symbols without white space")
-        if level != "symbol":
-            raise InputError(f"{at} is {shown(value)}, a list of symbols; expected a text, or the level symbol")
+    half = (_NOR_BYTE if level == "byte" else _HALF).search("".join(value))
+    if half is not None:
+        raise InputError(f"{at} has {shown(half[0])}, which is half a character: remove it")
+    symbols = split(value, level) if isinstance(value, str) else _given(value, level, at)
     if not symbols:
         raise InputError(f"{at} is empty: leave the row out")
     return cast(Text, _checked(symbols, UNITS[level], MOST_SYMBOLS, at))
+
+
+def _given(symbols: Sequence[str], level: Level, at: str) -> Text:
+    """Symbols as they are."""
+    if level != "symbol":
+        raise InputError(f"{at} is {shown(symbols)}, a list of symbols; expected a text, or the level symbol")
+    if wrong := [each for each in symbols if len(each.split()) != 1]:
+        raise InputError(f"{at} has the symbol {shown(wrong[0])}; expected symbols without white space")
+    return tuple(symbols)
 
 
 def _checked(value: Any, unit: str, most: int, at: str) -> Any:

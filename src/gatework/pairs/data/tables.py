@@ -91,18 +91,26 @@ def read_rows(
 def _text_rows(first: str, texts: Iterator[str], name: str, suffix: str, columns: Columns, targets: bool) -> Rows:
     """The rows of a text whose first characters are `first`: lines of JSON, a table, or sources alone, one a line."""
     if not first.strip():
-        raise InputError(f"{name} is empty: expected a source and a target in each line")
+        raise _empty(name)
     table = suffix in (*TSV, *CSV)
     if suffix in JSON or (not table and first.lstrip().startswith("{")):
         records = records_of(texts, name, EXPECTED)
         return _in_columns(_of_records(records, columns.wanted, targets), *columns.wanted)
     lines = lines_of(texts, name)
     if not targets and not table and not columns.named:
-        rows = (Row(f"{name}, line {number:,}", line.rstrip("\r")) for number, line in enumerate(lines, 1) if line)
-        return Rows(rows, str, str)
-    head = first.split("\n", 1)[0]
+        alone = (Row(f"{name}, line {number:,}", line.rstrip("\r")) for number, line in enumerate(lines, 1) if line)
+        return Rows(alone, str, str)
+    head = next(line for line in first.split("\n") if line.strip())
     tabbed = suffix in TSV or (suffix not in CSV and "\t" in head)
-    return _of_table(_tabbed(lines, name) if tabbed else _delimited(lines, head, name), columns, targets, tabbed)
+    rows = _tabbed(lines, name) if tabbed else _delimited(lines, head, name)
+    first_row = next(rows, None)
+    if first_row is None:
+        raise _empty(name)
+    return _of_table(_Table(first_row, rows, tabbed), columns, targets)
+
+
+def _empty(name: str) -> InputError:
+    return InputError(f"{name} is empty: expected a source and a target in each line")
 
 
 # -- tables
@@ -128,19 +136,42 @@ def _delimited(lines: Iterable[str], head: str, name: str) -> Iterator[Placed]:
         raise InputError(f"{name}, line {reader.line_num:,} is no CSV: {error}") from None
 
 
-def _of_table(rows: Iterator[Placed], columns: Columns, targets: bool, tabbed: bool) -> Rows:
+@dataclass(frozen=True)
+class _Table:
+    """The rows of a table, the first of which may be names; tabbed: whether its fields stand between tabs."""
+
+    first: Placed
+    rest: Iterator[Placed]
+    tabbed: bool
+
+    def picked(self, places: Sequence[int], width: int, *, named: bool) -> Iterator[Row]:
+        """The fields at some places, of rows that must all be so wide; named: whether the first row is names."""
+        for at, row in self.rest if named else chain([self.first], self.rest):
+            if len(row) != width:
+                raise InputError(f"{at} has {self._worded(row)}; expected {self._expected(row, width, named)}")
+            yield Row(at, *(row[place] for place in places))
+
+    def _worded(self, row: list[str]) -> str:
+        return f"1 column, {shown(row[0])}" if len(row) == 1 else f"{len(row)} columns, {shown(row)}"
+
+    def _expected(self, row: list[str], width: int, named: bool) -> str:
+        if named or width != 2:
+            return f"{width}, as in the first row"
+        between = " with a tab between them" if self.tabbed else ""
+        names = ", or a line of names and --source NAME --target NAME" if len(row) > width else ""
+        return f"a source and a target{between}{names}"
+
+
+def _of_table(table: _Table, columns: Columns, targets: bool) -> Rows:
     """The chosen columns of a table with or without a line of names."""
-    at, first = next(rows)
-    names = [name.strip().removeprefix("\ufeff") for name in first]
+    at, first = table.first
+    names = [name.strip() for name in first]
     wanted = columns.wanted[: 1 + targets]
     if columns.named or all(name in [each.lower() for each in names] for name in wanted):
         places = [_place(name, names, at, exact=columns.named) for name in wanted]
-        width, called = len(names), [names[place] for place in places]
-    else:
-        rows = chain([(at, first)], rows)
-        places, width, called = list(range(len(wanted))), len(first) if not targets else 2, ["1", "2"]
-        _check_width(at, first, width, tabbed, names_help=True)
-    return _in_columns(_picked(rows, places, width, tabbed), called[0], called[-1])
+        return _in_columns(table.picked(places, len(names), named=True), names[places[0]], names[places[-1]])
+    rows = table.picked(range(len(wanted)), 2 if targets else len(first), named=False)
+    return _in_columns(rows, "1", "2")
 
 
 def _place(name: str, names: list[str], at: str, *, exact: bool) -> int:
@@ -151,22 +182,6 @@ def _place(name: str, names: list[str], at: str, *, exact: bool) -> int:
         what = "no column" if name not in known else "more than one column"
         raise InputError(f"{at} has {what} {name!r}; it has {there}: choose among these (--source, --target)")
     return known.index(name)
-
-
-def _picked(rows: Iterable[Placed], places: Sequence[int], width: int, tabbed: bool) -> Iterator[Row]:
-    for at, row in rows:
-        _check_width(at, row, width, tabbed)
-        yield Row(at, *(row[place] for place in places))
-
-
-def _check_width(at: str, row: list[str], width: int, tabbed: bool, *, names_help: bool = False) -> None:
-    if len(row) == width:
-        return
-    has = f"{len(row)} column{'s' if len(row) > 1 else ''}, {shown(row[0] if len(row) == 1 else row)}"
-    expected = f"expected {width}" if width != 2 else "expected a source and a target"
-    between = " with a tab between them" if tabbed else ""
-    more = ", or a line of names and --source NAME --target NAME" if names_help and len(row) > width else ""
-    raise InputError(f"{at} has {has}; {expected}{between}{more}")
 
 
 # -- lines of JSON, Parquet

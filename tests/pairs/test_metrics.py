@@ -1,0 +1,79 @@
+"""How predictions are judged: the nearest accepted target counts, intervals hold what they should."""
+
+import math
+
+import numpy as np
+import pytest
+
+from gatework.pairs.data.symbols import Text
+from gatework.pairs.metrics import PairReport, confusions, interval, judge
+
+ACCEPTED: list[list[Text]] = [[tuple("abc"), tuple("abd")], [tuple("xy")], [tuple("a"), tuple("pqrs")], [tuple("aaaa")]]
+PREDICTED: list[Text] = [tuple("abd"), tuple("y"), tuple("pqrst"), ()]
+
+
+def test_the_nearest_accepted_target_counts() -> None:
+    judged = judge(PREDICTED, ACCEPTED)
+    assert judged.edits.tolist() == [0, 1, 1, 4]
+    assert judged.symbols.tolist() == [3, 2, 4, 4]
+    assert judged.nearest.tolist() == [1, 0, 1, 0]
+    assert judged.exact.tolist() == [True, False, False, False]
+    assert judged.word_error_rate == 0.75
+    assert judged.symbol_error_rate == 6 / 13
+
+
+def test_the_first_of_equally_near_targets_counts() -> None:
+    assert judge([tuple("ab")], [[tuple("ac"), tuple("abc"), tuple("xy")]]).nearest.tolist() == [0]
+
+
+def test_confusions_are_those_with_the_nearest_target() -> None:
+    found = confusions(PREDICTED, ACCEPTED, judge(PREDICTED, ACCEPTED))
+    assert found == {("x", ""): 1, ("", "t"): 1, ("a", ""): 4}
+
+
+def test_the_report_says_what_was_judged() -> None:
+    report = PairReport.of(PREDICTED, ACCEPTED, nats=math.log(2))
+    assert (report.exact, report.word_error_rate, report.symbol_error_rate) == (0.25, 0.75, 6 / 13)
+    assert report.perplexity == pytest.approx(2)
+    assert report.confused[0] == ("a", "", 4)
+    text = "\n".join(report.lines())
+    assert "25.0% of 4 whole targets right" in text
+    assert "symbol error rate 46.15%" in text
+    assert "perplexity 2.000" in text
+    assert "most often wrong: a left out (4), " in text
+    assert "t too much (1)" in text
+    assert "b for a" not in text
+    assert PairReport.of([("b",)], [[("a",)]]).lines()[-1] == "most often wrong: b for a (1)"
+    assert PairReport.of([("a",)], [[("a",)]]).perplexity is None
+
+
+def test_an_interval_holds_the_rate_and_narrows_with_the_square_root() -> None:
+    rng = np.random.default_rng(1)
+    widths = []
+    for N in (100, 10_000):
+        wrong = (rng.random(N) < 0.2).astype(float)
+        low, high = interval(wrong, np.ones(N))
+        assert low < wrong.mean() < high
+        widths.append(high - low)
+        assert widths[-1] == pytest.approx(2 * 1.96 * math.sqrt(0.16 / N), rel=0.2)
+    assert widths[0] / widths[1] == pytest.approx(10, rel=0.3)
+
+
+def test_an_interval_is_a_function_of_its_seed() -> None:
+    wrong = (np.arange(50) % 3 == 0).astype(float)
+    assert interval(wrong, np.ones(50), 1) == interval(wrong, np.ones(50), 1)
+    assert interval(wrong, np.ones(50), 1) != interval(wrong, np.ones(50), 2)
+
+
+@pytest.mark.parametrize("chunk", [1, 500, 10**9])
+def test_how_many_samples_are_drawn_at_once_does_not_matter(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    wrong = (np.arange(50) % 3 == 0).astype(float)
+    whole = interval(wrong, np.ones(50), 1)
+    monkeypatch.setattr("gatework.pairs.metrics.CHUNK", chunk)
+    assert interval(wrong, np.ones(50), 1) == whole
+
+
+def test_a_rate_weighs_sources_by_their_symbols() -> None:
+    low, high = interval(np.array([0.0, 10.0]), np.array([90.0, 10.0]))
+    assert (low, high) == (0.0, 1.0)
+    assert judge([(), tuple("aaa")], [[("a",)], [tuple("aaa")]]).symbol_error_rate == 0.25
