@@ -45,12 +45,13 @@ Tensor = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Tensors:
-    """What a file has: texts by name, tensors by name, and the type that the file calls each of them."""
+    """What a file has: texts by name, tensors by name, the type that the file calls each of them, and all its bytes."""
 
     path: Path
     metadata: Mapping[str, str]
     arrays: Mapping[str, Tensor]
     types: Mapping[str, str]
+    content: memoryview
 
     def part(self, prefix: str) -> dict[str, Tensor]:
         """The tensors whose names begin with `prefix.`, without it."""
@@ -66,7 +67,11 @@ def read_tensors(path: Path, *, mapped: bool = False, what: str = "file of tenso
     """
     if not path.is_file():
         raise InputError(f"{path} does not exist, or is no file: expected a {what} (safetensors)")
-    data = _content(path, mapped)
+    return tensors_of(path, _content(path, mapped), what)
+
+
+def tensors_of(path: Path, data: memoryview, what: str = "file of tensors") -> Tensors:
+    """The same of a file's content, of which the arrays are views."""
     try:
         return _parsed(path, data)
     except (ValueError, KeyError, TypeError, OverflowError) as error:
@@ -91,7 +96,7 @@ def _parsed(path: Path, data: memoryview) -> Tensors:
     numbers = data[8 + length :]
     _check_places(header, len(numbers))
     arrays = {name: _array(numbers, entry) for name, entry in header.items()}
-    return Tensors(path, metadata, arrays, {name: entry["dtype"] for name, entry in header.items()})
+    return Tensors(path, metadata, arrays, {name: entry["dtype"] for name, entry in header.items()}, data)
 
 
 def _check_places(header: Mapping[str, Any], size: int) -> None:
@@ -118,7 +123,7 @@ def as_bytes(arrays: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes
     return b"".join(_pieces(arrays, metadata))
 
 
-def _pieces(arrays: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Iterator[bytes]:
+def _pieces(arrays: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Iterator[bytes | memoryview]:
     names = {np.dtype(code).str.lstrip("<>|="): name for name, code in TYPES.items() if name != "BF16"}
     ordered = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))
     header: dict[str, Any] = {METADATA: dict(metadata)}
@@ -134,7 +139,7 @@ def _pieces(arrays: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Iterat
     yield text
     for name in ordered:
         array = arrays[name]
-        yield np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+        yield np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data
 
 
 def as_float32(tensors: Tensors, names: Mapping[str, str] | None = None) -> dict[str, npt.NDArray[np.float32]]:

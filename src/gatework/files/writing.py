@@ -13,7 +13,7 @@ from gatework.files.reading import whole
 MOST_JSON = 1 << 28  # bytes: more than a vocabulary of a million words, or ten thousands of series, take
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes | memoryview) -> None:
     """Write `data` aside, bring it to the disk and rename it to `path`.
 
     Errors: InputError in one line for a full or read-only disk; the file that was there is left as it was.
@@ -33,7 +33,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise
 
 
-def _write_synced(path: Path, data: bytes) -> None:
+def _write_synced(path: Path, data: bytes | memoryview) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
     try:
         rest = memoryview(data)

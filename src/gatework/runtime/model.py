@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gatework.errors import InputError
-from gatework.files.tensors import as_bytes, as_float32, read_tensors
+from gatework.files.tensors import Tensors, as_bytes, as_float32, read_tensors, tensors_of
 from gatework.files.writing import parse_object, write_atomically
 from gatework.network import Network
 from gatework.runtime.code import tensors_for_c
@@ -23,13 +23,17 @@ FLOATS = ("F32", "F16", "BF16", "F64")
 
 @dataclass(frozen=True)
 class Model:
-    """What was trained: its task, its network, the weights by name, and what else its run.json says."""
+    """What was trained: its task, its network, the weights by name, and what else its run.json says.
+
+    source: the file that all of these are views of, where there is one.
+    """
 
     path: Path
     task: str
     network: Network
     weights: Mapping[str, Array]
     about: Mapping[str, Any]
+    source: Tensors | None = None
 
     @classmethod
     def open(cls, path: str | Path) -> "Model":
@@ -41,15 +45,24 @@ class Model:
         if not path.is_dir():
             return _of_file(path)
         model: Model = import_module("gatework.runtime.folders").read(path)  # whose jobs a file does without
-        return model
+        return model.in_one_piece()
+
+    def in_one_piece(self) -> "Model":
+        """The same whose arrays are views of the file that it would write, so that they lie in memory once."""
+        source = tensors_of(self.path, memoryview(self.file))
+        made = replace(self, weights={name: source.arrays[name] for name in self.weights}, source=source)
+        vars(made)["for_c"] = self.for_c
+        return made
 
     def save(self, path: Path) -> None:
         """Writes it as one file, which `open` reads."""
         write_atomically(path, self.file)
 
     @cached_property
-    def file(self) -> bytes:
-        """What the file has."""
+    def file(self) -> bytes | memoryview:
+        """What its file has: the one that its arrays are views of, unless it would be written otherwise."""
+        if self.source is not None and self._is_written_so(self.source):
+            return self.source.content
         metadata = {
             "format": FORMAT,
             "task": self.task,
@@ -57,6 +70,12 @@ class Model:
             "about": json.dumps(dict(self.about)),
         }
         return as_bytes({**self.weights, **self.for_c}, metadata)
+
+    def _is_written_so(self, source: Tensors) -> bool:
+        """Whether a file has what C reads, as this version writes it."""
+        read = source.arrays
+        same = (name in read and np.array_equal(read[name], array) for name, array in self.for_c.items())
+        return all(same) and all(source.types[name] == "F32" for name in self.weights)
 
     @cached_property
     def for_c(self) -> dict[str, Any]:
@@ -89,7 +108,7 @@ def _of_file(path: Path) -> Model:
     except (KeyError, ValueError) as error:
         raise InputError(f"{path} is damaged: {error}") from error
     weights = as_float32(tensors, {name: name for name in tensors.arrays if tensors.types[name] in FLOATS})
-    return Model(path, task, network, checked(path, network, weights), about)
+    return Model(path, task, network, checked(path, network, weights), about, tensors)
 
 
 def checked(path: Path, network: Network, weights: dict[str, Array]) -> dict[str, Array]:

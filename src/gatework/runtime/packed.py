@@ -17,7 +17,8 @@ from gatework.notation import Program
 Array = npt.NDArray[np.float32]
 States = tuple[Array, ...]
 WEIGHTS = ("float32", "bfloat16", "int8")
-SHAPES = 16  # for which weights are kept packed
+SHAPES = 16  # for which weights are kept packed at most,
+KEPT = 1 << 26  # and the bytes that more than two of them may take
 
 
 class Packed:
@@ -42,6 +43,7 @@ class Packed:
         self.program, self.units, self.threads = program, units, threads
         self.parameters = [np.ascontiguousarray(parameters[each.name], np.float32) for each in program.parameters]
         self.shapes = tuple(array.shape for array in self.parameters)
+        self.most = kept(sum(array.nbytes for array in self.parameters))
         self.addresses = [_address(array) for array in self.parameters]
         self.options = Options(program, reverse=reverse, frozen=Frozen(weights))
         self.numbers = dict(inputs or {})
@@ -89,10 +91,15 @@ class Packed:
                 shapes = (*(array.shape for array in arrays), *self.shapes)
                 outline = Outline(shapes, None, ("float32",) * len(shapes))
                 forward = self.bound[key] = bind(self.options, outline, boundaries, self.threads)
-                if len(self.bound) > SHAPES:
+                if len(self.bound) > self.most:
                     self.bound.popitem(last=False)
             self.bound.move_to_end(key)
             return forward
+
+
+def kept(size: int) -> int:
+    """For how many shapes weights of so many bytes are kept packed."""
+    return min(SHAPES, max(2, KEPT // max(size, 1)))
 
 
 def _address(array: npt.NDArray[np.generic] | None) -> int:

@@ -41,19 +41,22 @@ class Session:
         self.model = model if isinstance(model, Model) else Model.open(model)
         self.network = self.model.network
         (self._port,) = (port for port in self.network.inputs if port.name != LENGTHS)
-        self._steps: list[tuple[Step, Run]] = [
-            (step, runner(step, self.model.weights, narrow=weights, threads=threads)) for step in self.network.steps
-        ]
+        self._steps = self._ready(weights, threads)
         self._stepping = Stepping(self.model, weights) if Stepping.runs(self.model) else None
-        self._try()
+        self._try(self._ready(weights, threads))  # whose packed weights are let go
         self._state: States | None = None  # after the steps so far; never written on
 
-    def _try(self) -> None:
+    def _ready(self, weights: str, threads: int) -> list[tuple[Step, Run]]:
+        """The steps, each with what runs it: weights are packed at a first run."""
+        of = self.model.weights
+        return [(step, runner(step, of, narrow=weights, threads=threads)) for step in self.network.steps]
+
+    def _try(self, steps: Sequence[tuple[Step, Run]]) -> None:
         """Raises InputError where steps and weights do not fit one another: one step of one sequence tells."""
         port = self._port
         shape = [size if isinstance(size, int) else 1 for size in port.shape]
         try:
-            self._run({port.name: np.zeros(shape, port.dtype)}, None)
+            self._run({port.name: np.zeros(shape, port.dtype)}, None, steps)
         except (ValueError, TypeError, KeyError, IndexError) as error:
             raise InputError(f"{self.model.path} does not fit this model: {error}") from error
 
@@ -86,9 +89,11 @@ class Session:
             return output[None], after
         return self._run(values, before)
 
-    def _run(self, values: dict[str, Any], before: States | None) -> tuple[Any, States]:
+    def _run(
+        self, values: dict[str, Any], before: States | None, steps: Sequence[tuple[Step, Run]] | None = None
+    ) -> tuple[Any, States]:
         call = self._call(values, before)
-        self._through(call, self._steps)
+        self._through(call, self._steps if steps is None else steps)
         outputs = tuple(call.values[each.name] for each in self.network.outputs)
         return outputs[0] if len(outputs) == 1 else outputs, dict(call.after)
 
