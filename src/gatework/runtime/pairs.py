@@ -1,0 +1,101 @@
+"""A model of pairs without torch: sources to targets, and how good they are."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatework.decoding import ctc
+from gatework.decoding.beam import beam_search
+from gatework.errors import InputError
+from gatework.network.steps import LENGTHS
+from gatework.pairs.converter import AT_ONCE, Converter, Found, Search
+from gatework.pairs.data.encoded import Encoded, Whole
+from gatework.pairs.description import TASK, Described, read
+from gatework.pairs.network import LOG_P, MEMORY, START, TOKENS, decoder_network
+from gatework.runtime.hypotheses import RowDecoder
+from gatework.runtime.model import Model, checked
+from gatework.runtime.packed import Array
+from gatework.runtime.session import Session
+from gatework.runtime.steps import Call, runner
+
+
+class PairSession(Session, Converter):
+    """A session of a model of pairs: `convert` turns sources into targets, `score` says how good these are.
+
+    Arguments as of a Session. `run` is the encoder: of sources [S,B] and lengths the memory and where the decoder's
+    states start; of a model that CTC aligns the log probabilities [S,B,V+1].
+    """
+
+    def __init__(self, model: str | Path | Model, *, threads: int = 1, weights: str = "float32") -> None:
+        super().__init__(model, threads=threads, weights=weights)
+        path = self.model.path
+        if self.model.task != TASK:
+            raise InputError(f"{path} is of task {self.model.task!r}; expected {TASK!r}, a model of pairs")
+        self.job: Described = read(path, self.model.about)
+        self.blank = len(self.job.outputs)  # of CTC; else the symbol that begins and ends a target
+        self._decoder = None
+        if self.job.options.align == "attention":
+            self._decoder = decoder_network(self.job.options, len(self.job.outputs))
+            own = checked(path, self._decoder, dict(self.model.weights))
+            steps = self._decoder.steps
+            self._decoding = [(step, runner(step, own, narrow=weights, threads=threads)) for step in steps]
+
+    # -- sources to targets
+
+    def find(self, source: npt.NDArray[Any], lengths: Whole, search: Search) -> Found:
+        """The best hypotheses of each source of a batch: see `gatework.decoding`."""
+        if self._decoder is None:
+            scores, _ = self.run(source, lengths=lengths)
+            self.check_answer(scores)
+            return ctc.search(scores, self.blank, lengths, beams=search.beams, best=search.best)
+        memory, states = self._encode(source, lengths)
+        found = beam_search(
+            RowDecoder(self._decoder, self._decoding, memory, lengths, states),
+            end=self.blank,
+            beams=search.beams,
+            best=search.best,
+            longest=search.bounds(lengths),
+            length_normalisation=search.length_normalisation,
+        )
+        return [[each.within(int(length)) for each in own] for own, length in zip(found, lengths, strict=True)]
+
+    def _encode(self, source: npt.NDArray[Any], lengths: Whole) -> tuple[Array, dict[str, Array]]:
+        """The memory [S,B,M], and where each state of the decoder starts [L,B,size]."""
+        values, _ = self.run(source, lengths=lengths)
+        named = dict(zip((port.name for port in self.network.outputs), values, strict=True))
+        memory = named.pop(MEMORY)
+        self.check_answer(memory)
+        return memory, {name.removeprefix(START): value for name, value in named.items()}
+
+    # -- how good a model knows targets
+
+    def nats(self, encoded: Encoded) -> float:
+        """The mean loss of a target symbol, over all targets."""
+        order, total, count = np.argsort(encoded.target_lengths, kind="stable"), 0.0, 0
+        for first in range(0, len(order), AT_ONCE):
+            targets = order[first : first + AT_ONCE]
+            loss, symbols = self._loss(encoded, targets)
+            total, count = total + loss, count + symbols
+        return total / count
+
+    def _loss(self, encoded: Encoded, targets: Whole) -> tuple[float, int]:
+        """-log p in nats of some targets, and how many symbols these have."""
+        source, lengths = encoded.sources(encoded.source_of[targets])
+        if self._decoder is None:
+            scores, _ = self.run(source, lengths=lengths)
+            each = encoded.targets(targets, None, -1)
+            symbols = [column[column >= 0].tolist() for column in each.T]
+            return -float(ctc.log_likelihoods(scores, symbols, self.blank, lengths).sum()), sum(map(len, symbols))
+        memory, states = self._encode(source, lengths)
+        wanted = encoded.targets(targets, self.blank, -1)  # [T,B]
+        begin = np.full((1, wanted.shape[1]), self.blank, wanted.dtype)
+        tokens = np.maximum(np.concatenate([begin, wanted[:-1]]), 0).astype(np.int64)
+        after = {name: np.empty_like(value) for name, value in states.items()}
+        call = Call({TOKENS: tokens, MEMORY: memory, LENGTHS: lengths}, states, after)
+        for step, run in self._decoding:
+            call.values[step.y] = run(call)
+        real = wanted >= 0
+        chosen = np.take_along_axis(call.values[LOG_P], np.maximum(wanted, 0)[..., None], -1)[..., 0]
+        return -float(chosen[real].sum(dtype=np.float64)), int(real.sum())
