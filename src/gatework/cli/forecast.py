@@ -27,7 +27,10 @@ def forecast(
         str | None, typer.Option(help="Bands to show, in percent.  [default: those that were learned]")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The CSV file to write.  [default: forecast.csv in the run]", metavar="CSV")
+        Path | None,
+        typer.Option(
+            help="The CSV file to write.  [default: forecast.csv in the run, or beside its file]", metavar="CSV"
+        ),
     ] = None,
     picture: Annotated[
         Path | None, typer.Option(help="The picture to write, .png or .svg.  [default: beside the CSV]")
@@ -44,13 +47,13 @@ def forecast(
 
     With a FILE the run goes on from its saved state; nothing is learned anew, and the run stays as it is.
     """
+    from gatework.cli.forecast_models import forecaster_of
     from gatework.cli.series_lines import brought, say
     from gatework.cli.tables import Files, forecast_lines
-    from gatework.forecast.forecaster import Forecaster
     from gatework.forecast.table import merged
 
     files = Files.of(run, out, picture, series_file=file)
-    forecaster = Forecaster.load(run)
+    forecaster = forecaster_of(run)
     shown = _levels_of(forecaster, levels)
     panel = forecaster.fitted.panel
     known = forecaster.reading

@@ -44,12 +44,13 @@ class Files:
 
     @classmethod
     def of(cls, run: Path, table: Path | None, picture: Path | None, series_file: str | None) -> Self:
-        """The files asked for, or else those in the run; InputError for what could not be written at the end."""
-        table = run / "forecast.csv" if table is None else table
+        """The files asked for, or else those in the run or beside its file; InputError for what could not be written at the end."""
+        folder = run.parent if run.is_file() else run
+        table = folder / "forecast.csv" if table is None else table
         if picture is None and find_spec("matplotlib"):
             picture = table.with_suffix(".png")
         for path in (table, picture):
-            if path is not None and path.parent != run and not path.parent.is_dir():
+            if path is not None and path.parent != folder and not path.parent.is_dir():
                 raise InputError(f"cannot write {path}: {path.parent} is no directory")
             if path is not None and series_file is not None and path.exists() and path.samefile(series_file):
                 raise InputError(f"{path} is the file that is read: name another one to write")

@@ -28,9 +28,9 @@ def train_series(
     """
     from gatework.cli.progress import bars
     from gatework.cli.series_lines import say, with_cost
+    from gatework.forecast.checkpoint import write
     from gatework.forecast.data.series import read_panel
     from gatework.forecast.forecaster import Forecaster
-    from gatework.forecast.checkpoint import write
     from gatework.runs.new_run import new_run
     from gatework.training.torchrun import one_process
 

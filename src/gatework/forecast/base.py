@@ -7,17 +7,18 @@ past.
 
 import math
 from bisect import bisect_left, insort
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gatework.forecast.autoregression import autoregression, first_origin
 from gatework.forecast.smoothing import origin_weights, seasonal, smoothings
+from gatework.runs.arguments import real, whole
 
 Numbers = NDArray[np.float64]
 Kind = Literal[
@@ -38,6 +39,7 @@ LEVELS, SLOPES, SEASONS = (0.05, 0.15, 0.35, 0.7, 0.95), (0.0, 0.1, 0.3), (0.05,
 DAMPINGS = (0.9, 0.97, 1.0)
 ORDERS = ((2, 0), (5, 0), (1, 1), (4, 1))  # of autoregressions: steps looked back, whether changes are looked at
 SEASONAL_ORDERS = ((1, 0), (2, 1))
+MOST_ORDER = 100  # of an autoregression that was saved
 LATEST_VALUES = (12, 24, 60)  # that medians are taken of, beside that of all
 DEMANDS = tuple((a, b) for a in (0.05, 0.2) for b in (0.05, 0.2))  # weights of the newest size and of its coming
 ZEROS = 0.3  # share of zeros from which a series is one of intermittent demand
@@ -95,6 +97,35 @@ class Base:
             case "intermittent demand":
                 return np.repeat(demand(z, *self.weights)[..., None], h, axis=-1)
         return smoothings(z, h, self.seasons, [self.weights])[0]
+
+
+def base_from_json(values: Mapping[str, Any]) -> Base:
+    """A simple forecast as run.json has it; raises ValueError and others for what is none."""
+    base = Base(**{**values, "weights": tuple(values["weights"])})
+    if base.kind not in get_args(Kind):
+        raise ValueError(f"{base.kind!r} is no simple forecast")
+    for name in ("season", "second"):
+        whole(name, getattr(base, name), least=1)
+    numbers = [number for number in map(real, base.weights) if number is not None]
+    if len(numbers) < len(base.weights) or not _fitting(base.kind, numbers):
+        raise ValueError(f"{base.kind} has weights {list(base.weights)}")
+    return base
+
+
+def _fitting(kind: Kind, weights: Sequence[float]) -> bool:
+    """Whether these are the weights of a kind, or its orders."""
+    match kind, list(weights):
+        case "smoothing", [_, _, _] | [_, _, _, _] as shares:  # runs of before have no damping
+            return all(0 <= share <= 1 for share in shares)
+        case "intermittent demand", [a, b]:
+            return 0 <= a <= 1 and 0 <= b <= 1
+        case "autoregression", [order, differences]:
+            return 1 <= order <= MOST_ORDER and differences in (0, 1)
+        case "median", [latest]:
+            return latest >= 1
+        case "smoothing" | "intermittent demand" | "autoregression", _:
+            return False
+    return not weights
 
 
 FAMILIES: dict[Kind, str] = {"drift": "last value", "seasonal naive with drift": "seasonal naive"}

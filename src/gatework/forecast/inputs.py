@@ -5,6 +5,7 @@ Everything at step t is computed from steps 0 ... t alone, and from columns know
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,14 @@ from gatework.forecast.base import Numbers, average, errors, filled
 from gatework.forecast.checks import KINDS
 from gatework.forecast.data.panel import Columns, Panel, Series
 from gatework.forecast.data.spacing import Spacing
-from gatework.forecast.plan import Plan
+from gatework.forecast.plan import PLACES, Plan
 from gatework.forecast.scale import scales
+from gatework.runs.arguments import real
 
 LARGEST = 6.0  # inputs and targets, in units of the scale, are cut off here
 LAGS = 12  # steps at most that the linear part looks back
+OWN = 5  # numbers of the series itself that the network sees
+COPIES = 3  # of a column known in the future: see `known_ahead`
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,11 @@ class Beside:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Beside":
+        """What was written of it; raises ValueError and others for anything else."""
         pairs = {name: (list(pair[0]), list(pair[1])) for name, pair in values.items()}
+        for name, pair in pairs.items():
+            if None in map(real, chain(*pair)) or len(pair[0]) != len(pair[1]):
+                raise ValueError(f"{name} columns have no mean and deviation each")
         return cls(**pairs)
 
 
@@ -147,6 +155,11 @@ def prepare(series: Series, plan: Plan, h: int, lags: int, beside: Beside, spaci
         ahead=np.concatenate(ahead, 2),
         warm=warm,
     )
+
+
+def input_width(columns: Columns, calendar: int) -> int:
+    """How many numbers the network sees at each step, as `prepare` puts them together; calendar: of the time."""
+    return OWN + 2 * PLACES + 2 + sum(len(columns.features(kind)) for kind in KINDS) + calendar
 
 
 def lagged(z: Numbers, m: int) -> Numbers:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gatework.cells import Cell, find_cell
+from gatework.errors import InputError
 from gatework.forecast.fitted import HOLDOUT_MEMBERS, Fitted, Floats, States
 from gatework.layers import Recurrent
 from gatework.runs.overflow import check_answer
@@ -97,7 +98,8 @@ class Ensemble(nn.Module):
 
 def ensemble_of(fitted: Fitted) -> Ensemble:
     """The networks of what was fitted, or loaded, with torch."""
-    assert isinstance(fitted.network, Ensemble)
+    if not isinstance(fitted.network, Ensemble):
+        raise InputError("these networks run without torch, and only forecast: gw.load opens their run with it")
     return fitted.network
 
 

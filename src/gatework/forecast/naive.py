@@ -7,13 +7,13 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from gatework.forecast.base import Base, Numbers, filled
+from gatework.forecast.base import Base, Numbers, base_from_json, filled
 from gatework.forecast.calibration import caution
 from gatework.forecast.checks import constant, enough
 from gatework.forecast.data.panel import Panel, Series
 from gatework.forecast.data.remarks import NAMED
 from gatework.forecast.options import Season
-from gatework.forecast.plan import Plan, base_from_json, never_negative
+from gatework.forecast.plan import Plan, never_negative
 from gatework.forecast.rivals import normal
 
 FEW = 3  # errors of its own that the width of a series' bands rests on, at least
@@ -32,7 +32,11 @@ class Naive:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        return cls(base_from_json(values["base"]), values["why"], float(values.get("least", 0.0)))
+        """What `to_json` gave; raises ValueError and others for anything else."""
+        made = cls(base_from_json(values["base"]), values["why"], float(values.get("least", 0.0)))
+        if made.why not in WHY or not made.least >= 0:
+            raise ValueError(f"a series has a naive forecast as it is {made.why!r}")
+        return made
 
     def quantiles(self, y: Numbers, h: int, probabilities: Sequence[float], unsteady: float) -> Numbers:
         """Quantiles [h,P] after y [T]: normal ones, with the deviation of the forecast's own errors.

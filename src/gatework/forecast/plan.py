@@ -12,6 +12,7 @@ from gatework.forecast.base import (
     Base,
     Numbers,
     Scored,
+    base_from_json,
     candidates,
     filled,
     first_scored,
@@ -20,6 +21,7 @@ from gatework.forecast.base import (
 )
 from gatework.forecast.options import Season, lengths
 from gatework.forecast.seasons import seasons_of
+from gatework.runs.arguments import flag, real, whole
 
 CLOSE = 1.25  # the runner-up is averaged with the best simple forecast if it errs at most so many times as much
 TOGETHER = 500_000  # steps times horizon of the series that are planned at once
@@ -58,14 +60,27 @@ class Plan:
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    @property
+    def longest(self) -> int:
+        """The longest season that it looks back by."""
+        bases = (*self.base, *(base for base in self.others if base is not None))
+        return max(self.season, self.second, *(max(base.season, base.second) for base in bases))
+
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Plan":
+        """What `to_json` gave; raises ValueError and others for anything else."""
         others = tuple(None if base is None else base_from_json(base) for base in values["others"])
-        return cls(**{**values, "base": tuple(map(base_from_json, values["base"])), "others": others})
-
-
-def base_from_json(values: Mapping[str, Any]) -> Base:
-    return Base(**{**values, "weights": tuple(values["weights"])})
+        made = cls(**{**values, "base": tuple(map(base_from_json, values["base"])), "others": others})
+        for name in ("log", "bounded"):
+            flag(name, getattr(made, name))
+        for name in ("season", "second"):
+            whole(name, getattr(made, name), least=1)
+        numbers = [*made.scores.values(), *([] if made.floor is None else [made.floor])]
+        if len(others) != PLACES or not 1 <= len(made.base) <= 2 or None in map(real, numbers):
+            raise ValueError(f"a series has {len(made.base)} simple forecasts and {len(others)} others")
+        if made.base_name not in made.scores:
+            raise ValueError(f"{made.base_name} was not scored")
+        return made
 
 
 def _no_progress(done: int, total: int) -> None:

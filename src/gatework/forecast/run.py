@@ -12,11 +12,12 @@ import numpy.typing as npt
 from gatework.cells import cells
 from gatework.errors import InputError
 from gatework.forecast import checks
+from gatework.forecast.checks import KINDS
 from gatework.forecast.data.panel import Columns, Panel, Series
 from gatework.forecast.data.spacing import Spacing
 from gatework.forecast.estimator import E, Estimator, Make
-from gatework.forecast.fitted import Fitted, Networks, Sizes, Training
-from gatework.forecast.inputs import Beside
+from gatework.forecast.fitted import HOLDOUT_MEMBERS, Fitted, Networks, Sizes, Training
+from gatework.forecast.inputs import COPIES, Beside, input_width
 from gatework.forecast.linear import Linear
 from gatework.forecast.naive import Naive
 from gatework.forecast.network import forecast_network
@@ -35,6 +36,8 @@ TRAINED = ("cell", "hidden", "members", "dropout", "steps", "learning_rate", "se
 ROLES = ("target", "time", "id", "known", "past", "static")
 ARRAYS = ("y", "known", "past", "static")  # of a series, beside its times
 PARTS = ("learned", "state", "history")  # of the arrays, beside the networks' weights
+SCORES = ("trust", "linear_score", "network_score")
+UNITS = ("date", "s", "ms", "us", "ns")  # of the dates in a frame
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
@@ -63,7 +66,7 @@ def to_json(forecaster: Estimator, sizes: Sizes) -> dict[str, Any]:
         "beside": asdict(model.beside),
         "series": [_series_json(model, each.id) for each in model.panel.series],
         "empty": list(model.panel.empty),
-        "scores": {name: getattr(model.fitted, name) for name in ("trust", "linear_score", "network_score")},
+        "scores": {name: getattr(model.fitted, name) for name in SCORES},
     }
 
 
@@ -135,6 +138,11 @@ class Described:
         probabilities = len(learned_probabilities(checks.levels(values["levels"])))
         return cls(options, sizes, whole("horizon", values["horizon"], least=1), probabilities)
 
+    @property
+    def members(self) -> int:
+        """Those that judge among them."""
+        return len(HOLDOUT_MEMBERS) + self.options.members
+
     def network(self) -> Network:
         """x [T,B,I], known [B,h,K] -> quantiles [B,h,P]."""
         return forecast_network(self.options, self.sizes, self.horizon, self.probabilities)
@@ -148,7 +156,8 @@ def _blaming(said: Path, there: Path) -> Iterator[None]:
     except KeyError as error:
         raise InputError(f"{said} is damaged: {error} is missing") from error
     except (TypeError, AttributeError, ValueError, IndexError, OverflowError, RuntimeError, EquationError) as error:
-        raise InputError(f"{said} is damaged, or not of {there}: {str(error).splitlines()[0]}") from error
+        fits = "" if said == there else f", or not of {there}"
+        raise InputError(f"{said} is damaged{fits}: {str(error).splitlines()[0]}") from error
 
 
 def network_of(path: Path, values: Mapping[str, Any]) -> Network:
@@ -182,35 +191,57 @@ def _model(
 ) -> Model:
     """What was learned, put together again."""
     values, learned = saved.values, saved.arrays["learned"]
-    plans = {each["id"]: Plan.from_json(each["plan"]) for each in values["series"] if "naive" not in each}
-    answered = {each["id"]: Naive.from_json(each["naive"]) for each in values["series"] if "naive" in each}
-    panel = _panel(saved, columns)
+    panel, beside = _panel(saved, columns), Beside.from_json(values["beside"])
+    plans, answered = _chosen(values, panel)
     if len(learned["offsets"]) != described.horizon:
         raise ValueError(f"a horizon of {described.horizon}, where {len(learned['offsets'])} steps were learned")
     network, lags = networks(described, learned), whole("lags", values["lags"], least=1)
+    _check_widths(described.sizes, panel, beside)
     check_learned(saved.there, learned, described.probabilities, described.sizes.known, lags, columns)
     state = states(saved.there, saved.arrays["state"], described.network(), len(plans))
-    fitted = Fitted(
-        Linear(learned["linear"]), network, learned["offsets"], factors=learned["factors"], **values["scores"]
-    )
-    return Model(panel, plans, answered, Beside.from_json(values["beside"]), lags, fitted, state, values["kind"])
+    scores = {name: float(values["scores"][name]) for name in SCORES}
+    fitted = Fitted(Linear(learned["linear"]), network, learned["offsets"], factors=learned["factors"], **scores)
+    return Model(panel, plans, answered, beside, lags, fitted, state, values["kind"])
+
+
+def _chosen(values: Mapping[str, Any], panel: Panel) -> tuple[dict[str, Plan], dict[str, Naive]]:
+    """The plans of the series that were learned from, and the naive forecasts of the others."""
+    plans = {each["id"]: Plan.from_json(each["plan"]) for each in values["series"] if "naive" not in each}
+    answered = {each["id"]: Naive.from_json(each["naive"]) for each in values["series"] if "naive" in each}
+    if not plans or len(plans) + len(answered) < len(panel):
+        raise ValueError(f"{len(plans)} series were learned from, of {len(panel)}")
+    for series in panel.series:
+        longest = plans[series.id].longest if series.id in plans else answered[series.id].base.season
+        if longest > len(series):
+            raise ValueError(f"the series {series.id!r} has a season of {longest} steps and {len(series)} values")
+    return plans, answered
+
+
+def _check_widths(sizes: Sizes, panel: Panel, beside: Beside) -> None:
+    """Raises ValueError unless the networks read what series are prepared to."""
+    first = panel.series[0]
+    width = input_width(panel.columns, len(panel.spacing.calendar(first.times)[0]))
+    if (sizes.inputs, sizes.known) != (width, COPIES * first.known.shape[1]):
+        raise ValueError(f"the networks read {sizes.inputs} numbers and {sizes.known} ahead, where there are {width}")
+    for kind in KINDS:
+        if len(getattr(beside, kind)[0]) != len(panel.columns.features(kind)):
+            raise ValueError(f"{kind} columns have {len(getattr(beside, kind)[0])} means")
 
 
 def _panel(saved: Saved, columns: Columns) -> Panel:
     """The histories."""
     values = saved.values
-    names = [each["id"] for each in values["series"]]
+    names, notes, empty = ([each["id"] for each in values["series"]], values["notes"], values.get("empty", ()))
+    if not all(isinstance(text, str) for text in (*names, *notes, *empty)) or len({*names, *empty}) < len(names):
+        raise ValueError("its series have no names of their own, or its notes are no texts")
     check_history(saved.there, saved.arrays["history"], len(names), columns)
-    counted = values["spacing"]["unit"] == "step"
+    spacing = Spacing(**values["spacing"])
+    counted = spacing.unit == "step"
     dates = values.get("dates", {"unit": "us", "resolution": "step" if counted else "s"})
-    return Panel(
-        tuple(_series(names, saved.arrays["history"], dates["resolution"])),
-        Spacing(**values["spacing"]),
-        columns,
-        tuple(values["notes"]),
-        tuple(values.get("empty", ())),
-        dates["unit"],
-    )
+    if dates["resolution"] not in (("step",) if counted else ("s", "ms")) or dates["unit"] not in UNITS:
+        raise ValueError(f"its dates are in {dates['resolution']!r} and {dates['unit']!r}")
+    series = tuple(_series(names, saved.arrays["history"], dates["resolution"]))
+    return Panel(series, spacing, columns, tuple(notes), tuple(empty), dates["unit"])
 
 
 def _series(names: Sequence[str], arrays: Arrays, resolution: str) -> Iterator[Series]:

@@ -96,8 +96,8 @@ def _tensors(step: Step) -> Iterator[str]:
     elif isinstance(step, Bridge):
         yield from (*step.weights, *step.biases)
     else:
-        roles = ("weight", "bias", "mean", "variance", "scale", "shift", "key", "query", "mix", "mixed")
-        values = (getattr(step, role, None) for role in roles)
+        roles = ("weight", "bias", "mean", "variance", "scale", "shift", "key", "query", "mix", "mixed", "coverage")
+        values = (*(getattr(step, role, None) for role in roles), *getattr(step, "place", ()))
         yield from (value for value in values if isinstance(value, str))
 
 
@@ -128,9 +128,13 @@ def _direction_to_json(direction: Direction) -> dict[str, Any]:
 
 
 def _direction_from_json(values: Mapping[str, Any]) -> Direction:
-    program = recipe.read(values["program"])
-    starts = {name: _start(start) for name, start in values["starts"].items()}
-    return Direction(program, values["sizes"], values["weights"], starts, values["inputs"])
+    program, sizes = recipe.read(values["program"]), values["sizes"]
+    weights = {parameter.name: values["weights"][parameter.name] for parameter in program.parameters}
+    starts = {state.name: _start(values["starts"][state.name]) for state in program.states}
+    sides = {side for parameter in program.parameters for side in parameter.shape}
+    if missing := sides.union(state.size for state in program.states) - sizes.keys():
+        raise KeyError(min(missing))
+    return Direction(program, sizes, weights, starts, values["inputs"])
 
 
 def _number(start: float | str) -> Any:

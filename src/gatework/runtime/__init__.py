@@ -1,8 +1,8 @@
 """A trained network without torch: numpy and the compiled core.
 
 `model` reads it from one file, `folders` from a run folder; `steps` runs each step of its network over sequences, what
-has weights in the core (`packed`), and `stepping` one step of all of it; `session`, `streams`, `text` and `labels` are
-what users have. `code` is the network for C.
+has weights in the core (`packed`), and `stepping` one step of all of it; `session`, `streams`, `text`, `labels`, `pairs`
+and `forecast` are what users have; `hypotheses` is the decoder of a beam search. `code` is the network for C.
 """
 
 from importlib import import_module
@@ -12,12 +12,19 @@ from gatework.runtime.model import Model
 from gatework.runtime.session import Session
 
 if TYPE_CHECKING:
+    from gatework.runtime.forecast import ForecastSession
     from gatework.runtime.labels import LabelSession
+    from gatework.runtime.pairs import PairSession
     from gatework.runtime.text import TextSession
 
-__all__ = ["LabelSession", "Model", "Session", "TextSession"]
+__all__ = ["ForecastSession", "LabelSession", "Model", "PairSession", "Session", "TextSession"]
 
-_OF_A_JOB = {"LabelSession": "gatework.runtime.labels", "TextSession": "gatework.runtime.text"}  # with all it reads
+_OF_A_JOB = {  # with all it reads
+    "ForecastSession": "gatework.runtime.forecast",
+    "LabelSession": "gatework.runtime.labels",
+    "PairSession": "gatework.runtime.pairs",
+    "TextSession": "gatework.runtime.text",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -14,7 +14,13 @@ from gatework.runtime.model import Model, checked
 from gatework.training.digest import Content, check_header
 from gatework.training.progress import weights_of
 
-DESCRIPTIONS = {"language": "gatework.text.description", "labels": "gatework.labels.description"}  # by task, each alone
+DESCRIPTIONS = {  # by task, each imported alone
+    "language": "gatework.text.description",
+    "labels": "gatework.labels.description",
+    "pairs": "gatework.pairs.network",
+    "series": "gatework.forecast.run",
+}
+PARTS = {"series": ("learned", "state", "history")}  # of checkpoints, that are needed beside the weights
 
 
 def read(folder: Path) -> Model:
@@ -33,7 +39,9 @@ def read(folder: Path) -> Model:
     tensors = read_tensors(weights_of(folder), what="checkpoint")
     check_header(tensors.path, tensors.metadata, _content(tensors))
     weights = as_float32(tensors, {name: f"model.{name}" for name in tensors.part("model")})
-    return Model(folder, task, network, checked(tensors.path, network, weights), about)
+    parts = PARTS.get(task, ())
+    data = {name: array for name, array in tensors.arrays.items() if name.partition(".")[0] in parts}
+    return Model(folder, task, network, checked(tensors.path, network, weights), about, data)
 
 
 def _content(tensors: Tensors) -> Iterator[Content]:

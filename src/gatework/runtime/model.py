@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -19,13 +19,15 @@ from gatework.runtime.packed import Array
 
 FORMAT = "gatework model 1"
 FLOATS = ("F32", "F16", "BF16", "F64")
+DATA = "data"  # how the names of arrays begin that are no weights
 
 
 @dataclass(frozen=True)
 class Model:
     """What was trained: its task, its network, the weights by name, and what else its run.json says.
 
-    source: the file that all of these are views of, where there is one.
+    data: other arrays that its use needs, such as the histories that a forecast goes on from. source: the file that all
+    of these are views of, where there is one.
     """
 
     path: Path
@@ -33,6 +35,7 @@ class Model:
     network: Network
     weights: Mapping[str, Array]
     about: Mapping[str, Any]
+    data: Mapping[str, Any] = field(default_factory=dict)
     source: Tensors | None = None
 
     @classmethod
@@ -50,7 +53,8 @@ class Model:
     def in_one_piece(self) -> "Model":
         """The same whose arrays are views of the file that it would write, so that they lie in memory once."""
         source = tensors_of(self.path, memoryview(self.file))
-        made = replace(self, weights={name: source.arrays[name] for name in self.weights}, source=source)
+        weights = {name: source.arrays[name] for name in self.weights}
+        made = replace(self, weights=weights, data=source.part(DATA), source=source)
         vars(made)["for_c"] = self.for_c
         return made
 
@@ -69,7 +73,8 @@ class Model:
             "network": json.dumps(self.network.to_json()),
             "about": json.dumps(dict(self.about)),
         }
-        return as_bytes({**self.weights, **self.for_c}, metadata)
+        data = {f"{DATA}.{name}": array for name, array in self.data.items()}
+        return as_bytes({**self.weights, **data, **self.for_c}, metadata)
 
     def _is_written_so(self, source: Tensors) -> bool:
         """Whether a file has what C reads, as this version writes it."""
@@ -107,8 +112,9 @@ def _of_file(path: Path) -> Model:
         task = tensors.metadata["task"]
     except (KeyError, ValueError) as error:
         raise InputError(f"{path} is damaged: {error}") from error
-    weights = as_float32(tensors, {name: name for name in tensors.arrays if tensors.types[name] in FLOATS})
-    return Model(path, task, network, checked(path, network, weights), about, tensors)
+    floats = (name for name, kind in tensors.types.items() if kind in FLOATS)
+    weights = as_float32(tensors, {name: name for name in floats if not name.startswith(f"{DATA}.")})
+    return Model(path, task, network, checked(path, network, weights), about, tensors.part(DATA), tensors)
 
 
 def checked(path: Path, network: Network, weights: dict[str, Array]) -> dict[str, Array]:

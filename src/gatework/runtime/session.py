@@ -40,7 +40,7 @@ class Session:
             raise InputError(f"threads is {threads!r}; expected a whole number from 1 to 1024")
         self.model = model if isinstance(model, Model) else Model.open(model)
         self.network = self.model.network
-        (self._port,) = (port for port in self.network.inputs if port.name != LENGTHS)
+        self._port, *self._more = (port for port in self.network.inputs if port.name != LENGTHS)
         self._steps = self._ready(weights, threads)
         self._stepping = Stepping(self.model, weights) if Stepping.runs(self.model) else None
         self._try(self._ready(weights, threads))  # whose packed weights are let go
@@ -53,10 +53,10 @@ class Session:
 
     def _try(self, steps: Sequence[tuple[Step, Run]]) -> None:
         """Raises InputError where steps and weights do not fit one another: one step of one sequence tells."""
-        port = self._port
-        shape = [size if isinstance(size, int) else 1 for size in port.shape]
+        ports = (self._port, *self._more)
+        shapes = [[size if isinstance(size, int) else 1 for size in port.shape] for port in ports]
         try:
-            self._run({port.name: np.zeros(shape, port.dtype)}, None, steps)
+            self._run({p.name: np.zeros(shape, p.dtype) for p, shape in zip(ports, shapes, strict=True)}, None, steps)
         except (ValueError, TypeError, KeyError, IndexError) as error:
             raise InputError(f"{self.model.path} does not fit this model: {error}") from error
 
@@ -69,16 +69,17 @@ class Session:
         *,
         lengths: npt.ArrayLike | None = None,
         resets: npt.ArrayLike | None = None,
+        **more: npt.ArrayLike,
     ) -> tuple[Any, States]:
         """The output, and the state [L*D,B,size] after the last step, of x [T,B,...].
 
         state: from which it goes on; by default the start. lengths [B]: past its length a sequence's state stands
         still and its output is 0. resets [T,B]: before such a step the state is the start again.
-        Raises InputError for what does not fit.
+        more: what the network reads beside x, by name. Raises InputError for what does not fit.
         """
         array = self.checked_input(x)
         T, B = array.shape[:2]
-        values: dict[str, Any] = {self._port.name: array}
+        values: dict[str, Any] = {self._port.name: array} | self._further(more, B)
         if lengths is not None:
             values[LENGTHS] = _lengths(lengths, T, B)
         if resets is not None:
@@ -118,6 +119,18 @@ class Session:
     def checked_input(self, x: npt.ArrayLike) -> npt.NDArray[Any]:
         """An input [T,B,...] as the network takes it; raises InputError for another shape or kind."""
         return _array(self._port, x)
+
+    def _further(self, more: Mapping[str, npt.ArrayLike], B: int) -> dict[str, npt.NDArray[Any]]:
+        """What is read beside x, by name, of B sequences; raises InputError for other names and shapes."""
+        names = [port.name for port in self._more]
+        if more.keys() != set(names):
+            given = ", ".join(more) or "nothing"
+            raise InputError(f"beside {self._port.name} the network was given {given}; expected {', '.join(names)}")
+        arrays = {port.name: _array(port, more[port.name]) for port in self._more}
+        for name, array in arrays.items():
+            if len(array) != B:
+                raise InputError(f"{name} has {len(array)} sequences, and {self._port.name} {B}")
+        return arrays
 
     def _numbers(self, B: int) -> int:
         """Of a whole state of so many sequences."""

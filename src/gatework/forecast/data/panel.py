@@ -53,9 +53,11 @@ class Columns:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Columns:
-        """What `to_json` gave."""
+        """What `to_json` gave; raises ValueError and others for anything else."""
         lists = {name: tuple(values[name]) for name in ("known", "past", "static")}
         categories = {name: tuple(texts) for name, texts in values["categories"].items()}
+        if not all(isinstance(text, str) for texts in categories.values() for text in texts):
+            raise ValueError("the texts of its columns are none")
         return cls(**{**values, **lists, "categories": categories})
 
 

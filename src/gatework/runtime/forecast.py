@@ -1,0 +1,83 @@
+"""A forecaster without torch: it forecasts series from the end of their history, and goes on with new rows."""
+
+from copy import copy
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from gatework.errors import InputError
+from gatework.forecast.fitted import States
+from gatework.forecast.forecaster import Forecaster
+from gatework.forecast.network import KNOWN, OUTPUT, X
+from gatework.forecast.prediction import Forecast
+from gatework.forecast.run import PARTS, TASK, Arrays, Described, Saved, restored
+from gatework.runs.folder import DESCRIPTION
+from gatework.runtime.model import Model
+from gatework.runtime.packed import Array
+from gatework.runtime.session import Session
+from gatework.runtime.steps import Call
+from gatework.training.progress import BEST
+
+
+class ForecastSession(Session):
+    """A session of a run of series: its forecasts, those of gw.load to 1e-5 of each series' range.
+
+    Arguments as of a Session. `forecaster` is the gw.Forecaster that was trained, with all that it does but learn.
+    `run` is its networks alone: what they read of a series [T,B,I], and of the future, to quantiles [B,h,P] of the base
+    forecast's error, in units of its scale.
+    """
+
+    def __init__(self, model: str | Path | Model, *, threads: int = 1, weights: str = "float32") -> None:
+        super().__init__(model, threads=threads, weights=weights)
+        if self.model.task != TASK:
+            raise InputError(f"{self.model.path} is of task {self.model.task!r}; expected {TASK!r}, a model of series")
+        self.members = self.hidden = 0
+        self.forecaster: Forecaster = restored(_saved(self.model), Forecaster, self._networks)
+
+    def forecast(self, df: Any = None) -> Any:
+        """What comes next, as a frame: see `gatework.Forecaster.predict`."""
+        return self.forecaster.predict(df)
+
+    def forecasts(self, df: Any = None) -> list[Forecast]:
+        """The same as arrays: of each series `id`, `times` [h], `quantiles` [h,P], `median`, `band(80)`."""
+        return self.forecaster.forecasts(df)
+
+    def fork(self) -> Self:
+        other = super().fork()
+        other.forecaster = copy(self.forecaster)
+        return other
+
+    # -- the networks, as gatework.forecast.fitted.Networks says
+
+    def last_output(self, x: Array, state: States) -> Array:
+        call = self._call({X: x[:, None]}, dict(zip(self.network.states, state, strict=True)))
+        self._through(call, self._steps[:-1])
+        return np.reshape(call.values[OUTPUT], (self.members, self.hidden))
+
+    def ahead(self, output: Array, known: Array) -> Array:
+        call = Call({OUTPUT: output.reshape(1, -1), KNOWN: known[None]}, None, {})
+        self._through(call, self._steps[-1:])
+        answer: Array = call.values[self.network.outputs[0].name][0]
+        self.check_answer(answer)
+        return answer
+
+    def _networks(self, described: Described, learned: Arrays) -> Self:
+        """Itself; raises ValueError where its network is not the one that is described."""
+        del learned
+        if described.network() != self.network:
+            raise ValueError("its network is not that of its options")
+        self.members, self.hidden = described.members, described.options.hidden
+        return self
+
+
+def _saved(model: Model) -> Saved:
+    """What the model has of a Forecaster."""
+    parts: dict[str, dict[str, npt.NDArray[Any]]] = {part: {} for part in PARTS}
+    for name, array in model.data.items():
+        part, _, own = name.partition(".")
+        parts.setdefault(part, {})[own] = array
+    there = model.path
+    said, there = (there / DESCRIPTION, there / BEST) if there.is_dir() else (there, there)
+    return Saved(said, there, model.about, parts)
