@@ -26,6 +26,7 @@ PUBLIC = [
     "SequenceClassifier",
     "SequenceRegressor",
     "Tagger",
+    "Transducer",
     "cells",
     "convert",
     "export",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gatework.layers.gradient_flow import gradient_flow
     from gatework.layers.record import record
     from gatework.loading import load
+    from gatework.pairs.estimator import Transducer
 
 __all__ = [
     "GRU",
@@ -33,6 +34,7 @@ __all__ = [
     "SequenceClassifier",
     "SequenceRegressor",
     "Tagger",
+    "Transducer",
     "cells",
     "convert",
     "export",
@@ -58,6 +60,7 @@ _MODULES = {  # imported when asked for: equations need no torch, and layers not
     "SequenceClassifier": "gatework.labels.estimators",
     "SequenceRegressor": "gatework.labels.estimators",
     "Tagger": "gatework.labels.estimators",
+    "Transducer": "gatework.pairs.estimator",
     "inspect": "gatework.inspect",
     "load": "gatework.loading",
     "onnx": "gatework.onnx",

@@ -9,11 +9,13 @@ from gatework.forecast.forecaster import Forecaster
 from gatework.labels import description as labels_run
 from gatework.labels.estimators import ESTIMATORS, SequenceClassifier, SequenceRegressor, Tagger
 from gatework.labels.run import Run
+from gatework.pairs import description as pairs_run
+from gatework.pairs.estimator import Transducer
 from gatework.runs.folder import read_description
 from gatework.text import description as language_run
 from gatework.text.trained import TextModel
 
-Trained = TextModel | Forecaster | SequenceClassifier | SequenceRegressor | Tagger
+Trained = TextModel | Forecaster | SequenceClassifier | SequenceRegressor | Tagger | Transducer
 
 
 def load(run: str | Path, *, device: str = "cpu") -> Trained:
@@ -26,7 +28,8 @@ def load(run: str | Path, *, device: str = "cpu") -> Trained:
     Returns:
         Of `gatework train text` a TextModel, which has sample, score, surprises and log_probabilities; of `train
         series` or Forecaster.save a Forecaster, which has predict and plot; of `train labels` or an estimator's save
-        the SequenceClassifier, SequenceRegressor or Tagger, which has predict and score.
+        the SequenceClassifier, SequenceRegressor or Tagger, which has predict and score; of `train pairs` or
+        Transducer.save a Transducer, which has predict, candidates and score.
 
     Raises:
         InputError: naming folder or file, for a folder that is no run, and for a run that is damaged.
@@ -39,6 +42,8 @@ def load(run: str | Path, *, device: str = "cpu") -> Trained:
             return TextModel.load(folder, device=device)
         case labels_run.TASK:
             return ESTIMATORS[Run.open(folder).job.kind].load(folder, device=device)
+        case pairs_run.TASK:
+            return Transducer.load(folder, device=device)
         case forecast_run.TASK if device == "cpu":
             return Forecaster.load(folder)
         case forecast_run.TASK:

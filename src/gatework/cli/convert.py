@@ -3,6 +3,7 @@
 import math
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,8 +66,8 @@ def convert(
     examples = read_sources(texts, job, source, encoding)
     if attention not in (None, TABLE) and len(examples) > 1:
         raise InputError(f"--attention {attention}: a picture shows one source, and there are {len(examples):,}")
-    usual = trained.search
-    search = Search(max(best, usual.beams if beams is None else beams), best, usual.length_normalisation)
+    search = Search.of(job)
+    search = replace(search, beams=max(best, search.beams if beams is None else beams), best=best)
     with bar("converting") as progress:
         answers = trained.convert(examples, search, progress)
     if (new := unseen_line(job, examples.sources)) is not None:

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from gatework.cli.options import Chosen, lengthened
 from gatework.cli.progress import TrainingProgress, say_next
-from gatework.errors import InputError
 from gatework.files.reading import STDIN
+from gatework.pairs.answers import check_form
 from gatework.pairs.data.encoded import Whole
 from gatework.pairs.data.examples import Examples, given_examples, read_examples
 from gatework.pairs.data.symbols import UNITS, Symbols
@@ -55,9 +55,7 @@ def read_sources(texts: Sequence[str], job: Described, column: str | None, encod
         examples = read_examples(texts[0], job.levels, columns=columns, encoding=encoding, targets=False)
     else:
         examples = given_examples(list(texts), levels=job.levels)
-    if examples.form != job.form:
-        kinds = {"symbols": "texts", "frames": "frames of numbers"}
-        raise InputError(f"{examples.rows[0]}: expected {kinds[job.form]}, as the model was trained on")
+    check_form(examples, job)
     return examples
 
 

@@ -4,11 +4,9 @@ scikit-learn itself is not needed: an estimator is whatever has get_params, set_
 its meta-estimators, __sklearn_tags__, which only scikit-learn calls.
 """
 
-import secrets
-import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
 
@@ -26,19 +24,16 @@ from gatework.labels.data.targets import Amounts, Classes, Several, check_severa
 from gatework.labels.description import TASK
 from gatework.labels.learning import learn, scores
 from gatework.labels.model import Network, check_model
-from gatework.labels.options import Kind, Options, plain
+from gatework.labels.options import Kind, Options
 from gatework.labels.parts import prepared
 from gatework.labels.run import Job, Run
 from gatework.labels.shortfall import shortfall
 from gatework.labels.trial import with_tried_epochs
 from gatework.layers.check import flag
-from gatework.runs.folder import describe
-from gatework.runs.new_run import check_free, new_run
-from gatework.runs.parameters import check_known, tags
-from gatework.training.checkpoint import save_checkpoint
-from gatework.training.events import Event, Notice, Stopped, TrainingError, Validation, no_report
+from gatework.runs.fitting import passing_run, printing, save_run
+from gatework.runs.parameters import FieldParameters, chosen, tags
+from gatework.training.events import no_report
 from gatework.training.processes import launch
-from gatework.training.progress import BEST, Progress
 
 CLASSES: dict[Kind, str] = {
     "class": "SequenceClassifier",
@@ -49,7 +44,7 @@ CLASSES: dict[Kind, str] = {
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class SequenceEstimator:
+class SequenceEstimator(FieldParameters):
     """What the three estimators share: see SequenceClassifier."""
 
     cell: str | Cell = Options.cell
@@ -106,15 +101,12 @@ class SequenceEstimator:
             raise InputError("y is None; expected a label for each sequence")
         examples = given_examples(X, y, lengths=lengths, level=options.level, kind=self.kind)
         job, parts = prepared(examples, options, weights=_weights(sample_weight, len(examples)))
-        world, report = launch(device=self.device), _print_event if self.verbose else no_report
-        with tempfile.TemporaryDirectory(prefix="gatework-", ignore_cleanup_errors=True) as folder:
-            try:
-                job = with_tried_epochs(job, parts, world, report)
-                if self.verbose:
-                    print(f"chosen by the data: {job.plan}")
-                model, result = learn(job, parts, Path(folder) / "run", world=world, report=report)
-            except TrainingError as error:  # the checkpoint that it names goes with the folder
-                raise InputError(str(error).partition("; the last good checkpoint")[0]) from None
+        world, report = launch(device=self.device), printing("loss {:.4f}".format) if self.verbose else no_report
+        with passing_run() as folder:
+            job = with_tried_epochs(job, parts, world, report)
+            if self.verbose:
+                print(f"chosen by the data: {job.plan}")
+            model, result = learn(job, parts, folder, world=world, report=report)
         self._take(job, model.to(world.device))
         if result.why == "interrupted":
             raise KeyboardInterrupt
@@ -134,15 +126,7 @@ class SequenceEstimator:
 
     def _options(self) -> Options:
         """What was chosen, checked; a random_state of None is drawn."""
-        names = {field.name for field in fields(Options)}
-        chosen = {
-            name: plain(value)  # a grid may come from numpy
-            for name, value in self.get_params().items()
-            if name in names
-        }
-        if self.random_state is None:
-            chosen["random_state"] = secrets.randbits(31)
-        return Options(**chosen)
+        return Options(**chosen(self, Options))
 
     def _take(self, job: Job, model: Network) -> None:
         """Becomes the fitted estimator of this job."""
@@ -195,12 +179,7 @@ class SequenceEstimator:
         """
         if not self.__sklearn_is_fitted__():
             raise InputError(f"this {type(self).__name__} is not fitted: there is nothing to save")
-        check_free(Path(folder), overwrite, resumable=False)
-        tensors = {f"model.{name}": tensor for name, tensor in self.model_.state_dict().items()}
-        with new_run(Path(folder), overwrite=overwrite, resumable=False) as new:
-            describe(new.folder, TASK, source=None, **self.job_.to_json())
-            save_checkpoint(new.folder / BEST, tensors, Progress())
-            new.place()
+        save_run(Path(folder), TASK, self.model_, self.job_.to_json(), overwrite=overwrite)
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "cpu") -> Self:
@@ -227,24 +206,6 @@ class SequenceEstimator:
 
     # -- what scikit-learn asks of an estimator
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, nothing is nested
-        """Returns the arguments by name; deep: for scikit-learn, nothing is nested."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-    def set_params(self, **params: Any) -> Self:
-        """Changes arguments by name.
-
-        Returns:
-            The estimator itself.
-
-        Raises:
-            InputError: for the name of no argument.
-        """
-        check_known(self, params, [field.name for field in fields(self)])
-        for name, value in params.items():
-            setattr(self, name, value)
-        return self
-
     def __sklearn_tags__(self) -> Any:
         """What scikit-learn (1.6 and later) wants to know, in its own words."""
         kinds = {"class": "classifier", "number": "regressor"}
@@ -253,11 +214,6 @@ class SequenceEstimator:
         if self.kind == "class":
             found.classifier_tags.multi_label = True
         return found
-
-    def __repr__(self) -> str:
-        usual = {field.name: field.default for field in fields(self) if field.default is not MISSING}
-        values = (f"{name}={value!r}" for name, value in self.get_params().items() if value != usual[name])
-        return f"{type(self).__name__}({', '.join(values)})"
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -534,19 +490,6 @@ def _softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     powers = np.exp(scores - scores.max(-1, keepdims=True))
     shares: npt.NDArray[np.float64] = powers / powers.sum(-1, keepdims=True)
     return shares
-
-
-def _print_event(event: Event) -> None:
-    """Prints what matters of a training."""
-    match event:
-        case Validation():
-            print(
-                f"step {event.step:,}: validation loss {event.loss:.4f}{', the best so far' if event.improved else ''}"
-            )
-        case Stopped():
-            print(f"{event.why} at step {event.step:,}, after {event.elapsed:.1f} s")
-        case Notice():
-            print(event.message)
 
 
 ESTIMATORS: dict[Kind, type[SequenceClassifier | SequenceRegressor | Tagger]] = {

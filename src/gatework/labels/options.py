@@ -1,6 +1,5 @@
 """How a model of labelled sequences is built and trained: every option, checked."""
 
-import json
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
@@ -9,7 +8,7 @@ from typing import Any, Literal, Self
 from gatework.cells import Cell, cells, find_cell
 from gatework.errors import InputError
 from gatework.options import Switch, check, option
-from gatework.runs.arguments import MOST_LAYERS, real
+from gatework.runs.arguments import MOST_LAYERS, check_named, plain, real
 from gatework.runs.folder import cell_from_json, cell_to_json
 from gatework.training.settings import Settings
 
@@ -90,19 +89,10 @@ class Options:
             check_joined("summary", self.summary, SUMMARIES)
         if self.augment != "none":
             check_joined("augment", self.augment, AUGMENTATIONS)
-        self._check_recurrent()
+        check_named(self.recurrent)
         self._check_class_weight()
         self.settings(1)
         check(self)
-
-    def _check_recurrent(self) -> None:
-        try:
-            json.dumps(dict(self.recurrent or {}))
-        except (TypeError, ValueError):
-            raise InputError(
-                f"recurrent is {self.recurrent!r}; expected arguments of gw.Recurrent by name, such as "
-                '{"zoneout": {"h": 0.05}}'
-            ) from None
 
     def _check_class_weight(self) -> None:
         chosen = self.class_weight
@@ -159,8 +149,3 @@ def check_joined(name: str, value: object, choices: Collection[str]) -> None:
         raise InputError(
             f"{name} is {value!r}; expected {', '.join(most)} or {last}, or several of them, such as {most[0]}+{last}"
         )
-
-
-def plain(value: Any) -> Any:
-    """One of numpy's values, alone or in an array without axes, as Python's own; anything else as it is."""
-    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gatework.decoding.hypothesis import Hypothesis
+from gatework.errors import InputError
+from gatework.pairs.data.examples import Examples
 from gatework.pairs.data.symbols import UNITS, Symbols, Text, join
 from gatework.pairs.description import Described
 from gatework.runs.parts import UNKNOWN
@@ -47,6 +49,13 @@ def _candidate(job: Described, found: Hypothesis) -> Candidate:
     symbols = job.outputs.texts(found.tokens)
     weights = None if found.attention is None else found.attention[: len(symbols)]  # without the row of the end
     return Candidate(join(symbols, job.outputs.level), symbols, found.score, found.log_probability, weights)
+
+
+def check_form(examples: Examples, job: Described) -> None:
+    """Raises InputError for texts where a model reads frames, and the other way round."""
+    if examples.form != job.form:
+        kinds = {"symbols": "texts", "frames": "frames of numbers"}
+        raise InputError(f"{examples.rows[0]}: expected {kinds[job.form]}, as the model was trained on")
 
 
 def source_text(job: Described, source: Any) -> str:

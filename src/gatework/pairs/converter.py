@@ -3,11 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from gatework.decoding.beam import usual_longest
 from gatework.decoding.hypothesis import Hypothesis
 from gatework.pairs.answers import Candidate, candidates
 from gatework.pairs.data.encoded import Encoded, Whole
@@ -23,14 +24,26 @@ Told = Callable[[int, int], None]  # called with how much is done, and how much 
 
 @dataclass(frozen=True)
 class Search:
-    """How hypotheses are searched: `best` of so many beams; see gatework.decoding.beam_search."""
+    """How hypotheses are searched: `best` of so many beams; see gatework.decoding.beam.beam_search.
+
+    longest: symbols that each may have, whatever its source.
+    """
 
     beams: int = 5
     best: int = 1
     length_normalisation: float = 1.0
+    longest: int = 0
+
+    @classmethod
+    def of(cls, job: Described) -> Self:
+        """How the options of a model search."""
+        return cls(job.options.beams, 1, job.options.length_normalisation, job.longest)
+
+    def bounds(self, lengths: Whole) -> list[int]:
+        """The symbols that a target may have, for sources of these lengths."""
+        return [max(usual, self.longest) for usual in usual_longest(lengths.tolist())]
 
 
-GREEDY = Search(beams=1)
 Find = Callable[[npt.NDArray[Any], Whole, Search], Found]  # of sources [S,B] or [S,B,I] and their lengths [B]
 
 
@@ -63,16 +76,11 @@ class Converter(ABC):
     def nats(self, encoded: Encoded) -> float:
         """The mean loss of a target symbol, over all targets."""
 
-    @property
-    def search(self) -> Search:
-        """How the options search where nothing else is said."""
-        return Search(self.job.options.beams, 1, self.job.options.length_normalisation)
-
     def convert(
         self, examples: Examples, search: Search | None = None, progress: Told | None = None
     ) -> list[list[Candidate]]:
         """The best targets of each source, the best first."""
-        found = searched(self.find, self._encoded(examples), search or self.search, progress)
+        found = searched(self.find, self._encoded(examples), search or Search.of(self.job), progress)
         return [candidates(self.job, each) for each in found]
 
     def score(self, examples: Examples, search: Search | None = None, progress: Told | None = None) -> PairReport:

@@ -18,11 +18,15 @@ DATA = "data.safetensors"  # the prepared pairs, to go on training with
 
 @dataclass(frozen=True)
 class Described:
-    """What a model of pairs is: its options, none of them open, how it reads sources, the symbols of its targets."""
+    """What a model of pairs is: its options, none of them open, how it reads sources, the symbols of its targets.
+
+    longest: symbols that a target may have, whatever its source: those of the longest that was learnt.
+    """
 
     options: Options
     inputs: Inputs
     outputs: Symbols
+    longest: int = 0
 
     @property
     def form(self) -> Form:
@@ -32,12 +36,12 @@ class Described:
     @property
     def levels(self) -> Levels:
         """What a symbol is."""
-        return Levels(self.options.source_level, self.options.target_level)
+        return self.options.levels
 
     @property
-    def end(self) -> int:
-        """V, the number beside those of the symbols: the end of a target, or the blank of CTC."""
-        return len(self.outputs)
+    def end(self) -> int | None:
+        """The symbol that ends each target: V, the one beyond the others; None for CTC, whose blank V is."""
+        return None if self.options.align == "ctc" else len(self.outputs)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -45,6 +49,7 @@ class Described:
             "form": self.form,
             "inputs": self.inputs.to_json(),
             "outputs": self.outputs.to_json(),
+            "longest": self.longest,
         }
 
     @classmethod
@@ -57,7 +62,9 @@ class Described:
         if left_open := options.left_open:
             raise ValueError(f"{left_open[0]} is not settled")
         inputs = kinds[values["form"]].from_json(values["inputs"])
-        return cls(options, inputs, Symbols.from_json(values["outputs"]))
+        if type(longest := values["longest"]) is not int or longest < 0:
+            raise ValueError(f"its longest target has {longest!r} symbols")
+        return cls(options, inputs, Symbols.from_json(values["outputs"]), longest)
 
 
 def read(path: Path, values: Mapping[str, Any]) -> Described:

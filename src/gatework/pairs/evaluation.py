@@ -1,7 +1,7 @@
 """What a model makes of sources: hypotheses, their text; and how good they are, while it trains and at the end."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -9,7 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from gatework.pairs.converter import GREEDY, Find, Found, Search, Told, searched
+from gatework.pairs.converter import Find, Found, Search, Told, searched
+from gatework.pairs.ctc_model import CTCModel
 from gatework.pairs.data.batches import PairBatches, as_tensors
 from gatework.pairs.data.encoded import Encoded, Whole
 from gatework.pairs.data.symbols import Text
@@ -29,7 +30,11 @@ def found_by(model: Network) -> Find:
 
     def find(source: npt.NDArray[Any], lengths: Whole, search: Search) -> Found:
         tokens, ends = as_tensors(source, lengths)
-        return model.search((tokens.to(device), ends.to(device)), **vars(search))
+        batch, how = (tokens.to(device), ends.to(device)), {"beams": search.beams, "best": search.best}
+        if isinstance(model, CTCModel):
+            return model.search(batch, **how)
+        normalisation = search.length_normalisation
+        return model.search(batch, **how, length_normalisation=normalisation, longest=search.bounds(lengths))
 
     return find
 
@@ -55,9 +60,7 @@ def targets_of(encoded: Encoded) -> list[list[tuple[int, ...]]]:
 
 def judged(job: Described, model: Network, encoded: Encoded, progress: Told | None = None) -> PairReport:
     """What a model makes of sources with targets, searched as its options say."""
-    options = job.options
-    search = Search(options.beams, 1, options.length_normalisation)
-    found = searched(found_by(model), encoded, search, progress)
+    found = searched(found_by(model), encoded, Search.of(job), progress)
     predicted = [job.outputs.texts(each[0].tokens) for each in found]
     accepted = [[_texts(job, target) for target in targets] for targets in targets_of(encoded)]
     return PairReport.of(predicted, accepted, nats(model, encoded, job.end))
@@ -77,19 +80,21 @@ class Validation:
 
     encoded: Encoded
     criterion: Criterion
+    search: Search
     weight: float = 1.0
 
     @classmethod
-    def of(cls, part: Encoded, criterion: Criterion, rank: int = 0, processes: int = 1) -> "Validation | None":
+    def of(cls, part: Encoded, job: Described, rank: int = 0, processes: int = 1) -> "Validation | None":
         """Of a part, VALIDATED sources at most, evenly spread over it; None where it has fewer than processes."""
         if len(part) < processes:
             return None
         chosen = np.linspace(0, len(part) - 1, min(len(part), VALIDATED)).round().astype(np.intp)
         own = chosen[rank::processes]
-        return cls(part.take(own), criterion, len(own) * processes / len(chosen))
+        greedy = replace(Search.of(job), beams=1)
+        return cls(part.take(own), job.options.criterion, greedy, len(own) * processes / len(chosen))
 
     def __call__(self, model: nn.Module) -> float:
-        found = searched(found_by(cast(Network, model)), self.encoded, GREEDY)
+        found = searched(found_by(cast(Network, model)), self.encoded, self.search)
         result = judge(cast(Any, [each[0].tokens for each in found]), cast(Any, targets_of(self.encoded)))
         errors = result.symbol_error_rate if self.criterion == "symbols" else result.word_error_rate
         return self.weight * errors

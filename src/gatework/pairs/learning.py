@@ -4,7 +4,6 @@ from pathlib import Path
 
 import torch
 
-from gatework.errors import InputError
 from gatework.pairs.data.batches import PairBatches
 from gatework.pairs.evaluation import Validation
 from gatework.pairs.model import Network
@@ -39,7 +38,7 @@ def learn(
             batches,
             job.options.settings(len(batches)),
             folder,
-            evaluate=Validation.of(parts.validation, job.options.criterion, world.rank, world.size),
+            evaluate=Validation.of(parts.validation, job, world.rank, world.size),
             measure=MEASURES[job.options.criterion],
             report=report,
             resume=resume,
@@ -56,6 +55,11 @@ def learn(
 def training_batches(job: Job, parts: Parts, world: World) -> PairBatches:
     """This process's share of the pairs to learn from."""
     assert job.options.batch is not None
-    if world.size > 1:
-        raise InputError(f"{world.size} processes: models of pairs are trained by one")
-    return PairBatches(parts.training, job.options.batch, job.options.random_state, end=job.end)
+    return PairBatches(
+        parts.training,
+        job.options.batch,
+        job.options.random_state,
+        end=job.end,
+        process=world.rank,
+        processes=world.size,
+    )

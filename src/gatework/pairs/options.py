@@ -1,6 +1,5 @@
 """How a model of pairs is built, trained and searched: every option, checked."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -9,15 +8,17 @@ from typing import Any, Literal, Self
 from gatework.cells import Cell, cells, find_cell
 from gatework.errors import InputError
 from gatework.options import Switch, check, option
+from gatework.pairs.data.examples import Levels
 from gatework.pairs.data.symbols import Level
-from gatework.runs.arguments import MOST_LAYERS
+from gatework.runs.arguments import MOST_LAYERS, check_named
 from gatework.runs.folder import cell_from_json, cell_to_json
 from gatework.training.settings import Settings
 
 Align = Literal["attention", "ctc"]
 Criterion = Literal["symbols", "words"]
 
-OPEN = ("hidden", "layers", "embedding", "batch", "learning_rate")
+DECODING = ("attention", "heads", "window", "coverage", "input_feeding", "tied", "scheduled_sampling")
+OPEN = ("hidden", "layers", "batch", "learning_rate")  # what the data and the time settle where it is not named
 UPDATES = 2000  # about as many updates of the weights as are made where no end is named,
 EPOCHS = (5, 100)  # in at least and at most so many passes
 LOOKS = 20  # validations at most where the updates are known
@@ -33,8 +34,8 @@ class Options:
     cell, hidden, layers: of encoder and decoder, with H units each; bidirectional: the encoder reads from both ends;
         embedding: units that stand for a symbol. attention: how a step of the decoder and one of the memory are
         compared, or "none": all that the decoder knows is its first state; heads, window, coverage, input_feeding,
-        tied: as in gw.EncoderDecoder. What is None of hidden, layers, embedding, batch and learning_rate follows the
-        data and the time: see `gatework.pairs.sizes.fitted`.
+        tied: as in gw.EncoderDecoder. What is None of hidden, layers, batch and learning_rate follows the data and the
+        time: see `gatework.pairs.sizes.fitted`.
     recurrent: further arguments of gw.Recurrent by name.
     dropout, label_smoothing, scheduled_sampling: as in gw.EncoderDecoder.
     epochs, steps, minutes: the end of training; without any, passes that make about 2,000 updates.
@@ -57,7 +58,7 @@ class Options:
     bidirectional: bool = option(
         True, switches=(Switch("one-way", False, "Read sources from the start only, not from both ends."),)
     )
-    embedding: int | None = option(None, "Units that stand for a symbol.  [default: by data and time]", least=1)
+    embedding: int | None = option(None, "Units that stand for a symbol.  [default: half of --hidden]", least=1)
     attention: Literal["general", "dot", "additive", "none"] = option(
         "general", "How decoder and memory are compared; none: the decoder has its first state alone."
     )
@@ -85,14 +86,17 @@ class Options:
 
     def __post_init__(self) -> None:
         find_cell(self.cell)
-        try:
-            json.dumps(dict(self.recurrent or {}))
-        except (TypeError, ValueError):
-            raise InputError(
-                f"recurrent is {self.recurrent!r}; expected arguments of gw.Recurrent by name, such as "
-                '{"zoneout": {"h": 0.05}}'
-            ) from None
+        check_named(self.recurrent)
         check(self)
+        if self.align == "ctc":
+            for field in fields(self):
+                if field.name in DECODING and (value := getattr(self, field.name)) != field.default:
+                    raise InputError(f"{field.name} is {value!r}, of a decoder, and CTC has none; leave it out")
+
+    @property
+    def levels(self) -> Levels:
+        """What a symbol is."""
+        return Levels(self.source_level, self.target_level)
 
     @property
     def left_open(self) -> list[str]:

@@ -66,7 +66,7 @@ def prepared(examples: Examples, options: Options, splits: Splits, processes: in
     whole = Encoded.of(examples.take(np.concatenate(rows)), inputs, outputs)
     parts = Parts(whole, dict(zip(NAMES, map(len, rows), strict=True)))
     options, why = fitted(options, parts.training, processes)
-    return Described(options, inputs, outputs), parts, why
+    return Described(options, inputs, outputs, int(parts.training.target_lengths.max())), parts, why
 
 
 def save_parts(path: Path, parts: Parts) -> str:

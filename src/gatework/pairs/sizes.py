@@ -11,20 +11,19 @@ LEAST_UPDATES = 20  # of an epoch, for which batches become smaller
 
 @dataclass(frozen=True)
 class Sizes:
-    """Units H, layers L, units that stand for a symbol, symbols of an update, learning rate."""
+    """Units H, layers L, symbols of an update, learning rate."""
 
     hidden: int
     layers: int
-    embedding: int
     batch: int
     learning_rate: float
 
 
 # Up to so many symbols learnt from, all passes together.
 TABLE = (
-    (2e6, Sizes(128, 1, 64, 1024, 4e-3)),
-    (1e8, Sizes(256, 1, 128, 4096, 3e-3)),
-    (float("inf"), Sizes(512, 1, 256, 4096, 2e-3)),
+    (2e6, Sizes(128, 1, 1024, 4e-3)),
+    (1e8, Sizes(256, 1, 4096, 3e-3)),
+    (float("inf"), Sizes(512, 1, 4096, 2e-3)),
 )
 
 
@@ -39,9 +38,13 @@ def fitted(options: Options, training: Encoded, processes: int = 1) -> tuple[Opt
     symbols = len(training.target) + int(training.source_lengths[training.source_of].sum())
     wanted = next(sizes for most, sizes in TABLE if _learnt(options, symbols) <= most)
     batch = max(symbols // pairs, min(wanted.batch, symbols // LEAST_UPDATES)) * processes
-    named = {name: getattr(replace(wanted, batch=batch), name) for name in options.left_open}
-    chosen = replace(options, **named)
+    chosen = with_sizes(options, replace(wanted, batch=batch))
     return chosen, _why(chosen, pairs, symbols)
+
+
+def with_sizes(options: Options, sizes: Sizes = TABLE[0][1]) -> Options:
+    """The options with these sizes in the place of those that are open."""
+    return replace(options, **{name: getattr(sizes, name) for name in options.left_open})
 
 
 def _learnt(options: Options, symbols: int) -> float:
@@ -63,6 +66,6 @@ def _why(options: Options, pairs: int, symbols: int) -> str:
     layers = "1 layer" if options.layers == 1 else f"{options.layers} layers"
     return (
         f"sizes for {pairs:,} pairs of {symbols / pairs:.1f} symbols and {time or f'about {UPDATES:,} updates'}: "
-        f"{layers} of {options.hidden} units, {options.embedding} units a symbol, {options.batch:,} symbols an update, "
+        f"{layers} of {options.hidden} units, {options.batch:,} symbols an update, "
         f"learning rate {options.learning_rate:g}; any that is named stays"
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from gatework.files.reading import marks_of
 from gatework.files.writing import write_json
-from gatework.pairs.data.examples import Examples, Levels, read_examples
+from gatework.pairs.data.examples import Examples, read_examples
 from gatework.pairs.data.tables import Columns
 from gatework.pairs.description import DATA, TASK
 from gatework.pairs.evaluation import judged
@@ -88,8 +88,7 @@ def _write_run(
     new: NewRun, data: Data, options: Options, processes: int, report: Report, on_start: OnStart | None
 ) -> tuple[Run, Parts]:
     """Prepares the pairs and describes the run: all that training needs, as it is once the run is in its place."""
-    levels = Levels(options.source_level, options.target_level)
-    examples = read_examples(data.file, levels, columns=data.columns, encoding=data.encoding)
+    examples = read_examples(data.file, options.levels, columns=data.columns, encoding=data.encoding)
     files = tuple(marks_of(data.file))
     described, parts, why = prepared(examples, options, data.splits, processes)
     if why:

@@ -3,9 +3,10 @@
 Each raises InputError in one line for anything else.
 """
 
+import json
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Real
 from typing import Any, SupportsIndex, cast
 
@@ -69,3 +70,19 @@ def one_name(argument: str, value: str | None, *, optional: bool = True) -> str 
     if isinstance(value, str) or (value is None and optional):
         return value
     raise InputError(f"{argument} is {value!r}; expected the name of one column{', or None' if optional else ''}")
+
+
+def check_named(recurrent: Mapping[str, Any] | None) -> None:
+    """Raises InputError unless further arguments of gw.Recurrent are JSON by name."""
+    try:
+        json.dumps(dict(recurrent or {}))
+    except (TypeError, ValueError):
+        raise InputError(
+            f"recurrent is {recurrent!r}; expected arguments of gw.Recurrent by name, such as "
+            '{"zoneout": {"h": 0.05}}'
+        ) from None
+
+
+def plain(value: Any) -> Any:
+    """One of numpy's values, alone or in an array without axes, as Python's own; anything else as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value

@@ -1,11 +1,14 @@
 """Arguments by name, as scikit-learn's tools ask for them; scikit-learn itself is not needed."""
 
 import importlib
+import secrets
 from collections.abc import Collection, Iterable
+from dataclasses import MISSING, fields
 from inspect import signature
 from typing import Any, Self
 
 from gatework.errors import InputError
+from gatework.runs.arguments import plain
 
 
 class Parameters:
@@ -31,6 +34,40 @@ class Parameters:
         usual = {name: parameter.default for name, parameter in signature(type(self)).parameters.items()}
         values = (f"{name}={value!r}" for name, value in self.given.items() if not _same(value, usual[name]))
         return f"{type(self).__name__}({', '.join(values)})"
+
+
+class FieldParameters:
+    """get_params, set_params and repr of a dataclass, whose fields are its arguments."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, nothing is nested
+        """Returns the arguments by name; deep: for scikit-learn, nothing is nested."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+
+    def set_params(self, **params: Any) -> Self:
+        """Changes arguments by name.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            InputError: for the name of no argument.
+        """
+        check_known(self, params, self.get_params())
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        usual = {field.name: field.default for field in fields(self) if field.default is not MISSING}  # type: ignore[arg-type]
+        values = (f"{name}={value!r}" for name, value in self.get_params().items() if value != usual[name])
+        return f"{type(self).__name__}({', '.join(values)})"
+
+
+def chosen(estimator: FieldParameters, options: type) -> dict[str, Any]:
+    """The arguments that are fields of the options, numpy's values as Python's; a random_state of None is drawn."""
+    names = {field.name for field in fields(options)}
+    values = {name: plain(value) for name, value in estimator.get_params().items() if name in names}
+    return values | ({"random_state": secrets.randbits(31)} if values["random_state"] is None else {})
 
 
 def check_known(estimator: object, params: Iterable[str], known: Collection[str]) -> None:
