@@ -13,6 +13,7 @@ from gatework.onnx.described import Described, arrays
 from gatework.onnx.model import Options as Written
 from gatework.onnx.model import model as written
 from gatework.pairs.network import START, decoder_network, encoder_network
+from gatework.runtime.hypotheses import carried
 
 LEAST = 5e-6  # of float32 log probabilities beside torch's float32
 
@@ -35,12 +36,14 @@ def check(options: Any, module: gw.EncoderDecoder, opset: int | None = None) -> 
     with torch.no_grad():
         logits, shares = module.logits((torch.from_numpy(source), torch.from_numpy(lengths)), torch.from_numpy(targets))
     encoder = exported(encoder_network(options), module, stateful=False, opset=opset)
-    decoder = exported(decoder_network(options, V_T), module, stateful=True, opset=opset)
+    network = decoder_network(options, V_T)
+    decoder = exported(network, module, stateful=True, opset=opset)
     # onnx's evaluator knows no lengths of the operators LSTM and GRU, which the encoder has
     runtimes = ["onnxruntime"] if recurrent_operators(encoder) - {"Scan"} else list(RUNTIMES)
     for runtime in runtimes:
         encoded = outputs(runtime, encoder, {"source": source, "lengths": lengths})
         feeds = {name.removeprefix(START): value for name, value in encoded.items()} | {"lengths": lengths}
+        feeds |= carried(network, encoded["memory"])
         tokens = np.concatenate([np.full((1, 3), V_T), targets[:-1]])
         found = []
         for step in tokens:  # one by one, each from the states after the one before

@@ -10,9 +10,12 @@ from pair_models import OPTIONS, V_T, built, problem
 
 import gatework as gw
 from gatework.network import Network
-from gatework.pairs.network import START, decoder_network, encoder_network
+from gatework.pairs.network import CARRIED, START, decoder_network, encoder_network
 from gatework.pairs.options import Options
+from gatework.runtime.hypotheses import carried
 from gatework.runtime.steps import Call, runner
+
+LEAST = 3e-6  # of float32 beside torch's float32
 
 
 def run(network: Network, model: torch.nn.Module, values: dict[str, Any], before: Any = None) -> dict[str, np.ndarray]:
@@ -35,12 +38,19 @@ def check(options: Options, model: gw.EncoderDecoder) -> None:
         logits, shares = model.logits(whole, torch.from_numpy(targets))
     encoded = run(encoder_network(options), model, {"source": source, "lengths": lengths})
     starts = {name.removeprefix(START): value for name, value in encoded.items() if name.startswith(START)}
+    network = decoder_network(options, V_T)
     tokens = np.concatenate([np.full((1, 3), V_T), targets[:-1]])
-    given = {"tokens": tokens, "memory": encoded["memory"], "lengths": lengths}
-    found = run(decoder_network(options, V_T), model, given, starts)
-    np.testing.assert_allclose(found["log_p"], logits.log_softmax(-1), atol=2e-6)
+    given = {"memory": encoded["memory"], "lengths": lengths} | carried(network, encoded["memory"])
+    found = []
+    for piece in np.split(tokens, len(tokens)) if network.inputs[0].shape[0] == 1 else [tokens]:
+        made = run(network, model, given | {"tokens": piece}, starts)
+        given |= {name: made[CARRIED[name]] for name in CARRIED if CARRIED[name] in made}
+        starts = {name: made[name] for name in starts}
+        found.append(made)
+    log_p = np.concatenate([made["log_p"] for made in found])
+    np.testing.assert_allclose(log_p, logits.log_softmax(-1), atol=LEAST)
     if shares is not None:
-        np.testing.assert_allclose(found["attention"], shares, atol=2e-6)
+        np.testing.assert_allclose(np.concatenate([made["attention"] for made in found]), shares, atol=LEAST)
 
 
 @pytest.mark.parametrize("chosen", OPTIONS)

@@ -21,6 +21,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "attention": {},
     "additive, heads": {"attention": "additive", "heads": 2, "layers": 2, "cell": "gru"},
     "none": {"attention": "none", "bidirectional": False},
+    "fed, coverage, window": {"input_feeding": True, "coverage": True, "window": 3},
     "ctc": {"align": "ctc"},
     "ctc, one way": {"align": "ctc", "bidirectional": False, "cell": "peephole_lstm"},
 }

@@ -17,6 +17,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "one way, two layers": {"bidirectional": False, "layers": 2, "recurrent": {"residual": False}},
     "tied": {"tied": True, "embedding": 8},
     "projected": {"recurrent": {"proj_size": 4}, "layers": 2},
+    "window": {"window": 2, "heads": 2},
+    "coverage": {"coverage": True, "heads": 2},
+    "additive coverage": {"attention": "additive", "coverage": True},
+    "fed": {"input_feeding": True, "attention": "dot"},
+    "fed, all": {"input_feeding": True, "coverage": True, "window": 1, "layers": 2},
     "learned, zoneout": {"recurrent": {"initial": "learned", "zoneout": {"h": 0.2}}},
 }
 
@@ -34,6 +39,9 @@ def built(**chosen: Any) -> tuple[Options, gw.EncoderDecoder]:
         embedding=options.embedding,
         attention=options.attention,
         heads=options.heads,
+        window=options.window,
+        coverage=options.coverage,
+        input_feeding=options.input_feeding,
         tied=options.tied,
         recurrent=options.recurrent,
     ).eval()

@@ -10,6 +10,10 @@ from typing import Literal
 from gatework.notation import Program
 
 LENGTHS, RESETS = "lengths", "resets"  # [B] int64 and [T,B] bool: inputs that every network with layers may have
+READ, READ_OUT = (
+    "read",
+    "read_out",
+)  # [B,heads,S]: what attention with coverage has read so far, before a step and after
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,9 @@ class CrossAttention:
     y_t = sum_s a_ts m_s, a_t = softmax over s of q . m ("dot"), (W q) . m ("general"), or v . tanh(W q + U m + b)
     ("additive"), for each head with its part of the features. weight W, key U, bias b, query v [heads,M/heads].
     lengths: past them nothing is read; shares: the name of the array that has the mean of a over the heads.
+
+    window: D, or all of the memory; then place, W_p, b_p and v_p, says where a query looks. coverage: F [...,heads,k],
+    or none; with it T is 1, and the array READ [B,heads,S] has the sum of all a before, READ_OUT that with this step's.
     """
 
     x: str
@@ -138,6 +145,9 @@ class CrossAttention:
     bias: str | None = None
     query: str | None = None
     lengths: str = LENGTHS
+    window: int | None = None
+    place: tuple[str, ...] = ()
+    coverage: str | None = None
 
 
 @dataclass(frozen=True)

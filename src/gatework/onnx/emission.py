@@ -156,9 +156,7 @@ class Emission:
 
     @emit.register
     def _(self, step: CrossAttention) -> None:
-        x, memory, lengths = self.values[step.x], self.values[step.memory], self.values.get(step.lengths)
-        made = between.cross_attention(self.graph, step, self.weights, x, memory, lengths)
-        self.values[step.y], self.values[step.shares] = made
+        between.cross_attention(self.graph, step, self.weights, self.values, self.values.get(step.lengths))
 
     @emit.register
     def _(self, step: Bridge) -> None:

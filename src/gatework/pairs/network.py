@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from gatework.cells import Cell, find_cell
-from gatework.errors import InputError
 from gatework.network import Network, Port, Stack, stack
 from gatework.network.steps import (
     LENGTHS,
+    READ,
+    READ_OUT,
     Bridge,
     CrossAttention,
     Embedding,
@@ -23,6 +24,8 @@ from gatework.pairs.description import read
 from gatework.pairs.options import Options
 
 SOURCE, TOKENS, MEMORY, SHARES, LOG_P = "source", "tokens", "memory", "attention", "log_p"
+CONTEXT = "context"
+CARRIED = {CONTEXT: "context_out", READ: READ_OUT}  # what goes in and comes out beside states
 START = "start."  # before the name of a state of the decoder
 _STEPS = "steps"  # lengths of targets, which no network has: each is read step by step
 
@@ -32,7 +35,6 @@ def encoder_network(options: Options) -> Network:
 
     Weights are named as those of gw.EncoderDecoder.
     """
-    _check(options)
     layers, decoder = _encoder(options), _decoder(options)
     steps: list[Step] = [Embedding(SOURCE, "embedded", "source_embedding.weight")]
     *below, last = stack(layers, steps[-1].y, "encoder.")
@@ -45,23 +47,37 @@ def encoder_network(options: Options) -> Network:
 def decoder_network(options: Options, targets: int) -> Network:
     """tokens [T,B], memory [S,B,M], lengths [B] -> log p [T,B,V_t+1] of the symbol after each, attention [T,B,S].
 
-    targets: V_t. Its states start where the encoder's network says. With attention "none" it reads tokens alone.
+    targets: V_t. Its states start where the encoder's network says. With attention "none" it reads tokens alone. Where
+    a step reads what the one before it read of the memory, T is 1, and CARRIED says which arrays go in and come out.
     """
-    _check(options)
     layers, memory = _decoder(options), _width(_encoder(options))
     steps: list[Step] = [Embedding(TOKENS, "embedded", "target_embedding.weight")]
+    if options.input_feeding:
+        steps.append(Join(("embedded", CONTEXT), "fed"))
+        layers = replace(layers, input_size=layers.input_size + memory)
     steps += stack(layers, steps[-1].y, "decoder_layers.", _STEPS)
-    read = steps[-1].y
-    inputs, outputs = [Port(TOKENS, ("T", "B"), "int64")], [Port(LOG_P, ("T", "B", targets + 1))]
+    read, carried = steps[-1].y, _carried(options, memory)
+    T = 1 if carried else "T"
+    inputs, outputs = [Port(TOKENS, (T, "B"), "int64")], [Port(LOG_P, (T, "B", targets + 1))]
     if options.attention != "none":
-        steps += [_attention(options, read), Join((read, "context"), "joined")]
+        steps += [_attention(options, read), Join((read, CARRIED[CONTEXT]), "joined")]
         read = steps[-1].y
-        inputs += [Port(MEMORY, ("S", "B", memory)), Port(LENGTHS, ("B",), "int64")]
-        outputs.append(Port(SHARES, ("T", "B", "S")))
+        inputs += [Port(MEMORY, ("S", "B", memory)), Port(LENGTHS, ("B",), "int64"), *carried]
+        outputs += [Port(SHARES, (T, "B", "S")), *(replace(port, name=CARRIED[port.name]) for port in carried)]
     output = "target_embedding.weight" if options.tied else "output.weight"
-    steps += [Linear(read, "readout", "readout.weight", "readout.bias"), Tanh("readout", "read")]
-    steps += [Linear("read", "logits", output, "output.bias"), LogSoftmax("logits", LOG_P)]
+    steps += [Linear(read, "readout", "readout.weight", "readout.bias"), Tanh("readout", "answer")]
+    steps += [Linear("answer", "logits", output, "output.bias"), LogSoftmax("logits", LOG_P)]
     return Network(tuple(inputs), tuple(outputs), tuple(steps))
+
+
+def _carried(options: Options, memory: int) -> list[Port]:
+    """What a step reads of the one before it, beside the states; zeros before the first."""
+    ports = []
+    if options.input_feeding:
+        ports.append(Port(CONTEXT, (1, "B", memory)))
+    if options.coverage:
+        ports.append(Port(READ, ("B", options.heads, "S")))
+    return ports
 
 
 def ctc_network(options: Options, targets: int, frames: int | None = None) -> Network:
@@ -88,13 +104,6 @@ def network_of(path: Path, values: Mapping[str, Any]) -> Network:
     return ctc_network(job.options, len(job.outputs), len(job.inputs) if job.form == "frames" else None)
 
 
-def _check(options: Options) -> None:
-    """Refuses what needs more than one step and the memory to read."""
-    for name in ("window", "coverage", "input_feeding"):
-        if getattr(options, name):
-            raise InputError(f"a model with {name} runs with torch alone: gw.load opens it")
-
-
 def _source(port: Port) -> tuple[Port, ...]:
     return port, Port(LENGTHS, ("B",), "int64")
 
@@ -105,8 +114,15 @@ def _attention(options: Options, x: str) -> CrossAttention:
         names["weight"] = "attention.W.weight"
     if options.attention == "additive":
         names |= {"key": "attention.U.weight", "bias": "attention.U.bias", "query": "attention.v"}
+    if options.window is not None:
+        names |= {
+            "window": options.window,
+            "place": _named(["attention.place."], "W_p.weight", "W_p.bias", "v_p.weight"),
+        }
+    if options.coverage:
+        names["coverage"] = "attention.F.weight"
     assert options.attention != "none"
-    return CrossAttention(x, MEMORY, "context", SHARES, options.attention, options.heads, **names)
+    return CrossAttention(x, MEMORY, CARRIED[CONTEXT], SHARES, options.attention, options.heads, **names)
 
 
 def _bridge(encoder: Stack, decoder: Stack) -> list[Bridge]:
@@ -125,8 +141,8 @@ def _bridge(encoder: Stack, decoder: Stack) -> list[Bridge]:
     return made
 
 
-def _named(places: Sequence[str], name: str) -> tuple[str, ...]:
-    return tuple(place + name for place in places)
+def _named(places: Sequence[str], *names: str) -> tuple[str, ...]:
+    return tuple(place + name for place in places for name in names)
 
 
 def _encoder(options: Options, frames: int | None = None) -> Stack:

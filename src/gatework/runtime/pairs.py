@@ -13,12 +13,12 @@ from gatework.network.steps import LENGTHS
 from gatework.pairs.converter import AT_ONCE, Converter, Found, Search
 from gatework.pairs.data.encoded import Encoded, Whole
 from gatework.pairs.description import TASK, Described, read
-from gatework.pairs.network import LOG_P, MEMORY, START, TOKENS, decoder_network
-from gatework.runtime.hypotheses import RowDecoder
+from gatework.pairs.network import CARRIED, LOG_P, MEMORY, START, TOKENS, decoder_network
+from gatework.runtime.hypotheses import RowDecoder, carried, ran
 from gatework.runtime.model import Model, checked
 from gatework.runtime.packed import Array
 from gatework.runtime.session import Session
-from gatework.runtime.steps import Call, runner
+from gatework.runtime.steps import runner
 
 
 class PairSession(Session, Converter):
@@ -92,10 +92,18 @@ class PairSession(Session, Converter):
         wanted = encoded.targets(targets, self.blank, -1)  # [T,B]
         begin = np.full((1, wanted.shape[1]), self.blank, wanted.dtype)
         tokens = np.maximum(np.concatenate([begin, wanted[:-1]]), 0).astype(np.int64)
-        after = {name: np.empty_like(value) for name, value in states.items()}
-        call = Call({TOKENS: tokens, MEMORY: memory, LENGTHS: lengths}, states, after)
-        for step, run in self._decoding:
-            call.values[step.y] = run(call)
-        real = wanted >= 0
-        chosen = np.take_along_axis(call.values[LOG_P], np.maximum(wanted, 0)[..., None], -1)[..., 0]
+        real, log_p = wanted >= 0, self._predicted(tokens, memory, lengths, states)
+        chosen = np.take_along_axis(log_p, np.maximum(wanted, 0)[..., None], -1)[..., 0]
         return -float(chosen[real].sum(dtype=np.float64)), int(real.sum())
+
+    def _predicted(self, tokens: Whole, memory: Array, lengths: Whole, states: dict[str, Array]) -> Array:
+        """log p [T,B,V_t+1] of the symbol after each of tokens [T,B]."""
+        assert self._decoder is not None
+        values: dict[str, Any] = {MEMORY: memory, LENGTHS: lengths} | carried(self._decoder, memory)
+        at_once = self._decoder.inputs[0].shape[0] != 1
+        made: list[Array] = []
+        for piece in [tokens] if at_once else np.split(tokens, len(tokens)):
+            after, states = ran(self._decoding, values | {TOKENS: piece}, states)
+            values |= {name: after[CARRIED[name]] for name in CARRIED if name in values}
+            made.append(after[LOG_P])
+        return np.concatenate(made)

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from gatework.errors import InputError
 from gatework.lowering.linear import linear
 from gatework.network.steps import (
+    READ,
+    READ_OUT,
     RESETS,
     Add,
     Affine,
@@ -303,34 +305,67 @@ def _quantiles(step: Quantiles, weights: Weights) -> Run:
 
 
 def _cross_attention(step: CrossAttention, weights: Weights) -> Run:
-    W, U, b, v = (None if name is None else weights[name] for name in (step.weight, step.key, step.bias, step.query))
+    names = (step.weight, step.key, step.bias, step.query, step.coverage)
+    W, U, b, v, F = (None if name is None else weights[name] for name in names)
+    place = [weights[name] for name in step.place]
 
     def heads(x: Array) -> Array:
         """[N,B,features] as [B,heads,N,features/heads]."""
         return x.reshape(*x.shape[:2], step.heads, -1).transpose(1, 2, 0, 3)
 
-    def run(call: Call) -> Array:
-        x, memory = call.values[step.x], call.values[step.memory]
-        asked, values = heads(x if W is None else x @ W.T), heads(memory)
+    def scores(asked: Array, memory: Array, seen: Array | None) -> Array:
+        """How well queries [B,heads,T,A] and the steps of a memory fit, [B,heads,T,S]; seen: [B,heads,1,A or 1,S]."""
         if v is None:
-            scores = asked @ values.swapaxes(-1, -2)  # [B,heads,T,S]
-        else:
-            assert U is not None
-            assert b is not None
-            fit = np.tanh(asked[:, :, :, None] + heads(memory @ U.T + b)[:, :, None])  # [B,heads,T,S,A]
-            scores = (fit @ v[:, None, :, None])[..., 0]
-        shares = _shares(scores, call.lengths(step.lengths))
+            products = asked @ heads(memory).swapaxes(-1, -2)
+            return np.asarray(products if seen is None else products + seen[:, :, :, 0])
+        assert U is not None
+        assert b is not None
+        fit = asked[:, :, :, None] + heads(memory @ U.T + b)[:, :, None]  # [B,heads,T,S,A]
+        fit = fit if seen is None else fit + seen.swapaxes(-1, -2)
+        return np.asarray((np.tanh(fit) @ v[:, None, :, None])[..., 0])
+
+    def run(call: Call) -> Array:
+        x, memory, lengths = call.values[step.x], call.values[step.memory], call.lengths(step.lengths)
+        S, B = memory.shape[:2]
+        seen = None if F is None else over_memory(call.values[READ], F).reshape(B, step.heads, 1, -1, S)
+        fit = scores(heads(x if W is None else x @ W.T), memory, seen)
+        shares = _shares(fit, lengths) if step.window is None else _within(fit, x, lengths, place, step.window)
+        if F is not None:
+            call.values[READ_OUT] = call.values[READ] + shares[:, :, 0]
         call.values[step.shares] = shares.mean(1).transpose(1, 0, 2)
-        return (shares @ values).transpose(2, 0, 1, 3).reshape(*x.shape[:2], -1)
+        return (shares @ heads(memory)).transpose(2, 0, 1, 3).reshape(*x.shape[:2], -1)
 
     return run
 
 
-def _shares(scores: Array, lengths: npt.NDArray[np.int64] | None) -> Array:
-    """The softmax over S of scores [B,heads,T,S]; 0 past a length, also where nothing lies before it."""
-    if lengths is None:
+def over_memory(values: Array, kernel: Array) -> Array:
+    """A convolution over S: [B,C,S] and [N,C,k] to [B,N,S], zeros before the first step and behind the last."""
+    k = kernel.shape[-1]
+    padded = np.pad(values, ((0, 0), (0, 0), (k // 2, k // 2)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, k, axis=2)  # [B,C,S,k]
+    made: Array = np.einsum("bcsk,nck->bns", windows, kernel)
+    return made
+
+
+def _within(
+    scores: Array, x: Array, lengths: npt.NDArray[np.int64] | None, place: Sequence[Array], window: int
+) -> Array:
+    """The shares [B,heads,T,S] of steps at most `window` from where queries x [T,B,Q] look."""
+    W, b, v = place
+    share = 1 / (1 + np.exp(-(np.tanh(x @ W.T + b) @ v.T)))  # [T,B,heads]
+    last = scores.shape[-1] if lengths is None else lengths[:, None, None, None]
+    middle = np.maximum(np.float32(last) - 1, 0) * share.transpose(1, 2, 0)[..., None]  # [B,heads,T,1]
+    distance = (np.arange(scores.shape[-1], dtype=np.float32) - middle) / np.float32(window)
+    return np.asarray(_shares(scores, lengths, np.abs(distance) <= 1) * np.exp(-2 * np.square(distance)))
+
+
+def _shares(scores: Array, lengths: npt.NDArray[np.int64] | None, inside: npt.NDArray[np.bool_] | None = None) -> Array:
+    """The softmax over S of scores [B,heads,T,S] within lengths, and where `inside` is true; 0 outside."""
+    if lengths is not None:
+        running = (np.arange(scores.shape[-1]) < lengths[:, None])[:, None, None]
+        inside = running if inside is None else running & inside
+    if inside is None:
         return np.asarray(np.exp(log_softmax(scores)))
-    inside = (np.arange(scores.shape[-1]) < lengths[:, None])[:, None, None]
     made = np.exp(log_softmax(np.where(inside, scores, np.finfo(np.float32).min)))
     return np.where(inside, made, np.float32(0))
 
