@@ -9,15 +9,20 @@ from torch import Tensor, nn
 
 from gatework.layers.attention import Attention
 from gatework.layers.bridge import Encoded
+from gatework.layers.one_hot import Run
 from gatework.layers.recurrent import Recurrent
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a decoder is made of: from ids to what its layers read, from their output and the context to logits."""
+    """What a decoder is made of: from ids to what its layers read, from their output and the context to logits.
+
+    run: the layers on ids, as they are during a call; without input feeding.
+    """
 
     embedding: nn.Embedding
     layers: Recurrent
+    run: Run
     attention: Attention | None
     readout: nn.Linear
     output: nn.Linear
@@ -56,7 +61,7 @@ def at_once(parts: Parts, inputs: Tensor, encoded: Encoded, sampled: float) -> R
         with torch.no_grad():
             logits = parts.logits(at_once(parts, inputs, encoded, 0.0).values)
         inputs = torch.cat([inputs[:1], mixed(inputs[1:], logits[:-1], sampled)])
-    output, _ = parts.layers(parts.embed(inputs), encoded.state)
+    output, _ = parts.run(inputs, encoded.state)
     if parts.attention is None:
         return Read(parts.read(output, None), None)
     context, weights = parts.attention(output, encoded.memory, encoded.lengths)

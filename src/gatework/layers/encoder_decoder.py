@@ -11,13 +11,16 @@ from torch.nn import functional as F
 from gatework.cells import Cell, find_cell
 from gatework.decoding.beam import Decoder, beam_search, usual_longest
 from gatework.decoding.hypothesis import Hypothesis
+from gatework.engines import is_eager
 from gatework.errors import InputError
 from gatework.layers import check
 from gatework.layers.attention import SCORES, Attention
 from gatework.layers.beams import StreamDecoder
 from gatework.layers.bridge import Bridge, Encoded
 from gatework.layers.decoder import Parts, Read, at_once, step_by_step
+from gatework.layers.one_hot import OneHot, Run, reading
 from gatework.layers.recurrent import Recurrent
+from gatework.layers.similar import parts_of
 
 Source = tuple[Tensor, Tensor]  # tokens [S,B] and lengths [B]
 
@@ -117,50 +120,85 @@ class EncoderDecoder(nn.Module):
         self.attention: Attention | None = None
         if attention != "none":
             self.attention = Attention(out, memory, score=attention, heads=heads, window=window, coverage=coverage)
+        self.one_hot = (
+            OneHot(self.encoder, self.source_embedding),
+            OneHot(self.decoder_layers, self.target_embedding),
+        )
         width = read if tied else hidden_size
         self.readout = nn.Linear(out if self.attention is None else out + memory, width)
         self.output = nn.Linear(width, targets + 1)
         if tied:
             nn.init.normal_(self.target_embedding.weight, std=width**-0.5)  # as an output matrix it must start small
             self.output.weight = self.target_embedding.weight
+        self.work = _weights(self.encoder), _weights(self.decoder_layers, self.readout, self.attention)
 
     def forward(self, source: Source, targets: Tensor, state: None = None) -> tuple[Tensor, None]:  # noqa: ARG002
-        counted, read = targets >= 0, self._read(source, targets).values
-        smoothing = self.label_smoothing if self.training else 0.0
-        return F.cross_entropy(self.output(read[counted]), targets[counted], label_smoothing=smoothing), None
+        """The mean loss; a batch of various lengths is run in parts of similar ones, on one result."""
+        read, parts, counted = self._reader(), self._parts(self.dropout), targets >= 0
+        losses = [self._loss(each, aims, read, parts) for each, aims in self._similar(source, targets, counted)]
+        return torch.stack(losses).sum() / counted.sum(), None
 
     if TYPE_CHECKING:  # nn.Module says Any of what a call returns
         __call__ = forward
 
     def logits(self, source: Source, targets: Tensor) -> tuple[Tensor, Tensor | None]:
         """Unnormalised log probabilities [T,B,V_t+1] of each target symbol after those before it, attention [T,B,S]."""
-        read = self._read(source, targets)
+        read = self._read(source, targets, self._reader(), self._parts(self.dropout))
         return self.output(read.values), read.weights
 
     def encode(self, source: Source) -> Encoded:
         """What the decoder reads of a source."""
+        return self._encode(source, self._reader())
+
+    def _encode(self, source: Source, read: Run) -> Encoded:
         tokens, lengths = source
-        output, final = self.encoder(self.dropout(self.source_embedding(tokens)), lengths=lengths)
+        output, final = read(tokens, None, lengths)
         return Encoded(output, lengths, self.bridge(final[0]))
 
-    def _read(self, source: Source, targets: Tensor) -> Read:
+    def _loss(self, source: Source, targets: Tensor, read: Run, parts: Parts) -> Tensor:
+        """The loss of all target symbols, in nats."""
+        counted, values = targets >= 0, self._read(source, targets, read, parts).values
+        smoothing = self.label_smoothing if self.training else 0.0
+        logits = self.output(values[counted])
+        return F.cross_entropy(logits, targets[counted], label_smoothing=smoothing, reduction="sum")
+
+    def _read(self, source: Source, targets: Tensor, read: Run, parts: Parts) -> Read:
         """What the output layer reads of known targets."""
         begin = targets.new_full((1, targets.shape[1]), self.end)
         inputs = torch.cat([begin, targets[:-1].clamp(min=0)])  # past a target's end nothing is counted
         run = step_by_step if self.input_feeding else at_once
-        return run(self._parts(self.dropout), inputs, self.encode(source), self.scheduled_sampling * self.training)
+        return run(parts, inputs, self._encode(source, read), self.scheduled_sampling * self.training)
+
+    def _reader(self) -> Run:
+        """The encoder on ids, as it is now."""
+        return reading(self.source_embedding, self.encoder, self.dropout, self.one_hot[0])
 
     def _parts(self, dropout: Callable[[Tensor], Tensor]) -> Parts:
-        """What the decoder is made of."""
+        """What the decoder is made of, as it is now."""
         return Parts(
             self.target_embedding,
             self.decoder_layers,
+            reading(self.target_embedding, self.decoder_layers, dropout, self.one_hot[1]),
             self.attention,
             self.readout,
             self.output,
             self.input_feeding,
             dropout,
         )
+
+    def _similar(self, source: Source, targets: Tensor, counted: Tensor) -> Iterator[tuple[Source, Tensor]]:
+        """The batch, in parts of similar length where that costs less and nobody looks on."""
+        tokens, lengths = source
+        layers = self.encoder, self.decoder_layers, self.attention
+        watched = any(layer is not None and layer.watcher for layer in layers)
+        if watched or not (tokens.is_cpu and is_eager(tokens, lengths, targets, *self.parameters())):
+            yield source, targets
+            return
+        ends = counted.sum(0)
+        parts = parts_of((lengths, ends), self.work)
+        for rows in parts:
+            S, T = int(lengths[rows].max()), int(ends[rows].max())
+            yield (tokens[:S, rows], lengths[rows]), targets[:T, rows]
 
     def decoder(self, source: Source) -> Decoder:
         """What `gatework.decoding.beam.beam_search` runs, of the source as it is read outside training."""
@@ -215,3 +253,8 @@ def _outside_training(module: nn.Module) -> Iterator[None]:
     finally:
         for each in training:
             each.training = True
+
+
+def _weights(*modules: nn.Module | None) -> int:
+    """How many numbers the modules have, about the multiply-adds of a step."""
+    return sum(parameter.numel() for module in modules if module is not None for parameter in module.parameters())
