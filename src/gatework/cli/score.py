@@ -1,4 +1,4 @@
-"""`gatework score`: a trained model reads."""
+"""`gatework score`: how good a trained model is, of a text or of pairs."""
 
 import tempfile
 from collections.abc import Iterator
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatework.cli.arguments import Device, RunFolder
+from gatework.cli.arguments import Device, PairEncoding, PairSource, PairTarget, RunFolder
+from gatework.cli.options import named_in
 from gatework.errors import InputError
 from gatework.files.reading import STDIN
 from gatework.text.options import is_jsonl
@@ -21,11 +22,17 @@ if TYPE_CHECKING:
 
 LONG = 20_000  # tokens that are scored as one stream; above, side by side
 STREAMS = 32
+PAIRS = "pairs"  # the task of their runs
+OF_TEXT = {"condition", "each", "streams", "adapt"}  # options that say how a text is read
+OF_PAIRS = {"source", "target", "encoding"}
 
 
 def score(
+    context: typer.Context,
     run: RunFolder,
-    file: Annotated[str, typer.Argument(help="The text to score; - for standard input.", metavar="FILE")],
+    file: Annotated[
+        str, typer.Argument(help="The text, or the pairs, to score; - for standard input.", metavar="FILE")
+    ],
     condition: Annotated[
         str | None,
         typer.Option(help="Read the text as a document on this condition; those of a .jsonl file have their own."),
@@ -46,9 +53,38 @@ def score(
             "that is worth; the run stays as it is.",
         ),
     ] = False,
+    source: PairSource = None,
+    target: PairTarget = None,
+    encoding: PairEncoding = None,
     device: Device = "cpu",
 ) -> None:
-    """Says how well a trained model knows a text: bits per character and perplexity."""
+    """Says how well a trained model knows a text, or turns sources into targets.
+
+    Of a text bits per character and perplexity; of pairs the share of targets that are right, error rates of symbols
+    and of whole targets, perplexity, and what is confused most.
+    """
+    pairs = _is_of_pairs(run)
+    if other := sorted(named_in(context) & (OF_TEXT if pairs else OF_PAIRS)):
+        what = "pairs" if pairs else "text"
+        raise InputError(f"--{other[0]}: {run} is a run of {what}, for which there is no such option; leave it out")
+    if pairs:
+        from gatework.cli.pair_runs import say_score
+
+        say_score(run, file, source, target, encoding, device)
+    else:
+        _score_text(run, file, condition, each, streams, adapt, device)
+
+
+def _is_of_pairs(run: Path) -> bool:
+    from gatework.runs.folder import read_description
+
+    return run.is_dir() and read_description(run).get("task") == PAIRS
+
+
+def _score_text(
+    run: Path, file: str, condition: str | None, each: bool, streams: int | None, adapt: bool, device: str
+) -> None:
+    """How well a model knows a text."""
     if each and streams is not None:
         raise InputError("--each reads the text as one stream: leave out --streams")
     from gatework.cli.text_models import readers
