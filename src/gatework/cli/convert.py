@@ -55,13 +55,13 @@ def convert(
     if best < 1:
         raise InputError(f"--best {best}: expected 1 or more")
     _check_files(attention, out)
-    from gatework.cli.pair_runs import read_sources
+    from gatework.cli.pair_models import converter
+    from gatework.cli.pair_use import read_sources
     from gatework.cli.progress import bar
     from gatework.pairs.answers import source_text, unseen_line
     from gatework.pairs.converter import Search
-    from gatework.pairs.trained import Trained
 
-    trained = Trained.load(run, device=device)
+    trained = converter(run, device)
     job = trained.job
     examples = read_sources(texts, job, source, encoding)
     if attention not in (None, TABLE) and len(examples) > 1:

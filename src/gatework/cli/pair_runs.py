@@ -1,26 +1,20 @@
-"""Training on pairs: begun, or gone on with; and what a trained model makes of a file of them."""
+"""Training on pairs: begun, or gone on with."""
 
 import io
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from gatework.cli.options import Chosen, lengthened
-from gatework.cli.progress import TrainingProgress, bar, say_next
-from gatework.files.reading import STDIN
-from gatework.pairs.answers import check_form, unseen_line
+from gatework.cli.progress import TrainingProgress, say_next
 from gatework.pairs.data.encoded import Whole
-from gatework.pairs.data.examples import Examples, check_frames, given_examples, read_examples
+from gatework.pairs.data.examples import Examples
 from gatework.pairs.data.symbols import UNITS, Symbols
-from gatework.pairs.data.tables import Columns
-from gatework.pairs.description import Described
 from gatework.pairs.options import Criterion, Options
 from gatework.pairs.parts import Parts
 from gatework.pairs.run import Job, Run
 from gatework.pairs.train import Data, Outcome, resume_pairs, train_pairs
-from gatework.pairs.trained import Trained
 from gatework.training.torchrun import first_process
 
 WRONG: dict[Criterion, str] = {"symbols": "of symbols wrong", "words": "of targets wrong"}
@@ -47,31 +41,6 @@ def go_on(out: Path, options: Chosen[Options], named: set[str], device: str) -> 
     with _progress_on(criterion) as progress:
         outcome = resume_pairs(out, changes, device=device, report=progress)
     _conclude(outcome, out, criterion)
-
-
-def say_score(run: Path, file: str, source: str | None, target: str | None, encoding: str | None, device: str) -> None:
-    """Prints how good the targets are that a trained model finds for the sources of a file."""
-    trained = Trained.load(run, device=device)
-    examples = read_examples(file, trained.job.levels, columns=Columns(source, target), encoding=encoding)
-    check_form(examples, trained.job)
-    if trained.job.options.align == "ctc":
-        check_frames(examples)
-    with bar("converting") as progress:
-        report = trained.score(examples, progress=progress)
-    print("\n".join(report.lines()))
-    if (new := unseen_line(trained.job, examples.sources)) is not None:
-        print(new)
-
-
-def read_sources(texts: Sequence[str], job: Described, column: str | None, encoding: str | None) -> Examples:
-    """Sources as a command line names them: texts, or one file, or - for standard input."""
-    if texts == [STDIN] or (len(texts) == 1 and Path(texts[0]).exists()):
-        columns = Columns(source=column)
-        examples = read_examples(texts[0], job.levels, columns=columns, encoding=encoding, targets=False)
-    else:
-        examples = given_examples(list(texts), levels=job.levels)
-    check_form(examples, job)
-    return examples
 
 
 def _introduction(file: str, examples: Examples, job: Job, parts: Parts) -> list[str]:

@@ -68,9 +68,10 @@ def score(
         what = "pairs" if pairs else "text"
         raise InputError(f"--{other[0]}: {run} is a run of {what}, for which there is no such option; leave it out")
     if pairs:
-        from gatework.cli.pair_runs import say_score
+        from gatework.cli.pair_use import say_score
+        from gatework.pairs.data.tables import Columns
 
-        say_score(run, file, source, target, encoding, device)
+        say_score(run, file, Columns(source, target), encoding, device)
     else:
         _score_text(run, file, condition, each, streams, adapt, device)
 

@@ -1,0 +1,37 @@
+"""What commands do with a trained model of pairs: sources read, and how good the targets are that it finds."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gatework.cli.pair_models import converter
+from gatework.cli.progress import bar
+from gatework.files.reading import STDIN
+from gatework.pairs.answers import check_form, unseen_line
+from gatework.pairs.data.examples import Examples, check_frames, given_examples, read_examples
+from gatework.pairs.data.tables import Columns
+from gatework.pairs.description import Described
+
+
+def read_sources(texts: Sequence[str], job: Described, column: str | None, encoding: str | None) -> Examples:
+    """Sources as a command line names them: texts, or one file, or - for standard input."""
+    if texts == [STDIN] or (len(texts) == 1 and Path(texts[0]).exists()):
+        columns = Columns(source=column)
+        examples = read_examples(texts[0], job.levels, columns=columns, encoding=encoding, targets=False)
+    else:
+        examples = given_examples(list(texts), levels=job.levels)
+    check_form(examples, job)
+    return examples
+
+
+def say_score(run: Path, file: str, columns: Columns, encoding: str | None, device: str) -> None:
+    """Prints how good the targets are that a trained model finds for the sources of a file."""
+    model = converter(run, device)
+    examples = read_examples(file, model.job.levels, columns=columns, encoding=encoding)
+    check_form(examples, model.job)
+    if model.job.options.align == "ctc":
+        check_frames(examples)
+    with bar("converting") as progress:
+        report = model.score(examples, progress=progress)
+    print("\n".join(report.lines()))
+    if (new := unseen_line(model.job, examples.sources)) is not None:
+        print(new)
