@@ -11,7 +11,7 @@ from gatework.pairs.options import Options
 V_S, V_T = 7, 5
 OPTIONS: dict[str, dict[str, Any]] = {
     "plain": {},
-    "dot": {"attention": "dot"},
+    "dot": {"attention": "dot", "embedding": None},
     "additive, heads": {"attention": "additive", "heads": 2},
     "none": {"attention": "none"},
     "one way, two layers": {"bidirectional": False, "layers": 2, "recurrent": {"residual": False}},

@@ -5,6 +5,6 @@ JSON. Weights are named as in a checkpoint.
 """
 
 from gatework.network.network import Network, Port
-from gatework.network.stack import Stack, stack
+from gatework.network.stack import Stack, embedding_width, stack
 
-__all__ = ["Network", "Port", "Stack", "stack"]
+__all__ = ["Network", "Port", "Stack", "embedding_width", "stack"]

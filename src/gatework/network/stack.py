@@ -39,6 +39,17 @@ class Stack:
         return parse(equations, output=cell.output, constants=cell.constants, start=cell.start, zoneout=zoneout)
 
 
+def embedding_width(cell: Cell, hidden_size: int, own: int, proj_size: int = 0) -> int:
+    """Units that stand for a symbol where none are named: half of hidden_size, or what layers of `own` units must read.
+
+    A cell that adds x to a state reads as many numbers as that has.
+    """
+    side = cell.program.nodes[0].size  # the first node is x
+    if side == "I":
+        return max(1, hidden_size // 2)
+    return proj_size or own if side == "R" else own
+
+
 def stack(layers: Stack, x: str, prefix: str = "", lengths: str = LENGTHS) -> list[Step]:
     """The steps from x [T,B,I] to the last layer's output [T,B,D*H]; what `prefix` begins are its weights' names."""
     program, steps, width = layers.program(), list[Step](), layers.input_size

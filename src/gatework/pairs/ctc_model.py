@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gatework.cells import Cell
+from gatework.cells import Cell, find_cell
 from gatework.decoding.ctc import search
 from gatework.decoding.hypothesis import Hypothesis
 from gatework.layers import Recurrent
+from gatework.network import embedding_width
 from gatework.pairs.data.batches import Source
 
 
@@ -65,10 +66,11 @@ class CTCModel(nn.Module):
     ) -> None:
         super().__init__()
         self.blank = targets
-        width = inputs if frames else embedding or max(1, hidden_size // 2)
+        each = -(-hidden_size // (1 + bidirectional))
+        proj_size = (recurrent or {}).get("proj_size", 0)
+        width = inputs if frames else embedding or embedding_width(find_cell(cell), hidden_size, each, proj_size)
         self.embedding = None if frames else nn.Embedding(inputs, width)
         options = {"dropout": dropout if num_layers > 1 else 0.0, "engine": engine, **(recurrent or {})}
-        each = -(-hidden_size // (1 + bidirectional))
         self.encoder = Recurrent(cell, width, each, num_layers, bidirectional=bidirectional, **options)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(self.encoder.output_size, targets + 1)

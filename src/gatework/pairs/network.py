@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gatework.cells import Cell, find_cell
-from gatework.network import Network, Port, Stack, stack
+from gatework.network import Network, Port, Stack, embedding_width, stack
 from gatework.network.steps import (
     LENGTHS,
     READ,
@@ -159,16 +159,17 @@ def _decoder(options: Options) -> Stack:
 
 
 def _layers(options: Options, cell: Cell, hidden: int, *, bidirectional: bool) -> Stack:
-    assert options.embedding is not None
+    assert options.hidden is not None
     assert options.layers is not None
     chosen = dict(options.recurrent or {})
+    proj_size = chosen.get("proj_size", 0)
     return Stack(
         cell,
-        options.embedding,
+        options.embedding or embedding_width(cell, options.hidden, hidden, proj_size),
         hidden,
         options.layers,
         bidirectional=bidirectional,
-        proj_size=chosen.get("proj_size", 0),
+        proj_size=proj_size,
         residual=chosen.get("residual", False),
         zoneout=chosen.get("zoneout") or {},
         learned=chosen.get("initial") == "learned",
