@@ -44,7 +44,10 @@ class Files:
 
     @classmethod
     def of(cls, run: Path, table: Path | None, picture: Path | None, series_file: str | None) -> Self:
-        """The files asked for, or else those in the run or beside its file; InputError for what could not be written at the end."""
+        """The files asked for, or else those in the run or beside its file.
+
+        Raises InputError for what could not be written at the end.
+        """
         folder = run.parent if run.is_file() else run
         table = folder / "forecast.csv" if table is None else table
         if picture is None and find_spec("matplotlib"):

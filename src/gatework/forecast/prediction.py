@@ -14,7 +14,6 @@ from gatework.forecast.data.panel import Panel, Series
 from gatework.forecast.data.spacing import Spacing
 from gatework.forecast.fitted import Fitted, Floats, States
 from gatework.forecast.inputs import LARGEST, Beside, Inputs, constant_columns, known_of, prepare
-from gatework.forecast.limits import around_shift, bounded
 from gatework.forecast.naive import (
     Naive,
     ended,
@@ -25,6 +24,7 @@ from gatework.forecast.naive import (
     without_future,
 )
 from gatework.forecast.plan import PLACES, Plan
+from gatework.forecast.terms import Terms
 
 
 @dataclass(frozen=True)
@@ -164,16 +164,10 @@ def _learned_quantiles(
     model: Model, series: Series, spacing: Spacing, probabilities: Sequence[float], state: States, begin: int
 ) -> Numbers:
     """Quantiles [h,P] of what comes after a series that was learned from, from the state before step `begin`."""
-    plan, inputs = model.plans[series.id], model.prepared(series, spacing, len(model.fitted.offsets))
+    inputs = model.prepared(series, spacing, len(model.fitted.offsets))
     output = _last_output(model, inputs, state, begin)
-    values = inputs.base[-1][:, None] + inputs.scale[-1][:, None] * residuals(model.fitted, inputs, output)
-    values, base = (np.exp(each) if plan.log else each for each in (values, inputs.base))
-    if plan.bounded:
-        scale = inputs.scale[-1] * (base[-1] if plan.log else 1.0)
-        values = bounded(values, probabilities, series.y, base, scale, inputs.warm)
-        if plan.season == 1:
-            values = around_shift(values, probabilities, series.y, base[:, 0], inputs.warm)
-    return np.asarray(values if plan.floor is None else np.maximum(values, plan.floor))
+    terms = Terms.of(model.plans[series.id], series, inputs)
+    return terms.quantiles(residuals(model.fitted, inputs, output), probabilities)
 
 
 def _last_output(model: Model, inputs: Inputs, state: States, begin: int) -> Floats:
