@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from inspect_toys import code, trained, write_code
 import gatework as gw
 from gatework.errors import InputError
 from gatework.inspect.collect import collect
-from gatework.inspect.model import layer_weights, layers_json, packed, stored
+from gatework.inspect.model import Weights, layers_json, packed, stored, weights_of
 from gatework.inspect.payload import CHECKED
+from gatework.layers.description import network_of
 from gatework.text.run import Run
 
 
@@ -69,7 +71,9 @@ def test_the_bytes_hold_the_weights_by_name(place: Path) -> None:
         count = math.prod(entry["shape"])
         found = np.frombuffer(data, "<f4", count, entry["offset"]).reshape(entry["shape"])
         assert (found == weights[entry["name"]].numpy()).all()
-    assert {"l0.W_f", "l0.b_f", "embedding", "head.weight", "head.bias"} <= {entry["name"] for entry in listed}
+    assert {"recurrent.l0.W_f", "recurrent.l0.b_f", "embedding.weight", "output.weight", "output.bias"} <= {
+        entry["name"] for entry in listed
+    }
 
 
 def test_large_weights_are_halved_and_measured_as_they_are_stored() -> None:
@@ -82,29 +86,35 @@ def test_large_weights_are_halved_and_measured_as_they_are_stored() -> None:
 def test_tied_and_one_hot_models_name_the_weights_they_have(tmp_path: Path) -> None:
     text = write_code(tmp_path)
     tied, weights = collect(trained(tmp_path / "tied", text, embedding=8, tied=True), str(text))
-    assert tied["model"]["head"]["weight"] == "embedding"
-    assert "head.weight" not in weights
+    assert tied["model"]["head"]["weight"] == "embedding.weight"
+    assert "output.weight" not in weights
     one_hot, weights = collect(trained(tmp_path / "hot", text, embedding=None), str(text))
     assert one_hot["model"]["embedding"] is None
-    assert "embedding" not in weights
+    assert "embedding.weight" not in weights
+
+
+def as_json(layer: gw.Recurrent) -> tuple[dict[str, Any], Weights]:
+    network = network_of(layer)
+    weights = weights_of(layer, network)
+    return layers_json(layer.cell, network, weights), weights
 
 
 @pytest.mark.parametrize("cell", list(gw.cells))
 def test_every_cell_is_told_as_json(cell: str) -> None:
     layer = gw.Recurrent(cell, 6, 6, 2, initial="learned")
-    told = layers_json(layer)
+    told, weights = as_json(layer)
     assert json.loads(json.dumps(told, allow_nan=False))["cell"] == cell
     names = {
-        f"{direction['prefix']}{parameter['name']}"
+        direction["weights"][parameter["name"]]
         for each in told["layers"]
         for direction in each["directions"]
         for parameter in direction["program"]["parameters"]
     }
-    assert names <= set(layer_weights(layer))
+    assert names <= set(weights)
 
 
 def test_zoneout_is_told_as_what_the_state_moves_by() -> None:
-    told = layers_json(gw.Recurrent("lstm", 3, 4, zoneout={"h": 0.1}))
+    told, _ = as_json(gw.Recurrent("lstm", 3, 4, zoneout={"h": 0.1}))
     [direction] = told["layers"][0]["directions"]
     assert direction["inputs"] == pytest.approx({"zoneout h": 0.9})
     assert "zoneout h" in direction["program"]["inputs"]
@@ -159,7 +169,7 @@ def test_two_tokens_are_enough(place: Path) -> None:
     ids=lambda given: given if isinstance(given, str) else "-".join(given) or "plain",
 )
 def test_any_model_has_a_page(tmp_path: Path, cell: str, options: dict[str, object], monkeypatch: object) -> None:
-    monkeypatch.setattr("gatework.inspect.collect.drawn", lambda _: "")  # type: ignore[attr-defined]
+    monkeypatch.setattr("gatework.inspect.collect.drawn", lambda *_: "")  # type: ignore[attr-defined]
     text = write_code(tmp_path)
     payload, _ = collect(trained(tmp_path / "run", text, cell, **options), str(text))
     assert json.dumps(payload, allow_nan=False)

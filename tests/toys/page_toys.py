@@ -102,7 +102,11 @@ def toy(cell: str = "lstm", text: str = TEXT, hidden: int = 12, **options: Any) 
         "units": units(model),
         "hypotheses": [HYPOTHESIS | {"label": {"values": [t % 7 < 3 for t in range(len(ids))]}}],
     }
-    payload |= {"gates": activity.saturation.to_json(), "flow": FLOW, "cell_svg": drawn(model.recurrent)}
+    payload |= {
+        "gates": activity.saturation.to_json(),
+        "flow": FLOW,
+        "cell_svg": drawn(model.recurrent.cell, model.description()),
+    }
     return Toy(model, ids, activity.values, activity.log_p, payload)
 
 

@@ -104,7 +104,7 @@ def collect(
         "gates": activity.saturation.to_json(),
         "flow": flow(subject.model, ids, activity),
         "other": other,
-        "cell_svg": drawn(subject.model.recurrent),
+        "cell_svg": drawn(run.cell, subject.model.description()),
     }
     payload["text"]["language"] = language
     payload["findings"] = findings(payload, hypotheses, units.names)

@@ -1,14 +1,16 @@
-"""A model as JSON and tensors: Programs, sizes, starts, and weights by name, all that is needed to run it elsewhere."""
+"""A model as JSON and tensors, by the description of its network: what the page needs to run it."""
 
 import math
 from dataclasses import asdict
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gatework import diagram
-from gatework.layers import Recurrent
+from gatework.cells import Cell
+from gatework.network import Network
+from gatework.network.steps import Add, Direction
 from gatework.notation import Program
 from gatework.notation.gates import gates, kinds
 
@@ -16,47 +18,46 @@ Weights = dict[str, Tensor]
 LIMIT = 4 << 20  # bytes of float32
 
 
-def layers_json(recurrent: Recurrent) -> dict[str, Any]:
-    """Every layer and direction: its Program, where its states start, how the names of its weights begin."""
-    first = recurrent.program
+def weights_of(module: nn.Module, network: Network) -> Weights:
+    """The weights that a network reads, by its names for them, of the module that it describes."""
+    return {name: tensor.detach() for name, tensor in module.state_dict().items() if name in network.weights}
+
+
+def layers_json(cell: Cell, network: Network, weights: Weights) -> dict[str, Any]:
+    """The cell, and every layer and direction: its Program, where its states start, what its weights are called."""
+    first = network.layers[0].directions[0]
+    program, added = first.program, {step.xs[0] for step in network.steps if isinstance(step, Add)}
     return {
-        "cell": recurrent.cell.name,
-        "equations": recurrent.equations,
-        "source": recurrent.cell.source,
-        "hidden": recurrent.hidden_size,
-        "depth": recurrent.num_layers,
-        "output": first.output,
-        "states": [state.name for state in first.states],
-        "gates": gates(first),
+        "cell": cell.name,
+        "equations": "\n".join(program.lines),
+        "source": cell.source,
+        "hidden": first.sizes["H"],
+        "depth": len(network.layers),
+        "output": program.output,
+        "states": [state.name for state in program.states],
+        "gates": gates(program),
         "layers": [
             {
-                "directions": [_direction_json(recurrent, layer, place) for place in recurrent.directions],
-                "residual": recurrent.residual and layer > 0,
+                "directions": [_direction_json(direction, weights) for direction in layer.directions],
+                "residual": layer.y in added,
             }
-            for layer in range(recurrent.num_layers)
+            for layer in network.layers
         ],
     }
 
 
-def _direction_json(recurrent: Recurrent, layer: int, place: str) -> dict[str, Any]:
-    """One layer in one direction: Program, sizes, start, further inputs (one number each), prefix of its weights."""
-    sizes = recurrent.sizes[layer]
-    x = recurrent.anchor.new_zeros(1, 1, sizes[recurrent.program.nodes[0].size])
-    program, inputs = recurrent.outside_training(layer, x)
-    prefix = f"l{layer}{place}"
-    learned = {name: tensor.detach() for name, tensor in getattr(recurrent, prefix).named_parameters()}
+def _direction_json(direction: Direction, weights: Weights) -> dict[str, Any]:
+    """One layer in one direction: Program, sizes, start, further inputs (one number each), its weights' names."""
+    starts = (direction.starts[state.name] for state in direction.program.states)
     return {
-        "program": _program_json(program),
+        "program": _program_json(direction.program),
         "start": [
-            [_number(value) for value in learned[f"initial_{state.name}"].tolist()]
-            if recurrent.initial == "learned"
-            else _number(state.start)
-            for state in program.states
+            list(map(_number, weights[start].tolist())) if isinstance(start, str) else _number(start)
+            for start in starts
         ],
-        "inputs": {name: float(value.reshape(-1)[0]) for name, value in inputs.items()},
-        "sizes": dict(sizes),
-        "prefix": f"{prefix}.",
-        "reverse": bool(place),
+        "inputs": dict(direction.inputs),
+        "sizes": dict(direction.sizes),
+        "weights": dict(direction.weights),
     }
 
 
@@ -80,11 +81,6 @@ def _number(value: float) -> float | str:
     return value if math.isfinite(value) else str(value)
 
 
-def layer_weights(recurrent: Recurrent) -> Weights:
-    """The parameters as they are called in the page: l0.W_f, l0.b_f, ... and learned starts as l0.initial_h."""
-    return {name: tensor.detach() for name, tensor in recurrent.named_parameters()}
-
-
 def stored(weights: Weights) -> torch.dtype:
     """In which type a page holds them: float32 up to 4 MB, else float16."""
     return torch.float32 if sum(tensor.numel() for tensor in weights.values()) * 4 <= LIMIT else torch.float16
@@ -103,7 +99,6 @@ def packed(weights: Weights) -> tuple[list[dict[str, Any]], bytes]:
     return listed, bytes(data)
 
 
-def drawn(recurrent: Recurrent) -> str:
+def drawn(cell: Cell, network: Network) -> str:
     """The diagram of the cell as the page runs it."""
-    program, _ = recurrent.outside_training(0, recurrent.anchor.new_zeros(1, 1, recurrent.input_size))
-    return diagram.svg(program, recurrent.cell.name)
+    return diagram.svg(network.layers[0].directions[0].program, cell.name)

@@ -25,9 +25,10 @@ from gatework.errors import InputError
 from gatework.files.writing import read_json
 from gatework.inspect.activity import Activity
 from gatework.inspect.figures import rounded
-from gatework.inspect.model import layer_weights, layers_json
+from gatework.inspect.model import Weights, layers_json, weights_of
 from gatework.inspect.reading import Reading
 from gatework.layers.record import record
+from gatework.network.steps import Embedding, Linear
 from gatework.runs.folder import RESULTS
 from gatework.text.data.vocabulary import Vocabulary
 from gatework.text.model import LanguageModel
@@ -54,17 +55,12 @@ def text_parts(
     title: str, model: LanguageModel, vocabulary: Vocabulary, reading: Reading, activity: Activity, stretch: Stretch
 ) -> Payload:
     """What a page on a text needs to run the model, and to check that it runs it as Python does."""
-    recurrent, tied = model.recurrent, model.embedding is not None and model.output.weight is model.embedding.weight
     ids = torch.from_numpy(reading.ids.astype("int64"))[stretch.first : stretch.end]
-    state = activity.state(recurrent, stretch.first)
+    state = activity.state(model.recurrent, stretch.first)
     return {
         "kind": "text",
         "title": title,
-        "model": layers_json(recurrent)
-        | {
-            "embedding": None if model.embedding is None else "embedding",
-            "head": {"weight": "embedding" if tied else "head.weight", "bias": "head.bias"},
-        },
+        "model": _model_json(model),
         "vocabulary": _vocabulary_json(vocabulary, model.vocabulary_size),
         "text": {
             "name": reading.name,
@@ -77,6 +73,18 @@ def text_parts(
         },
         "check": check(model, ids, state),
     }
+
+
+def _model_json(model: LanguageModel) -> Payload:
+    """The layers, and what stands before and after them."""
+    network = model.description()
+    told = layers_json(model.recurrent.cell, network, weights_of(model, network)) | {"embedding": None}
+    for step in network.steps:
+        if isinstance(step, Embedding):
+            told["embedding"] = step.weight
+        elif isinstance(step, Linear):
+            told["head"] = {"weight": step.weight, "bias": step.bias}
+    return told
 
 
 def _vocabulary_json(vocabulary: Vocabulary, classes: int) -> Payload:
@@ -111,14 +119,9 @@ def check(model: LanguageModel, ids: Tensor, state: Any) -> Payload:
     }
 
 
-def language_weights(model: LanguageModel) -> dict[str, Tensor]:
+def language_weights(model: LanguageModel) -> Weights:
     """All weights by the names that the payload gives them."""
-    weights = layer_weights(model.recurrent)
-    if model.embedding is not None:
-        weights["embedding"] = model.embedding.weight.detach()
-    if model.embedding is None or model.output.weight is not model.embedding.weight:
-        weights["head.weight"] = model.output.weight.detach()
-    return weights | {"head.bias": model.output.bias.detach()}
+    return weights_of(model, model.description())
 
 
 def text_results(run: Run, model: LanguageModel, log_p: Tensor) -> Payload:

@@ -16,12 +16,14 @@ import torch
 from torch import Tensor
 
 from gatework import __version__
+from gatework.cells import Cell
 from gatework.errors import InputError
 from gatework.forecast.data.panel import Panel, Series
 from gatework.forecast.fitted import HOLDOUT_MEMBERS, Sizes
 from gatework.forecast.forecaster import Forecaster
 from gatework.forecast.inputs import Inputs, prepare
 from gatework.forecast.model import Ensemble, ensemble_of
+from gatework.forecast.network import forecast_network
 from gatework.forecast.plan import Plan
 from gatework.forecast.rivals import normal
 from gatework.forecast.training import untrained
@@ -31,12 +33,14 @@ from gatework.inspect.figures import hypotheses_json, rounded, units_json
 from gatework.inspect.findings import series_findings
 from gatework.inspect.hypotheses import Hypothesis
 from gatework.inspect.memory import lives, series_flow
-from gatework.inspect.model import Weights, drawn, layer_weights, layers_json
+from gatework.inspect.model import Weights, drawn, layers_json, weights_of
 from gatework.inspect.payload import Payload
 from gatework.inspect.recipe import LONGEST, input_names, numbers, recipe_json
 from gatework.inspect.seasons import MEANINGS, labels, search_series
 from gatework.inspect.units import Units, looked_at
 from gatework.layers.record import record
+from gatework.network import Network
+from gatework.network.steps import Linear, Quantiles
 from gatework.notation.gates import gates
 from gatework.notation.retention import called, retained
 from gatework.runs.progress import PartProgress
@@ -72,7 +76,9 @@ def collect_series(
     plan = model.plans[series.id]
     inputs = prepare(series, plan, forecaster.horizon, model.lags, model.beside, panel.spacing)
     network = ensemble_of(model.fitted)
-    fresh = untrained(forecaster.options, model.fitted.offsets, Sizes(inputs.x.shape[1], network.known_inputs))
+    described, cell = description(forecaster), network.recurrent.cell
+    weights = weights_of(network, described)
+    fresh = untrained(forecaster.options, model.fitted.offsets, Sizes(network.inputs, network.known_inputs))
     subject, before = (_followed(each.eval(), series, plan, inputs) for each in (network, fresh))
     progress("running along the series", 1, 2)
     units, rows = Units.of(subject.values), Units.of(before.values).values
@@ -83,7 +89,7 @@ def collect_series(
         "kind": "series",
         "title": title,
         "untrained": False,
-        "model": _model_json(network),
+        "model": _model_json(cell, described, weights),
         "series": _series_json(forecaster, panel, subject, number),
         "check": _check(forecaster, subject),
         "results": {"trust": model.fitted.trust, "parameters": sum(p.numel() for p in network.parameters())}
@@ -93,7 +99,7 @@ def collect_series(
         "gates": subject.activity.saturation.to_json(),
         "flow": series_flow(network, inputs.x, subject.activity),
         "other": None,
-        "cell_svg": drawn(network.recurrent),
+        "cell_svg": drawn(cell, described),
         "text": None,
         "vocabulary": None,
     }
@@ -101,7 +107,7 @@ def collect_series(
         listed["cost_percent"] = cost
     payload["findings"] = series_findings(payload, hypotheses, units.names)
     progress("running along the series", 2, 2)
-    return payload, series_weights(network)
+    return payload, weights
 
 
 def _chosen(panel: Panel, name: str | None, plans: Mapping[str, Plan]) -> tuple[Series, int]:
@@ -126,27 +132,22 @@ def _followed(network: Ensemble, series: Series, plan: Plan, inputs: Inputs) -> 
     return _Followed(series, plan, inputs, network, read.clone(), heard.activity(torch.zeros(0)), output)
 
 
-def _model_json(network: Ensemble) -> Payload:
+def description(forecaster: Forecaster) -> Network:
+    """The networks of a forecaster as data."""
+    ensemble = ensemble_of(forecaster.fitted.fitted)
+    sizes = Sizes(ensemble.inputs, ensemble.known_inputs)
+    return forecast_network(forecaster.options, sizes, forecaster.horizon, len(forecaster.probabilities))
+
+
+def _model_json(cell: Cell, network: Network, weights: Weights) -> Payload:
     """The layer, and what stands before and after it."""
-    known = network.known is not None
-    return layers_json(network.recurrent) | {
-        "lift": None if network.lift is None else {"weight": "lift.weight", "bias": "lift.bias"},
-        "head": {
-            "weight": "head.weight",
-            "offset": "head.offset",
-            "known": "head.known" if known else None,
-            "mixed": "head.mixed" if known else None,
-        },
-    }
-
-
-def series_weights(network: Ensemble) -> Weights:
-    """All weights by the names that the payload gives them."""
-    weights = layer_weights(network.recurrent)
-    if network.lift is not None:
-        weights |= {f"lift.{name}": parameter.detach() for name, parameter in network.lift.named_parameters()}
-    head = {"weight": network.weight, "offset": network.offset, "known": network.known, "mixed": network.mixed}
-    return weights | {f"head.{name}": tensor.detach() for name, tensor in head.items() if tensor is not None}
+    told = layers_json(cell, network, weights) | {"lift": None}
+    for step in network.steps:
+        if isinstance(step, Linear):
+            told["lift"] = {"weight": step.weight, "bias": step.bias}
+        elif isinstance(step, Quantiles):
+            told["head"] = {"weight": step.weight, "offset": step.bias, "known": step.mix, "mixed": step.mixed}
+    return told
 
 
 def _series_json(forecaster: Forecaster, panel: Panel, subject: _Followed, number: int) -> Payload:

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,8 @@ from gatework.lab.bench.report import table
 from gatework.runtime import Model, TextSession
 
 TOKENS, SEQUENCES = 100, 8
-USES = {
-    "opened": lambda session: None,
+USES: dict[str, Callable[[TextSession], object]] = {
+    "opened": TextSession.reset,
     "one step after another": lambda session: session.sample(length=2, seed=1),
     "sequences": lambda session: session.run(np.ones((TOKENS, SEQUENCES), np.int64)),
     "both": lambda session: (session.sample(length=2, seed=1), session.run(np.ones((TOKENS, SEQUENCES), np.int64))),

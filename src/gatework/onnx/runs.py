@@ -19,7 +19,6 @@ from gatework.network.steps import Affine, Part, Softmax, Step
 from gatework.onnx.described import Described, about, arrays, start_of
 from gatework.onnx.scaling import Scaling
 from gatework.text.conditions import Starts
-from gatework.text.network import language_network
 from gatework.text.trained import TextModel
 
 
@@ -43,7 +42,7 @@ def trained(model: Any) -> Described | None:
 def text(model: TextModel) -> Described:
     """A language model: tokens [T,B] -> log p [T,B,V] of the token after each."""
     run, vocabulary = model.run, model.vocabulary
-    network = language_network(run.cell, len(vocabulary), run.shape, len(vocabulary.conditions))
+    network = run.network()
     weights = arrays({name: value for name, value in model.network.state_dict().items() if name in network.weights})
     known = {"level": vocabulary.level, "vocabulary": _json(vocabulary.tokens)}
     if model.network.starts is not None:

@@ -10,7 +10,9 @@ from torch.nn import functional as F
 from gatework.cells import Cell
 from gatework.errors import InputError
 from gatework.layers import Recurrent, check
+from gatework.network import Network
 from gatework.text.conditions import Starts, run_documents
+from gatework.text.network import language_network
 from gatework.text.options import Shape
 from gatework.text.softmax import Softmax
 
@@ -30,7 +32,7 @@ class LanguageModel(nn.Module):
         self.end = vocabulary_size  # the id of the end of a document
         vocabulary_size += bool(conditions)
         width = vocabulary_size if shape.embedding is None else shape.embedding
-        self.vocabulary_size, self.variational = vocabulary_size, shape.variational
+        self.vocabulary_size, self.variational, self.shape = vocabulary_size, shape.variational, shape
         self.embedding = None if shape.embedding is None else nn.Embedding(vocabulary_size, width)
         options = asdict(shape)
         for name in ("hidden", "layers", "embedding", "tied"):
@@ -44,6 +46,10 @@ class LanguageModel(nn.Module):
         if shape.tied:
             self._tie(width)
         self.starts = Starts(self.recurrent, conditions) if conditions else None
+
+    def description(self) -> Network:
+        """What it computes outside training, as data; the starts of documents are not part of it."""
+        return language_network(self.recurrent.cell, self.end, self.shape, int(self.starts is not None))
 
     def _tie(self, width: int) -> None:
         if self.embedding is None or width != self.output.in_features:

@@ -52,15 +52,15 @@ function sparse(a) {
 /** One layer in one direction: a Program, its weights, and a row for each of its nodes. */
 export class Cell {
   constructor(direction, tensor) {
-    const { program, sizes, prefix } = direction;
+    const { program, sizes, weights } = direction;
     this.program = program;
     this.nodes = program.nodes;
     this.sizes = { ...sizes, 1: Math.max(...Object.values(sizes)) };
     this.names = new Map(program.named);
     this.startValues = direction.start;
     this.clamps = new Map(); // node -> [[unit, value], ...], held there whatever the equations say
-    this.rows = this.nodes.map((node) => this.leaf(node, prefix, tensor, direction.inputs ?? {}));
-    this.steps = this.nodes.map((node, index) => this.compiled(node, index, prefix, tensor));
+    this.rows = this.nodes.map((node) => this.leaf(node, weights, tensor, direction.inputs ?? {}));
+    this.steps = this.nodes.map((node, index) => this.compiled(node, index, weights, tensor));
     this.work = this.nodes.map((_, index) => index).filter((index) => this.steps[index]);
     this.input = this.nodes.findIndex((node) => node.op === "input" && node.name === "x");
     this.old = program.states.map((s) => this.nodes.findIndex((n) => n.op === "state" && n.name === s.name));
@@ -70,8 +70,8 @@ export class Cell {
     return this.sizes[of];
   }
 
-  leaf(node, prefix, tensor, inputs) {
-    if (node.op === "vector") return Float64Array.from(tensor(prefix + node.name).data);
+  leaf(node, weights, tensor, inputs) {
+    if (node.op === "vector") return Float64Array.from(tensor(weights[node.name]).data);
     const row = new Float64Array(this.size(node.size));
     if (node.op === "number") row.fill(node.value);
     if (node.op === "input" && node.name in inputs) row.fill(inputs[node.name]);
@@ -79,11 +79,11 @@ export class Cell {
   }
 
   /** A function without arguments that computes the node's row; null for a leaf. */
-  compiled(node, index, prefix, tensor) {
+  compiled(node, index, weights, tensor) {
     const y = this.rows[index],
       [a, b] = node.args.map((arg) => this.rows[arg]);
     if (node.op === "product") {
-      const W = tensor(prefix + node.name).data,
+      const W = tensor(weights[node.name]).data,
         fromInput = this.nodes[node.args[0]].op === "input";
       return () => (fromInput && sparse(a) ? multiplySparse(W, a, y) : multiply(W, a, y));
     }
