@@ -39,8 +39,11 @@ def export(
         )
     if onnx is not None:
         from gatework.onnx import export as to_onnx
+        from gatework.onnx.exported import named
 
-        _say(onnx, to_onnx(run, onnx, states=not no_states, opset=opset))
+        made = to_onnx(run, onnx, states=not no_states, opset=opset)
+        for part, model in made.items() if isinstance(made, dict) else [("", made)]:
+            _say(named(onnx, part), model)
 
 
 def _say(path: Path, model: "ModelProto") -> None:

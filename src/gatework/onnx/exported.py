@@ -33,13 +33,15 @@ def export(
     file's metadata stand the equations, where states start (`start`), and of a run its vocabulary or labels.
 
     Args:
-        model: a gw.Recurrent, gw.LSTM, gw.GRU or gw.RNN; a run folder of text or labels, or what gw.load makes of one;
-            any other torch.nn.Module, which torch.onnx.export(dynamo=True) then writes with `translations`.
-        path: the file to write.
+        model: a gw.Recurrent, gw.LSTM, gw.GRU or gw.RNN; a run folder of text, labels, series or pairs, or what gw.load
+            makes of one; any other torch.nn.Module, which torch.onnx.export(dynamo=True) then writes with
+            `translations`.
+        path: the file to write; of a run of pairs words.onnx stands for words.encoder.onnx and words.decoder.onnx, the
+            second of which predicts the symbol after each, from the memory and the states that the first gives.
         example: of such a module the inputs that it is traced with.
         dynamic_shapes: of such a module which sizes are free, as torch.onnx.export takes them.
-        states: inputs `h`, `c`, ... [L*D,B,H] and outputs `h_out`, `c_out` of a layer or a run of text; without them
-            it begins at its start.
+        states: inputs `h`, `c`, ... [L*D,B,H] and outputs `h_out`, `c_out` of a layer, a run of text or a decoder;
+            without them it begins at its start.
         lengths: an input `lengths` [B], int64: past its length a sequence's state stands still and its output is 0.
             Runs of labels always have it.
         resets: an input `resets` [T,B], bool: before such a step the state is the start again.
@@ -47,19 +49,29 @@ def export(
         opset: the version of ONNX's operators, 11 by default: the lowest that has all that is needed.
 
     Returns:
-        The model as it was written, an onnx.ModelProto, which onnx.checker has passed in full.
+        The model as it was written, an onnx.ModelProto, which onnx.checker has passed in full; of a run of pairs a
+        mapping of "encoder" and "decoder" to theirs.
 
     Raises:
         InputError: what cannot be exported, and why; the package onnx is missing (pip install 'gatework[onnx]').
     """
     emitter = _needed("gatework.onnx.model")
     if isinstance(model, nn.Module) and not isinstance(model, Recurrent):
-        made = _needed("gatework.onnx.translation").module(model, example, dynamic_shapes, opset)
+        made = {"": _needed("gatework.onnx.translation").module(model, example, dynamic_shapes, opset)}
     else:
-        what = _described(model)
-        made = emitter.model(what, emitter.Options(states and what.stateful, lengths, resets, operators, opset))
-    write_atomically(Path(path), made.SerializeToString())
-    return made
+        parts = _described(model)
+        options = [
+            emitter.Options(states and what.stateful, lengths, resets, operators, opset) for what in parts.values()
+        ]
+        made = dict(zip(parts, map(emitter.model, parts.values(), options), strict=True))
+    for part, one in made.items():
+        write_atomically(named(Path(path), part), one.SerializeToString())
+    return made.get("", made)
+
+
+def named(path: Path, part: str) -> Path:
+    """The file of a part of a model: words.encoder.onnx of words.onnx; of a whole model the path itself."""
+    return path.with_name(f"{path.stem}.{part}{path.suffix}") if part else path
 
 
 def translations(model: nn.Module) -> Mapping[Any, Any]:
@@ -91,11 +103,11 @@ def _needed(module: str) -> Any:
         raise InputError(f"{error.name} is not installed: pip install 'gatework[onnx]'") from error
 
 
-def _described(model: Any) -> Described:
-    """What is exported; the jobs are imported for runs alone."""
+def _described(model: Any) -> Mapping[str, Described]:
+    """What is exported, by part, "" for a whole model; the jobs are imported for runs alone."""
     if isinstance(model, Recurrent):
-        return described.layer(model)
-    run: Described | None = import_module("gatework.onnx.runs").trained(model)
+        return {"": described.layer(model)}
+    run: Mapping[str, Described] | None = import_module("gatework.onnx.runs").trained(model)
     if run is None:
         raise InputError(
             f"a {type(model).__name__} cannot be exported; expected a layer such as gw.LSTM, or a run or its folder"

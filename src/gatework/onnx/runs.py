@@ -1,6 +1,7 @@
 """Trained runs as networks: what goes in and comes out, whole."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,20 +18,24 @@ from gatework.loading import load
 from gatework.network import Network
 from gatework.network.steps import Affine, Part, Softmax, Step
 from gatework.onnx.described import Described, about, arrays, start_of
+from gatework.onnx.pairs import pairs
 from gatework.onnx.scaling import Scaling
+from gatework.pairs.estimator import Transducer
 from gatework.text.conditions import Starts
 from gatework.text.trained import TextModel
 
 
-def trained(model: Any) -> Described | None:
-    """A run by its folder, or what `gatework.load` made of it; None for what is no run."""
+def trained(model: Any) -> Mapping[str, Described] | None:
+    """A run by its folder, or what `gatework.load` made of it, by part, "" for a whole; None for what is no run."""
     if isinstance(model, str | Path):
         model = load(model)
     match model:
         case TextModel():
-            return text(model)
+            return {"": text(model)}
         case SequenceClassifier() | SequenceRegressor() | Tagger() if hasattr(model, "model_"):
-            return labels(model)
+            return {"": labels(model)}
+        case Transducer() if hasattr(model, "trained_"):
+            return pairs(model)
         case Forecaster():
             raise InputError(
                 "forecasts of series are no model of ONNX yet, since calendar and calibration lie outside the network; "
