@@ -112,6 +112,19 @@ def lengths(value: Tensor | Sequence[int], T: int, B: int, device: torch.device)
     return values
 
 
+def ids(name: str, value: Tensor, order: str, count: int, ignored: int | None = None) -> None:
+    """Whole numbers from 0 to count - 1 as torch's embeddings take them, or `ignored`; two dimensions."""
+    if not isinstance(value, Tensor) or value.dim() != 2 or value.dtype != torch.int64:
+        what = f"{list(value.shape)} {value.dtype}" if isinstance(value, Tensor) else type(value).__name__
+        raise InputError(f"{name} is {what}; expected a tensor of torch.int64 {order}")
+    if is_eager(value) and value.is_cpu:
+        bad = (value < 0) | (value >= count)
+        bad = bad if ignored is None else bad & (value != ignored)
+        if bool(bad.any()):
+            or_ignored = "" if ignored is None else f", or {ignored}"
+            raise InputError(f"{name} holds {value[bad][0].item()}; expected 0 to {count - 1}{or_ignored}")
+
+
 def _lengths_tensor(value: Tensor | Sequence[int], T: int, device: torch.device) -> Tensor:
     """As a tensor; a list also where torch.compile reads, without being a constant there."""
     if isinstance(value, (list, tuple)):  # torch.compile of older versions does not read list | tuple

@@ -18,9 +18,10 @@ from gatework.layers.attention import SCORES, Attention
 from gatework.layers.beams import StreamDecoder
 from gatework.layers.bridge import Bridge, Encoded
 from gatework.layers.decoder import Parts, Read, at_once, step_by_step
+from gatework.layers.further import recurrent_of
 from gatework.layers.one_hot import OneHot, Run, reading
-from gatework.layers.recurrent import Recurrent
 from gatework.layers.similar import parts_of
+from gatework.network import embedding_width
 
 Source = tuple[Tensor, Tensor]  # tokens [S,B] and lengths [B]
 
@@ -104,17 +105,22 @@ class EncoderDecoder(nn.Module):
         self.label_smoothing = check.probability("label_smoothing", label_smoothing)
         self.scheduled_sampling = check.probability("scheduled_sampling", scheduled_sampling)
         self.dropout = nn.Dropout(check.probability("dropout", dropout))
-        options = {"dropout": dropout if num_layers > 1 else 0.0, "engine": engine, **(recurrent or {})}
+        if embedding is not None:
+            check.size("embedding", embedding, least=1)
+        check.size("num_layers", num_layers, least=1)
+        options = {"dropout": dropout if num_layers > 1 else 0.0, "engine": engine}
+        proj_size = (recurrent or {}).get("proj_size", 0)
         each = -(-hidden_size // (1 + bidirectional))
-        read = _width(cell, embedding, hidden_size, each, options)
+        read = embedding or embedding_width(find_cell(cell), hidden_size, each, proj_size)
         self.source_embedding = nn.Embedding(sources, read)
-        self.encoder = Recurrent(cell, read, each, num_layers, bidirectional=bidirectional, **options)
+        self.encoder = recurrent_of(cell, (read, each, num_layers), recurrent, bidirectional=bidirectional, **options)
         memory = self.encoder.output_size
 
         cell = cell if decoder_cell is None else decoder_cell
-        read = _width(cell, embedding, hidden_size, hidden_size, options)
+        read = embedding or embedding_width(find_cell(cell), hidden_size, hidden_size, proj_size)
         self.target_embedding = nn.Embedding(targets + 1, read)
-        self.decoder_layers = Recurrent(cell, read + memory * input_feeding, hidden_size, num_layers, **options)
+        sizes = read + memory * input_feeding, hidden_size, num_layers
+        self.decoder_layers = recurrent_of(cell, sizes, recurrent, **options)
         self.bridge = Bridge(self.encoder, self.decoder_layers)
         out = self.decoder_layers.output_size
         self.attention: Attention | None = None
@@ -134,6 +140,7 @@ class EncoderDecoder(nn.Module):
 
     def forward(self, source: Source, targets: Tensor, state: None = None) -> tuple[Tensor, None]:  # noqa: ARG002
         """The mean loss; a batch of various lengths is run in parts of similar ones, on one result."""
+        source = self._checked(source, targets)
         read, parts, counted = self._reader(), self._parts(self.dropout), targets >= 0
         losses = [self._loss(each, aims, read, parts) for each, aims in self._similar(source, targets, counted)]
         return torch.stack(losses).sum() / counted.sum(), None
@@ -143,12 +150,24 @@ class EncoderDecoder(nn.Module):
 
     def logits(self, source: Source, targets: Tensor) -> tuple[Tensor, Tensor | None]:
         """Unnormalised log probabilities [T,B,V_t+1] of each target symbol after those before it, attention [T,B,S]."""
+        source = self._checked(source, targets)
         read = self._read(source, targets, self._reader(), self._parts(self.dropout))
         return self.output(read.values), read.weights
 
     def encode(self, source: Source) -> Encoded:
         """What the decoder reads of a source."""
-        return self._encode(source, self._reader())
+        return self._encode(self._checked(source), self._reader())
+
+    def _checked(self, source: Source, targets: Tensor | None = None) -> Source:
+        """The source; raises InputError where it or targets are not what the model reads."""
+        tokens, lengths = source
+        check.ids("tokens", tokens, "[S,B]", self.source_embedding.num_embeddings)
+        S, B = tokens.shape
+        if targets is not None:
+            check.ids("targets", targets, "[T,B]", self.end + 1, ignored=-100)
+            if targets.shape[1] != B:
+                raise InputError(f"targets has {targets.shape[1]} sequences, tokens {B}; expected as many")
+        return tokens, check.lengths(lengths, S, B, tokens.device)
 
     def _encode(self, source: Source, read: Run) -> Encoded:
         tokens, lengths = source
@@ -233,15 +252,6 @@ class EncoderDecoder(nn.Module):
             length_normalisation=length_normalisation,
         )
         return [[each.within(length) for each in own] for own, length in zip(found, lengths, strict=True)]
-
-
-def _width(cell: str | Cell, asked: int | None, hidden_size: int, own: int, options: Mapping[str, Any]) -> int:
-    """Units of an embedding: those asked for, or half of hidden_size, unless the cell's x is as wide as a state."""
-    program = find_cell(cell).program
-    tied_to = program.nodes[0].size  # the first node is x
-    if asked is not None or tied_to == "I":
-        return asked or max(1, hidden_size // 2)
-    return options.get("proj_size", 0) or own if tied_to == "R" else own
 
 
 @contextmanager
