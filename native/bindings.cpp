@@ -238,10 +238,11 @@ NB_MODULE(_native, module) {
     nb::class_<Model>(module, "Model")
         .def(
             "__init__",
-            [](Model* model, Numbers<const uint8_t, 1> file, int64_t B, int storage) {
+            [](Model* model, Numbers<const uint8_t, 1> file, int64_t B, int storage, int threads) {
                 if (B < 1) throw std::invalid_argument("native model: a batch of less than 1");
+                if (threads < 1 || threads > 1024) throw std::invalid_argument("native model: expected 1 to 1024 threads");
                 try {
-                    new (model) Model({reinterpret_cast<const char*>(file.data()), file.size()}, B, storage_of(storage));
+                    new (model) Model({reinterpret_cast<const char*>(file.data()), file.size()}, B, storage_of(storage), threads);
                 } catch (const Failure& failure) {
                     throw std::invalid_argument(failure.what());
                 }

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "failure.h"
+#include "threads.h"
 
 namespace gatework {
 namespace {
@@ -31,9 +32,31 @@ constexpr int64_t numbering() {
     return hash;
 }
 
+using Work = void (*)(int thread, void* context);
+
 // A step's work is done in the thread that asks for it.
-void alone(int threads, void (*work)(int thread, void* context), void* context) {
+void alone(int threads, Work work, void* context) {
     for (int thread = 0; thread < threads; ++thread) work(thread, context);
+}
+
+// Threads share it; notes how long the one that asks waits for the others.
+void shared(int threads, Work work, void* context) {
+    struct Timed {
+        Work work;
+        void* context;
+        double done;
+    } timed{work, context, 0};
+    const double begin = seconds();
+    parallel(
+        threads,
+        [](int thread, void* given) {
+            Timed& own = *static_cast<Timed*>(given);
+            own.work(thread, own.context);
+            if (thread == 0) own.done = seconds();
+        },
+        &timed);
+    const double end = seconds();
+    note_waiting(end - timed.done, end - begin, threads);
 }
 
 // exp(x - the largest) of a row, and its sum.
@@ -104,8 +127,8 @@ const float* Model::filled(int64_t numbers, float value) {
 
 // -- reading
 
-Model::Model(std::string_view bytes, int64_t B, Storage storage)
-    : isa_(chosen()), B_(B), rows_(B), storage_(storage), room_(SLACK + ROOM * static_cast<int64_t>(bytes.size())) {
+Model::Model(std::string_view bytes, int64_t B, Storage storage, int threads)
+    : isa_(chosen()), B_(B), rows_(B), storage_(storage), threads_(threads), room_(SLACK + ROOM * static_cast<int64_t>(bytes.size())) {
     const Safetensors file(bytes);
     const auto format = file.metadata.find("format");
     if (format == file.metadata.end()) damaged("its header names no format");
@@ -220,8 +243,12 @@ void Model::read_scan(Code& code) {
     verify(scanned.job);  // for as many steps as there may be, so that all of every buffer is seen
     scanned.job.T = 1;
     claim_scan(scanned);
-    scanned.scan = isa_.prepare(scanned.job, {1, 1});
-    steps_.push_back([this, &scanned] { scanned.scan->run(slot_, rows_, alone); });
+    scanned.scan = isa_.prepare(scanned.job, {threads_, 1});
+    steps_.push_back([this, &scanned] {
+        const bool by_one = threads_ == 1 || (scanned.packed && !worth_waiting());  // threads wait for one another to pack
+        scanned.scan->run(slot_, rows_, by_one ? alone : shared);
+        scanned.packed = true;
+    });
 }
 
 // Where a buffer lies. What a plan writes is memory of the model's own, never the file's.

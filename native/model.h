@@ -52,9 +52,9 @@ class Code;
 
 class Model {
 public:
-    // file: its bytes, which stay where they are. storage: how its packed weights lie. Raises Failure unless it is a model
-    // that runs here.
-    Model(std::string_view file, int64_t B, Storage storage = Storage::float32);
+    // file: its bytes, which stay where they are. storage: how its packed weights lie. threads: that share the rows of a
+    // batch. Raises Failure unless it is a model that runs here.
+    Model(std::string_view file, int64_t B, Storage storage = Storage::float32, int threads = 1);
 
     Model(const Model&) = delete;
 
@@ -102,6 +102,7 @@ private:
         Plan plan;
         Job job;
         std::unique_ptr<Scan> scan;
+        bool packed = false;  // its weights, at its first run
         explicit Scanned(const std::vector<int32_t>& stream) : plan(stream) {}
     };
 
@@ -140,6 +141,7 @@ private:
     const int64_t B_;
     int64_t rows_;  // of the batch, that the next step takes
     const Storage storage_;
+    const int threads_;
     gatework_size size_{};
     int64_t room_;  // numbers of memory that a file of its size may still ask for
     std::vector<Weight> weights_;

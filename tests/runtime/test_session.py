@@ -9,6 +9,7 @@ import torch
 import gatework as gw
 from gatework.errors import InputError
 from gatework.exporting import model_of
+from gatework.lowering import threads
 from gatework.runtime import Session
 from gatework.runtime.stepping import Stepping
 
@@ -239,3 +240,18 @@ def test_what_is_no_layer_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"l0\.W_i is torch.float64; a file has float32: layer.float\(\)"):
         gw.export(gw.Recurrent("lstm", 2, 2).double(), tmp_path / "layer.gw")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("many", [64, 97, 300])
+def test_threads_that_share_a_step_give_what_one_gives(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "SHARED", 0.0)
+    model, random = model_of(layer_of("lstm", num_layers=2)), np.random.default_rng(many)
+    alone, shared = (Session(model, threads=n) for n in (1, 2))
+    sides = [(session, session.streams(many)) for session in (alone, shared)]
+    places = [np.array([streams.join() for _ in range(many)]) for _, streams in sides]
+    for _ in range(3):
+        x = random.standard_normal((many, I), np.float32)
+        np.testing.assert_array_equal(alone.step(x), shared.step(x))
+        made = [streams.step(where[::-1], x) for (_, streams), where in zip(sides, places, strict=True)]
+        np.testing.assert_array_equal(*made)
+    assert {bands for _, bands in shared._stepping.ready} == {2}  # type: ignore[union-attr]

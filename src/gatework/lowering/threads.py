@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 # What sharing the work costs: seconds of a step that are worth a barrier, of a call that are worth waking threads,
 # reckoned at a core's operations and bytes per second; with room for processors that others want too.
 ARITHMETIC, BANDWIDTH, BARRIER, WAKING = 1e11, 5e10, 4e-6, 2e-4
+SHARED = 1e-4  # seconds of a single step whose rows are worth sharing, where no thread waits for another
 # Bytes of weights that stay in a core's cache, or in the one that cores share, and the fewest rows for a band of them.
 NEAR, NEAR_ROWS, FAR, FAR_ROWS = 1 << 19, 6, 8 << 20, 32
 
@@ -23,6 +24,11 @@ def scan_grid(
     fewest = NEAR_ROWS if 4 * weights <= NEAR else FAR_ROWS if 4 * weights <= FAR else B + 1
     rows = max((n for n in range(1, threads + 1) if threads % n == 0 and n * fewest <= B), default=1)
     return rows, threads // rows if step > BARRIER else 1
+
+
+def row_bands(seconds: float, B: int, threads: int) -> int:
+    """How many threads share the rows of a single step that takes one of them so many seconds."""
+    return max(min(threads, B // FAR_ROWS), 1) if seconds >= SHARED else 1
 
 
 def step_seconds(matrices: Iterable[tuple[str, str]], units: Mapping[str, int], B: int) -> float:

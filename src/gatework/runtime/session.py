@@ -42,7 +42,7 @@ class Session:
         self.network = self.model.network
         self._port, *self._more = (port for port in self.network.inputs if port.name != LENGTHS)
         self._steps = self._ready(weights, threads)
-        self._stepping = Stepping(self.model, weights) if Stepping.runs(self.model) else None
+        self._stepping = Stepping(self.model, weights, threads) if Stepping.runs(self.model) else None
         self._try(self._ready(weights, threads))  # whose packed weights are let go
         self._state: States | None = None  # after the steps so far; never written on
 

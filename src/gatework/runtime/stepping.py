@@ -11,6 +11,7 @@ import numpy.typing as npt
 from gatework.core import _native
 from gatework.lowering import isa
 from gatework.lowering.layout import STORAGES
+from gatework.lowering.threads import FAR_ROWS, row_bands, step_seconds
 from gatework.runtime.code import CODE
 from gatework.runtime.model import Model
 from gatework.runtime.packed import SHAPES, Array
@@ -23,12 +24,16 @@ MOST = 128  # sequences that are stepped at once: more of their states do not st
 class Stepping:
     """A network whose steps need nothing of later ones, ready for the last few numbers of sequences.
 
-    weights: how matrices are stored. Several threads may step; they take turns.
+    weights: how matrices are stored. threads: that share a step. Several threads may step; they take turns.
     """
 
-    def __init__(self, model: Model, weights: str) -> None:
-        self.model, self.storage = model, STORAGES[weights]
-        self.ready: OrderedDict[int, _native.Model] = OrderedDict()
+    def __init__(self, model: Model, weights: str, threads: int) -> None:
+        self.model, self.storage, self.threads = model, STORAGES[weights], threads
+        self.ready: OrderedDict[tuple[int, int], _native.Model] = OrderedDict()
+        sides = (direction for layer in model.network.layers for direction in layer.directions)
+        self.products = [
+            ([p.shape for p in side.program.parameters if p.kind == "matrix"], side.sizes) for side in sides
+        ]
         self.turn = Lock()
 
     @staticmethod
@@ -43,7 +48,7 @@ class Stepping:
         """
         B = len(x)
         with self.turn:
-            model = self._of(B)
+            model = self._of(B, self._bands(B))
             output, after = np.empty(B * model.output, np.float32), np.empty(model.state, np.float32)
             model.step(np.ascontiguousarray(x), before, output, after)
         return output.reshape(B, -1), after
@@ -56,19 +61,27 @@ class Stepping:
         """
         many = len(places)
         with self.turn:
-            model = self._of(many if many <= EACH else MOST)
+            bands = self._bands(many)
+            model = self._of(many if many <= EACH else MOST * bands, bands)
             output = np.empty((many, model.output), np.float32)
             model.step_some(np.ascontiguousarray(x), states, places, there, output)
         return output
 
-    def _of(self, B: int) -> _native.Model:
-        if B not in self.ready:
+    def _bands(self, B: int) -> int:
+        """How many threads share the rows of a step."""
+        if self.threads == 1 or B < 2 * FAR_ROWS:
+            return 1
+        return row_bands(sum(step_seconds(each, sizes, B) for each, sizes in self.products), B, self.threads)
+
+    def _of(self, B: int, bands: int) -> _native.Model:
+        key = B, bands
+        if key not in self.ready:
             try:
-                self.ready[B] = _native.Model(np.frombuffer(self.model.file, np.uint8), B, self.storage)
+                self.ready[key] = _native.Model(np.frombuffer(self.model.file, np.uint8), B, self.storage, bands)
             except ValueError:
                 isa.check()
                 raise
             if len(self.ready) > SHAPES:
                 self.ready.popitem(last=False)
-        self.ready.move_to_end(B)
-        return self.ready[B]
+        self.ready.move_to_end(key)
+        return self.ready[key]
