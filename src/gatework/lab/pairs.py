@@ -1,7 +1,7 @@
 """Pairs measured: pronunciations and dates, learnt by `gatework train pairs` and by plain torch in the same time.
 
     python -m gatework.lab.pairs                    # runs what docs/pairs.json has not: hours, each try is saved
-    python -m gatework.lab.pairs --most 300         # those of at most so many seconds
+    python -m gatework.lab.pairs --most 300         # those of at most so many seconds; 21600 for the longest
     python -m gatework.lab.pairs --print            # prints the tables of docs/pairs.md, runs nothing
 
 A try has so many updates as its seconds of one processor in one thread are enough for, by the cheapest of its first;
@@ -77,9 +77,9 @@ class Try:
     layers: int = 1
     embedding: int = 128
     dropout: float = 0.1
-    label_smoothing: float = 0.0
+    label_smoothing: float = 0.1
     batch: int = 2048
-    learning_rate: float = 4e-3
+    learning_rate: float = 3e-3
     seed: int = 0
 
     def options(self, steps: int) -> Options:
@@ -96,13 +96,17 @@ def _levels(task: str) -> dict[str, Any]:
     return {"source_level": levels.source, "target_level": levels.target}
 
 
+SMALLER = Try("dates", 120.0, hidden=128, embedding=64)
+DROPPED = Try("pronunciation", 1200.0, dropout=0.2)  # ten minutes of two processors; passes enough to overfit
+
+
 def tries() -> list[Try]:
     """All that is tried, shortest first."""
-    return [each for each in (Try("dates", 300.0), Try("pronunciation", 1200.0)) for each in _beside(each)]
-
-
-def _beside(trial: Try) -> list[Try]:
-    return [trial, replace(trial, model="torch")]
+    compared = [SMALLER, Try("pronunciation", 300.0), DROPPED]
+    stressed = replace(DROPPED, task="pronunciation with stress")
+    longer = replace(DROPPED, seconds=3600.0, hidden=384, embedding=192)
+    longest = replace(DROPPED, seconds=21600.0, hidden=512, layers=2, embedding=256, dropout=0.3)
+    return [*(each for own in compared for each in (own, replace(own, model="torch"))), stressed, longer, longest]
 
 
 # -- one try
