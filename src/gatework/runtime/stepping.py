@@ -12,6 +12,7 @@ from gatework.core import _native
 from gatework.lowering import isa
 from gatework.lowering.layout import STORAGES
 from gatework.lowering.threads import FAR_ROWS, row_bands, step_seconds
+from gatework.notation import Program
 from gatework.runtime.code import CODE
 from gatework.runtime.model import Model
 from gatework.runtime.packed import SHAPES, Array
@@ -31,9 +32,7 @@ class Stepping:
         self.model, self.storage, self.threads = model, STORAGES[weights], threads
         self.ready: OrderedDict[tuple[int, int], _native.Model] = OrderedDict()
         sides = (direction for layer in model.network.layers for direction in layer.directions)
-        self.products = [
-            ([p.shape for p in side.program.parameters if p.kind == "matrix"], side.sizes) for side in sides
-        ]
+        self.products = [(_matrices(side.program), side.sizes) for side in sides]
         self.turn = Lock()
 
     @staticmethod
@@ -85,3 +84,8 @@ class Stepping:
                 self.ready.popitem(last=False)
         self.ready.move_to_end(key)
         return self.ready[key]
+
+
+def _matrices(program: Program) -> list[tuple[str, str]]:
+    """The sizes of what a step multiplies with."""
+    return [(each.shape[0], each.shape[1]) for each in program.parameters if each.kind == "matrix"]
