@@ -1,16 +1,18 @@
-"""What is said of the scores of sequences: reports beside their labels, and predictions. It needs no torch."""
+"""The scores of sequences, and what is said of them: reports beside their labels, predictions. It needs no torch."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from gatework.labels.data.sequences import Sequences
 from gatework.labels.data.targets import Amounts, Classes, Several, Targets
 from gatework.labels.description import Described
 from gatework.labels.report import Calibration, ClassReport, NumberReport, calibration, class_report, number_report
 from gatework.labels.several import SetReport, SeveralReport, set_report
 
+AT_ONCE = 256  # sequences of a batch
 Scores = npt.NDArray[np.float64] | list[npt.NDArray[np.float64]]  # [N,K], for tags a list of [T,K]
 Judgement = ClassReport | NumberReport | SeveralReport | SetReport
 
@@ -26,6 +28,27 @@ class Labelled(Protocol):
 
     @property
     def tagged(self) -> bool: ...
+
+
+class Run(Protocol):
+    """What scores a batch: x [T,B,I] or tokens [T,B], 0 past their lengths [B] -> [B,K], for tags [T,B,K]."""
+
+    def __call__(self, x: npt.NDArray[Any], lengths: npt.NDArray[np.int64]) -> npt.NDArray[Any]: ...
+
+
+def scored(sequences: Sequences, run: Run, progress: Callable[[int, int], None] | None = None) -> Scores:
+    """The scores of all sequences: [N,K], for tags a list of [T,K] each. progress: called with done and in all."""
+    result: list[Any] = [None] * len(sequences)
+    done = 0
+    for rows in sequences.in_order_of_length(AT_ONCE):
+        x, lengths = sequences.padded(rows)
+        batch = run(x, lengths).astype(np.float64)
+        for column, row in enumerate(rows.tolist()):
+            result[row] = batch[: lengths[column], column] if sequences.tagged else batch[column]
+        done += len(rows)
+        if progress is not None:
+            progress(done, len(sequences))
+    return result if sequences.tagged else np.stack(result)
 
 
 def report_of(job: Described, encoded: Labelled, outputs: Scores) -> Judgement:

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from gatework.errors import InputError
-from gatework.labels.answers import Judgement, Scores, answers, report_of
+from gatework.labels.answers import AT_ONCE, Judgement, Scores, answers, report_of, scored
 from gatework.labels.data.augment import Augmented
-from gatework.labels.data.batches import Encoded, LabelBatches, in_order_of_length
+from gatework.labels.data.batches import Encoded, LabelBatches
 from gatework.labels.data.sequences import Sequences
 from gatework.labels.model import Network, SequenceModel
 from gatework.labels.parts import Parts, class_weights
@@ -25,8 +26,6 @@ from gatework.training.checkpoint import load_weights
 from gatework.training.events import Report, Result, no_report
 from gatework.training.loop import train
 from gatework.training.processes import World
-
-AT_ONCE = 256  # sequences of a batch where nothing is learnt
 
 
 @contextmanager
@@ -90,8 +89,8 @@ def _batches(job: Job, training: Encoded) -> LabelBatches | Augmented:
 def mean_loss(model: Network, encoded: Encoded) -> float:
     """The mean loss over all targets."""
     device, total, count = next(model.parameters()).device, 0.0, 0
-    for rows in in_order_of_length(encoded, AT_ONCE):
-        inputs, targets = encoded.padded(rows)
+    for rows in encoded.sequences().in_order_of_length(AT_ONCE):
+        inputs, targets = encoded.padded(torch.from_numpy(rows))
         loss, _ = model(tuple(each.to(device) for each in inputs), targets.to(device))
         size = int((targets != IGNORED).sum()) if encoded.tagged else len(rows)
         total, count = total + float(loss) * size, count + size
@@ -99,21 +98,17 @@ def mean_loss(model: Network, encoded: Encoded) -> float:
 
 
 def scores(model: Network, encoded: Encoded, progress: Callable[[int, int], None] | None = None) -> Scores:
-    """The scores of all sequences: [N,K], for tags a list of [T,K] each. progress: called with done and in all."""
-    device, result = next(model.parameters()).device, [np.empty(0)] * len(encoded)
-    done = 0
-    with torch.inference_mode():
-        for rows in in_order_of_length(encoded, AT_ONCE):
-            (x, lengths, *_), _ = encoded.padded(rows)
-            batch = model.scores((x.to(device), lengths.to(device))).double().cpu()  # [B,K] or [T,B,K]
-            check_answer(batch, model)
-            for column, row in enumerate(rows.tolist()):
-                one = batch[: int(lengths[column]), column] if encoded.tagged else batch[column]
-                result[row] = one.numpy()
-            done += len(rows)
-            if progress is not None:
-                progress(done, len(encoded))
-    return result if encoded.tagged else np.stack(result)
+    """The scores of all sequences: see `gatework.labels.answers.scored`."""
+    device = next(model.parameters()).device
+
+    def run(x: npt.NDArray[Any], lengths: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        with torch.inference_mode():
+            batch = model.scores((torch.from_numpy(x).to(device), torch.from_numpy(lengths).to(device)))
+        check_answer(batch, model)
+        made: npt.NDArray[Any] = batch.double().cpu().numpy()
+        return made
+
+    return scored(encoded.sequences(), run, progress)
 
 
 def judged(job: Job, model: nn.Module, encoded: Encoded) -> Judgement:

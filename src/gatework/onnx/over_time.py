@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from gatework.network.norm import normed
 from gatework.network.steps import Attention, Convolution, Summary
 from gatework.onnx.graph import Array, Graph
 from gatework.onnx.marks import column
@@ -11,10 +12,8 @@ from gatework.onnx.marks import column
 
 def convolution(graph: Graph, step: Convolution, weights: Mapping[str, Array], x: str, lengths: str | None) -> str:
     """[T,B,C] to [ceil(T/stride),B,N]; the norm is part of the weights. What lies past a length is read as 0."""
-    kernel = weights[step.weight]  # [N,C,k]
-    scale = weights[step.scale] / np.sqrt(weights[step.variance] + np.float32(step.epsilon))
-    W = graph.constant(kernel * scale[:, None, None], step.weight)
-    b = graph.constant(weights[step.shift] - weights[step.mean] * scale, step.shift)
+    kernel, shift = normed(step, weights)  # [N,C,k], [N]
+    W, b = graph.constant(kernel, step.weight), graph.constant(shift, step.shift)
     if lengths is not None:
         x = graph.node("Where", column(graph, x, lengths), x, graph.number(0))
     pads = [step.before, kernel.shape[-1] - 1 - step.before]  # behind as many as an output for the last steps needs

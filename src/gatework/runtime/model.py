@@ -50,6 +50,11 @@ class Model:
         model: Model = import_module("gatework.runtime.folders").read(path)  # whose jobs a file does without
         return model.in_one_piece()
 
+    def check_task(self, task: str, what: str) -> None:
+        """Raises InputError unless it was trained for this task; what: what such a model is of."""
+        if self.task != task:
+            raise InputError(f"{self.path} is of task {self.task!r}; expected {task!r}, a model of {what}")
+
     def in_one_piece(self) -> "Model":
         """The same whose arrays are views of the file that it would write, so that they lie in memory once."""
         source = tensors_of(self.path, memoryview(self.file))

@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from gatework.decoding import ctc
 from gatework.decoding.beam import beam_search
-from gatework.errors import InputError
 from gatework.network.steps import LENGTHS
 from gatework.pairs.converter import AT_ONCE, Converter, Found, Search
 from gatework.pairs.data.encoded import Encoded, Whole
@@ -30,15 +29,13 @@ class PairSession(Session, Converter):
 
     def __init__(self, model: str | Path | Model, *, threads: int = 1, weights: str = "float32") -> None:
         super().__init__(model, threads=threads, weights=weights)
-        path = self.model.path
-        if self.model.task != TASK:
-            raise InputError(f"{path} is of task {self.model.task!r}; expected {TASK!r}, a model of pairs")
-        self.job: Described = read(path, self.model.about)
+        self.model.check_task(TASK, "pairs")
+        self.job: Described = read(self.model.path, self.model.about)
         self.blank = len(self.job.outputs)  # of CTC; else the symbol that begins and ends a target
         self._decoder = None
         if self.job.options.align == "attention":
             self._decoder = decoder_network(self.job.options, len(self.job.outputs))
-            own = checked(path, self._decoder, dict(self.model.weights))
+            own = checked(self.model.path, self._decoder, dict(self.model.weights))
             steps = self._decoder.steps
             self._decoding = [(step, runner(step, own, narrow=weights, threads=threads)) for step in steps]
 

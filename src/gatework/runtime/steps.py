@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from gatework.errors import InputError
 from gatework.lowering.linear import linear
+from gatework.network.norm import normed
 from gatework.network.steps import (
     READ,
     READ_OUT,
@@ -228,11 +229,9 @@ def inside(lengths: npt.NDArray[np.int64], steps: int) -> npt.NDArray[Any]:
 
 
 def _convolution(step: Convolution, weights: Weights) -> Run:
-    kernel = weights[step.weight]  # [N,C,k]
+    kernel, shift = normed(step, weights)  # [N,C,k], [N]
     N, C, k = kernel.shape
-    scale = weights[step.scale] / np.sqrt(weights[step.variance] + np.float32(step.epsilon))
-    matrix = np.ascontiguousarray((kernel * scale[:, None, None]).transpose(2, 1, 0).reshape(k * C, N))
-    shift = weights[step.shift] - weights[step.mean] * scale
+    matrix = np.ascontiguousarray(kernel.transpose(2, 1, 0).reshape(k * C, N))
 
     def run(call: Call) -> Array:
         x, lengths = call.values[step.x], call.lengths(step.lengths)

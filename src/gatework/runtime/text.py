@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatework.errors import InputError
 from gatework.network.steps import LENGTHS, Linear
 from gatework.runs.parts import IGNORED
 from gatework.runtime.model import Model
@@ -31,8 +30,7 @@ class TextSession(Session):
 
     def __init__(self, model: str | Path | Model, *, threads: int = 1, weights: str = "float32") -> None:
         super().__init__(model, threads=threads, weights=weights)
-        if self.model.task != TASK:
-            raise InputError(f"{self.model.path} is of task {self.model.task!r}; expected {TASK!r}, a model of text")
+        self.model.check_task(TASK, "text")
         self.vocabulary = Vocabulary.from_json(self.model.about.get("vocabulary"))
 
     def sample(self, prompt: str = "", length: int = 500, **options: Any) -> str:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gatework.errors import InputError
-from gatework.labels.data.batches import Encoded, LabelBatches, in_order_of_length
+from gatework.labels.data.batches import Encoded, LabelBatches
 from gatework.labels.data.encoding import Scaling, Tokens, inputs_from_json, inputs_of
 from gatework.labels.data.examples import given_examples
 from gatework.labels.data.targets import Amounts, Classes, encode_labels, targets_from_json, targets_of
@@ -178,7 +178,7 @@ def test_sequences_of_like_lengths_come_together() -> None:
 
 
 def test_the_longest_come_first_where_nothing_is_learnt() -> None:
-    assert [rows.tolist() for rows in in_order_of_length(encoded(1, 3, 2), 2)] == [[1, 2], [0]]
+    assert [rows.tolist() for rows in encoded(1, 3, 2).sequences().in_order_of_length(2)] == [[1, 2], [0]]
 
 
 def test_a_batch_of_nothing() -> None:

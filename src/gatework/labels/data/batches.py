@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -49,6 +48,11 @@ class Encoded:
         """The same of sequences as arrays."""
         labels = None if read.targets is None else torch.from_numpy(read.targets)
         return cls(torch.from_numpy(read.values), torch.from_numpy(read.lengths), labels, read.tagged)
+
+    def sequences(self) -> Sequences:
+        """The same as arrays, without weights."""
+        labels = None if self.targets is None else self.targets.numpy()
+        return Sequences(self.values.numpy(), self.lengths.numpy(), labels, self.tagged)
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -123,8 +127,3 @@ class LabelBatches:
 
     def __getitem__(self, k: int) -> tuple[Input, Tensor]:
         return self.encoded.padded(self._batches[k])
-
-
-def in_order_of_length(encoded: Encoded, size: int) -> Iterator[Tensor]:
-    """Yields the numbers of all sequences in batches, the longest first, for use without learning."""
-    yield from torch.split(encoded.lengths.argsort(descending=True, stable=True), size)
