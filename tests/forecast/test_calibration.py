@@ -100,6 +100,18 @@ def test_what_is_learned_is_in_units_of_the_scale_of_each_step() -> None:
     assert np.isnan(inputs.residual[108 - h :, -1]).all()
 
 
+@pytest.mark.parametrize("cell", ["gru", "sru"])  # the output of an sru is none of its states
+def test_a_forecast_begins_from_the_output_at_the_last_step(cell: str) -> None:
+    made = quick(6, cell=cell, steps=20).fit(table(seasonal()))
+    plan = replace(made.plans["y"], bounded=False)
+    made.model = model = replace(made.fitted, plans={"y": plan}, fitted=replace(made.fitted.fitted, trust=1.0))
+    (inputs,) = (model.prepared(each, model.panel.spacing, 6) for each in model.panel.series)
+    with torch.no_grad():
+        output = model.fitted.network.states(torch.tensor(inputs.x[:, None], dtype=torch.float32))[0][-1, 0].numpy()
+    expected = inputs.base[-1][:, None] + inputs.scale[-1][:, None] * residuals(model.fitted, inputs, output)
+    np.testing.assert_allclose(made.forecasts()[0].quantiles, np.sort(expected, 1), rtol=1e-6)
+
+
 def normal(n: int, width: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Bands [n,3] of a width at 10 and 90 %, and normal values."""
     z = NormalDist().inv_cdf(0.9)

@@ -43,16 +43,19 @@ class Sizes:
 class Networks(Protocol):
     """M networks of H units as a forecast uses them, run by torch or without it.
 
-    last_output: at the last step of x [T,I], from the states [1,1,M*H] before it, [M,H]. ahead: the quantiles [h,P]
-    that the networks expect on average, those that judge aside, from outputs [M,H] and columns known in the future
-    [h,K]; raises InputError where they are no numbers.
+    keeps_output: whether the first of the states is the output, as of most cells. last_output: at the last step of
+    x [T,I], from the states [1,1,M*H] before it or the start, [M,H]. ahead: the quantiles [h,P] that the networks
+    expect on average, those that judge aside, from outputs [M,H] and columns known in the future [h,K]; raises
+    InputError where they are no numbers.
     """
 
     @property
     def members(self) -> int: ...
     @property
     def hidden(self) -> int: ...
-    def last_output(self, x: Floats, state: States) -> Floats: ...
+    @property
+    def keeps_output(self) -> bool: ...
+    def last_output(self, x: Floats, state: States | None) -> Floats: ...
     def ahead(self, output: Floats, known: Floats) -> Floats: ...
 
 

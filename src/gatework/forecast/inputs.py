@@ -3,7 +3,7 @@
 Everything at step t is computed from steps 0 ... t alone, and from columns known in the future.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -21,8 +21,14 @@ from gatework.runs.arguments import real
 
 LARGEST = 6.0  # inputs and targets, in units of the scale, are cut off here
 LAGS = 12  # steps at most that the linear part looks back
-OWN = 5  # numbers of the series itself that the network sees
-COPIES = 3  # of a column known in the future: see `known_ahead`
+OWN = (  # what a network sees of the series itself, at each step
+    "change since the step before",
+    "change since a season before",
+    "change since a second season before",
+    "error of the base forecast",
+    "distance from the mean so far",
+)
+AHEAD = ("at that step", "now", "a season before that step")  # of a column known in the future: see `known_ahead`
 
 
 @dataclass(frozen=True)
@@ -159,7 +165,30 @@ def prepare(series: Series, plan: Plan, h: int, lags: int, beside: Beside, spaci
 
 def input_width(columns: Columns, calendar: int) -> int:
     """How many numbers the network sees at each step, as `prepare` puts them together; calendar: of the time."""
-    return OWN + 2 * PLACES + 2 + sum(len(columns.features(kind)) for kind in KINDS) + calendar
+    return len(OWN) + 2 * PLACES + 2 + sum(len(columns.features(kind)) for kind in KINDS) + calendar
+
+
+def input_names(others: Sequence[str], beside: Sequence[str]) -> list[str]:
+    """What the columns of x are called; others: the simple forecasts, by place; beside: the names of the last ones."""
+    return [
+        *OWN,
+        *(f"{name}, next step" for name in others),
+        *(f"{name}, last step" for name in others),
+        "size of late errors",
+        "value missing",
+        *beside,
+    ]
+
+
+def common_names(lags: int, past: Sequence[str]) -> list[str]:
+    """What the columns of `common` are called."""
+    changes = (f"{change}, {lag} steps ago" for change in OWN[:2] for lag in range(lags))
+    return [*changes, OWN[-1], *past]
+
+
+def known_names(known: Sequence[str]) -> list[str]:
+    """What the columns known in the future are called, of each step of the horizon."""
+    return [f"{name}, {when}" for when in AHEAD for name in known]
 
 
 def lagged(z: Numbers, m: int) -> Numbers:

@@ -79,10 +79,17 @@ class Ensemble(nn.Module):
         outputs, state = self.states(x, state, lengths)
         return self.quantiles(outputs, known), state
 
+    @property
+    def keeps_output(self) -> bool:
+        """Whether the first of the states is the output."""
+        program = self.recurrent.program
+        return program.output == program.states[0].name
+
     @torch.no_grad()
-    def last_output(self, x: Floats, state: States) -> Floats:
+    def last_output(self, x: Floats, state: States | None) -> Floats:
         """Of one series: see gatework.forecast.fitted.Networks."""
-        output, _ = self.states(torch.from_numpy(x)[:, None], tuple(map(torch.from_numpy, state)))
+        before = None if state is None else tuple(map(torch.from_numpy, state))
+        output, _ = self.states(torch.from_numpy(x)[:, None], before)
         made: Floats = output[-1, 0].numpy()
         return made
 

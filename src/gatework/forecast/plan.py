@@ -61,6 +61,11 @@ class Plan:
         return asdict(self)
 
     @property
+    def other_names(self) -> list[str]:
+        """What the simple forecasts that the network reads are called, by place."""
+        return [str(base) if base else "not used" for base in self.others]
+
+    @property
     def longest(self) -> int:
         """The longest season that it looks back by."""
         bases = (*self.base, *(base for base in self.others if base is not None))

@@ -172,10 +172,12 @@ def _learned_quantiles(
 
 def _last_output(model: Model, inputs: Inputs, state: States, begin: int) -> Floats:
     """The outputs [M,H] at a series' last step, from the state before step `begin`."""
-    network = model.fitted.network
+    network, x = model.fitted.network, inputs.x.astype(np.float32)
     if begin < len(inputs):
-        return network.last_output(inputs.x[begin:].astype(np.float32), state)
-    return np.reshape(state[0][-1, 0], (network.members, network.hidden))
+        return network.last_output(x[begin:], state)
+    if network.keeps_output:
+        return np.reshape(state[0][-1, 0], (network.members, network.hidden))
+    return network.last_output(x, None)
 
 
 def residuals(fitted: Fitted, inputs: Inputs, output: Floats) -> Numbers:

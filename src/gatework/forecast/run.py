@@ -17,7 +17,7 @@ from gatework.forecast.data.panel import Columns, Panel, Series
 from gatework.forecast.data.spacing import Spacing
 from gatework.forecast.estimator import E, Estimator, Make
 from gatework.forecast.fitted import HOLDOUT_MEMBERS, Fitted, Networks, Sizes, Training
-from gatework.forecast.inputs import COPIES, Beside, input_width
+from gatework.forecast.inputs import AHEAD, Beside, input_width
 from gatework.forecast.linear import Linear
 from gatework.forecast.naive import Naive
 from gatework.forecast.network import forecast_network
@@ -221,7 +221,7 @@ def _check_widths(sizes: Sizes, panel: Panel, beside: Beside) -> None:
     """Raises ValueError unless the networks read what series are prepared to."""
     first = panel.series[0]
     width = input_width(panel.columns, len(panel.spacing.calendar(first.times)[0]))
-    if (sizes.inputs, sizes.known) != (width, COPIES * first.known.shape[1]):
+    if (sizes.inputs, sizes.known) != (width, len(AHEAD) * first.known.shape[1]):
         raise ValueError(f"the networks read {sizes.inputs} numbers and {sizes.known} ahead, where there are {width}")
     for kind in KINDS:
         if len(getattr(beside, kind)[0]) != len(panel.columns.features(kind)):

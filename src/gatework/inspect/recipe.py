@@ -6,31 +6,11 @@ import numpy as np
 
 from gatework.forecast.base import Numbers
 from gatework.forecast.fitted import Fitted
-from gatework.forecast.inputs import Inputs
+from gatework.forecast.inputs import OWN, Inputs
 from gatework.forecast.plan import PLACES, Plan
 
-OWN = (  # what a network sees of the series itself, at each step
-    "change since the step before",
-    "change since a season before",
-    "change since a second season before",
-    "error of the base forecast",
-    "distance from the mean so far",
-)
 LONGEST = 3000  # steps of a history that the page computes again at every change
 DIGITS = 7
-
-
-def input_names(plan: Plan, beside: list[str]) -> list[str]:
-    """What the columns of x are called; beside: the names of those that come last."""
-    others = [str(base) if base else "not used" for base in plan.others]
-    return [
-        *OWN,
-        *(f"{name}, next step" for name in others),
-        *(f"{name}, last step" for name in others),
-        "size of late errors",
-        "value missing",
-        *beside,
-    ]
 
 
 def recipe_json(

@@ -21,7 +21,7 @@ from gatework.errors import InputError
 from gatework.forecast.data.panel import Panel, Series
 from gatework.forecast.fitted import HOLDOUT_MEMBERS, Sizes
 from gatework.forecast.forecaster import Forecaster
-from gatework.forecast.inputs import Inputs, prepare
+from gatework.forecast.inputs import Inputs, input_names, prepare
 from gatework.forecast.model import Ensemble, ensemble_of
 from gatework.forecast.network import forecast_network
 from gatework.forecast.plan import Plan
@@ -35,7 +35,7 @@ from gatework.inspect.hypotheses import Hypothesis
 from gatework.inspect.memory import lives, series_flow
 from gatework.inspect.model import Weights, drawn, layers_json, weights_of
 from gatework.inspect.payload import Payload
-from gatework.inspect.recipe import LONGEST, input_names, numbers, recipe_json
+from gatework.inspect.recipe import LONGEST, numbers, recipe_json
 from gatework.inspect.seasons import MEANINGS, labels, search_series
 from gatework.inspect.units import Units, looked_at
 from gatework.layers.record import record
@@ -163,7 +163,7 @@ def _series_json(forecaster: Forecaster, panel: Panel, subject: _Followed, numbe
         "ahead": [panel.spacing.show(time) for time in made.times],
         "values": numbers(series.y),
         "x": numbers(subject.inputs.x),
-        "inputs": input_names(subject.plan, beside),
+        "inputs": input_names(subject.plan.other_names, beside),
         "season": subject.plan.season,
         "horizon": forecaster.horizon,
         "probabilities": list(forecaster.probabilities),

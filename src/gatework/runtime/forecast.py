@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from gatework.errors import InputError
+from gatework.forecast.feeds import Feeds, feeds
 from gatework.forecast.fitted import States
 from gatework.forecast.forecaster import Forecaster
 from gatework.forecast.network import KNOWN, OUTPUT, X
@@ -31,8 +31,7 @@ class ForecastSession(Session):
 
     def __init__(self, model: str | Path | Model, *, threads: int = 1, weights: str = "float32") -> None:
         super().__init__(model, threads=threads, weights=weights)
-        if self.model.task != TASK:
-            raise InputError(f"{self.model.path} is of task {self.model.task!r}; expected {TASK!r}, a model of series")
+        self.model.check_task(TASK, "series")
         self.members = self.hidden = 0
         self.forecaster: Forecaster = restored(_saved(self.model), Forecaster, self._networks)
 
@@ -44,6 +43,13 @@ class ForecastSession(Session):
         """The same as arrays: of each series `id`, `times` [h], `quantiles` [h,P], `median`, `band(80)`."""
         return self.forecaster.forecasts(df)
 
+    def feeds(self, df: Any = None) -> Feeds:
+        """What the run's model of ONNX reads to forecast the series that were learned from: arrays by name.
+
+        df: rows that came since, as of `forecast`. A state that goes in is the start.
+        """
+        return feeds(self.forecaster.fitted, self.forecaster.gone_on(df))
+
     def fork(self) -> Self:
         other = super().fork()
         other.forecaster = copy(self.forecaster)
@@ -51,8 +57,14 @@ class ForecastSession(Session):
 
     # -- the networks, as gatework.forecast.fitted.Networks says
 
-    def last_output(self, x: Array, state: States) -> Array:
-        call = self._call({X: x[:, None]}, dict(zip(self.network.states, state, strict=True)))
+    @property
+    def keeps_output(self) -> bool:
+        program = self.network.layers[0].directions[0].program
+        return program.output == program.states[0].name
+
+    def last_output(self, x: Array, state: States | None) -> Array:
+        before = None if state is None else dict(zip(self.network.states, state, strict=True))
+        call = self._call({X: x[:, None]}, before)
         self._through(call, self._steps[:-1])
         return np.reshape(call.values[OUTPUT], (self.members, self.hidden))
 
