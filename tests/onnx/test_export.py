@@ -126,7 +126,7 @@ def test_an_opset_that_is_not_there_is_refused(opset: int, tmp_path: Path) -> No
 def test_what_cannot_be_exported_is_named(tmp_path: Path) -> None:
     with pytest.raises(gw.InputError, match="a dict cannot be exported; expected a layer"):
         gw.onnx.export({}, tmp_path / "model.onnx")
-    with pytest.raises(gw.InputError, match="forecasts of series are no model of ONNX yet"):
+    with pytest.raises(gw.InputError, match="this Forecaster has learned nothing yet"):
         gw.onnx.export(gw.Forecaster(3), tmp_path / "model.onnx")
 
 

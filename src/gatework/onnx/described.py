@@ -23,7 +23,7 @@ class Described:
     """A network with its weights by its names.
 
     metadata: what the file says of itself. batch_first: what goes in and comes out is [B,T,...]. stateful: its states
-    may go in and come out. scaling: what is done to its first input.
+    may go in and come out. scaling: what is done to its first input. ending: what is done to its output.
     """
 
     network: Network
@@ -32,6 +32,7 @@ class Described:
     batch_first: bool = False
     stateful: bool = True
     scaling: Any = None
+    ending: Any = None
 
 
 def layer(module: Recurrent) -> Described:

@@ -23,12 +23,13 @@ from gatework.network.steps import (
     LogSoftmax,
     OneHot,
     Part,
+    Quantiles,
     Softmax,
     Step,
     Summary,
     Tanh,
 )
-from gatework.onnx import between, operators, over_time
+from gatework.onnx import ahead, between, operators, over_time
 from gatework.onnx.graph import Array, Graph
 from gatework.onnx.marks import Marks, column
 from gatework.onnx.recognise import Operator, Roles, recognised
@@ -166,6 +167,11 @@ class Emission:
     @emit.register
     def _(self, step: Tanh) -> None:
         self.values[step.y] = self.graph.node("Tanh", self.values[step.x])
+
+    @emit.register
+    def _(self, step: Quantiles) -> None:
+        known = None if step.known is None else self.values[step.known]
+        self.values[step.y] = ahead.quantiles(self.graph, step, self.weights, self.values[step.x], known)
 
     def _lengths(self, name: str, x: str) -> str:
         """Where sequences end, [B]; where that is no input after the last step."""

@@ -46,6 +46,7 @@ def model(what: Described, options: Options) -> ModelProto:
         emission.emit(step)
     for port in network.outputs:
         value = emission.values[port.name]
+        value = value if what.ending is None else what.ending.written(graph, emission.values, value)
         value = _turned(graph, value, port) if what.batch_first else value
         graph.output(port.name, value, _shape(port, what), port.dtype)
     for (name, (slots, size)), value in zip(states.items(), emission.final() if states else (), strict=True):

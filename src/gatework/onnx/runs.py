@@ -18,6 +18,7 @@ from gatework.loading import load
 from gatework.network import Network
 from gatework.network.steps import Affine, Part, Softmax, Step
 from gatework.onnx.described import Described, about, arrays, start_of
+from gatework.onnx.forecasts import series
 from gatework.onnx.pairs import pairs
 from gatework.onnx.scaling import Scaling
 from gatework.pairs.estimator import Transducer
@@ -37,10 +38,7 @@ def trained(model: Any) -> Mapping[str, Described] | None:
         case Transducer() if hasattr(model, "trained_"):
             return pairs(model)
         case Forecaster():
-            raise InputError(
-                "forecasts of series are no model of ONNX yet, since calendar and calibration lie outside the network; "
-                "gatework forecast runs them"
-            )
+            return {"": series(model)}
     return None
 
 
