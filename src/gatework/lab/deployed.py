@@ -63,10 +63,10 @@ def contests(threads: int) -> Iterator[list[str]]:
                 yield [name, str(T), str(B), f"{own * 1e6:,.0f}", f"{onnx:.2f}", f"{by_torch:.2f}"]
 
 
-def streams(threads: int) -> Iterator[list[str]]:
-    """A line for each number of active streams: microseconds of a step, over its share of a step of all."""
+def streams() -> Iterator[list[str]]:
+    """A line for each number of active streams: microseconds of one thread's step, over its share of a step of all."""
     random = np.random.default_rng(0)
-    session = Session(model_of(LSTM(INPUTS, UNITS).eval()), threads=threads)
+    session = Session(model_of(LSTM(INPUTS, UNITS).eval()))
     many = session.streams(MOST)
     numbers = np.array([many.join() for _ in range(MOST)])
     inputs = random.standard_normal((MOST, INPUTS), np.float32)
@@ -120,7 +120,7 @@ def main() -> None:
     threads = torch.get_num_threads()
     print(f"{threads} threads, {INPUTS} inputs, {UNITS} units\n")
     print(table(["cell", "T", "B", "us", "ONNX Runtime / ours", "torch / ours"], list(contests(threads))), end="\n\n")
-    print(table(["streams", "us", "over its share"], list(streams(threads))), end="\n\n")
+    print(table(["streams", "us", "over its share"], list(streams())), end="\n\n")
     for run in sys.argv[1:]:
         print(table(["", "seconds"], list(starts(Path(run)))))
 
