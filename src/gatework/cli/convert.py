@@ -3,6 +3,7 @@
 import math
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -52,13 +53,14 @@ def convert(
     """
     if not texts:
         raise InputError("no source was given: name texts, or one file, or - for standard input")
-    if best < 1:
-        raise InputError(f"--best {best}: expected 1 or more")
+    for name, number in (("best", best), ("beams", beams)):
+        if number is not None and number < 1:
+            raise InputError(f"--{name} {number}: expected 1 or more")
     _check_files(attention, out)
     from gatework.cli.pair_models import converter
     from gatework.cli.pair_use import read_sources
     from gatework.cli.progress import bar
-    from gatework.pairs.answers import source_text, unseen_line
+    from gatework.pairs.answers import unseen_line
     from gatework.pairs.converter import Search
 
     trained = converter(run, device)
@@ -70,18 +72,15 @@ def convert(
     search = replace(search, beams=max(best, search.beams if beams is None else beams), best=best)
     with bar("converting") as progress:
         answers = trained.convert(examples, search, progress)
+    pairs = list(zip(examples.sources, answers, strict=True))
+    lines = [line for pair in pairs for line in _lines(job, *pair, scored=best > 1, tables=attention == TABLE)]
+    if attention not in (None, TABLE):
+        write_atomically(Path(attention), _picture(job, *pairs[0]).encode())
+    if out is not None:
+        write_atomically(out, "".join(f"{json_line(_as_json(job, *pair))}\n" for pair in pairs).encode())
     if (new := unseen_line(job, examples.sources)) is not None:
         print(f"note: {new}", file=sys.stderr)
-    if out is not None:
-        lines = [json_line(_as_json(job, *each)) for each in zip(examples.sources, answers, strict=True)]
-        write_atomically(out, "".join(f"{line}\n" for line in lines).encode())
-    if attention not in (None, TABLE):
-        write_atomically(Path(attention), _picture(job, examples.sources[0], answers[0][0]).encode())
-    for one, found in zip(examples.sources, answers, strict=True):
-        for candidate in found:
-            print(_line(source_text(job, one), candidate, scored=best > 1))
-            if attention == TABLE:
-                print("\n".join(_table(job, one, candidate)))
+    print("\n".join(lines))
 
 
 def _check_files(attention: str | None, out: Path | None) -> None:
@@ -93,9 +92,17 @@ def _check_files(attention: str | None, out: Path | None) -> None:
             raise InputError(f"cannot write {path}: {path.parent} is no directory")
 
 
-def _line(source: str, candidate: "Candidate", *, scored: bool) -> str:
-    fields = [source, candidate.text, *([f"{math.exp(candidate.log_probability):.4f}"] if scored else [])]
-    return "\t".join(printable(field) for field in fields)
+def _lines(job: "Described", source: Any, found: "list[Candidate]", *, scored: bool, tables: bool) -> Iterator[str]:
+    """What is printed of a source: a line for each target, scored with its probability, and what it looked at."""
+    from gatework.pairs.answers import source_symbols, source_text
+    from gatework.pairs.picture import table
+
+    width = shutil.get_terminal_size((120, 24)).columns
+    for each in found:
+        fields = [source_text(job, source), each.text, *([f"{math.exp(each.log_probability):.4f}"] if scored else [])]
+        yield "\t".join(map(printable, fields))
+        if tables:
+            yield from table(source_symbols(job, source), each.symbols, _weights(each), width)
 
 
 def _as_json(job: "Described", source: Any, found: "list[Candidate]") -> dict[str, Any]:
@@ -104,19 +111,12 @@ def _as_json(job: "Described", source: Any, found: "list[Candidate]") -> dict[st
     return {"source": source_text(job, source), "targets": [candidate.to_json() for candidate in found]}
 
 
-def _table(job: "Described", source: Any, candidate: "Candidate") -> list[str]:
-    from gatework.pairs.answers import source_symbols
-    from gatework.pairs.picture import table
-
-    width = shutil.get_terminal_size((120, 24)).columns
-    return table(source_symbols(job, source), candidate.symbols, _weights(candidate), width)
-
-
-def _picture(job: "Described", source: Any, candidate: "Candidate") -> str:
+def _picture(job: "Described", source: Any, found: "list[Candidate]") -> str:
+    """What the best target looked at, as an SVG document."""
     from gatework.pairs.answers import source_symbols
     from gatework.pairs.picture import heat_map
 
-    return heat_map(source_symbols(job, source), candidate.symbols, _weights(candidate))
+    return heat_map(source_symbols(job, source), found[0].symbols, _weights(found[0]))
 
 
 def _weights(candidate: "Candidate") -> Any:

@@ -166,7 +166,7 @@ def _form(field: Field[Any], hint: Any, known: Option) -> Form:
     if hint == Mapping[str, Any] | None:
         return Form(_RECURRENT, _recurrent)
     if hint is bool and known.help:
-        known = Option(switches=(Switch(known.name or field.name, not field.default, known.help),))
+        known = Option(switches=(Switch((known.name or field.name).replace("_", "-"), not field.default, known.help),))
     switches = {each.name.replace("-", "_"): each for each in known.switches}
     main, meant = _main(field, hint, known) if known.help else (None, lambda _: _default(field))
 

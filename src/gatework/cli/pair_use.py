@@ -14,13 +14,17 @@ from gatework.pairs.description import Described
 
 def read_sources(texts: Sequence[str], job: Described, column: str | None, encoding: str | None) -> Examples:
     """Sources as a command line names them: texts, or one file, or - for standard input."""
-    if texts == [STDIN] or (len(texts) == 1 and Path(texts[0]).exists()):
+    if texts == [STDIN] or (len(texts) == 1 and texts[0] and _is_to_read(Path(texts[0]))):
         columns = Columns(source=column)
         examples = read_examples(texts[0], job.levels, columns=columns, encoding=encoding, targets=False)
     else:
         examples = given_examples(list(texts), levels=job.levels)
     check_form(examples, job)
     return examples
+
+
+def _is_to_read(path: Path) -> bool:
+    return path.exists() and not path.is_dir()
 
 
 def say_score(run: Path, file: str, columns: Columns, encoding: str | None, device: str) -> None:

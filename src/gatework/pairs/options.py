@@ -51,9 +51,9 @@ class Options:
     source_level: Level = option("char", "What a symbol of a source is; symbol: what stands between spaces.")
     target_level: Level = option("char", "What a symbol of a target is.")
     cell: str | Cell = "lstm"
-    hidden: int | None = option(None, "Units of each recurrent layer, H.  [default: by data and time]", least=1)
+    hidden: int | None = option(None, "Units of each recurrent layer, H.  [default: follows data and time]", least=1)
     layers: int | None = option(
-        None, "Recurrent layers of encoder and decoder, L.  [default: by data and time]", least=1, most=MOST_LAYERS
+        None, "Recurrent layers of encoder and decoder, L.  [default: follows data and time]", least=1, most=MOST_LAYERS
     )
     bidirectional: bool = option(
         True, switches=(Switch("one-way", False, "Read sources from the start only, not from both ends."),)
@@ -75,13 +75,13 @@ class Options:
     epochs: int | None = option(None, "Passes over the pairs.  [default: about 2000 updates, 5 to 100 passes]", least=1)
     steps: int | None = option(None, "Updates of the weights in all.", least=1)
     minutes: float | None = option(None, "Time to train, with --resume from now on.", above=0)
-    batch: int | None = option(None, "Symbols of an update, about.  [default: by data and time]", least=1)
-    learning_rate: float | None = option(None, "The highest; it falls to 0.  [default: by data and time]", above=0)
+    batch: int | None = option(None, "Symbols of an update, about.  [default: follows data and time]", least=1)
+    learning_rate: float | None = option(None, "The highest; it falls to 0.  [default: follows data and time]", above=0)
     weight_decay: float = option(0.01, "Of matrices; biases never decay.")
     criterion: Criterion = option("symbols", "The errors that the best weights have least of: symbols, or words.")
     patience: int | None = option(None, "Stop after so many validations without a better one.", least=1)
     beams: int = option(5, "Hypotheses that the search follows; 1 takes the likeliest symbol.", least=1, most=1000)
-    length_normalisation: float = option(1.0)
+    length_normalisation: float = option(1.0, "Power of the length that divides log probabilities in the search.")
     random_state: int = option(0, "Of weights, dropout, order and parts.", name="seed")
 
     def __post_init__(self) -> None:
