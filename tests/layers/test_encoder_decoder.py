@@ -314,7 +314,7 @@ def test_arguments_that_do_not_fit_are_refused(options, message):
         ),
         (lambda tokens, lengths, targets: (tokens.fill_(V_S), lengths, targets), r"^tokens holds 9; expected 0 to 8"),
     ],
-    ids=["floats", "batches", "float tokens", "lengths", "unknown target", "unknown token"],
+    ids=["floats", "batches", "no steps", "float tokens", "lengths", "unknown target", "unknown token"],
 )
 def test_inputs_that_do_not_fit_are_refused(change, message):
     model, (source, targets) = made(), batch()

@@ -255,3 +255,24 @@ def test_what_cannot_be_streamed_is_refused():
     layer = gw.LSTM(6, 7)
     with gw.record(layer, "h"), pytest.raises(gw.InputError, match=r"^a stream records nothing"):
         layer.stream()
+
+
+@ENGINES
+@KINDS
+def test_rows_taken_go_on_as_sequences_of_their_own(kind, engine):
+    """Left out, in another order, more than once, as many as before or not."""
+    layer, x = randomise(LAYERS[kind](engine=engine)), torch.randn(T, 4, 6)
+    for rows in ([3, 1, 0, 2], [2, 2, 0, 2], [1], [0, 1, 2, 3, 3, 0, 1]):
+        stream = layer.stream(4)
+        for step in x[:3]:
+            stream(step)
+        stream.take(torch.tensor(rows))
+        expected, final = whole(layer, x[:, rows])
+        same(steps(stream, x[3:, rows]), expected[3:])
+        all_same(states(stream.state), final)
+
+
+@pytest.mark.parametrize("rows", [[0, 2], [-1], [], [[0]], [0.0]], ids=str)
+def test_rows_that_are_not_there_are_refused(rows):
+    with pytest.raises(gw.InputError, match=r"^rows is .*; expected whole numbers from 0 to 1$"):
+        gw.LSTM(6, 7).stream(2).take(torch.tensor(rows))

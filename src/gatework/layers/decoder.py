@@ -44,14 +44,15 @@ class Parts:
         return made
 
 
-class Read(NamedTuple):
-    """What the output layer reads at each step, [T,B,width], and the attention [T,B,S] or None."""
+class Decoded(NamedTuple):
+    """The layers' output at each step [T,B,H], and with attention the context [T,B,M] and its weights [T,B,S]."""
 
-    values: Tensor
+    output: Tensor
+    context: Tensor | None
     weights: Tensor | None
 
 
-def at_once(parts: Parts, inputs: Tensor, encoded: Encoded, sampled: float) -> Read:
+def at_once(parts: Parts, inputs: Tensor, encoded: Encoded, sampled: float) -> Decoded:
     """All steps of inputs [T,B] in one scan, attention after it.
 
     sampled: so often the likeliest symbol after the step before, by a pass over the inputs as they are, is read in
@@ -59,16 +60,16 @@ def at_once(parts: Parts, inputs: Tensor, encoded: Encoded, sampled: float) -> R
     """
     if sampled:
         with torch.no_grad():
-            logits = parts.logits(at_once(parts, inputs, encoded, 0.0).values)
+            first = at_once(parts, inputs, encoded, 0.0)
+            logits = parts.logits(parts.read(first.output, first.context))
         inputs = torch.cat([inputs[:1], mixed(inputs[1:], logits[:-1], sampled)])
     output, _ = parts.run(inputs, encoded.state)
     if parts.attention is None:
-        return Read(parts.read(output, None), None)
-    context, weights = parts.attention(output, encoded.memory, encoded.lengths)
-    return Read(parts.read(output, context), weights)
+        return Decoded(output, None, None)
+    return Decoded(output, *parts.attention(output, encoded.memory, encoded.lengths))
 
 
-def step_by_step(parts: Parts, inputs: Tensor, encoded: Encoded, sampled: float) -> Read:
+def step_by_step(parts: Parts, inputs: Tensor, encoded: Encoded, sampled: float) -> Decoded:
     """One step of inputs [T,B] after the other, each of which reads the context before it too; the first one zeros.
 
     sampled: so often the likeliest symbol after the step before is read in place of an input (Bengio et al. 2015).
@@ -76,16 +77,14 @@ def step_by_step(parts: Parts, inputs: Tensor, encoded: Encoded, sampled: float)
     assert parts.attention is not None
     memory, state = parts.attention.ready(encoded.memory, encoded.lengths), encoded.state
     context, before = inputs.new_zeros(inputs.shape[1], parts.attention.memory_size, dtype=encoded.memory.dtype), None
-    reads: list[Tensor] = []
-    each: list[Tensor] = []
+    each: list[tuple[Tensor, Tensor, Tensor]] = []
     for tokens in inputs:
-        now = mixed(tokens, parts.logits(reads[-1]), sampled) if sampled and reads else tokens
+        now = mixed(tokens, parts.logits(parts.read(*each[-1][:2])), sampled) if sampled and each else tokens
         output, state = parts.layers(torch.cat([parts.embed(now), context], -1)[None], state)
         read, weights = parts.attention.read(output[0][:, None], memory, before)
         before, context = weights if before is None else before + weights, read[:, 0]
-        reads.append(parts.read(output[0], context))
-        each.append(weights[:, :, 0].mean(1))
-    return Read(torch.stack(reads), torch.stack(each))
+        each.append((output[0], context, weights[:, :, 0].mean(1)))
+    return Decoded(*map(torch.stack, zip(*each, strict=True)))
 
 
 def mixed(inputs: Tensor, logits: Tensor, share: float) -> Tensor:

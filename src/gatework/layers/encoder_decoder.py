@@ -17,7 +17,7 @@ from gatework.layers import check
 from gatework.layers.attention import SCORES, Attention
 from gatework.layers.beams import StreamDecoder
 from gatework.layers.bridge import Bridge, Encoded
-from gatework.layers.decoder import Parts, Read, at_once, step_by_step
+from gatework.layers.decoder import Decoded, Parts, at_once, step_by_step
 from gatework.layers.further import recurrent_of
 from gatework.layers.one_hot import OneHot, Run, reading
 from gatework.layers.similar import parts_of
@@ -151,8 +151,9 @@ class EncoderDecoder(nn.Module):
     def logits(self, source: Source, targets: Tensor) -> tuple[Tensor, Tensor | None]:
         """Unnormalised log probabilities [T,B,V_t+1] of each target symbol after those before it, attention [T,B,S]."""
         source = self._checked(source, targets)
-        read = self._read(source, targets, self._reader(), self._parts(self.dropout))
-        return self.output(read.values), read.weights
+        parts = self._parts(self.dropout)
+        output, context, weights = self._decoded(source, targets, self._reader(), parts)
+        return parts.logits(parts.read(output, context)), weights
 
     def encode(self, source: Source) -> Encoded:
         """What the decoder reads of a source."""
@@ -165,6 +166,8 @@ class EncoderDecoder(nn.Module):
         S, B = tokens.shape
         if targets is not None:
             check.ids("targets", targets, "[T,B]", self.end + 1, ignored=-100)
+            if not len(targets):
+                raise InputError("targets has no steps; expected one at least, the end")
             if targets.shape[1] != B:
                 raise InputError(f"targets has {targets.shape[1]} sequences, tokens {B}; expected as many")
         return tokens, check.lengths(lengths, S, B, tokens.device)
@@ -176,13 +179,14 @@ class EncoderDecoder(nn.Module):
 
     def _loss(self, source: Source, targets: Tensor, read: Run, parts: Parts) -> Tensor:
         """The loss of all target symbols, in nats."""
-        counted, values = targets >= 0, self._read(source, targets, read, parts).values
+        counted = targets >= 0
+        output, context, _ = self._decoded(source, targets, read, parts)
+        logits = parts.logits(parts.read(output[counted], None if context is None else context[counted]))
         smoothing = self.label_smoothing if self.training else 0.0
-        logits = self.output(values[counted])
         return F.cross_entropy(logits, targets[counted], label_smoothing=smoothing, reduction="sum")
 
-    def _read(self, source: Source, targets: Tensor, read: Run, parts: Parts) -> Read:
-        """What the output layer reads of known targets."""
+    def _decoded(self, source: Source, targets: Tensor, read: Run, parts: Parts) -> Decoded:
+        """What the decoder makes of known targets."""
         begin = targets.new_full((1, targets.shape[1]), self.end)
         inputs = torch.cat([begin, targets[:-1].clamp(min=0)])  # past a target's end nothing is counted
         run = step_by_step if self.input_feeding else at_once

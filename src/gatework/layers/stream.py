@@ -120,6 +120,9 @@ class Stream:
 
         rows: [R] int64; where R is not batch_size, that is R from now on, and the layer's weights are packed again.
         """
+        there = rows.dim() == 1 and rows.dtype == torch.int64 and len(rows) > 0
+        if not there or bool(((rows < 0) | (rows >= self.batch_size)).any()):
+            raise InputError(f"rows is {rows.tolist()}; expected whole numbers from 0 to {self.batch_size - 1}")
         if len(rows) == self.batch_size:
             with torch.inference_mode(False), torch.no_grad():
                 self._steps.take(rows)
