@@ -9,9 +9,8 @@ Run: python examples/serve.py --text runs/demo --series runs/air; needs pip inst
     curl localhost:8000/forecast -d '{"rows": [{"ds": "1961-01", "y": 450}]}'
     curl localhost:8000/status
 
-Text and scores need no torch; forecasts do (pip install 'gatework[serve,train]'), which --series imports. What
-cannot be answered is {"error": ...} with status 400; a text that fails later ends with an event "error", any other with
-an event "end".
+None of it needs torch. What cannot be answered is {"error": ...} with status 400; a text that fails later ends with an
+event "error", any other with an event "end".
 """
 
 import argparse
@@ -34,7 +33,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from gatework import InputError
-from gatework.runtime import Model, TextSession
+from gatework.runtime import ForecastSession, Model, TextSession
 from gatework.text.options import Draw
 from gatework.text.writing import write
 
@@ -207,9 +206,7 @@ class ForecastService:
     """What is asked of a run of series, one request after another."""
 
     def __init__(self, run: str) -> None:
-        from gatework import load  # noqa: PLC0415, which imports torch
-
-        self.forecaster, self.one = load(run), CapacityLimiter(1)
+        self.forecaster, self.one = ForecastSession(run).forecaster, CapacityLimiter(1)
 
     async def forecast(self, request: Request) -> Response:
         wish = await read(request, ToForecast)

@@ -9,7 +9,7 @@ from gatework.runtime import Model
 
 
 def export(trained: "Recurrent | str | Path", path: str | Path) -> None:
-    """Writes a layer, or a run of text, as one file that `gatework.runtime` and C open.
+    """Writes a layer, or a run, as one file that `gatework.runtime` opens, and C where it takes steps one by one.
 
     Args:
         trained: a layer, or the folder of a run. Of a layer the file has what it computes outside training.

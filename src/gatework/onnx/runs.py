@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from gatework.cells import find_cell
-from gatework.errors import InputError
 from gatework.forecast.forecaster import Forecaster
 from gatework.labels.data.encoding import FARTHEST, Tokens
 from gatework.labels.data.targets import Amounts, Classes, Several, Targets
