@@ -1,7 +1,7 @@
 """gw.EncoderDecoder: what it predicts, its loss, and that ways to run it faster are the same as running it plainly."""
 
 import copy
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 import torch
@@ -233,7 +233,7 @@ def test_parts_are_of_similar_length():
     lengths = torch.arange(500).flip(0) % 40 + 1, torch.arange(500) % 40 + 1
     parts = parts_of(lengths, (10**6, 10**6))
     ends = [(int(lengths[0][rows].min()), int(lengths[0][rows].max())) for rows in parts]
-    assert all(before[1] <= after[0] for before, after in zip(ends, ends[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in pairwise(ends))
 
 
 # -- tools
@@ -302,6 +302,10 @@ def test_arguments_that_do_not_fit_are_refused(options, message):
             lambda tokens, lengths, targets: (tokens, lengths, targets.float()),
             r"^targets is .*; expected a tensor of torch.int64 \[T,B\]$",
         ),
+        (
+            lambda tokens, lengths, targets: (tokens, lengths, targets[:0]),
+            r"^targets has no steps; expected one at least",
+        ),
         (lambda tokens, lengths, targets: (tokens, lengths, targets[:, :2]), r"^targets has 2 sequences, tokens 5;"),
         (
             lambda tokens, lengths, targets: (tokens.float(), lengths, targets),
@@ -314,7 +318,7 @@ def test_arguments_that_do_not_fit_are_refused(options, message):
         ),
         (lambda tokens, lengths, targets: (tokens.fill_(V_S), lengths, targets), r"^tokens holds 9; expected 0 to 8"),
     ],
-    ids=["floats", "batches", "no steps", "float tokens", "lengths", "unknown target", "unknown token"],
+    ids=["floats", "no steps", "batches", "float tokens", "lengths", "unknown target", "unknown token"],
 )
 def test_inputs_that_do_not_fit_are_refused(change, message):
     model, (source, targets) = made(), batch()
