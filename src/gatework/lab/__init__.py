@@ -7,6 +7,7 @@ from gatework.lab import (
     copy_and_reverse,
     copying,
     counting,
+    digit_strings,
     embedded_reber,
     gradient_flow_by_cell,
     long_lags,
@@ -36,6 +37,7 @@ ALL: tuple[Experiment, ...] = (
     odyssey.EXPERIMENT,
     sunspots.EXPERIMENT,
     airline.EXPERIMENT,
+    digit_strings.EXPERIMENT,
 )
 
 EXPERIMENTS = {experiment.name: experiment for experiment in ALL}

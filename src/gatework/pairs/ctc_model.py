@@ -33,7 +33,7 @@ class CTCModel(nn.Module):
         num_layers: L.
         bidirectional: the layers read from both ends.
         embedding: units that stand for a source's symbol, half of hidden_size by default.
-        dropout: of the input, between layers, and before the output.
+        dropout: of embeddings, between layers, and before the output.
         recurrent: further arguments of `gw.Recurrent`.
         engine: as in `gw.Recurrent`.
 
@@ -77,15 +77,7 @@ class CTCModel(nn.Module):
 
     def forward(self, source: Source, targets: Tensor, state: None = None) -> tuple[Tensor, None]:  # noqa: ARG002
         symbols = (targets >= 0) & (targets < self.blank)  # [T,B]
-        loss = F.ctc_loss(
-            self.log_probabilities(source).float(),
-            targets.T[symbols.T],  # one target after the other
-            source[1],
-            symbols.sum(0),
-            blank=self.blank,
-            reduction="sum",
-        )
-        return loss / symbols.sum(), None
+        return ctc_losses(self.log_probabilities(source), source[1], targets, symbols).sum() / symbols.sum(), None
 
     if TYPE_CHECKING:  # nn.Module says Any of what a call returns
         __call__ = forward
@@ -93,7 +85,7 @@ class CTCModel(nn.Module):
     def log_probabilities(self, source: Source) -> Tensor:
         """The log probabilities [S,B,V+1] of each symbol, and of the blank, at each step."""
         x, lengths = source
-        x = self.dropout(x if self.embedding is None else self.embedding(x))  # [S,B,I]
+        x = x if self.embedding is None else self.dropout(self.embedding(x))  # [S,B,I]
         output, _ = self.encoder(x, lengths=None if bool((lengths == len(x)).all()) else lengths)
         return F.log_softmax(self.output(self.dropout(output)), -1)
 
@@ -114,3 +106,18 @@ class CTCModel(nn.Module):
         finally:
             self.train(training)
         return search(scores, self.blank, source[1].cpu().numpy(), beams=beams, best=best)
+
+
+def ctc_losses(log_probabilities: Tensor, lengths: Tensor, targets: Tensor, symbols: Tensor) -> Tensor:
+    """-log of the probability of each target, in nats, [B].
+
+    log_probabilities: [S,B,V+1], the blank last; lengths: [B]; symbols: which of the targets [T,B] count, bool.
+    """
+    return F.ctc_loss(
+        log_probabilities.float(),
+        targets.T[symbols.T],  # one target after the other
+        lengths,
+        symbols.sum(0),
+        blank=log_probabilities.shape[-1] - 1,
+        reduction="none",
+    )
