@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from gatework import diagram
 from gatework.cells import Cell
 from gatework.network import Network
-from gatework.network.steps import Add, Direction
+from gatework.network.steps import Add, Bridge, Direction, Layer, Step
 from gatework.notation import Program
 from gatework.notation.gates import gates, kinds
 
@@ -59,6 +59,18 @@ def _direction_json(direction: Direction, weights: Weights) -> dict[str, Any]:
         "sizes": dict(direction.sizes),
         "weights": dict(direction.weights),
     }
+
+
+def steps_json(network: Network, weights: Weights) -> list[dict[str, Any]]:
+    """The steps of a network in their order, its layers as the page runs them."""
+    return [told | _as_run(step, weights) for step, told in zip(network.steps, network.to_json()["steps"], strict=True)]
+
+
+def _as_run(step: Step, weights: Weights) -> dict[str, Any]:
+    """What the page reads of a step in another form than its description has."""
+    if isinstance(step, Layer):
+        return {"directions": [_direction_json(direction, weights) for direction in step.directions]}
+    return {"start": _number(step.start)} if isinstance(step, Bridge) else {}
 
 
 def _program_json(program: Program) -> dict[str, Any]:

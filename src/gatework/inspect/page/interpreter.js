@@ -136,6 +136,6 @@ export class Cell {
 }
 
 /** A number as it stands in JSON, which has none that is infinite: -inf is text there. */
-function number(given) {
+export function number(given) {
   return typeof given === "string" ? Number(given.replace("inf", "Infinity")) : given;
 }
