@@ -76,7 +76,7 @@ def test_a_trial_is_drawn_with_its_alignment(data: None) -> None:
         assert columns.shape == (len(shown["digits"]), 2)
         assert (columns[:, 0] < columns[:, 1]).all()
         assert (columns[1:, 0] >= columns[:-1, 1]).all()
-        assert columns[-1, 1] <= len(shown["pixels"]) == len(shown["probabilities"]) == 8 * len(shown["digits"])
+        assert columns[-1, 1] <= len(shown["pixels"]) == len(shown["percent"]) == 8 * len(shown["digits"])
     picture = svg(EXPERIMENT, results).decode()
     for variant in EXPERIMENT.variants:
         assert variant.label in picture

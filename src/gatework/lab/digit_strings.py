@@ -13,13 +13,14 @@ from gatework.decoding.ctc import align, greedy
 from gatework.decoding.edits import distances
 from gatework.lab.bench.rivals import extra
 from gatework.lab.experiment import Experiment, Progress, Size, Trial, Variant
-from gatework.lab.learning import Batch, Judged, Plan, Stop, Task, learn, rounded, stream
+from gatework.lab.learning import Batch, Judged, Plan, Stop, Task, learn, stream
 from gatework.lab.picture import COLORS
 from gatework.pairs.ctc_model import CTCModel, ctc_losses
 from gatework.runs.parts import IGNORED
 
 DIGITS, BLANK = 10, 10
 WIDTH, HEIGHT = 8, 8  # pixels of an image
+SHADES = 16
 LONGEST = 8  # digits of a string
 HELD_OUT = 360  # images, a fifth, that strings to judge by are made of
 STRINGS = 2000  # that are judged
@@ -33,7 +34,7 @@ MOVED = 0.05  # and moved, at most
 def images() -> tuple[Tensor, Tensor]:
     """The 1797 images [N,height,width], from 0 to 1, and digits [N] that scikit-learn ships."""
     data = extra("sklearn.datasets").load_digits()
-    return torch.tensor(data.images / 16, dtype=torch.float32), torch.tensor(data.target)
+    return torch.tensor(data.images / SHADES, dtype=torch.float32), torch.tensor(data.target)
 
 
 def parts(seed: int) -> tuple[Tensor, Tensor]:
@@ -117,7 +118,10 @@ def _tested(model: _Reader, held_out: Tensor, seed: int, count: int) -> dict[str
 
 @torch.no_grad()
 def example(model: _Reader, held_out: Tensor, seed: int) -> dict[str, Any]:
-    """One string of held-out images: its pixels, what each column was taken for, and where each digit stands."""
+    """One string of held-out images as a picture shows it, in whole numbers.
+
+    Its pixels in 16 shades, the probabilities of each column in percent, the columns that each digit stands at.
+    """
     batch = draw(held_out, False, 64, stream("example", seed))
     assert batch.lengths is not None
     row = int(batch.lengths.argmax())
@@ -126,8 +130,8 @@ def example(model: _Reader, held_out: Tensor, seed: int) -> dict[str, Any]:
     return {
         "digits": list(digits),
         "read": list(greedy(scores, BLANK)[0]),
-        "pixels": [[rounded(value) for value in column] for column in batch.x[:S, row].tolist()],
-        "probabilities": [[round(value, 4) for value in frame] for frame in np.exp(scores[:, 0]).tolist()],
+        "pixels": (SHADES * batch.x[:S, row]).round().int().tolist(),
+        "percent": (100 * np.exp(scores[:, 0])).round().astype(int).tolist(),
         "columns": align(scores, [digits], BLANK)[0].tolist(),
     }
 
@@ -167,14 +171,14 @@ def draw_alignment(figure: Any, trials: Mapping[str, Sequence[Trial]]) -> None:
 def _draw_probabilities(panel: Any, label: str, example: Mapping[str, Any]) -> None:
     """Curves of the probability of each digit and of the blank, and bands where the alignment has the digits."""
     middles = np.arange(len(example["pixels"])) + 0.5
-    probabilities = np.array(example["probabilities"])
-    panel.plot(middles, probabilities[:, BLANK], color="#bbbbbb", linewidth=0.8)
+    percent = np.array(example["percent"])
+    panel.plot(middles, percent[:, BLANK], color="#bbbbbb", linewidth=0.8)
     for digit in sorted(set(example["digits"]) | set(example["read"])):
-        panel.plot(middles, probabilities[:, digit], color=COLORS[digit % len(COLORS)], linewidth=1)
+        panel.plot(middles, percent[:, digit], color=COLORS[digit % len(COLORS)], linewidth=1)
     for digit, (begin, end) in zip(example["digits"], example["columns"], strict=True):
         panel.axvspan(begin, end, color=COLORS[digit % len(COLORS)], alpha=0.25, linewidth=0)
-        panel.text((begin + end) / 2, 1.03, str(digit), ha="center", fontsize=8)
-    panel.set(ylim=(0, 1.15), ylabel="probability")
+        panel.text((begin + end) / 2, 103, str(digit), ha="center", fontsize=8)
+    panel.set(ylim=(0, 115), ylabel="probability, %")
     panel.set_title(label, fontsize=8, loc="left")
     panel.tick_params(labelsize=7)
 

@@ -128,7 +128,7 @@ def test_equal_frames_are_sources_of_their_own() -> None:
 
 
 def test_sources_alone_are_read_a_line_each_or_out_of_a_table(tmp_path: Path) -> None:
-    plain = read_examples(written(tmp_path, "a.txt", "cat, or\tdog\n\ncat, or\tdog\n"), targets=False)
+    plain = read_examples(written(tmp_path, "a.txt", "cat, or\tdog\r\n\r\ncat, or\tdog"), targets=False)
     assert plain.sources == [tuple("cat, or\tdog")] * 2
     assert plain.rows == [f"{tmp_path / 'a.txt'}, line 1", f"{tmp_path / 'a.txt'}, line 3"]
     assert plain.targets is None

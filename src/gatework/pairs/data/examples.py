@@ -120,10 +120,10 @@ class _Gathered:
     rows: list[str] = field(default_factory=list)
     places: dict[Text, int] = field(default_factory=dict)
 
-    def place(self, source: Text | Frames, at: str) -> int:
-        """The number of a source: that of the same one where it came before, frames being never the same."""
+    def place(self, source: Text | Frames, at: str, *, merged: bool) -> int:
+        """The number of a source: where they are merged that of the same text, if it came before."""
         number = len(self.sources)
-        if isinstance(source, tuple):
+        if merged and isinstance(source, tuple):
             number = self.places.setdefault(source, number)
         if number == len(self.sources):
             self.sources.append(source)
@@ -139,11 +139,8 @@ def _examples(rows: Rows, levels: Levels, name: str, *, targets: bool) -> Exampl
         source = _source(row.source, form, levels.source, rows.source_at(row.at))
         if form == "frames" and gathered.sources:
             _check_width(source, gathered, rows.source_at(row.at))
-        number = gathered.place(source, row.at) if targets else len(gathered.sources)
-        if not targets:
-            gathered.sources.append(source)
-            gathered.rows.append(row.at)
-        else:
+        number = gathered.place(source, row.at, merged=targets)
+        if targets:
             texts = _targets(row.target, levels.target, rows.target_at(row.at))
             gathered.targets[number].update(dict.fromkeys(texts))
     if form is None:
@@ -222,17 +219,15 @@ def _checked(value: Any, unit: str, most: int, at: str) -> Any:
 # -- CTC
 
 
-def check_frames(examples: Examples, stride: int = 1) -> None:
-    """Raises InputError for a target of more symbols than CTC has source steps for; stride: steps that become one."""
+def check_frames(examples: Examples) -> None:
+    """Raises InputError for a target of more symbols than CTC has source steps for."""
     for source, targets, row in zip(examples.sources, examples.targets or (), examples.rows, strict=False):
-        steps = -(-len(source) // stride)
         for target in targets:
-            if frames_needed(target) > steps:
-                many = f"{len(target):,} target symbols" + (", some repeated," if len(target) <= steps else "")
-                after = f" after {stride} become one" if stride > 1 else ""
+            if (needed := frames_needed(target)) > len(source):
+                repeated = ", some repeated," if len(target) <= len(source) else ""
                 raise InputError(
-                    f"{row}: {many} for {steps:,} source steps{after}; CTC needs {frames_needed(target):,} or more: "
-                    "align by attention, or leave the row out"
+                    f"{row}: {len(target):,} target symbols{repeated} for {len(source):,} source steps; CTC needs "
+                    f"{needed:,} or more: align by attention, or leave the row out"
                 )
 
 

@@ -98,8 +98,8 @@ def _text_rows(first: str, texts: Iterator[str], name: str, suffix: str, columns
         return _in_columns(_of_records(records, columns.wanted, targets), *columns.wanted)
     lines = lines_of(texts, name)
     if not targets and not table and not columns.named:
-        alone = (Row(f"{name}, line {number:,}", line.rstrip("\r")) for number, line in enumerate(lines, 1) if line)
-        return Rows(alone, str, str)
+        whole = ((number, line.rstrip("\r")) for number, line in enumerate(lines, 1))
+        return Rows((Row(f"{name}, line {number:,}", line) for number, line in whole if line), str, str)
     head = next(line for line in first.split("\n") if line.strip())
     tabbed = suffix in TSV or (suffix not in CSV and "\t" in head)
     rows = _tabbed(lines, name) if tabbed else _delimited(lines, head, name)
