@@ -17,6 +17,8 @@ from gatework.runtime.session import Session
 class LabelSession(Session):
     """A session of a model of labels: scaled numbers or token ids in, scores out; `job` says how they are read.
 
+    The scores are those with torch to 1e-4: of each target one after the other where there are several.
+
     Arguments as of a Session.
     """
 
