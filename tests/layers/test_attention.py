@@ -243,3 +243,15 @@ def test_it_can_be_exported(options):
     layer, given = gw.Attention(Q, M, **options), (torch.randn(T, B, Q), torch.randn(S, B, M), LENGTHS)
     exported = torch.export.export(layer, given).module()
     all_same(exported(*given), layer(*given))
+
+
+@SCORES
+@pytest.mark.parametrize("options", [{}, {"heads": 2}, {"window": 2}, {"coverage": True}], ids=str)
+@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["whole", "lengths"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_the_context_alone_is_the_same_with_its_gradients(score, options, lengths, dtype):
+    layer = made(score=score, **options).to(dtype)
+    query, memory = random(T, B, Q, dtype=dtype, requires_grad=True), random(S, B, M, dtype=dtype, requires_grad=True)
+    alone, (whole, _) = layer.context(query, memory, lengths), layer(query, memory, lengths)
+    same(alone, whole)
+    all_same(gradients(layer, weighed(alone), query, memory), gradients(layer, weighed(whole), query, memory))

@@ -159,14 +159,18 @@ class _Search:
 def _likeliest(scores: npt.NDArray[np.float64], sentences: Ids, left: Ids) -> _Rows:
     """Of each sentence's continuations [R,V+1] the likeliest, so many as `left` says; rows of a sentence together."""
     active, first, counts = np.unique(sentences, return_index=True, return_counts=True)
-    V, most = scores.shape[1], int(left.max())
+    V = scores.shape[1]
     table = np.full((len(active), int(counts.max()), V), -np.inf)
     place = np.arange(len(sentences)) - np.repeat(first, counts)
     table[np.repeat(np.arange(len(active)), counts), place] = scores
     flat = table.reshape(len(active), -1)  # [sentences, rows * (V+1)]
-    order = np.argsort(-flat, axis=1, kind="stable")[:, :most]
-    values = np.take_along_axis(flat, order, 1)
-    taken = (np.arange(order.shape[1]) < left[active][:, None]) & (values > -np.inf)
-    group, _ = np.nonzero(taken)
-    chosen = order[taken]
-    return _Rows(chosen % V, first[group] + chosen // V, active[group], values[taken])
+    most = min(int(left.max()), flat.shape[1])
+    least = np.partition(flat, -most, axis=1)[:, -most, None]
+    group, place = np.nonzero((flat >= least) & (flat > -np.inf))
+    values = flat[group, place]
+    order = np.lexsort((place, -values, group))  # of equals the earlier first, in whatever batch
+    group, place, values = group[order], place[order], values[order]
+    rank = np.arange(len(group)) - np.searchsorted(group, group)
+    taken = rank < left[active][group]
+    group, place = group[taken], place[taken]
+    return _Rows(place % V, first[group] + place // V, active[group], values[taken])

@@ -63,7 +63,8 @@ class Attention(nn.Module):
             0 the context is 0.
 
     Returns:
-        context [T,B,M], weights [T,B,S], the mean over the heads. `gw.record(module, "weights")` records them.
+        context [T,B,M], weights [T,B,S], the mean over the heads. `gw.record(module, "weights")` records them;
+        `attention.context(query, memory, lengths)` returns the context alone, which may take less time.
 
     Raises:
         InputError: arguments and shapes that do not fit.
@@ -109,6 +110,23 @@ class Attention(nn.Module):
 
     if TYPE_CHECKING:  # nn.Module says Any of what a call returns
         __call__ = forward
+
+    def context(self, query: Tensor, memory: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The context alone [T,B,M]: by torch's scaled_dot_product_attention where that is the same function."""
+        is_torchs = self.v is None and self.place is None and self.F is None and self.watcher is None
+        if not is_torchs:
+            return self(query, memory, lengths)[0]
+        self._check(query, memory)
+        S, B = memory.shape[:2]
+        lengths = None if lengths is None else check.lengths(lengths, S, B, memory.device)
+        made, asked = self.ready(memory, lengths), query.transpose(0, 1)
+        asked = self._heads(asked if self.W is None else self.W(asked))
+        nothing = None if lengths is None else (lengths == 0)[:, None, None, None]
+        inside = None if made.outside is None or nothing is None else nothing | ~made.outside
+        attend = nn.functional.scaled_dot_product_attention
+        context = attend(asked, made.keys, made.values, attn_mask=inside, scale=1.0)  # [B,heads,T,M/heads]
+        context = context if nothing is None else context.masked_fill(nothing, 0)
+        return context.permute(2, 0, 1, 3).flatten(2)
 
     def ready(self, memory: Tensor, lengths: Tensor | None) -> Memory:
         """The memory [S,B,M] made ready for queries."""

@@ -52,20 +52,22 @@ class Decoded(NamedTuple):
     weights: Tensor | None
 
 
-def at_once(parts: Parts, inputs: Tensor, encoded: Encoded, sampled: float) -> Decoded:
+def at_once(parts: Parts, inputs: Tensor, encoded: Encoded, sampled: float, weights: bool) -> Decoded:
     """All steps of inputs [T,B] in one scan, attention after it.
 
     sampled: so often the likeliest symbol after the step before, by a pass over the inputs as they are, is read in
-    place of an input (Mihaylova & Martins 2019).
+    place of an input (Mihaylova & Martins 2019). weights: whether those of the attention are wanted.
     """
     if sampled:
         with torch.no_grad():
-            first = at_once(parts, inputs, encoded, 0.0)
+            first = at_once(parts, inputs, encoded, 0.0, weights=False)
             logits = parts.logits(parts.read(first.output, first.context))
         inputs = torch.cat([inputs[:1], mixed(inputs[1:], logits[:-1], sampled)])
     output, _ = parts.run(inputs, encoded.state)
     if parts.attention is None:
         return Decoded(output, None, None)
+    if not weights:
+        return Decoded(output, parts.attention.context(output, encoded.memory, encoded.lengths), None)
     return Decoded(output, *parts.attention(output, encoded.memory, encoded.lengths))
 
 

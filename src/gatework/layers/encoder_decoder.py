@@ -152,7 +152,7 @@ class EncoderDecoder(nn.Module):
         """Unnormalised log probabilities [T,B,V_t+1] of each target symbol after those before it, attention [T,B,S]."""
         source = self._checked(source, targets)
         parts = self._parts(self.dropout)
-        output, context, weights = self._decoded(source, targets, self._reader(), parts)
+        output, context, weights = self._decoded(source, targets, self._reader(), parts, weights=True)
         return parts.logits(parts.read(output, context)), weights
 
     def encode(self, source: Source) -> Encoded:
@@ -180,17 +180,19 @@ class EncoderDecoder(nn.Module):
     def _loss(self, source: Source, targets: Tensor, read: Run, parts: Parts) -> Tensor:
         """The loss of all target symbols, in nats."""
         counted = targets >= 0
-        output, context, _ = self._decoded(source, targets, read, parts)
+        output, context, _ = self._decoded(source, targets, read, parts, weights=False)
         logits = parts.logits(parts.read(output[counted], None if context is None else context[counted]))
         smoothing = self.label_smoothing if self.training else 0.0
         return F.cross_entropy(logits, targets[counted], label_smoothing=smoothing, reduction="sum")
 
-    def _decoded(self, source: Source, targets: Tensor, read: Run, parts: Parts) -> Decoded:
+    def _decoded(self, source: Source, targets: Tensor, read: Run, parts: Parts, weights: bool) -> Decoded:
         """What the decoder makes of known targets."""
         begin = targets.new_full((1, targets.shape[1]), self.end)
         inputs = torch.cat([begin, targets[:-1].clamp(min=0)])  # past a target's end nothing is counted
-        run = step_by_step if self.input_feeding else at_once
-        return run(parts, inputs, self._encode(source, read), self.scheduled_sampling * self.training)
+        encoded, sampled = self._encode(source, read), self.scheduled_sampling * self.training
+        if self.input_feeding:
+            return step_by_step(parts, inputs, encoded, sampled)
+        return at_once(parts, inputs, encoded, sampled, weights)
 
     def _reader(self) -> Run:
         """The encoder on ids, as it is now."""
