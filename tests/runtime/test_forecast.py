@@ -264,3 +264,18 @@ def test_a_history_that_is_not_there_is_named(runs: dict[str, Path]) -> None:
         less = {other: array for other, array in model.data.items() if other != name}
         with pytest.raises(InputError, match=r"lacks|is missing"):
             ForecastSession(replace(model, data=less))
+
+
+def test_the_command_says_how_far_off_a_forecast_was(
+    fitted: dict[str, gw.Forecaster], runs: dict[str, Path], tmp_path: Path
+) -> None:
+    rows = table(seasonal(102))[96:]
+    rows.to_csv(tmp_path / "since.csv", index=False)
+    expected = -fitted["slstm"].score(rows)
+    for run in (runs["slstm"], runs["slstm"].with_suffix(".gw")):
+        done = command("score", run, tmp_path / "since.csv")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(f"MASE {expected:.3f}: the mean absolute error of the next 6 steps over")
+    refused = command("score", run, tmp_path / "since.csv", "--adapt")
+    assert refused.returncode == 2
+    assert refused.stderr.endswith("is a run of series, for which there is no such option; leave it out\n")

@@ -27,7 +27,7 @@ COMMANDS = {
     ),
     "train series": Listed("Learns to forecast a series, or thousands together, from a table.", True),
     "sample": Listed("Writes text with a trained model, as it is drawn."),
-    "score": Listed("Says how well a trained model knows a text, or turns sources into targets."),
+    "score": Listed("Says how well a trained model knows a text, turns sources into targets, or has forecast."),
     "predict": Listed("Predicts the labels of sequences with a trained model."),
     "convert": Listed("Turns sources into targets with a model trained on pairs."),
     "forecast": Listed(

@@ -1,4 +1,4 @@
-"""`gatework score`: how good a trained model is, of a text or of pairs."""
+"""`gatework score`: how good a trained model is, of a text, of pairs or of series."""
 
 import tempfile
 from collections.abc import Iterator
@@ -22,16 +22,19 @@ if TYPE_CHECKING:
 
 LONG = 20_000  # tokens that are scored as one stream; above, side by side
 STREAMS = 32
-PAIRS = "pairs"  # the task of their runs
-OF_TEXT = {"condition", "each", "streams", "adapt"}  # options that say how a text is read
-OF_PAIRS = {"source", "target", "encoding"}
+PAIRS, SERIES = "pairs", "series"  # the tasks of runs that are of no text
+OPTIONS = {  # of each task, which say how the file is read
+    "text": {"condition", "each", "streams", "adapt"},
+    PAIRS: {"source", "target", "encoding"},
+    SERIES: {"encoding"},
+}
 
 
 def score(
     context: typer.Context,
     run: RunFolder,
     file: Annotated[
-        str, typer.Argument(help="The text, or the pairs, to score; - for standard input.", metavar="FILE")
+        str, typer.Argument(help="The text, pairs or series to score; - for standard input.", metavar="FILE")
     ],
     condition: Annotated[
         str | None,
@@ -58,28 +61,38 @@ def score(
     encoding: PairEncoding = None,
     device: Device = "cpu",
 ) -> None:
-    """Says how well a trained model knows a text, or turns sources into targets.
+    """Says how well a trained model knows a text, turns sources into targets, or has forecast.
 
     Of a text bits per character and perplexity; of pairs the share of targets that are right, error rates of symbols
-    and of whole targets, perplexity, and what is confused most.
+    and of whole targets, perplexity, and what is confused most; of series the error of what came after the training.
     """
-    pairs = _is_of_pairs(run)
-    if other := sorted(named_in(context) & (OF_TEXT if pairs else OF_PAIRS)):
-        what = "pairs" if pairs else "text"
-        raise InputError(f"--{other[0]}: {run} is a run of {what}, for which there is no such option; leave it out")
-    if pairs:
+    task = _task_of(run)
+    if other := sorted(named_in(context) & (set().union(*OPTIONS.values()) - OPTIONS[task])):
+        raise InputError(f"--{other[0]}: {run} is a run of {task}, for which there is no such option; leave it out")
+    if task == PAIRS:
         from gatework.cli.pair_use import say_score
         from gatework.pairs.data.tables import Columns
 
         say_score(run, file, Columns(source, target), encoding, device)
+    elif task == SERIES:
+        from gatework.cli.series_lines import say_error
+
+        say_error(run, file, encoding)
     else:
         _score_text(run, file, condition, each, streams, adapt, device)
 
 
-def _is_of_pairs(run: Path) -> bool:
+def _task_of(run: Path) -> str:
+    """What a run is scored as: "text" unless it is of another task that can be scored."""
     from gatework.runs.folder import read_description
 
-    return run.is_dir() and read_description(run).get("task") == PAIRS
+    if run.is_dir():
+        task = read_description(run).get("task")
+    else:
+        from gatework.runtime import Model
+
+        task = Model.open(run).task
+    return task if task in (PAIRS, SERIES) else "text"
 
 
 def _score_text(
