@@ -438,9 +438,16 @@ void Model::exchange(const std::vector<States>& states, const int64_t* places, F
     }
 }
 
+std::vector<std::pair<int64_t, int64_t>> Model::shapes() const {
+    std::vector<std::pair<int64_t, int64_t>> all;
+    for (const State& state : states_) all.emplace_back(state.slots.size(), state.size);
+    return all;
+}
+
 bool Model::fits(const std::vector<States>& states) const {
-    const auto alike = [](const States& theirs, const State& own) { return theirs.slots == static_cast<int64_t>(own.slots.size()) && theirs.size == own.size; };
-    return std::equal(states.begin(), states.end(), states_.begin(), states_.end(), alike);
+    const auto own = shapes();
+    const auto alike = [](const States& theirs, const auto& shape) { return std::pair(theirs.slots, theirs.size) == shape; };
+    return std::equal(states.begin(), states.end(), own.begin(), own.end(), alike);
 }
 
 void Model::get_state(float* to) const {

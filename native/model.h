@@ -19,6 +19,7 @@
 #include <memory>
 #include <new>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "dispatch.h"
@@ -68,6 +69,7 @@ public:
         float* data;
         int64_t slots, many, size;
     };
+    std::vector<std::pair<int64_t, int64_t>> shapes() const;  // slots and size of each of its own
     bool fits(const std::vector<States>& states) const;
     // A step of K sequences by their places, as batches of B at most; replaces their states, which fit. The state of its
     // own is lost.

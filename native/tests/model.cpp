@@ -36,6 +36,21 @@ std::string read(const char* path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
+// A step of one sequence more than a batch has, last to first.
+void use_some(Model& model, const void* input, float* output) {
+    const int64_t many = model.size().batch + 1;
+    std::vector<std::vector<float>> memory;
+    std::vector<Model::States> states;
+    for (const auto& [slots, size] : model.shapes()) {
+        memory.emplace_back(slots * many * size);
+        states.push_back({memory.back().data(), slots, many, size});
+    }
+    std::vector<int64_t> places;
+    for (int64_t place = many; place > 0; --place) places.push_back(place - 1);
+    expect(model.fits(states), "states of its own shapes do not fit a model");
+    model.step_some(input, places.data(), many, states, output);
+}
+
 // All that can be asked of a model.
 void use(Model& model, Random& random) {
     const gatework_size& size = model.size();
@@ -49,6 +64,7 @@ void use(Model& model, Random& random) {
     model.set_state(state.data());
     model.run(input, 1, output.data());
     model.set_state(nullptr);
+    use_some(model, input, output.data());
     for (int64_t id = 0; id < size.tokens; ++id) model.find(model.token(id));
 }
 
@@ -57,7 +73,7 @@ bool opens(const std::string& file, int64_t B, size_t before, Random& random) {
     const auto memory = std::make_unique<char[]>(file.size() + before);
     std::memcpy(memory.get() + before, file.data(), file.size());
     try {
-        Model model({memory.get() + before, file.size()}, B);
+        Model model({memory.get() + before, file.size()}, B, Storage::float32, static_cast<int>(1 + random() % 2));
         use(model, random);
         expect(std::memcmp(memory.get() + before, file.data(), file.size()) == 0, "the file's own memory was written");
         return true;
@@ -73,7 +89,7 @@ void together(const std::vector<std::string>& files) {
         std::vector<std::thread> threads;
         for (std::vector<float>& state : states)
             threads.emplace_back([&] {
-                Model model(file, 2);
+                Model model(file, 2, Storage::float32, 2);
                 const std::vector<float> zeros(2 * model.size().input + 4);  // ids too
                 std::vector<float> output(2 * model.size().output);
                 for (int64_t step = 0; step < STEPS; ++step) model.run(zeros.data(), 1, output.data());
