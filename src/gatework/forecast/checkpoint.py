@@ -41,16 +41,16 @@ def load(path: Path, make: Make[E]) -> E:
     """
     values = description(path, TASK)
     checkpoint = load_checkpoint(path / BEST)
+    arrays = _arrays(checkpoint)
 
-    def networks(described: Described, learned: Arrays) -> Ensemble:
+    def networks(described: Described) -> Ensemble:
         weights = {name: tensor.numpy() for name, tensor in checkpoint.part("model").items()}
         check_sizes(weights, described.options, described.sizes)
-        network = untrained(described.options, learned["offsets"], described.sizes)
+        network = untrained(described.options, arrays["learned"]["offsets"], described.sizes)
         put_weights(checkpoint, network)
         return network.eval()
 
-    saved = Saved(path / DESCRIPTION, path / BEST, values, _arrays(checkpoint))
-    return restored(saved, make, networks)
+    return restored(Saved(path / DESCRIPTION, path / BEST, values, arrays), make, networks)
 
 
 def _arrays(checkpoint: Checkpoint) -> dict[str, Arrays]:

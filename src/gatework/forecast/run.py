@@ -166,8 +166,8 @@ def network_of(path: Path, values: Mapping[str, Any]) -> Network:
         return Described.of(values).network()
 
 
-def restored(saved: Saved, make: Make[E], networks: Callable[[Described, Arrays], Networks]) -> E:
-    """An estimator that `make` makes, as it was saved, with the networks that `networks` makes of what was learned.
+def restored(saved: Saved, make: Make[E], networks: Callable[[Described], Networks]) -> E:
+    """An estimator that `make` makes, as it was saved, with the networks that `networks` makes.
 
     Raises InputError, naming what was read, where it is damaged.
     """
@@ -186,16 +186,14 @@ def restored(saved: Saved, make: Make[E], networks: Callable[[Described, Arrays]
     return forecaster
 
 
-def _model(
-    saved: Saved, described: Described, columns: Columns, networks: Callable[[Described, Arrays], Networks]
-) -> Model:
+def _model(saved: Saved, described: Described, columns: Columns, networks: Callable[[Described], Networks]) -> Model:
     """What was learned, put together again."""
     values, learned = saved.values, saved.arrays["learned"]
     panel, beside = _panel(saved, columns), Beside.from_json(values["beside"])
     plans, answered = _chosen(values, panel)
     if len(learned["offsets"]) != described.horizon:
         raise ValueError(f"a horizon of {described.horizon}, where {len(learned['offsets'])} steps were learned")
-    network, lags = networks(described, learned), whole("lags", values["lags"], least=1)
+    network, lags = networks(described), whole("lags", values["lags"], least=1)
     _check_widths(described.sizes, panel, beside)
     check_learned(saved.there, learned, described.probabilities, described.sizes.known, lags, columns)
     state = states(saved.there, saved.arrays["state"], described.network(), len(plans))

@@ -70,7 +70,8 @@ def _where_known(array: Array) -> Array:
 def check_sizes(weights: Mapping[str, Array], options: Training, sizes: Sizes) -> None:
     """The sizes of the networks, before networks of these sizes take time and memory. Raises ValueError."""
     networks, units = weights["weight"].shape[:2]
-    if (networks, units) != (len(HOLDOUT_MEMBERS) + options.members, options.hidden):
+    several = {len(weights[name]) for name in ("weight", "offset", "known", "mixed") if name in weights}
+    if (networks, units) != (len(HOLDOUT_MEMBERS) + options.members, options.hidden) or several != {networks}:
         raise ValueError(f"{options.members} members of {options.hidden} units are not those that were learned")
     if max(sizes.inputs, sizes.known) > sum(array.size for array in weights.values()):
         raise ValueError(f"{sizes.inputs} inputs and {sizes.known} known ones are more than were learned from")

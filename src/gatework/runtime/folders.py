@@ -20,7 +20,6 @@ DESCRIPTIONS = {  # by task, each imported alone
     "pairs": "gatework.pairs.network",
     "series": "gatework.forecast.run",
 }
-PARTS = {"series": ("learned", "state", "history")}  # of checkpoints, that are needed beside the weights
 
 
 def read(folder: Path) -> Model:
@@ -35,11 +34,12 @@ def read(folder: Path) -> Model:
         raise InputError(
             f"{folder} is a run of task {task!r}; expected {known}: others are opened with torch, by gw.load"
         )
-    network: Network = import_module(DESCRIPTIONS[task]).network_of(folder, about)
+    described = import_module(DESCRIPTIONS[task])
+    network: Network = described.network_of(folder, about)
     tensors = read_tensors(weights_of(folder), what="checkpoint")
     check_header(tensors.path, tensors.metadata, _content(tensors))
     weights = as_float32(tensors, {name: f"model.{name}" for name in tensors.part("model")})
-    parts = PARTS.get(task, ())
+    parts = getattr(described, "PARTS", ())  # of checkpoints, that a use needs beside the weights
     data = {name: array for name, array in tensors.arrays.items() if name.partition(".")[0] in parts}
     return Model(folder, task, network, checked(tensors.path, network, weights), about, data)
 

@@ -12,7 +12,8 @@ from gatework.forecast.fitted import States
 from gatework.forecast.forecaster import Forecaster
 from gatework.forecast.network import KNOWN, OUTPUT, X
 from gatework.forecast.prediction import Forecast
-from gatework.forecast.run import PARTS, TASK, Arrays, Described, Saved, restored
+from gatework.forecast.run import PARTS, TASK, Described, Saved, restored
+from gatework.forecast.tensors import check_sizes
 from gatework.runs.folder import DESCRIPTION
 from gatework.runtime.model import Model
 from gatework.runtime.packed import Array
@@ -75,11 +76,11 @@ class ForecastSession(Session):
         self.check_answer(answer)
         return answer
 
-    def _networks(self, described: Described, learned: Arrays) -> Self:
+    def _networks(self, described: Described) -> Self:
         """Itself; raises ValueError where its network is not the one that is described."""
-        del learned
         if described.network() != self.network:
             raise ValueError("its network is not that of its options")
+        check_sizes(self.model.weights, described.options, described.sizes)
         self.members, self.hidden = described.members, described.options.hidden
         return self
 
