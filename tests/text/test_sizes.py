@@ -26,8 +26,10 @@ def chosen(tokens: int, left_open: Any = OPEN, processes: int = 1, **settings: A
 @pytest.mark.parametrize("minutes", [0.1, 1, 5, 30, 600])
 def test_all_that_is_open_is_as_the_table_has_it(tokens: int, minutes: float) -> None:
     found = chosen(tokens, minutes=minutes)
-    wanted = sizes(SPEED * 60 * minutes)
+    learnt = SPEED * 60 * minutes
+    wanted = sizes(learnt, learnt / tokens)
     assert (found.shape.hidden, found.shape.layers) == (wanted.hidden, wanted.layers)
+    assert found.shape.dropout == wanted.dropout
     assert (found.batching.steps, found.settings.learning_rate) == (wanted.bptt, wanted.learning_rate)
     assert found.settings.final == wanted.final
     assert found.batching.streams == min(wanted.streams, (tokens - 1) // wanted.bptt)
@@ -35,16 +37,21 @@ def test_all_that_is_open_is_as_the_table_has_it(tokens: int, minutes: float) ->
 
 @pytest.mark.parametrize("name", OPEN)
 def test_what_is_named_stays(name: str) -> None:
-    named = Choice(Settings(epochs=1, learning_rate=0.5), Shape(hidden=7, layers=3), Batching(streams=5, steps=9))
+    named = Choice(
+        Settings(epochs=1, learning_rate=0.5), Shape(hidden=7, layers=3, dropout=0.25), Batching(streams=5, steps=9)
+    )
     found, _ = fitted(named, set(OPEN) - {name}, 10**6, "characters")
     values = {
         "hidden": found.shape.hidden,
         "layers": found.shape.layers,
+        "dropout": found.shape.dropout,
         "streams": found.batching.streams,
         "bptt": found.batching.steps,
         "learning_rate": found.settings.learning_rate,
     }
-    assert values[name] == {"hidden": 7, "layers": 3, "streams": 5, "bptt": 9, "learning_rate": 0.5}[name]
+    assert (
+        values[name] == {"hidden": 7, "layers": 3, "dropout": 0.25, "streams": 5, "bptt": 9, "learning_rate": 0.5}[name]
+    )
     assert fitted(named, (), 10**6, "characters")[0] == named
 
 
@@ -60,6 +67,14 @@ def test_more_is_learnt_with_as_many_units_and_streams_or_more() -> None:
     found = [sizes(10.0**power) for power in range(3, 12)]
     for less, more in pairwise(found):
         assert less.hidden <= more.hidden and less.streams <= more.streams and less.layers <= more.layers
+
+
+def test_a_text_that_is_read_often_for_long_is_read_with_dropout() -> None:
+    for tokens, minutes, dropout in ((10**6, 5, 0.1), (10**8, 5, 0.0), (10**8, 500, 0.1), (10**4, 1, 0.0)):
+        choice = USUAL._replace(settings=Settings(minutes=minutes))
+        found, why = fitted(choice, OPEN, tokens, "characters")
+        assert found.shape.dropout == dropout
+        assert ("units with dropout 0.1, " in why) == (dropout > 0)
 
 
 def test_passes_count_as_the_time_that_they_take() -> None:

@@ -32,7 +32,7 @@ from gatework.training.torchrun import first_process
 RESUMABLE = ("steps", "epochs", "minutes", "evaluate_every", "patience", "save_every")
 # What the units and layers of a model must go together with.
 SHAPING = {"hidden", "layers", "projection", "embedding", "tied", "residual"}
-# What the learning rate depends on.
+# What the learning rate and dropout depend on.
 RULING = {"hidden", "layers", "streams", "bptt", "optimizer", "accumulate"}
 # What a run that begins from another one may have otherwise: all that its weights are not made for.
 TUNABLE_TEXT = ("suffixes", "exclude", "splits")
@@ -85,7 +85,8 @@ def begin(out: Path, arguments: Arguments, device: str, overwrite: bool) -> None
 def _left_open(arguments: Arguments) -> set[str]:
     """The sizes that follow the text's length and the time: each that is not named, none where the steps are counted.
 
-    Units and layers stay together with what else makes the shape, the learning rate with all that it depends on.
+    Units and layers stay together with what else makes the shape, the learning rate and dropout with all that they
+    depend on.
     """
     named = {*arguments.shape.changes(), *arguments.settings.changes()} | {
         "bptt" if name == "steps" else name for name in arguments.batching.changes()
@@ -95,7 +96,7 @@ def _left_open(arguments: Arguments) -> set[str]:
     if named & SHAPING:
         named |= {"hidden", "layers"}
     if named & RULING:
-        named.add("learning_rate")
+        named |= {"learning_rate", "dropout"}
     return set(OPEN) - named
 
 

@@ -43,8 +43,8 @@ def train_text(
     """Trains a language model on text: files, directories, standard input.
 
     Without --steps, --epochs or --minutes it trains for one epoch. Without --steps, what is not named of --streams,
-    --bptt, --hidden, --layers and --learning-rate follows the text's length and the time. Ctrl-C saves and stops;
-    --resume goes on.
+    --bptt, --hidden, --layers, --dropout and --learning-rate follows the text's length and the time. Ctrl-C saves and
+    stops; --resume goes on.
     """
     from gatework.cli.text_runs import Arguments, begin, go_on, tune
 

@@ -183,10 +183,13 @@ CELLS = {
 SCRIPTS = {
     "awd-lstm": Script(),
     "awd-lstm, no dropout, cosine": Script(strength=0.0, stepped=False),
+    "awd-lstm, a quarter of its dropout, cosine": Script(strength=0.25, stepped=False),
 }
 FALLING = replace(USUAL, streams=24, learning_rate=12e-3, final=0.0)
 SLOWER = replace(FALLING, learning_rate=4e-3)
 RIVAL = replace(USUAL, streams=24, model="awd-lstm, no dropout, cosine")
+RIVAL_DROPPED = replace(RIVAL, model="awd-lstm, a quarter of its dropout, cosine")
+DROPPED = replace(FALLING, dropout=0.1)
 TIED = replace(FALLING, embedding=256, tied=True)
 WORDS = [USUAL, replace(USUAL, embedding=256, tied=True), replace(USUAL, softmax="adaptive")]
 
@@ -209,8 +212,10 @@ def _at_30() -> list[Try]:
 
 
 def _at_60() -> list[Try]:
-    code = (USUAL, CENTRE, FALLING, TIED, replace(TIED, learning_rate=8e-3), RIVAL, replace(RIVAL, model="awd-lstm"))
-    return [*_on("code", 60.0, code), *_on("prose", 60.0, (FALLING, RIVAL)), *_on("words", 60.0, WORDS)]
+    tied = (TIED, replace(TIED, learning_rate=8e-3))
+    code = (USUAL, CENTRE, FALLING, DROPPED, *tied, RIVAL, replace(RIVAL, model="awd-lstm"))
+    others = [*_on("names", 60.0, (FALLING, DROPPED)), *_on("prose", 60.0, (FALLING, RIVAL))]
+    return [*_on("code", 60.0, code), *others, *_on("words", 60.0, WORDS)]
 
 
 def _at_300() -> list[Try]:
@@ -222,7 +227,7 @@ def _at_300() -> list[Try]:
     ]
     others = [replace(SLOWER, **each) for each in sizes]
     cells = [replace(SLOWER, cell=cell) for cell in ("gru", "layer_norm_lstm", "multiplicative_lstm", "mogrifier")]
-    code = (FALLING, SLOWER, RIVAL, *others, *cells)
+    code = (FALLING, SLOWER, RIVAL, RIVAL_DROPPED, *others, *cells)
     return [*_on("code", 300.0, code), *_on("prose", 300.0, (SLOWER, RIVAL)), *_on("words", 300.0, WORDS)]
 
 

@@ -8,14 +8,15 @@ from gatework.text.options import Batching, Shape
 from gatework.training.settings import Settings
 
 # What may be left open: fields of Shape, of Batching and of Settings (--bptt is `steps` of Batching).
-OPEN = ("hidden", "layers", "streams", "bptt", "learning_rate")
+OPEN = ("hidden", "layers", "dropout", "streams", "bptt", "learning_rate")
 SPEED = 40_000  # characters that a processor learns from in a second, about, with the default sizes
+PASSES = 2  # over a text, from which on dropout is of use
 TRIED = 300 * SPEED  # characters that the longest tries of docs/text.md learnt from
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Streams N, steps M between two updates, the learning rate, its share at the end, layers L and units H."""
+    """Streams N, steps M between two updates, the learning rate, its share at the end, layers L, units H, dropout."""
 
     streams: int
     bptt: int
@@ -23,21 +24,23 @@ class Sizes:
     final: float
     layers: int
     hidden: int
+    dropout: float
 
 
 # Up to so many characters learnt from, all passes together: what was best in docs/text.md; beyond `TRIED` as there.
 TABLE = (
-    (0.6e6, Sizes(8, 64, 8e-3, 0.1, 1, 256)),
-    (2e6, Sizes(8, 64, 4e-3, 0.1, 1, 256)),
-    (4e6, Sizes(24, 64, 12e-3, 0.0, 1, 256)),
-    (8e6, Sizes(24, 64, 8e-3, 0.1, 1, 256)),
-    (float("inf"), Sizes(24, 64, 4e-3, 0.0, 1, 256)),
+    (0.6e6, Sizes(8, 64, 8e-3, 0.1, 1, 256, 0.0)),
+    (2e6, Sizes(8, 64, 4e-3, 0.1, 1, 256, 0.0)),
+    (4e6, Sizes(24, 64, 12e-3, 0.0, 1, 256, 0.0)),
+    (8e6, Sizes(24, 64, 8e-3, 0.1, 1, 256, 0.0)),
+    (float("inf"), Sizes(24, 64, 4e-3, 0.0, 1, 256, 0.1)),
 )
 
 
-def sizes(learnt: float) -> Sizes:
-    """The sizes for so many characters that are learnt from, all passes together."""
-    return next(wanted for most, wanted in TABLE if learnt <= most)
+def sizes(learnt: float, passes: float = PASSES) -> Sizes:
+    """The sizes for so many characters that are learnt from, all of so many passes together."""
+    wanted = next(wanted for most, wanted in TABLE if learnt <= most)
+    return wanted if passes >= PASSES else replace(wanted, dropout=0.0)
 
 
 class Choice(NamedTuple):
@@ -57,10 +60,12 @@ def fitted(
     """
     settings, shape, batching = choice
     learnt = _learnt(choice, tokens)
-    wanted = sizes(learnt)
+    wanted = sizes(learnt, learnt / max(1, tokens))
     if "learning_rate" in left_open:
         settings = replace(settings, learning_rate=wanted.learning_rate, final=wanted.final)
-    shape = replace(shape, **{name: getattr(wanted, name) for name in ("hidden", "layers") if name in left_open})
+    shape = replace(
+        shape, **{name: getattr(wanted, name) for name in ("hidden", "layers", "dropout") if name in left_open}
+    )
     steps = wanted.bptt if "bptt" in left_open else batching.steps
     streams = batching.streams
     if "streams" in left_open:
@@ -90,8 +95,9 @@ def _why(choice: Choice, tokens: int, unit: str, tried: str) -> str:
     time = " or ".join(f"{end:g} {name if end == 1 else plural[name]}" for name, end in ends.items() if end is not None)
     rate = f"{settings.learning_rate:g}" + ("" if settings.final else " falling to 0")
     layers = "1 layer" if shape.layers == 1 else f"{shape.layers} layers"
+    dropped = f" with dropout {shape.dropout:g}" if shape.dropout else ""
     return (
         f"sizes for {tokens:,} {unit} and {time}, the best of those tried with {tried} to learn from: "
         f"{batching.streams} streams x {batching.steps} steps, "
-        f"{layers} of {shape.hidden} units, learning rate {rate}; any that is named stays"
+        f"{layers} of {shape.hidden} units{dropped}, learning rate {rate}; any that is named stays"
     )

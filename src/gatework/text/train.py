@@ -71,8 +71,8 @@ def train_text(
     origin: begin with the weights of this run, whose vocabulary, level, cell and sizes must be those that are given
     (see gatework.text.fine_tuning). settings: without evaluate_every, validation comes once an epoch, and at least
     every 500 steps.
-    left_open: those of hidden, layers, streams, bptt and learning_rate that follow the text's length and the time, as
-    `gatework.text.sizes` has them, which is reported in a sentence; on a CPU at char or byte level.
+    left_open: those of hidden, layers, dropout, streams, bptt and learning_rate that follow the text's length and the
+    time, as `gatework.text.sizes` has them, which is reported in a sentence; on a CPU at char or byte level.
     on_start: called once, before the first step, with the corpus, the batches and the model. reading: receives the
     bytes read and the bytes in all.
     If anything fails before the first checkpoint, nothing on the disk has changed. Raises InputError, EquationError.
