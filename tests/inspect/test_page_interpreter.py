@@ -11,8 +11,8 @@ from page_toys import Seen, harness, tensors
 from torch import Tensor
 
 import gatework as gw
-from gatework.inspect.model import layers_json, weights_of
-from gatework.layers.description import network_of
+from gatework.inspect.model import layers_json
+from gatework.layers.description import network_of, tensors_of
 
 T, V, E, H = 500, 11, 6, 6
 
@@ -48,7 +48,7 @@ class Model(torch.nn.Module):
 
 def carried(model: Model) -> dict[str, Any]:
     network = network_of(model.recurrent)
-    described = layers_json(model.recurrent.cell, network, weights_of(model.recurrent, network))
+    described = layers_json(model.recurrent.cell, network, tensors_of(model.recurrent, network))
     named = {name.removeprefix("recurrent."): value for name, value in tensors(model).items()}
     described |= {"embedding": "embedding.weight", "head": {"weight": "head.weight", "bias": "head.bias"}}
     return {"model": described, "tensors": named}

@@ -12,8 +12,8 @@ from page_toys import Seen, harness
 from pair_models import OPTIONS, V_T, built, problem
 
 import gatework as gw
-from gatework.inspect.model import weights_of
 from gatework.inspect.pairs import model_json
+from gatework.layers.description import tensors_of
 from gatework.pairs.network import decoder_network, encoder_network
 
 RUN = """
@@ -33,7 +33,7 @@ window.found = JSON.stringify(sources.map((ids, k) => {
 
 def carried(options: Any, module: gw.EncoderDecoder) -> dict[str, Any]:
     encoder, decoder = encoder_network(options), decoder_network(options, V_T)
-    weights = weights_of(module, encoder) | weights_of(module, decoder)
+    weights = tensors_of(module, encoder) | tensors_of(module, decoder)
     listed = {name: {"shape": list(value.shape), "data": value.flatten().tolist()} for name, value in weights.items()}
     return {"model": model_json(options, encoder, decoder, weights), "tensors": listed}
 

@@ -13,9 +13,9 @@ from inspect_toys import code, trained, write_code
 import gatework as gw
 from gatework.errors import InputError
 from gatework.inspect.collect import collect
-from gatework.inspect.model import Weights, layers_json, packed, stored, weights_of
+from gatework.inspect.model import Weights, layers_json, packed, stored
 from gatework.inspect.payload import CHECKED
-from gatework.layers.description import network_of
+from gatework.layers.description import network_of, tensors_of
 from gatework.text.run import Run
 
 
@@ -95,7 +95,7 @@ def test_tied_and_one_hot_models_name_the_weights_they_have(tmp_path: Path) -> N
 
 def as_json(layer: gw.Recurrent) -> tuple[dict[str, Any], Weights]:
     network = network_of(layer)
-    weights = weights_of(layer, network)
+    weights = tensors_of(layer, network)
     return layers_json(layer.cell, network, weights), weights
 
 

@@ -17,9 +17,9 @@ from gatework.errors import InputError
 from gatework.forecast.inputs import prepare
 from gatework.forecast.model import ensemble_of
 from gatework.inspect import inspect
-from gatework.inspect.model import weights_of
 from gatework.inspect.seasons import other_lengths, phase, search_series
 from gatework.inspect.series import description
+from gatework.layers.description import tensors_of
 
 
 def told(model: gw.Forecaster, **options: Any) -> dict[str, Any]:
@@ -104,7 +104,7 @@ IN_THE_PAGE = """
 @pytest.mark.parametrize("kind", ["plain", "known", "gaps", "growing", "without a season"])
 def test_the_page_makes_the_same_inputs_and_the_same_forecast(show: Any, tmp_path: Path, kind: str) -> None:
     model = fitted(kind)
-    payload, weights = told(model), weights_of(ensemble_of(model.fitted.fitted), description(model))
+    payload, weights = told(model), tensors_of(ensemble_of(model.fitted.fitted), description(model))
     tensors = {name: {"shape": list(w.shape), "data": w.flatten().tolist()} for name, w in weights.items()}
     seen = show(harness(tmp_path / "page.html", "forecast.js", IN_THE_PAGE, payload=payload, tensors=tensors))
     result = seen.page.evaluate("window.result")

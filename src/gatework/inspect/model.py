@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gatework import diagram
 from gatework.cells import Cell
@@ -16,11 +16,6 @@ from gatework.notation.gates import gates, kinds
 
 Weights = dict[str, Tensor]
 LIMIT = 4 << 20  # bytes of float32
-
-
-def weights_of(module: nn.Module, network: Network) -> Weights:
-    """The weights that a network reads, by its names for them, of the module that it describes."""
-    return {name: tensor.detach() for name, tensor in module.state_dict().items() if name in network.weights}
 
 
 def layers_json(cell: Cell, network: Network, weights: Weights) -> dict[str, Any]:

@@ -25,8 +25,9 @@ from gatework.errors import InputError
 from gatework.files.writing import read_json
 from gatework.inspect.activity import Activity
 from gatework.inspect.figures import rounded
-from gatework.inspect.model import Weights, layers_json, weights_of
+from gatework.inspect.model import Weights, layers_json
 from gatework.inspect.reading import Reading
+from gatework.layers.description import tensors_of
 from gatework.layers.record import record
 from gatework.network.steps import Embedding, Linear
 from gatework.runs.folder import RESULTS
@@ -78,7 +79,7 @@ def text_parts(
 def _model_json(model: LanguageModel) -> Payload:
     """The layers, and what stands before and after them."""
     network = model.description()
-    told = layers_json(model.recurrent.cell, network, weights_of(model, network)) | {"embedding": None}
+    told = layers_json(model.recurrent.cell, network, tensors_of(model, network)) | {"embedding": None}
     for step in network.steps:
         if isinstance(step, Embedding):
             told["embedding"] = step.weight
@@ -121,7 +122,7 @@ def check(model: LanguageModel, ids: Tensor, state: Any) -> Payload:
 
 def language_weights(model: LanguageModel) -> Weights:
     """All weights by the names that the payload gives them."""
-    return weights_of(model, model.description())
+    return tensors_of(model, model.description())
 
 
 def text_results(run: Run, model: LanguageModel, log_p: Tensor) -> Payload:

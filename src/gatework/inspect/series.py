@@ -33,11 +33,12 @@ from gatework.inspect.figures import hypotheses_json, rounded, units_json
 from gatework.inspect.findings import series_findings
 from gatework.inspect.hypotheses import Hypothesis
 from gatework.inspect.memory import lives, series_flow
-from gatework.inspect.model import Weights, drawn, layers_json, weights_of
+from gatework.inspect.model import Weights, drawn, layers_json
 from gatework.inspect.payload import Payload
 from gatework.inspect.recipe import LONGEST, numbers, recipe_json
 from gatework.inspect.seasons import MEANINGS, labels, search_series
 from gatework.inspect.units import Units, looked_at
+from gatework.layers.description import tensors_of
 from gatework.layers.record import record
 from gatework.network import Network
 from gatework.network.steps import Linear, Quantiles
@@ -77,7 +78,7 @@ def collect_series(
     inputs = prepare(series, plan, forecaster.horizon, model.lags, model.beside, panel.spacing)
     network = ensemble_of(model.fitted)
     described, cell = description(forecaster), network.recurrent.cell
-    weights = weights_of(network, described)
+    weights = tensors_of(network, described)
     fresh = untrained(forecaster.options, model.fitted.offsets, Sizes(network.inputs, network.known_inputs))
     subject, before = (_followed(each.eval(), series, plan, inputs) for each in (network, fresh))
     progress("running along the series", 1, 2)

@@ -1,6 +1,6 @@
 """A layer as its description without torch, for what runs it elsewhere."""
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from gatework.layers.recurrent import Recurrent
 from gatework.network import Network, Port, Stack, stack
@@ -26,6 +26,11 @@ def network_of(layer: Recurrent) -> Network:
     steps = tuple(stack(stack_of(layer), "x"))
     x = Port("x", ("T", "B", layer.input_size))
     return Network((x,), (Port(steps[-1].y, ("T", "B", layer.output_size)),), steps)
+
+
+def tensors_of(module: nn.Module, network: Network) -> dict[str, Tensor]:
+    """What a network reads of the module that it describes, by its names for them; detached."""
+    return {name: tensor.detach() for name, tensor in module.state_dict().items() if name in network.weights}
 
 
 def weights_of(layer: Recurrent) -> dict[str, Tensor]:

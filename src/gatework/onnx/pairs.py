@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 
 from gatework.cells import find_cell
+from gatework.layers.description import tensors_of
 from gatework.network import Network
 from gatework.onnx.described import Described, about, arrays
 from gatework.onnx.scaling import Scaling
@@ -55,10 +56,9 @@ def _described(
     scaling: Scaling | None = None,
     part: str = ENCODER,
 ) -> Described:
-    weights = model.trained_.model.state_dict()
     return Described(
         network,
-        arrays({name: value for name, value in weights.items() if name in network.weights}),
+        arrays(tensors_of(model.trained_.model, network)),
         about("pairs", find_cell(job.options.cell)) | known,
         stateful=part == DECODER,
         scaling=scaling,

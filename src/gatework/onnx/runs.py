@@ -13,6 +13,7 @@ from gatework.forecast.forecaster import Forecaster
 from gatework.labels.data.encoding import FARTHEST, Tokens
 from gatework.labels.data.targets import Amounts, Classes, Several, Targets
 from gatework.labels.estimators import SequenceClassifier, SequenceRegressor, Tagger
+from gatework.layers.description import tensors_of
 from gatework.loading import load
 from gatework.network import Network
 from gatework.network.steps import Affine, Part, Softmax, Step
@@ -45,7 +46,7 @@ def text(model: TextModel) -> Described:
     """A language model: tokens [T,B] -> log p [T,B,V] of the token after each."""
     run, vocabulary = model.run, model.vocabulary
     network = run.network()
-    weights = arrays({name: value for name, value in model.network.state_dict().items() if name in network.weights})
+    weights = arrays(tensors_of(model.network, network))
     known = {"level": vocabulary.level, "vocabulary": _json(vocabulary.tokens)}
     if model.network.starts is not None:
         known |= {"end": str(vocabulary.end), "conditions": _json(_starts(model, model.network.starts))}
@@ -77,7 +78,7 @@ def labels(model: SequenceClassifier | SequenceRegressor | Tagger) -> Described:
     known = {"kind": job.kind, "labels": _json(_labels(job.targets)), "vocabulary": _json(tokens)}
     return Described(
         network,
-        arrays({name: value for name, value in model.model_.state_dict().items() if name in network.weights}),
+        arrays(tensors_of(model.model_, network)),
         about("labels", cell) | {name: value for name, value in known.items() if value not in ("[]", "{}")},
         stateful=False,
         scaling=None if tokens else _scaling(job.inputs),
