@@ -53,7 +53,8 @@ def _introduction(file: str, examples: Examples, job: Job, parts: Parts) -> list
     if isinstance(job.inputs, Symbols):
         read = _side(job.inputs, len(job.inputs) - 1, parts.whole.source_lengths)
     else:
-        read = f"{_span(parts.whole.source_lengths)} steps of {len(job.inputs)} numbers"
+        plural = "s" if len(job.inputs) > 1 else ""
+        read = f"{_span(parts.whole.source_lengths)} steps of {len(job.inputs)} number{plural}"
     return [
         f"{file}: {len(examples):,} sources{more}; {sizes}",
         f"from {read} to {_side(job.outputs, len(job.outputs), parts.whole.target_lengths)}",
@@ -81,7 +82,8 @@ def _conclude(outcome: Outcome, out: Path, criterion: Criterion) -> None:
     if outcome.test is not None:
         print("held-out sources:")
         print("\n".join(outcome.test.lines()))
-    say_next(result, f"gatework train pairs --resume --out {folder}", f"gatework convert {folder} TEXT")
+    what = "TEXT" if outcome.form == "symbols" else "FILE"
+    say_next(result, f"gatework train pairs --resume --out {folder}", f"gatework convert {folder} {what}")
 
 
 def _progress_on(criterion: Criterion) -> TrainingProgress:

@@ -64,8 +64,8 @@ def source_text(job: Described, source: Any) -> str:
 
 
 def source_symbols(job: Described, source: Any) -> list[str]:
-    """What stands at each step of a source: its symbol, or of frames the number of the step."""
-    return [str(step) for step in range(len(source))] if job.form == "frames" else list(source)
+    """What stands at each step of a source: its symbol, or of frames the number of the step, from 1."""
+    return [str(step) for step in range(1, len(source) + 1)] if job.form == "frames" else list(source)
 
 
 def unseen_line(job: Described, sources: Sequence[Any]) -> str | None:

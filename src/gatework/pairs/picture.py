@@ -11,6 +11,7 @@ from gatework.errors import printable
 Weights = npt.NDArray[Any]
 
 SIDE, ROOM, LETTER = 22, 14, 8.5  # of a cell, around the map, and of a letter about, in pixels
+LEAST = 0.005  # of a weight that a table shows
 SPACE = "\u2423"  # what stands for a space
 STYLE = """
 .attention text { font: 13px "Helvetica Neue", Arial, sans-serif; fill: #22262b }
@@ -76,10 +77,12 @@ def table(source: Sequence[str], target: Sequence[str], weights: Weights, width:
 
 
 def _percent(weight: float) -> str:
-    return f"{100 * weight:.0f}" if weight >= 0.005 else "."
+    return f"{100 * weight:.0f}" if weight >= LEAST else "."
 
 
 def _most(name: str, above: Sequence[str], weights: Sequence[float]) -> str:
-    """The three steps that a symbol has most of."""
+    """The three steps that a symbol has most of, each with its number."""
     ranked = sorted(range(len(weights)), key=lambda s: (-weights[s], s))[:3]
-    return f"{name}: {', '.join(f'{above[s]} ({s + 1}) {weights[s]:.0%}' for s in ranked)}"
+    places = [f"{above[s]} ({s + 1})" if above[s] != str(s + 1) else above[s] for s in ranked]
+    shown = [f"{place} {weights[s]:.0%}" for place, s in zip(places, ranked, strict=True) if weights[s] >= LEAST]
+    return f"{name}: {', '.join(shown)}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from gatework.files.reading import marks_of
 from gatework.files.writing import write_json
-from gatework.pairs.data.examples import Examples, read_examples
+from gatework.pairs.data.examples import Examples, Form, read_examples
 from gatework.pairs.data.tables import Columns
 from gatework.pairs.description import DATA, TASK
 from gatework.pairs.evaluation import judged
@@ -47,10 +47,14 @@ class Data:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a training ended, and what its best weights make of the held-out part (None if stopped, or without one)."""
+    """How a training ended, and what its best weights make of the held-out part (None if stopped, or without one).
+
+    form: what sources are made of.
+    """
 
     result: Result
     test: PairReport | None
+    form: Form
 
 
 def train_pairs(
@@ -144,11 +148,11 @@ def _go(
         tensorboard=True,
     )
     if result.why == "interrupted" or not world.is_first or not len(parts.test):
-        return Outcome(result, None)
+        return Outcome(result, None, run.job.form)
 
     def on_progress(done: int, total: int) -> None:
         report(Evaluating("held-out pairs", done, total))
 
     test = judged(run.job, model.to(world.device), parts.test, on_progress)
     write_json(run.path / RESULTS, {"why": result.why, "step": result.step, "test": asdict(test)})
-    return Outcome(result, test)
+    return Outcome(result, test, run.job.form)
