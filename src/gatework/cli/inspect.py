@@ -17,7 +17,7 @@ def inspect(
     file: Annotated[
         str | None,
         typer.Argument(
-            help="The text to read, - for standard input; of a series, if at all, rows that came since.",
+            help="The text to read, - for standard input; if at all, rows of a series that came since, other pairs.",
             metavar="FILE",
             show_default=False,
         ),

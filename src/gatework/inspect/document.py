@@ -14,9 +14,11 @@ from gatework.forecast.run import TASK as SERIES
 from gatework.inspect.collect import collect, name_of
 from gatework.inspect.html import assemble
 from gatework.inspect.model import Weights, packed
+from gatework.inspect.pairs import collect_pairs
 from gatework.inspect.series import collect_series
 from gatework.inspect.units import check_unit
 from gatework.labels.description import TASK as LABELS
+from gatework.pairs.description import TASK as PAIRS
 from gatework.runs.folder import read_description
 from gatework.runs.progress import PartProgress, no_progress
 
@@ -83,9 +85,11 @@ def inspect(
     >>> gw.inspect(gw.Forecaster(horizon=12).fit(table))
 
     Args:
-        model: the folder of a run of `gatework train text` or `gatework train series`, or a fitted `gw.Forecaster`.
+        model: the folder of a run of `gatework train text`, `train series` or `train pairs`, or a fitted
+            `gw.Forecaster`.
         file: for a text model the text to read, "-" for standard input: its first 60,000 tokens are measured, the last
-            4,000 of them shown. For a series model, if at all, a table of rows that came since.
+            4,000 of them shown. For a series model, if at all, a table of rows that came since; for a model of pairs a
+            file of pairs in place of those that were held out.
         beside: a second run, read on the same text, to compare gradient flow and surprise.
         unit: the unit that is looked at first, "l0.c.17"; by default the best.
         series: of several series the id of the one to look at; default the first.
@@ -106,8 +110,12 @@ def inspect(
         payload, tensors = _of_series(Forecaster.load(model), name_of(Path(model)), file, series, unit, progress)
     elif task == LABELS:
         raise InputError(
-            f"{model} was trained on labels, and pages are for runs of train text and train series: what it answers, "
+            f"{model} was trained on labels, and pages are for runs of train text, series and pairs: what it answers, "
             f"and where it errs, is told by gatework predict {model} FILE"
+        )
+    elif task == PAIRS:
+        payload, tensors = collect_pairs(
+            Path(model), None if file is None else str(file), name_of(Path(model)), progress
         )
     elif file is None:
         raise InputError(f"{model} reads text: name a file for it to read")
@@ -115,7 +123,7 @@ def inspect(
         other = None if beside is None else Path(beside)
         payload, tensors = collect(Path(model), str(file), beside=other, unit=unit, progress=progress)
     payload["unit"] = unit
-    if not text and payload["text"] is None:
+    if not text and payload["kind"] == "series":
         raise InputError("without its series this page would show nothing: leave out --no-text")
     if not text:
         _leave_out_text(payload)
@@ -146,6 +154,9 @@ def _task_of(path: Path) -> str | None:
 def _leave_out_text(payload: dict[str, Any]) -> None:
     """Takes the text out, and all that tells of it token by token."""
     payload |= {"text": None, "check": None}
+    if payload["kind"] == "pairs":
+        payload["examples"] = []
+        return
     if payload["other"] is not None:
         payload["other"]["surprise"] = None
     for each in payload["hypotheses"]:

@@ -4,7 +4,7 @@ import { quantilesOf } from "./forecast.js";
 import { unitName } from "./store.js";
 
 const UNIT = /(l\d+\.\w+\.\d+)/;
-const TOLERANCE = 1e-4; // of h and of log p, page against Python
+export const TOLERANCE = 1e-4; // of h and of log p, page against Python
 
 export function showOverview(app) {
   const { payload, network } = app,

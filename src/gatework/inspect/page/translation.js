@@ -44,11 +44,12 @@ export class Translation {
     return { logP: values.log_p[0], shares: values.attention?.[0], traces, next: { memory, state: after, carried: kept } };
   }
 
-  /** The `best` likeliest targets of source ids by a beam search, the best first: see gatework.decoding.beam. */
-  search(ids, beams, best, normalisation) {
+  /** The `best` likeliest targets of source ids by a beam search, the best first: see gatework.decoding.beam. least: symbols that each may have. */
+  search(ids, beams, best, normalisation, least = 0) {
     const encoded = this.encode(ids),
-      longest = LONGEST[0] * ids.length + LONGEST[1],
+      longest = Math.max(LONGEST[0] * ids.length + LONGEST[1], least),
       ended = [];
+    /** @type {any[]} */
     let alive = [{ tokens: [], score: 0, at: encoded, shares: [] }];
     for (let length = 0; alive.length; length++) {
       const all = alive.flatMap((one) => this.followed(one, length >= longest)),
