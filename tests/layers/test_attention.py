@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 import gatework as gw
+from gatework.layers import attention
 from numerics import all_same, gradients, random, randomise, same, weighed
 
 T, B, S, Q, M = 4, 5, 7, 6, 6
@@ -249,7 +250,8 @@ def test_it_can_be_exported(options):
 @pytest.mark.parametrize("options", [{}, {"heads": 2}, {"window": 2}, {"coverage": True}], ids=str)
 @pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["whole", "lengths"])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_the_context_alone_is_the_same_with_its_gradients(score, options, lengths, dtype):
+def test_the_context_alone_is_the_same_with_its_gradients(score, options, lengths, dtype, monkeypatch):
+    monkeypatch.setattr(attention, "LONG", 1)
     layer = made(score=score, **options).to(dtype)
     query, memory = random(T, B, Q, dtype=dtype, requires_grad=True), random(S, B, M, dtype=dtype, requires_grad=True)
     alone, (whole, _) = layer.context(query, memory, lengths), layer(query, memory, lengths)

@@ -11,6 +11,7 @@ from gatework.layers import check
 from gatework.layers.record import Watcher
 
 SCORES = ("general", "dot", "additive")
+LONG = 64  # steps of a memory from which on torch's own attention takes less time
 REACH = 3  # steps to either side of what was read that the coverage sees
 
 
@@ -105,22 +106,21 @@ class Attention(nn.Module):
         self._check(query, memory)
         S, B = memory.shape[:2]
         lengths = None if lengths is None else check.lengths(lengths, S, B, memory.device)
-        context, weights = self.read(query.transpose(0, 1), self.ready(memory, lengths))
-        return context.transpose(0, 1), weights.mean(1).transpose(0, 1)
+        context, weights = self.read(query, self.ready(memory, lengths))
+        return context, weights.mean(1).transpose(0, 1)
 
     if TYPE_CHECKING:  # nn.Module says Any of what a call returns
         __call__ = forward
 
     def context(self, query: Tensor, memory: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """The context alone [T,B,M]: by torch's scaled_dot_product_attention where that is the same function."""
+        """The context alone [T,B,M]: of long memories by torch's scaled_dot_product_attention, where it is the same."""
         is_torchs = self.v is None and self.place is None and self.F is None and self.watcher is None
-        if not is_torchs:
+        if not is_torchs or len(memory) < LONG:
             return self(query, memory, lengths)[0]
         self._check(query, memory)
         S, B = memory.shape[:2]
         lengths = None if lengths is None else check.lengths(lengths, S, B, memory.device)
-        made, asked = self.ready(memory, lengths), query.transpose(0, 1)
-        asked = self._heads(asked if self.W is None else self.W(asked))
+        made, asked = self.ready(memory, lengths), self._asked(query)
         nothing = None if lengths is None else (lengths == 0)[:, None, None, None]
         inside = None if made.outside is None or nothing is None else nothing | ~made.outside
         attend = nn.functional.scaled_dot_product_attention
@@ -130,22 +130,20 @@ class Attention(nn.Module):
 
     def ready(self, memory: Tensor, lengths: Tensor | None) -> Memory:
         """The memory [S,B,M] made ready for queries."""
-        memory = memory.transpose(0, 1)  # [B,S,M]
         outside = None
         if lengths is not None:
-            outside = (torch.arange(memory.shape[1], device=memory.device) >= lengths[:, None])[:, None, None]
+            outside = (torch.arange(len(memory), device=memory.device) >= lengths[:, None])[:, None, None]
         values = self._heads(memory)
         return Memory(values, values if self.U is None else self._heads(self.U(memory)), lengths, outside)
 
     def read(self, query: Tensor, memory: Memory, before: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The context [B,T,M] of queries [B,T,Q], and the weights [B,heads,T,S].
+        """The context [T,B,M] of queries [T,B,Q], and the weights [B,heads,T,S].
 
         before [B,heads,T,S]: with coverage, what has been read before each query, which then do not follow one another.
         """
         if self.F is not None and before is None:
             return self._in_turn(query, memory)
-        asked = self._heads(query if self.W is None else self.W(query))  # [B,heads,T,A]
-        scores, outside = self._scores(asked, memory.keys, before), memory.outside
+        scores, outside = self._scores(self._asked(query), memory.keys, before), memory.outside
         if self.place is None:
             weights = _softmax(scores, outside)
         else:
@@ -154,18 +152,22 @@ class Attention(nn.Module):
             weights = _softmax(scores, beyond if outside is None else beyond | outside)
             weights = weights * torch.exp(-2 * distance.square()).to(weights.dtype)
         weights = self._watched(weights)
-        return (weights @ memory.values).transpose(1, 2).flatten(2), weights
+        return (weights @ memory.values).permute(2, 0, 1, 3).flatten(2), weights
 
     def _in_turn(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """As `read`, one query after the other."""
-        B, S = query.shape[0], memory.values.shape[2]
-        before, contexts, weights = query.new_zeros(B, self.heads, 1, S), [query.new_zeros(B, 0, self.memory_size)], []
-        for one in torch.split(query, 1, 1):
+        B, S = query.shape[1], memory.values.shape[2]
+        before, contexts, weights = query.new_zeros(B, self.heads, 1, S), [query.new_zeros(0, B, self.memory_size)], []
+        for one in torch.split(query, 1):
             context, now = self.read(one, memory, before)
             before = before + now
             contexts.append(context)
             weights.append(now)
-        return torch.cat(contexts, 1), torch.cat([before[:, :, :0], *weights], 2)
+        return torch.cat(contexts), torch.cat([before[:, :, :0], *weights], 2)
+
+    def _asked(self, query: Tensor) -> Tensor:
+        """What is compared with the keys, [B,heads,T,A]."""
+        return self._heads(query if self.W is None else self.W(query))
 
     def _scores(self, asked: Tensor, keys: Tensor, before: Tensor | None) -> Tensor:
         """[B,heads,T,S]."""
@@ -195,8 +197,8 @@ class Attention(nn.Module):
         return weights
 
     def _heads(self, value: Tensor) -> Tensor:
-        """[B,N,features] as [B,heads,N,features/heads]."""
-        return value.view(*value.shape[:2], self.heads, value.shape[2] // self.heads).transpose(1, 2)
+        """[N,B,features] as [B,heads,N,features/heads]."""
+        return value.view(*value.shape[:2], self.heads, value.shape[2] // self.heads).permute(1, 2, 0, 3)
 
     def _check(self, query: Tensor, memory: Tensor) -> None:
         """Raises InputError unless query is [T,B,Q] and memory [S,B,M]."""
@@ -224,9 +226,9 @@ class _Place(nn.Module):
         self.W_p, self.v_p = nn.Linear(query_size, query_size), nn.Linear(query_size, heads, bias=False)
 
     def forward(self, query: Tensor, memory: Memory) -> Tensor:
-        """s - p [B,heads,T,S] of queries [B,T,Q]."""
+        """s - p [B,heads,T,S] of queries [T,B,Q]."""
         S = memory.values.shape[2]
-        share = torch.sigmoid(self.v_p(torch.tanh(self.W_p(query)))).transpose(1, 2)[..., None]  # [B,heads,T,1]
+        share = torch.sigmoid(self.v_p(torch.tanh(self.W_p(query)))).permute(1, 2, 0)[..., None]  # [B,heads,T,1]
         wide = torch.promote_types(query.dtype, torch.float32)  # bfloat16 does not count far
         steps = torch.arange(S, device=query.device, dtype=wide)
         last = steps.new_full((1,), S) if memory.lengths is None else memory.lengths.to(steps.dtype)

@@ -69,8 +69,9 @@ class StreamDecoder:
             heads, S = self.memory.values.shape[1:3]
             now = output.new_zeros(len(rows), heads, S) if self.before is None else self.before[rows]
             before = self._side_by_side(now, place).transpose(1, 2)
-        context, weights = self.parts.attention.read(asked, self.memory, before)
-        self.context, each = context.flatten(0, 1)[place], weights.transpose(1, 2).flatten(0, 1)[place]  # [R,heads,S]
+        context, weights = self.parts.attention.read(asked.transpose(0, 1), self.memory, before)
+        context, weights = context.transpose(0, 1), weights.transpose(1, 2)  # [sentences,rows,...]
+        self.context, each = context.flatten(0, 1)[place], weights.flatten(0, 1)[place]  # [R,M], [R,heads,S]
         if before is not None:
             self.before = now + each
         self.attention = each.mean(1).float().cpu().numpy()

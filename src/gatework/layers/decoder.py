@@ -83,8 +83,8 @@ def step_by_step(parts: Parts, inputs: Tensor, encoded: Encoded, sampled: float)
     for tokens in inputs:
         now = mixed(tokens, parts.logits(parts.read(*each[-1][:2])), sampled) if sampled and each else tokens
         output, state = parts.layers(torch.cat([parts.embed(now), context], -1)[None], state)
-        read, weights = parts.attention.read(output[0][:, None], memory, before)
-        before, context = weights if before is None else before + weights, read[:, 0]
+        (context,), weights = parts.attention.read(output, memory, before)
+        before = weights if before is None else before + weights
         each.append((output[0], context, weights[:, :, 0].mean(1)))
     return Decoded(*map(torch.stack, zip(*each, strict=True)))
 

@@ -136,7 +136,7 @@ class EncoderDecoder(nn.Module):
         if tied:
             nn.init.normal_(self.target_embedding.weight, std=width**-0.5)  # as an output matrix it must start small
             self.output.weight = self.target_embedding.weight
-        self.work = _weights(self.encoder), _weights(self.decoder_layers, self.readout, self.attention)
+        self.work = _weights(self.decoder_layers, self.readout, self.attention), _weights(self.encoder)
 
     def forward(self, source: Source, targets: Tensor, state: None = None) -> tuple[Tensor, None]:  # noqa: ARG002
         """The mean loss; a batch of various lengths is run in parts of similar ones, on one result."""
@@ -220,7 +220,7 @@ class EncoderDecoder(nn.Module):
             yield source, targets
             return
         ends = counted.sum(0)
-        parts = parts_of((lengths, ends), self.work)
+        parts = parts_of((ends, lengths), self.work)
         for rows in parts:
             S, T = int(lengths[rows].max()), int(ends[rows].max())
             yield (tokens[:S, rows], lengths[rows]), targets[:T, rows]

@@ -14,7 +14,8 @@ COST = 2e8  # multiply-adds in whose time another part could be begun, forwards
 def parts_of(lengths: Sequence[Tensor], work: Sequence[int]) -> list[Tensor]:
     """The numbers of a batch's sequences in the parts that cost least, all in one where that is as good.
 
-    lengths: [B] for each side of the sequences, source and target. work: multiply-adds of a step of each.
+    lengths: [B] for each side of the sequences, that whose steps cost more first: the batch is sorted by it, and then
+    by the other. work: multiply-adds of a step of each.
     """
     B = len(lengths[0])
     order = _order(lengths)
