@@ -100,6 +100,19 @@ def test_each_input_has_a_say(fitted: dict[str, gw.Forecaster], tmp_path: Path) 
         assert not np.allclose(moved, usual), name
 
 
+def test_a_linear_part_is_cut_off_where_there_are_no_limits(fitted: dict[str, gw.Forecaster], tmp_path: Path) -> None:
+    forecaster = fitted["tied"].unfitted()
+    model = fitted["tied"].fitted
+    linear = replace(model.fitted.linear, weights=np.full_like(model.fitted.linear.weights, 9.0))
+    plans = {id: replace(plan, bounded=False) for id, plan in model.plans.items()}
+    forecaster.model = replace(model, plans=plans, fitted=replace(model.fitted, linear=linear))
+    written = gw.onnx.export(forecaster, tmp_path / "model.onnx", states=False)
+    feeds = session_of(forecaster, tmp_path).feeds()
+    assert "lowest" not in feeds
+    (found,) = by_onnxruntime(written, feeds)
+    assert_close(found, forecaster.forecasts())
+
+
 def test_series_of_other_lengths_stand_side_by_side(tmp_path: Path) -> None:
     forecaster = quick(steps=20).fit(panel(long=seasonal(96), short=seasonal(9), half=seasonal(50, seed=1)))
     model = gw.onnx.export(forecaster, tmp_path / "model.onnx", states=False)
