@@ -1,5 +1,6 @@
 """Every step of a network on numpy's arrays gives what torch's modules give: models of labels have all of them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from gatework.labels.model import Ensemble, SequenceModel
 from gatework.labels.network import sequence_network
 from gatework.labels.options import Options
 from gatework.labels.plan import Plan
+from gatework.network import Network, Port
 from gatework.network.steps import (
     STEPS,
     Add,
@@ -28,6 +30,7 @@ from gatework.network.steps import (
     Tanh,
 )
 from gatework.runtime import Model, Session
+from gatework.runtime.code import compiled
 from gatework.runtime.steps import Call, runner
 
 PLANS: dict[str, dict[str, Any]] = {
@@ -90,6 +93,15 @@ def test_a_softmax_of_parts_is_one_of_each() -> None:
         for step, expected in ((Softmax, torch.softmax), (LogSoftmax, torch.log_softmax)):
             parts = torch.cat([expected(part, -1) for part in x.split(sizes, -1)], -1)
             np.testing.assert_allclose(runner(step("x", "y", sizes), {})(call), parts, rtol=1e-6)
+
+
+@pytest.mark.parametrize("step", [Part("x", "y", 1, 4, 2), Softmax("x", "y", (3, 1)), LogSoftmax("x", "y", (2, 2))])
+def test_what_the_core_does_not_step_by_itself_is_run_step_by_step(step: Any) -> None:
+    ports = Port("x", ("T", "B", 4)), Port("y", ("T", "B", 2 if isinstance(step, Part) else 4))
+    network = Network(ports[:1], ports[1:], (step,))
+    assert compiled(network, {}) is None and Network.from_json(json.loads(json.dumps(network.to_json()))) == network
+    session, x = Session(Model(Path("steps"), "layer", network, {}, {})), np.arange(8, dtype=np.float32).reshape(2, 4)
+    np.testing.assert_array_equal(session.step(x), session.run(x[None])[0][0])
 
 
 def test_steps_without_weights() -> None:
