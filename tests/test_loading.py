@@ -13,6 +13,7 @@ import pytest
 import torch
 from forecast_toys import quick, seasonal, table
 from label_toys import QUICK, sums, waves, words, write_waves
+from pair_toys import reversals
 from text_toys import start, write_text
 
 import gatework as gw
@@ -29,7 +30,9 @@ ESTIMATORS = {
     "classes": (gw.SequenceClassifier, waves),
     "numbers": (gw.SequenceRegressor, sums),
     "tags": (gw.Tagger, words),
+    "pairs": (gw.Transducer, reversals),
 }
+FIRST = {"pairs": "encoder"}  # what the first layers of a network are called, if not "recurrent"
 KINDS = ["text", *ESTIMATORS, "series"]
 NAMES = {"text": "TextModel", "series": "Forecaster"} | {kind: made.__name__ for kind, (made, _) in ESTIMATORS.items()}
 
@@ -180,18 +183,18 @@ SPOILED: list[tuple[str, Callable[[torch.Tensor], torch.Tensor], str]] = [
 def test_a_weight_that_is_not_what_the_run_says_is_named(
     copy: Callable[[str], Path], kind: str, change: Callable[[torch.Tensor], torch.Tensor], said: str
 ) -> None:
-    run = copy(kind)
-    spoil(run / "best.safetensors", "model.recurrent.l0.U_f", change)
-    with pytest.raises(gw.InputError, match=rf"^[^\n]*best\.safetensors [^\n]*recurrent\.l0\.U_f {said}[^\n]*$"):
+    run, layers = copy(kind), FIRST.get(kind, "recurrent")
+    spoil(run / "best.safetensors", f"model.{layers}.l0.U_f", change)
+    with pytest.raises(gw.InputError, match=rf"^[^\n]*best\.safetensors [^\n]*{layers}\.l0\.U_f {said}[^\n]*$"):
         gw.load(run)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("which", ["recurrent.l0.U_f", "recurrent.l0.W_i", "all"])
+@pytest.mark.parametrize("which", ["l0.U_f", "l0.W_i", "all"])
 def test_weights_that_overflow_end_in_one_line(copy: Callable[[str], Path], kind: str, which: str) -> None:
     run = copy(kind)
     weights = load_checkpoint(run / "best.safetensors").part("model")
-    for name in weights if which == "all" else [which]:
+    for name in weights if which == "all" else [f"{FIRST.get(kind, 'recurrent')}.{which}"]:
         spoil(run / "best.safetensors", f"model.{name}", lambda tensor: torch.full_like(tensor, 3e38))
     for call in uses_of(gw.load(run), kind):
         try:

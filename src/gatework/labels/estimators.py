@@ -6,7 +6,7 @@ its meta-estimators, __sklearn_tags__, which only scikit-learn calls.
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
 
@@ -198,9 +198,7 @@ class SequenceEstimator(FieldParameters):
         run = Run.open(Path(folder))
         if (name := CLASSES[run.job.kind]) != CLASSES[cls.kind]:
             raise InputError(f"{folder} is a run of a {name}, not of a {cls.__name__}: open it by gw.{name}.load")
-        names = {field.name for field in fields(cls)}
-        options = {field.name: getattr(run.job.options, field.name) for field in fields(Options)}
-        estimator = cls(**{name: value for name, value in options.items() if name in names})
+        estimator = cls.with_options(run.job.options)
         estimator._take(run.job, run.model(device=device))
         return estimator
 

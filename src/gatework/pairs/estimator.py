@@ -1,7 +1,7 @@
 """Transducer: a model of pairs with the methods of scikit-learn, which itself is not needed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -255,9 +255,7 @@ class Transducer(FieldParameters):
             InputError: naming the file, for a run that is damaged or of another task.
         """
         run = Run.open(Path(folder))
-        names = {field.name for field in fields(cls)}
-        options = {field.name: getattr(run.job.options, field.name) for field in fields(Options)}
-        estimator = cls(**{name: value for name, value in options.items() if name in names})
+        estimator = cls.with_options(run.job.options)
         estimator._take(Trained(run.job, run.model(device=device)))
         return estimator
 

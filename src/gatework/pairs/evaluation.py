@@ -1,5 +1,6 @@
 """What a model makes of sources: hypotheses, their text; and how good they are, while it trains and at the end."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -11,13 +12,14 @@ from torch import nn
 
 from gatework.pairs.converter import Find, Found, Search, Told, searched
 from gatework.pairs.ctc_model import CTCModel
-from gatework.pairs.data.batches import PairBatches, as_tensors
+from gatework.pairs.data.batches import PairBatches, Source, as_tensors
 from gatework.pairs.data.encoded import Encoded, Whole
 from gatework.pairs.data.symbols import Text
 from gatework.pairs.description import Described
 from gatework.pairs.metrics import PairReport, judge
 from gatework.pairs.model import Network
 from gatework.pairs.options import Criterion
+from gatework.runs.overflow import check_answer
 from gatework.runs.parts import UNKNOWN
 
 SYMBOLS_AT_ONCE = 32_768  # of sources and targets whose loss is computed at once
@@ -25,18 +27,29 @@ VALIDATED = 2000  # sources at most that a validation decodes
 
 
 def found_by(model: Network) -> Find:
-    """A model as what finds the targets of sources."""
+    """A model as what finds the targets of sources; it raises InputError where weights overflow."""
     device = next(model.parameters()).device
 
     def find(source: npt.NDArray[Any], lengths: Whole, search: Search) -> Found:
         tokens, ends = as_tensors(source, lengths)
-        batch, how = (tokens.to(device), ends.to(device)), {"beams": search.beams, "best": search.best}
-        if isinstance(model, CTCModel):
-            return model.search(batch, **how)
-        normalisation = search.length_normalisation
-        return model.search(batch, **how, length_normalisation=normalisation, longest=search.bounds(lengths))
+        found = _search(model, (tokens.to(device), ends.to(device)), search.bounds(lengths), search)
+        best = [each[0].log_probability if each else math.nan for each in found]
+        check_answer(torch.tensor(best), model)
+        return found
 
     return find
+
+
+def _search(model: Network, source: Source, longest: list[int], search: Search) -> Found:
+    if isinstance(model, CTCModel):
+        return model.search(source, beams=search.beams, best=search.best)
+    return model.search(
+        source,
+        beams=search.beams,
+        best=search.best,
+        length_normalisation=search.length_normalisation,
+        longest=longest,
+    )
 
 
 def nats(model: Network, encoded: Encoded, end: int | None) -> float:

@@ -24,7 +24,7 @@ STYLE = """
 
 def heat_map(source: Sequence[str], target: Sequence[str], weights: Weights, title: str = "") -> str:
     """An SVG document: a row for each of T target symbols, a column for each of S source steps; weights [T,S]."""
-    left, top = (ROOM + LETTER * max(map(len, map(_named, side))) for side in (target, source))
+    left, top = (ROOM + LETTER * max(map(len, map(_named, side)), default=0) for side in (target, source))
     width, height = left + SIDE * len(source) + ROOM, top + SIDE * len(target) + ROOM
     parts = [
         f'<svg class="attention" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
@@ -68,7 +68,7 @@ def table(source: Sequence[str], target: Sequence[str], weights: Weights, width:
     above, rows = [_named(symbol) for symbol in source], [_named(symbol) for symbol in target]
     cells = [[_percent(weight) for weight in row] for row in weights.tolist()]
     first = max(map(len, rows), default=0)
-    widths = [max(len(name), *(len(row[s]) for row in cells)) for s, name in enumerate(above)]
+    widths = [max(map(len, [name, *(row[s] for row in cells)])) for s, name in enumerate(above)]
     lines = [
         "  ".join([name.ljust(first), *(text.rjust(size) for text, size in zip(row, widths, strict=True))]).rstrip()
         for name, row in zip(["", *rows], [above, *cells], strict=True)

@@ -39,6 +39,12 @@ class Parameters:
 class FieldParameters:
     """get_params, set_params and repr of a dataclass, whose fields are its arguments."""
 
+    @classmethod
+    def with_options(cls, options: object) -> Self:
+        """The estimator whose arguments are what the options of a run say, where both have them."""
+        known = vars(options)
+        return cls(**{field.name: known[field.name] for field in fields(cls) if field.name in known})  # type: ignore[arg-type]
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, nothing is nested
         """Returns the arguments by name; deep: for scikit-learn, nothing is nested."""
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
