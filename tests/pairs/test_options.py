@@ -84,8 +84,10 @@ def test_nothing_is_said_where_nothing_is_open() -> None:
 
 def test_more_time_makes_a_larger_model_and_more_processes_a_larger_batch() -> None:
     _, parts, _ = prepared(given_examples(*reversals()), Options(), ALL)
-    hidden = [fitted(Options(minutes=minutes), parts.training)[0].hidden for minutes in (0.1, 10, 1000)]
+    many = parts.training.take(np.tile(np.arange(len(parts.training)), 3000))
+    hidden = [fitted(Options(minutes=minutes), many)[0].hidden for minutes in (0.1, 10, 1000)]
     assert hidden == sorted(set(hidden))
+    assert fitted(Options(minutes=1000), parts.training)[0].hidden == hidden[0], "few pairs fill no large model"
     one, two = (fitted(Options(), parts.training, processes)[0].batch for processes in (1, 2))
     assert one is not None and two == 2 * one
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from gatework.pairs.data.encoded import Encoded
 from gatework.pairs.options import EPOCHS, UPDATES, Options
+from gatework.training.settings import ends_in_words
 
 SPEED = 25_000  # symbols, of sources and targets, that a processor learns from in a second, about
 LEAST_UPDATES = 20  # of an epoch, for which batches become smaller
@@ -22,8 +23,9 @@ class Sizes:
 # Up to so many symbols learnt from, all passes together.
 TABLE = (
     (2e6, Sizes(128, 1, 1024, 4e-3)),
-    (1e8, Sizes(256, 1, 4096, 3e-3)),
-    (float("inf"), Sizes(512, 1, 4096, 2e-3)),
+    (4e7, Sizes(256, 1, 2048, 3e-3)),
+    (2e8, Sizes(384, 1, 2048, 3e-3)),
+    (float("inf"), Sizes(512, 2, 2048, 2e-3)),
 )
 
 
@@ -48,24 +50,24 @@ def with_sizes(options: Options, sizes: Sizes = TABLE[0][1]) -> Options:
 
 
 def _learnt(options: Options, symbols: int) -> float:
-    """How many symbols will be learnt from, all passes together; with minutes about so many."""
-    amounts = []
+    """How many symbols will be learnt from, all passes together, a hundred at most; with minutes about so many."""
+    amounts = [float(EPOCHS[1] * symbols)]
+    if not options.ends:
+        amounts.append(float(max(EPOCHS[0] * symbols, UPDATES * (options.batch or TABLE[0][1].batch))))
     if options.minutes is not None:
         amounts.append(60 * SPEED * options.minutes)
     if options.epochs is not None:
         amounts.append(float(options.epochs * symbols))
     if options.steps is not None:
         amounts.append(options.steps * float(options.batch or TABLE[0][1].batch))
-    return min(amounts, default=float(EPOCHS[0] * symbols))
+    return min(amounts)
 
 
 def _why(options: Options, pairs: int, symbols: int) -> str:
-    ends = {"minute": options.minutes, "pass": options.epochs, "step": options.steps}
-    plural = {"minute": "minutes", "pass": "passes", "step": "steps"}
-    time = " or ".join(f"{end:g} {name if end == 1 else plural[name]}" for name, end in ends.items() if end is not None)
+    time = ends_in_words(options.minutes, options.epochs, options.steps) or f"about {UPDATES:,} updates"
     layers = "1 layer" if options.layers == 1 else f"{options.layers} layers"
     return (
-        f"sizes for {pairs:,} pairs of {symbols / pairs:.1f} symbols and {time or f'about {UPDATES:,} updates'}: "
+        f"sizes for {pairs:,} pairs of {symbols / pairs:.1f} symbols and {time}: "
         f"{layers} of {options.hidden} units, {options.batch:,} symbols an update, "
         f"learning rate {options.learning_rate:g}; any that is named stays"
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gatework.text.options import Batching, Shape
-from gatework.training.settings import Settings
+from gatework.training.settings import Settings, ends_in_words
 
 # What may be left open: fields of Shape, of Batching and of Settings (--bptt is `steps` of Batching).
 OPEN = ("hidden", "layers", "dropout", "streams", "bptt", "learning_rate")
@@ -90,9 +90,7 @@ def _learnt(choice: Choice, tokens: int) -> float:
 
 def _why(choice: Choice, tokens: int, unit: str, tried: str) -> str:
     settings, shape, batching = choice
-    ends = {"minute": settings.minutes, "pass": settings.epochs, "step": settings.steps}
-    plural = {"minute": "minutes", "pass": "passes", "step": "steps"}
-    time = " or ".join(f"{end:g} {name if end == 1 else plural[name]}" for name, end in ends.items() if end is not None)
+    time = ends_in_words(settings.minutes, settings.epochs, settings.steps)
     rate = f"{settings.learning_rate:g}" + ("" if settings.final else " falling to 0")
     layers = "1 layer" if shape.layers == 1 else f"{shape.layers} layers"
     dropped = f" with dropout {shape.dropout:g}" if shape.dropout else ""

@@ -99,6 +99,13 @@ class Settings:
         return min(ends, default=None)
 
 
+def ends_in_words(minutes: float | None, epochs: int | None, steps: int | None) -> str:
+    """What ends a training, "2 minutes or 100 steps"; "" where nothing does."""
+    ends = {"minute": minutes, "pass": epochs, "step": steps}
+    plural = {"minute": "minutes", "pass": "passes", "step": "steps"}
+    return " or ".join(f"{end:g} {name if end == 1 else plural[name]}" for name, end in ends.items() if end is not None)
+
+
 def _message(name: str, value: object, expected: str) -> str:
     return f"{name} = {value!r}: {expected} is expected"
 
