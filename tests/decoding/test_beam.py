@@ -183,6 +183,15 @@ def test_impossible_symbols_are_never_taken():
         assert hypotheses and all(1 not in each.tokens and math.isfinite(each.score) for each in hypotheses)
 
 
+def test_a_decoder_that_is_broken_is_named():
+    class Broken(Table):
+        def log_probabilities(self, prefix: tuple) -> np.ndarray:
+            return super().log_probabilities(prefix) * np.nan
+
+    with pytest.raises(InputError, match=r"^the decoder's log probabilities hold NaN: "):
+        beam_search(Broken([0]), end=END, longest=[3])
+
+
 def test_no_sentences_are_no_results():
     assert beam_search(Table([]), end=END, longest=[]) == []
 

@@ -266,6 +266,37 @@ class Losses(torch.nn.Module):
         return self.model.logits((tokens, lengths), targets)[0]
 
 
+def test_it_runs_and_searches_under_autocast():
+    model, (source, targets) = made(torch.float32, embedding=12).eval(), batch()
+    loss, found = model(source, targets)[0], model.search(source, longest=5)
+    with torch.autocast("cpu"):
+        rough, likely = model(source, targets)[0], model.search(source, longest=5)
+    assert abs(loss - rough) < 0.05 * loss
+    for (own, *_), (other, *_) in zip(found, likely, strict=True):
+        assert own.score == pytest.approx(other.score, abs=0.1)
+
+
+def test_it_runs_and_searches_in_bfloat16():
+    model, (source, targets) = made(torch.float32, embedding=12).eval(), batch()
+    loss, low = model(source, targets)[0], copy.deepcopy(model).to(torch.bfloat16)
+    assert abs(low(source, targets)[0] - loss) < 0.05 * loss and len(low.search(source, longest=5)) == 5
+
+
+def test_gradients_of_gradients_go_through_the_reference_engine():
+    model, (source, targets) = made(engine="reference"), batch()
+    leaves = list(model.parameters())
+    first = torch.autograd.grad(model(source, targets)[0], leaves, create_graph=True)
+    torch.autograd.backward(sum(value.square().sum() for value in first))
+    assert all(leaf.grad.isfinite().all() for leaf in leaves)
+
+
+@pytest.mark.slow
+def test_it_can_be_compiled():
+    model, (source, targets) = made(torch.float32).eval(), batch()
+    compiled = torch.compile(Losses(model), backend="eager", fullgraph=True)
+    same(compiled(*source, targets), model.logits(source, targets)[0])
+
+
 @pytest.mark.slow
 def test_it_can_be_exported():
     model, (source, targets) = made(torch.float32), batch()

@@ -276,3 +276,12 @@ def test_rows_taken_go_on_as_sequences_of_their_own(kind, engine):
 def test_rows_that_are_not_there_are_refused(rows):
     with pytest.raises(gw.InputError, match=r"^rows is .*; expected whole numbers from 0 to 1$"):
         gw.LSTM(6, 7).stream(2).take(torch.tensor(rows))
+
+
+def test_a_state_of_autocast_begins_a_stream():
+    layer, x = randomise(gw.LSTM(6, 7)), torch.randn(T, 2, 6)
+    with torch.autocast("cpu"):
+        _, state = layer(x)
+        low = tuple(value.bfloat16() for value in state)
+        found = steps(layer.stream(2, low), x)
+    same(found, steps(layer.stream(2, tuple(value.float() for value in low)), x))

@@ -124,6 +124,8 @@ class _Search:
         """Asks for the next symbol of every hypothesis, and goes on with the likeliest."""
         rows = self.rows
         scores = self.decoder.step(rows.tokens, rows.parents).astype(np.float64)
+        if np.isnan(scores).any():
+            raise InputError("the decoder's log probabilities hold NaN: its weights are damaged, or training diverged")
         self.steps.append((rows, self.decoder.attention))
         must_end = self.longest[rows.sentences] < len(self.steps)
         others = np.arange(scores.shape[1]) != self.end

@@ -9,6 +9,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from gatework.engines import is_eager
+from gatework.layers import autocast
 from gatework.layers.recurrent import Recurrent
 from gatework.notation.program import PRODUCTS
 
@@ -82,7 +83,7 @@ def reading(
 
 
 def _is_plain(embedding: nn.Embedding, layer: Recurrent, dropout: Any) -> bool:
-    """Whether nothing happens to embeddings between table and layer, on a CPU where nobody looks on."""
+    """Whether nothing happens to embeddings between table and layer, on a CPU where nobody looks on or converts."""
     drops = isinstance(dropout, nn.Dropout) and dropout.training and dropout.p > 0
-    anchor = layer.anchor
-    return not drops and layer.watcher is None and anchor.is_cpu and is_eager(embedding.weight, *layer.parameters())
+    on_cpu = embedding.weight.is_cpu and not autocast.is_on("cpu")
+    return not drops and layer.watcher is None and on_cpu and is_eager(embedding.weight, *layer.parameters())

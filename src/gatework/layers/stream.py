@@ -69,6 +69,7 @@ class Stream:
         anchor: Tensor = layer.weights(0, "")(first, torch.empty(0) if initial is None else initial[0])
         self.anchor, self.dtype, self.device = anchor.new_empty(0), anchor.dtype, anchor.device
         check.states(initial, layer.state_names, anchor)
+        initial = None if initial is None else tuple(value.to(self.dtype) for value in initial)  # of autocast, say
         with torch.inference_mode(False), torch.no_grad():
             self.start = _starts(layer, batch_size, self.anchor)
             initial = self.start if initial is None else initial
