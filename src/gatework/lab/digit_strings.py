@@ -210,8 +210,10 @@ EXPERIMENT = Experiment(
         "slanted and moved a little, as chance has it"
     ),
     shows=(
-        "What each column is taken for: digits are spikes between blanks, and the coloured bands are the likeliest "
-        "alignment of the right digits."
+        "What each column is taken for; the grey line is the blank, and the bands are the likeliest alignment of the "
+        "right digits. Read from both ends, each digit is a spike at its first column. Read one way it is one near its "
+        "last; but in the first column of all, which tells nothing yet, that network guesses a digit, each about as "
+        "likely, and does not unlearn it: a digit of nearly every string is lost."
     ),
     variants=(
         Variant("lstm, both directions", "lstm", SETTING),
