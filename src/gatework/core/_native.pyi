@@ -118,8 +118,8 @@ class Stream:
 class Model:
     """A network of a file that C runs, for B sequences: see native/include/gatework.h.
 
-    file: its bytes. storage: how packed weights lie. threads: that share the rows. Raises ValueError for what is damaged
-    or does not run there.
+    file: its bytes. storage: how packed weights lie. threads: that share the rows. Raises ValueError for what is
+    damaged or does not run there.
     """
 
     def __init__(self, file: npt.NDArray[np.uint8], B: int, storage: int, threads: int, /) -> None: ...
