@@ -204,8 +204,18 @@ def test_few_symbols_as_one_hot_inputs_are_the_same_as_embedded(cell, further, m
     all_same(gradients(model, folded), gradients(model, plain))
 
 
+SCALED = "h = tanh(W @ (s * x) + U @ h)"  # which reads x itself
+
+
 @pytest.mark.parametrize(
-    "options", [{"cell": "sru", "bidirectional": False}, {"embedding": V_T}, {"input_feeding": True}]
+    "options",
+    [
+        {"cell": "sru", "bidirectional": False},
+        {"embedding": V_T},
+        {"input_feeding": True},
+        {"cell": SCALED, "embedding": 12},
+    ],
+    ids=str,
 )
 def test_symbols_are_embedded_where_that_is_less_or_x_is_read_otherwise(options):
     assert not made(**options).one_hot[1].fits
