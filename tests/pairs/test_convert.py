@@ -5,16 +5,17 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import torch
 from pair_toys import QUICK, capitals, reversals
 
 import gatework as gw
 from gatework.decoding.hypothesis import Hypothesis
 from gatework.errors import InputError
 from gatework.pairs.answers import candidates, check_form, source_symbols, source_text, unseen_line
-from gatework.pairs.converter import Search
+from gatework.pairs.converter import Search, losses_of
+from gatework.pairs.data.batches import batch
 from gatework.pairs.data.examples import given_examples
 from gatework.pairs.description import Described
-from gatework.pairs.evaluation import nats
 from gatework.pairs.options import Options
 from gatework.pairs.parts import prepared
 from gatework.pairs.picture import heat_map, table
@@ -80,12 +81,19 @@ def test_the_loss_is_the_mean_over_all_symbols_in_any_batch() -> None:
     whole = given_examples([*X, X[0]], [*y, "ABCDA"])
     encoded = trained._encoded(whole)
     parts = [trained._encoded(whole.take(np.array(rows))) for rows in (range(20), range(20, 40))]
-    counts = [len(part.target) + len(part.target_starts) - 1 for part in parts]
-    losses = [nats(trained.model, part, trained.job.end) for part in parts]
-    assert trained.nats(encoded) == pytest.approx(np.average(losses, weights=counts), abs=1e-5)
+    losses = losses_of(trained.loss, encoded)
+    assert losses.symbols.tolist() == [len(x) + 1 + 6 * (x == X[0]) for x in X]
+    each = np.concatenate([losses_of(trained.loss, part).nats for part in parts])
+    assert each == pytest.approx(losses.nats, abs=1e-5)
+    with torch.no_grad():
+        (source, lengths), targets = batch(encoded, np.array([3]), np.array([4]), trained.job.end)
+        assert float(trained.model((source, lengths), targets)[0]) * len(targets) == pytest.approx(
+            losses.nats[3], abs=1e-5
+        )
     report = trained.score(whole)
+    low, high = report.perplexity_interval or (0, 0)
     assert report.sources == 40
-    assert report.perplexity == pytest.approx(np.exp(trained.nats(encoded)))
+    assert low < np.exp(losses.mean) == report.perplexity < high
 
 
 # -- pictures

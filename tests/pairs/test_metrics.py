@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gatework.pairs.data.symbols import Text
-from gatework.pairs.metrics import PairReport, confusions, interval, judge
+from gatework.pairs.metrics import Losses, PairReport, confusions, interval, judge
 
 ACCEPTED: list[list[Text]] = [[tuple("abc"), tuple("abd")], [tuple("xy")], [tuple("a"), tuple("pqrs")], [tuple("aaaa")]]
 PREDICTED: list[Text] = [tuple("abd"), tuple("y"), tuple("pqrst"), ()]
@@ -32,14 +32,15 @@ def test_confusions_are_those_with_the_nearest_target() -> None:
 
 
 def test_the_report_says_what_was_judged() -> None:
-    report = PairReport.of(PREDICTED, ACCEPTED, nats=math.log(2))
+    losses = Losses(np.array([1, 2, 3, 4]) * math.log(2), np.array([1, 2, 3, 4]))
+    report = PairReport.of(PREDICTED, ACCEPTED, losses)
     assert (report.exact, report.word_error_rate, report.symbol_error_rate) == (0.25, 0.75, 6 / 13)
     assert report.perplexity == pytest.approx(2)
     assert report.confused[0] == ("a", "", 4)
     text = "\n".join(report.lines())
     assert "25.0% of 4 whole targets right" in text
     assert "symbol error rate 46.15%" in text
-    assert "perplexity 2.000" in text
+    assert "perplexity 2.000 a target symbol (95 % interval 2.000 to 2.000)" in text
     assert "most often wrong: a left out (4), " in text
     assert "t too much (1)" in text
     assert "b for a" not in text

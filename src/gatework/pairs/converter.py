@@ -14,7 +14,7 @@ from gatework.pairs.answers import Candidate, candidates
 from gatework.pairs.data.encoded import Encoded, Whole
 from gatework.pairs.data.examples import Examples
 from gatework.pairs.description import Described
-from gatework.pairs.metrics import PairReport
+from gatework.pairs.metrics import Losses, PairReport
 
 AT_ONCE = 256  # sources that are searched at once
 
@@ -44,6 +44,8 @@ class Search:
         return [max(usual, self.longest) for usual in usual_longest(lengths.tolist())]
 
 
+LossOf = tuple[npt.NDArray[np.float64], Whole]
+Loss = Callable[[Encoded, Whole], LossOf]  # of each of some targets, [B]: -log p in nats, and its symbols
 Find = Callable[[npt.NDArray[Any], Whole, Search], Found]  # of sources [S,B] or [S,B,I] and their lengths [B]
 
 
@@ -63,6 +65,17 @@ def searched(find: Find, encoded: Encoded, search: Search, progress: Told | None
     return found
 
 
+def losses_of(loss: Loss, encoded: Encoded) -> Losses:
+    """How well the targets of each source are known."""
+    order = np.argsort(encoded.target_lengths, kind="stable")
+    nats, symbols = np.zeros(len(order)), np.zeros(len(order), np.int64)
+    for first in range(0, len(order), AT_ONCE):
+        targets = order[first : first + AT_ONCE]
+        nats[targets], symbols[targets] = loss(encoded, targets)
+    starts = encoded.targets_of[:-1]
+    return Losses(np.add.reduceat(nats, starts), np.add.reduceat(symbols, starts))
+
+
 class Converter(ABC):
     """A model of pairs with its weights; every method reads sources as `gatework.pairs.data.examples` gives them."""
 
@@ -73,8 +86,8 @@ class Converter(ABC):
         """The best hypotheses of each source of a batch."""
 
     @abstractmethod
-    def nats(self, encoded: Encoded) -> float:
-        """The mean loss of a target symbol, over all targets."""
+    def loss(self, encoded: Encoded, targets: Whole) -> LossOf:
+        """Of each of these targets -log p in nats, and its symbols."""
 
     def convert(
         self, examples: Examples, search: Search | None = None, progress: Told | None = None
@@ -87,7 +100,7 @@ class Converter(ABC):
         """How good the best target of each source is, beside those that are accepted."""
         assert examples.targets is not None
         predicted = [each[0].symbols for each in self.convert(examples, search, progress)]
-        return PairReport.of(predicted, examples.targets, self.nats(self._encoded(examples)))
+        return PairReport.of(predicted, examples.targets, losses_of(self.loss, self._encoded(examples)))
 
     def _encoded(self, examples: Examples) -> Encoded:
         return Encoded.of(examples, self.job.inputs, self.job.outputs)

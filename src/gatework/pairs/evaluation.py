@@ -8,11 +8,12 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from gatework.pairs.converter import Find, Found, Search, Told, searched
-from gatework.pairs.ctc_model import CTCModel
-from gatework.pairs.data.batches import PairBatches, Source, as_tensors
+from gatework.pairs.converter import Find, Found, Loss, LossOf, Search, Told, losses_of, searched
+from gatework.pairs.ctc_model import CTCModel, ctc_losses
+from gatework.pairs.data.batches import Source, as_tensors, batch
 from gatework.pairs.data.encoded import Encoded, Whole
 from gatework.pairs.data.symbols import Text
 from gatework.pairs.description import Described
@@ -20,9 +21,8 @@ from gatework.pairs.metrics import PairReport, judge
 from gatework.pairs.model import Network
 from gatework.pairs.options import Criterion
 from gatework.runs.overflow import check_answer
-from gatework.runs.parts import UNKNOWN
+from gatework.runs.parts import IGNORED, UNKNOWN
 
-SYMBOLS_AT_ONCE = 32_768  # of sources and targets whose loss is computed at once
 VALIDATED = 2000  # sources at most that a validation decodes
 
 
@@ -52,16 +52,27 @@ def _search(model: Network, source: Source, longest: list[int], search: Search) 
     )
 
 
-def nats(model: Network, encoded: Encoded, end: int | None) -> float:
-    """The mean loss of a target symbol, over all targets."""
-    batches = PairBatches(encoded, SYMBOLS_AT_ONCE, end=end)
-    device, total, count = next(model.parameters()).device, 0.0, 0
-    with torch.no_grad():
-        for (source, lengths), targets in (batches[k] for k in range(len(batches))):
-            loss, _ = model((source.to(device), lengths.to(device)), targets.to(device))
-            symbols = int((targets >= 0).sum())
-            total, count = total + float(loss) * symbols, count + symbols
-    return total / count
+def loss_by(model: Network, end: int | None) -> Loss:
+    """A model as what says how well it knows targets; end: their last symbol, None for CTC."""
+    device = next(model.parameters()).device
+
+    @torch.no_grad()
+    def loss(encoded: Encoded, targets: Whole) -> LossOf:
+        source, wanted = batch(encoded, encoded.source_of[targets], targets, end)
+        symbols = wanted >= 0
+        nats = _losses(model, (source[0].to(device), source[1].to(device)), wanted.to(device))
+        return nats.double().cpu().numpy(), symbols.sum(0).numpy()
+
+    return loss
+
+
+def _losses(model: Network, source: Source, targets: Tensor) -> Tensor:
+    """-log p of each target, in nats, [B]."""
+    if isinstance(model, CTCModel):
+        return ctc_losses(model.log_probabilities(source), source[1], targets, targets >= 0)
+    logits, _ = model.logits(source, targets)
+    each = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="none")
+    return each.view_as(targets).sum(0)
 
 
 def targets_of(encoded: Encoded) -> list[list[tuple[int, ...]]]:
@@ -76,7 +87,7 @@ def judged(job: Described, model: Network, encoded: Encoded, progress: Told | No
     found = searched(found_by(model), encoded, Search.of(job), progress)
     predicted = [job.outputs.texts(each[0].tokens) for each in found]
     accepted = [[_texts(job, target) for target in targets] for targets in targets_of(encoded)]
-    return PairReport.of(predicted, accepted, nats(model, encoded, job.end))
+    return PairReport.of(predicted, accepted, losses_of(loss_by(model, job.end), encoded))
 
 
 def _texts(job: Described, numbers: Sequence[int]) -> Text:

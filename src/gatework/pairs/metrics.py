@@ -91,6 +91,19 @@ def _confusion(edit: Edit) -> tuple[str, str]:
 
 
 @dataclass(frozen=True)
+class Losses:
+    """Of the targets of N sources, each source's together: -log p in nats, and the symbols, ends among them."""
+
+    nats: npt.NDArray[np.float64]  # [N]
+    symbols: Counts  # [N]
+
+    @property
+    def mean(self) -> float:
+        """That of a target symbol."""
+        return float(self.nats.sum() / self.symbols.sum())
+
+
+@dataclass(frozen=True)
 class PairReport:
     """The figures of N sources; nats: mean loss of a target symbol, its end among them, None where there is none."""
 
@@ -101,9 +114,12 @@ class PairReport:
     symbol_interval: Interval
     confused: tuple[tuple[str, str, int], ...]
     nats: float | None = None
+    perplexity_interval: Interval | None = None
 
     @classmethod
-    def of(cls, predicted: Sequence[Text], accepted: Accepted, nats: float | None = None, seed: int = 0) -> PairReport:
+    def of(
+        cls, predicted: Sequence[Text], accepted: Accepted, losses: Losses | None = None, seed: int = 0
+    ) -> PairReport:
         """Judges predictions; the intervals are a function of the seed."""
         judged = judge(predicted, accepted)
         ones = np.ones(len(judged))
@@ -115,7 +131,8 @@ class PairReport:
             judged.symbol_error_rate,
             interval(judged.edits.astype(np.float64), judged.symbols.astype(np.float64), seed),
             tuple((*pair, count) for pair, count in commonest),
-            nats,
+            None if losses is None else losses.mean,
+            None if losses is None else _perplexities(losses, seed),
         )
 
     @property
@@ -137,11 +154,17 @@ class PairReport:
                 self.symbol_error_rate, *self.symbol_interval
             ),
         ]
-        if self.perplexity is not None:
-            lines.append(f"perplexity {self.perplexity:.3f} a target symbol")
+        if self.perplexity is not None and self.perplexity_interval is not None:
+            low, high = self.perplexity_interval
+            lines.append(f"perplexity {self.perplexity:.3f} a target symbol (95 % interval {low:.3f} to {high:.3f})")
         if self.confused:
             lines.append(f"most often wrong: {', '.join(map(_worded, self.confused))}")
         return lines
+
+
+def _perplexities(losses: Losses, seed: int) -> Interval:
+    low, high = interval(losses.nats, losses.symbols.astype(np.float64), seed)
+    return math.exp(low), math.exp(high)
 
 
 def _worded(confused: tuple[str, str, int]) -> str:

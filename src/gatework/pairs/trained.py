@@ -5,10 +5,10 @@ from typing import Any, Self
 
 import numpy.typing as npt
 
-from gatework.pairs.converter import Converter, Found, Search
+from gatework.pairs.converter import Converter, Found, LossOf, Search
 from gatework.pairs.data.encoded import Encoded, Whole
 from gatework.pairs.description import Described
-from gatework.pairs.evaluation import found_by, nats
+from gatework.pairs.evaluation import found_by, loss_by
 from gatework.pairs.model import Network
 from gatework.pairs.run import Run
 
@@ -29,6 +29,6 @@ class Trained(Converter):
         """The best hypotheses of each source of a batch."""
         return found_by(self.model)(source, lengths, search)
 
-    def nats(self, encoded: Encoded) -> float:
-        """The mean loss of a target symbol, over all targets."""
-        return nats(self.model, encoded, self.job.end)
+    def loss(self, encoded: Encoded, targets: Whole) -> LossOf:
+        """Of each of these targets -log p in nats, and its symbols."""
+        return loss_by(self.model, self.job.end)(encoded, targets)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from gatework.decoding import ctc
 from gatework.decoding.beam import beam_search
 from gatework.network.steps import LENGTHS
-from gatework.pairs.converter import AT_ONCE, Converter, Found, Search
+from gatework.pairs.converter import Converter, Found, LossOf, Search
 from gatework.pairs.data.encoded import Encoded, Whole
 from gatework.pairs.description import TASK, Described, read
 from gatework.pairs.network import CARRIED, LOG_P, MEMORY, START, TOKENS, decoder_network
@@ -68,30 +68,22 @@ class PairSession(Session, Converter):
 
     # -- how good a model knows targets
 
-    def nats(self, encoded: Encoded) -> float:
-        """The mean loss of a target symbol, over all targets."""
-        order, total, count = np.argsort(encoded.target_lengths, kind="stable"), 0.0, 0
-        for first in range(0, len(order), AT_ONCE):
-            targets = order[first : first + AT_ONCE]
-            loss, symbols = self._loss(encoded, targets)
-            total, count = total + loss, count + symbols
-        return total / count
-
-    def _loss(self, encoded: Encoded, targets: Whole) -> tuple[float, int]:
-        """-log p in nats of some targets, and how many symbols these have."""
+    def loss(self, encoded: Encoded, targets: Whole) -> LossOf:
+        """Of each of these targets -log p in nats, and its symbols."""
         source, lengths = encoded.sources(encoded.source_of[targets])
         if self._decoder is None:
             scores, _ = self.run(source, lengths=lengths)
             each = encoded.targets(targets, None, -1)
             symbols = [column[column >= 0].tolist() for column in each.T]
-            return -float(ctc.log_likelihoods(scores, symbols, self.blank, lengths).sum()), sum(map(len, symbols))
+            nats = -ctc.log_likelihoods(scores, symbols, self.blank, lengths).astype(np.float64)
+            return nats, np.array(list(map(len, symbols)), np.int64)
         memory, states = self._encode(source, lengths)
         wanted = encoded.targets(targets, self.blank, -1)  # [T,B]
         begin = np.full((1, wanted.shape[1]), self.blank, wanted.dtype)
         tokens = np.maximum(np.concatenate([begin, wanted[:-1]]), 0).astype(np.int64)
         real, log_p = wanted >= 0, self._predicted(tokens, memory, lengths, states)
         chosen = np.take_along_axis(log_p, np.maximum(wanted, 0)[..., None], -1)[..., 0]
-        return -float(chosen[real].sum(dtype=np.float64)), int(real.sum())
+        return -(chosen * real).sum(0, dtype=np.float64), real.sum(0)
 
     def _predicted(self, tokens: Whole, memory: Array, lengths: Whole, states: dict[str, Array]) -> Array:
         """log p [T,B,V_t+1] of the symbol after each of tokens [T,B]."""
