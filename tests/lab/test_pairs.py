@@ -73,10 +73,12 @@ def test_what_is_saved_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_table_has_a_column_for_each_size_that_varies_and_each_rate() -> None:
     came = {"steps": 1200, "passes": 2.5, "step_ms": 31.25, "seconds_in_all": 40.0, "test, words 1": 0.25}
+    came |= {"beyond, symbols 5": 0.125}
     found = [(SMALL, came), (replace(SMALL, model="torch", dropout=0.3), came)]
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in tables(found).splitlines() if "|" in line]
-    assert lines[0] == ["model", "processor", "dropout", "updates", "passes", "ms each", "test, words 1"]
-    assert lines[3] == ["torch", "0 s", "0.3", "1,200", "2.5", "31.2", "25.00%"]
+    assert lines[0][-2:] == ["words wrong, greedily", "longer: symbols wrong, 5 beams"]
+    assert lines[0][:-1] == ["model", "processor", "dropout", "updates", "passes", "ms each", "words wrong, greedily"]
+    assert lines[3] == ["torch", "0 s", "0.3", "1,200", "2.5", "31.2", "25.00%", "12.50%"]
 
 
 def test_what_is_saved_is_printed_without_a_run_beside_what_was_published(

@@ -260,8 +260,23 @@ def tables(found: Sequence[tuple[Try, dict[str, Any]]]) -> str:
 def _table(own: Mapping[Try, Mapping[str, Any]]) -> str:
     sizes = [name for name in (*SIZES, "seed") if len({getattr(trial, name) for trial in own}) > 1]
     rates = [key for key in next(iter(own.values())) if key.startswith(("test", "beyond"))]
-    head = ["model", "processor", *(name.replace("_", " ") for name in sizes), "updates", "passes", "ms each", *rates]
+    head = [
+        "model",
+        "processor",
+        *(name.replace("_", " ") for name in sizes),
+        "updates",
+        "passes",
+        "ms each",
+        *map(_title, rates),
+    ]
     return table(head, [_line(trial, came, sizes, rates) for trial, came in own.items()])
+
+
+def _title(rate: str) -> str:
+    """An error rate as a column: "test, words 5" is that of whole targets with 5 beams."""
+    part, _, how = rate.partition(", ")
+    kind, beams = how.split()
+    return f"{'' if part == 'test' else 'longer: '}{kind} wrong, {'greedily' if beams == '1' else f'{beams} beams'}"
 
 
 def _line(trial: Try, came: Mapping[str, Any], sizes: Sequence[str], rates: Sequence[str]) -> list[str]:
@@ -276,7 +291,9 @@ def published() -> str:
         [each.who, f"{each.words:g} %", "-" if each.phonemes is None else f"{each.phonemes:g} %", each.split, each.read]
         for each in pronunciation.PUBLISHED
     ]
-    return table(["published", "words wrong", "phonemes wrong", "data", "read in"], lines)
+    return table(
+        ["published, without stress", "words wrong", "phonemes wrong", "dictionary", "read in the README of"], lines
+    )
 
 
 def main() -> None:

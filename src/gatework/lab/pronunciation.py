@@ -28,13 +28,13 @@ class Published:
     read: str
 
 
-README = "README of cmusphinx/g2p-seq2seq (GitHub)"
-INDEX = "README of lifefeel/Grapheme-to-Phoneme (GitHub), an index of the papers"
-OLDER = "the older dictionary of 2007, an easier split: 106,837 words to learn from, 12,000 to test"
-NEWER = "this dictionary, another split"
+README = "cmusphinx/g2p-seq2seq"  # the README of a repository on GitHub
+INDEX = "lifefeel/Grapheme-to-Phoneme"  # the same, an index of the papers
+OLDER = "of 2007"
+NEWER = "this one, parted otherwise"
 PUBLISHED = (
     Published("Phonetisaurus, n-grams of pairs", 33.89, None, NEWER, README),
-    Published("g2p-seq2seq, LSTM of 2 x 512", 31.0, None, NEWER, f"{README}, there as about 31"),
+    Published("g2p-seq2seq, LSTM of 2 x 512", 31.0, None, NEWER, f"{README}, as about 31"),
     Published("g2p-seq2seq, transformer of 3 x 256", 30.2, None, NEWER, README),
     Published("Phonetisaurus, n-grams of pairs", 24.4, None, OLDER, README),
     Published("g2p-seq2seq, LSTM of 2 x 512", 23.3, None, OLDER, README),
