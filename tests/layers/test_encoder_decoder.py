@@ -195,9 +195,10 @@ def test_parts_of_similar_length_make_the_same_loss_and_gradients(options, monke
 )
 def test_few_symbols_as_one_hot_inputs_are_the_same_as_embedded(cell, further, monkeypatch):
     model, (source, targets) = made(cell=cell, embedding=12, **further), batch()
-    assert all(each.fits for each in model.one_hot)
+    readers = model.read_source, model.read_target
+    assert all(each.fits for each in readers)
     folded = model(source, targets)[0]
-    for each in model.one_hot:
+    for each in readers:
         monkeypatch.setattr(each, "fits", False)
     plain = model(source, targets)[0]
     same(folded, plain)
@@ -218,7 +219,23 @@ SCALED = "h = tanh(W @ (s * x) + U @ h)"  # which reads x itself
     ids=str,
 )
 def test_symbols_are_embedded_where_that_is_less_or_x_is_read_otherwise(options):
-    assert not made(**options).one_hot[1].fits
+    assert not made(**options).read_target.fits
+
+
+def test_hooks_of_layers_and_embeddings_run():
+    model, (source, targets) = made(embedding=12), batch()
+    plain, seen = model(source, targets)[0], []
+    for module in (model.encoder, model.decoder_layers, model.source_embedding, model.target_embedding):
+        module.register_forward_hook(lambda module, *_: seen.append(module))
+    same(model(source, targets)[0], plain)
+    assert set(seen) == {model.encoder, model.decoder_layers, model.source_embedding, model.target_embedding}
+
+
+def test_sources_of_nothing_and_targets_that_do_not_count_are_borne():
+    model, (source, targets) = made(), batch()
+    nothing = source[0], torch.zeros_like(source[1])
+    assert model(nothing, targets)[0].isfinite() and len(model.search(nothing, longest=3)) == 5
+    assert model(source, torch.full_like(targets, -100))[0].isnan()  # a mean over none, as torch's cross_entropy
 
 
 def test_a_fast_model_is_copied_saved_and_loaded(tmp_path):

@@ -94,10 +94,8 @@ class EncoderDecoder(nn.Module):
         engine: str = "auto",
     ) -> None:
         super().__init__()
-        for name, size in (("sources", sources), ("targets", targets), ("hidden_size", hidden_size)):
-            check.size(name, size, least=1)
-        for name, flag in (("bidirectional", bidirectional), ("input_feeding", input_feeding), ("tied", tied)):
-            check.flag(name, flag)
+        sizes = {"sources": sources, "targets": targets, "hidden_size": hidden_size, "num_layers": num_layers}
+        _check(sizes, embedding, bidirectional=bidirectional, input_feeding=input_feeding, tied=tied)
         check.choice("attention", attention, (*SCORES, "none"))
         if input_feeding and attention == "none":
             raise InputError('input_feeding=True feeds what attention reads; with attention="none" leave it out')
@@ -105,9 +103,6 @@ class EncoderDecoder(nn.Module):
         self.label_smoothing = check.probability("label_smoothing", label_smoothing)
         self.scheduled_sampling = check.probability("scheduled_sampling", scheduled_sampling)
         self.dropout = nn.Dropout(check.probability("dropout", dropout))
-        if embedding is not None:
-            check.size("embedding", embedding, least=1)
-        check.size("num_layers", num_layers, least=1)
         options = {"dropout": dropout if num_layers > 1 else 0.0, "engine": engine}
         proj_size = (recurrent or {}).get("proj_size", 0)
         each = -(-hidden_size // (1 + bidirectional))
@@ -119,17 +114,15 @@ class EncoderDecoder(nn.Module):
         cell = cell if decoder_cell is None else decoder_cell
         read = embedding or embedding_width(find_cell(cell), hidden_size, hidden_size, proj_size)
         self.target_embedding = nn.Embedding(targets + 1, read)
-        sizes = read + memory * input_feeding, hidden_size, num_layers
-        self.decoder_layers = recurrent_of(cell, sizes, recurrent, **options)
+        fed = read + memory * input_feeding
+        self.decoder_layers = recurrent_of(cell, (fed, hidden_size, num_layers), recurrent, **options)
         self.bridge = Bridge(self.encoder, self.decoder_layers)
         out = self.decoder_layers.output_size
         self.attention: Attention | None = None
         if attention != "none":
             self.attention = Attention(out, memory, score=attention, heads=heads, window=window, coverage=coverage)
-        self.one_hot = (
-            OneHot(self.encoder, self.source_embedding),
-            OneHot(self.decoder_layers, self.target_embedding),
-        )
+        self.read_source = OneHot(self.encoder, self.source_embedding)
+        self.read_target = OneHot(self.decoder_layers, self.target_embedding)
         width = read if tied else hidden_size
         self.readout = nn.Linear(out if self.attention is None else out + memory, width)
         self.output = nn.Linear(width, targets + 1)
@@ -196,14 +189,14 @@ class EncoderDecoder(nn.Module):
 
     def _reader(self) -> Run:
         """The encoder on ids, as it is now."""
-        return reading(self.source_embedding, self.encoder, self.dropout, self.one_hot[0])
+        return reading(self.source_embedding, self.encoder, self.dropout, self.read_source)
 
     def _parts(self, dropout: Callable[[Tensor], Tensor]) -> Parts:
         """What the decoder is made of, as it is now."""
         return Parts(
             self.target_embedding,
             self.decoder_layers,
-            reading(self.target_embedding, self.decoder_layers, dropout, self.one_hot[1]),
+            reading(self.target_embedding, self.decoder_layers, dropout, self.read_target),
             self.attention,
             self.readout,
             self.output,
@@ -220,9 +213,8 @@ class EncoderDecoder(nn.Module):
             yield source, targets
             return
         ends = counted.sum(0)
-        parts = parts_of((ends, lengths), self.work)
-        for rows in parts:
-            S, T = int(lengths[rows].max()), int(ends[rows].max())
+        for rows in parts_of((ends, lengths), self.work):
+            S, T = max(1, int(lengths[rows].max())), max(1, int(ends[rows].max()))
             yield (tokens[:S, rows], lengths[rows]), targets[:T, rows]
 
     def decoder(self, source: Source) -> Decoder:
@@ -258,6 +250,14 @@ class EncoderDecoder(nn.Module):
             length_normalisation=length_normalisation,
         )
         return [[each.within(length) for each in own] for own, length in zip(found, lengths, strict=True)]
+
+
+def _check(sizes: Mapping[str, int], embedding: int | None, **flags: bool) -> None:
+    """Raises InputError for sizes and flags that are none."""
+    for name, size in (sizes if embedding is None else {**sizes, "embedding": embedding}).items():
+        check.size(name, size, least=1)
+    for name, flag in flags.items():
+        check.flag(name, flag)
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from gatework.layers import autocast
 from gatework.layers.recurrent import Recurrent
 from gatework.notation.program import PRODUCTS
 
+HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")  # of a module's calls
+
 # ids [T,B], a state or None, lengths or None -> output [T,B,H], state
 Run = Callable[..., tuple[Tensor, Any]]
 
@@ -85,5 +87,7 @@ def reading(
 def _is_plain(embedding: nn.Embedding, layer: Recurrent, dropout: Any) -> bool:
     """Whether nothing happens to embeddings between table and layer, on a CPU where nobody looks on or converts."""
     drops = isinstance(dropout, nn.Dropout) and dropout.training and dropout.p > 0
+    hooked = any(getattr(module, kind) for module in (embedding, layer) for kind in HOOKS)
     on_cpu = embedding.weight.is_cpu and not autocast.is_on("cpu")
-    return not drops and layer.watcher is None and on_cpu and is_eager(embedding.weight, *layer.parameters())
+    watched = drops or hooked or layer.watcher is not None
+    return not watched and on_cpu and is_eager(embedding.weight, *layer.parameters())
