@@ -22,7 +22,7 @@ OPEN = ("hidden", "layers", "batch", "learning_rate")  # what the data and the t
 UPDATES = 2000  # about as many updates of the weights as are made where no end is named,
 EPOCHS = (5, 100)  # in at least and at most so many passes
 LOOKS = 20  # validations at most where the updates are known
-BETWEEN = (50, 500)  # updates at least and at most from one validation to the next, where an epoch has fewer or more
+BETWEEN = (50, 250)  # updates at least and at most from one validation to the next, where an epoch has fewer or more
 
 
 @dataclass(frozen=True)
