@@ -44,8 +44,8 @@ def load(path: Path, make: Make[E]) -> E:
     arrays = _arrays(checkpoint)
 
     def networks(described: Described) -> Ensemble:
-        weights = {name: tensor.numpy() for name, tensor in checkpoint.part("model").items()}
-        check_sizes(weights, described.options, described.sizes)
+        shapes = {name: tuple(tensor.shape) for name, tensor in checkpoint.part("model").items()}
+        check_sizes(shapes, described.options, described.sizes)
         network = untrained(described.options, arrays["learned"]["offsets"], described.sizes)
         put_weights(checkpoint, network)
         return network.eval()

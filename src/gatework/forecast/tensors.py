@@ -1,6 +1,7 @@
 """The arrays of a series run on disk, checked against what its run.json says."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,13 +68,13 @@ def _where_known(array: Array) -> Array:
     return np.where(np.isnan(array), 0, array) if array.dtype.kind == "f" else array
 
 
-def check_sizes(weights: Mapping[str, Array], options: Training, sizes: Sizes) -> None:
-    """The sizes of the networks, before networks of these sizes take time and memory. Raises ValueError."""
-    networks, units = weights["weight"].shape[:2]
-    several = {len(weights[name]) for name in ("weight", "offset", "known", "mixed") if name in weights}
+def check_sizes(shapes: Mapping[str, Sequence[int]], options: Training, sizes: Sizes) -> None:
+    """Weights of these shapes are of networks of these sizes, which take time and memory. Raises ValueError."""
+    networks, units = shapes["weight"][:2]
+    several = {shapes[name][0] for name in ("weight", "offset", "known", "mixed") if name in shapes}
     if (networks, units) != (len(HOLDOUT_MEMBERS) + options.members, options.hidden) or several != {networks}:
         raise ValueError(f"{options.members} members of {options.hidden} units are not those that were learned")
-    if max(sizes.inputs, sizes.known) > sum(array.size for array in weights.values()):
+    if max(sizes.inputs, sizes.known) > sum(map(math.prod, shapes.values())):
         raise ValueError(f"{sizes.inputs} inputs and {sizes.known} known ones are more than were learned from")
 
 

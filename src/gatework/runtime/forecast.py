@@ -80,7 +80,8 @@ class ForecastSession(Session):
         """Itself; raises ValueError where its network is not the one that is described."""
         if described.network() != self.network:
             raise ValueError("its network is not that of its options")
-        check_sizes(self.model.weights, described.options, described.sizes)
+        shapes = {name: weight.shape for name, weight in self.model.weights.items()}
+        check_sizes(shapes, described.options, described.sizes)
         self.members, self.hidden = described.members, described.options.hidden
         return self
 
