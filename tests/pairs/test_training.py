@@ -225,7 +225,9 @@ def test_patience_ends_it(file: Path, tmp_path: Path) -> None:
 def test_processes_share_each_batch_and_the_validation() -> None:
     described, parts, _ = prepared(given_examples(*reversals()), SMALL, SPLITS)
     shares = [Validation.of(parts.validation, described, rank, 2) for rank in (0, 1)]
-    assert [len(share.encoded) for share in shares if share is not None] == [12, 12]
+    sources = [targets_of(share.encoded) for share in shares if share is not None]
+    assert list(map(len, sources)) == [12, 12]
+    assert sorted([*sources[0], *sources[1]]) == sorted(targets_of(parts.validation))
     model = Job(**vars(described)).untrained().eval()
     whole = Validation.of(parts.validation, described)
     assert whole is not None
