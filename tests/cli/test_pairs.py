@@ -93,6 +93,17 @@ def test_training_tells_what_it_does_from_the_file_to_what_is_next(gatework: Com
     assert "validation_error" in header and "validation_bits" not in header
 
 
+def test_target_symbols_that_training_lacks_are_said(gatework: Command, place: Path) -> None:
+    X, y = reversals()
+    write_pairs(Path("odd.tsv"), X, [f"{text}{chr(0x4E00 + k)}" for k, text in enumerate(y)])
+    done = gatework(
+        *shlex.split("train pairs odd.tsv --out new --steps 1 --hidden 4 --splits 0.5,0.3,0.2 --device cpu")
+    )
+    assert (
+        "60 target symbols of the other parts are none of the training part's: they stay wrong" in done.out.splitlines()
+    )
+
+
 def test_sizes_that_nobody_names_are_said(gatework: Command, place: Path) -> None:
     done = gatework(*shlex.split("train pairs pairs.tsv --out new --steps 2 --device cpu"))
     assert done.status == 0

@@ -10,7 +10,7 @@ from gatework.cli.options import Chosen, lengthened
 from gatework.cli.progress import TrainingProgress, say_next
 from gatework.pairs.data.encoded import Whole
 from gatework.pairs.data.examples import Examples
-from gatework.pairs.data.symbols import UNITS, Symbols
+from gatework.pairs.data.symbols import UNITS, UNLISTED, Symbols
 from gatework.pairs.options import Criterion, Options
 from gatework.pairs.parts import Parts
 from gatework.pairs.run import Job, Run
@@ -55,11 +55,14 @@ def _introduction(file: str, examples: Examples, job: Job, parts: Parts) -> list
     else:
         plural = "s" if len(job.inputs) > 1 else ""
         read = f"{_span(parts.whole.source_lengths)} steps of {len(job.inputs)} number{plural}"
-    return [
+    lines = [
         f"{file}: {len(examples):,} sources{more}; {sizes}",
         f"from {read} to {_side(job.outputs, len(job.outputs), parts.whole.target_lengths)}",
         f"{model.encoder.extra_repr()}; {weights:,} weights",
     ]
+    if unlisted := int((parts.whole.target == UNLISTED).sum()):
+        lines.append(f"{unlisted:,} target symbols of the other parts are none of the training part's: they stay wrong")
+    return lines
 
 
 def _side(symbols: Symbols, known: int, lengths: Whole) -> str:

@@ -15,9 +15,10 @@ from gatework.cli.arguments import (
     TrainingDevice,
 )
 from gatework.cli.options import Chosen, named_in, with_options
-from gatework.cli.values import shares
+from gatework.cli.values import SPELLINGS, shares
 from gatework.errors import InputError
-from gatework.pairs.options import Options
+from gatework.pairs.options import SPLITS, Options
+from gatework.runs.parts import Splits
 
 
 @with_options
@@ -31,7 +32,7 @@ def train_pairs(
     target: PairTarget = None,
     splits: Annotated[
         str, typer.Option(help="Shares of the sources for training, validation and test.", metavar="A,B,C")
-    ] = "0.9,0.05,0.05",
+    ] = SPELLINGS[Splits].write(SPLITS),
     encoding: PairEncoding = None,
     *,
     options: Chosen[Options],

@@ -12,12 +12,14 @@ from gatework.pairs.data.examples import Levels
 from gatework.pairs.data.symbols import Level
 from gatework.runs.arguments import MOST_LAYERS, check_named
 from gatework.runs.folder import cell_from_json, cell_to_json
+from gatework.runs.parts import Splits
 from gatework.training.settings import Settings
 
 Align = Literal["attention", "ctc"]
 Criterion = Literal["symbols", "words"]
 
 DECODING = ("attention", "heads", "window", "coverage", "input_feeding", "tied", "scheduled_sampling")
+SPLITS: Splits = (0.9, 0.05, 0.05)
 OPEN = ("hidden", "layers", "batch", "learning_rate")  # what the data and the time settle where it is not named
 UPDATES = 2000  # about as many updates of the weights as are made where no end is named,
 EPOCHS = (5, 100)  # in at least and at most so many passes

@@ -15,7 +15,7 @@ from gatework.pairs.evaluation import judged
 from gatework.pairs.learning import learn
 from gatework.pairs.metrics import PairReport
 from gatework.pairs.model import check_model
-from gatework.pairs.options import Options
+from gatework.pairs.options import SPLITS, Options
 from gatework.pairs.parts import Parts, prepared, save_parts
 from gatework.pairs.run import Job, Run
 from gatework.runs.changed_files import say_changed
@@ -28,7 +28,6 @@ from gatework.training.events import Evaluating, Notice, Report, Result, no_repo
 from gatework.training.processes import World, first_alone, launch
 from gatework.training.progress import LAST
 
-SPLITS: Splits = (0.9, 0.05, 0.05)
 OnStart = Callable[[Examples, Job, Parts], None]
 
 
