@@ -83,3 +83,11 @@ def test_a_model_of_another_task_is_refused(tmp_path: Path) -> None:
     model = Session(trained(tmp_path)).model
     with pytest.raises(InputError, match="is of task 'labels'; expected 'pairs'"):
         PairSession(Model(model.path, "labels", model.network, model.weights, model.about))
+
+
+def test_weights_that_overflow_are_named(tmp_path: Path) -> None:
+    model = Model.open(trained(tmp_path))
+    weights = {name: np.full_like(values, 3e38) for name, values in model.weights.items()}
+    session = PairSession(Model(model.path, model.task, model.network, weights, model.about))
+    with pytest.raises(InputError, match="its weights overflow, the largest is 3e\\+38 in "):
+        session.convert(problem())

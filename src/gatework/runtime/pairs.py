@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatework.decoding import ctc
-from gatework.decoding.beam import beam_search
+from gatework.decoding.beam import NotFinite, beam_search
 from gatework.network.steps import LENGTHS
 from gatework.pairs.converter import Converter, Found, LossOf, Search
 from gatework.pairs.data.encoded import Encoded, Whole
@@ -48,14 +48,18 @@ class PairSession(Session, Converter):
             self.check_answer(scores)
             return ctc.search(scores, self.blank, lengths, beams=search.beams, best=search.best)
         memory, states = self._encode(source, lengths)
-        found = beam_search(
-            RowDecoder(self._decoder, self._decoding, memory, lengths, states),
-            end=self.blank,
-            beams=search.beams,
-            best=search.best,
-            longest=search.bounds(lengths),
-            length_normalisation=search.length_normalisation,
-        )
+        try:
+            found = beam_search(
+                RowDecoder(self._decoder, self._decoding, memory, lengths, states),
+                end=self.blank,
+                beams=search.beams,
+                best=search.best,
+                longest=search.bounds(lengths),
+                length_normalisation=search.length_normalisation,
+            )
+        except NotFinite:
+            self.check_answer(np.nan)
+            raise
         return [[each.within(int(length)) for each in own] for own, length in zip(found, lengths, strict=True)]
 
     def _encode(self, source: npt.NDArray[Any], lengths: Whole) -> tuple[Array, dict[str, Array]]:
