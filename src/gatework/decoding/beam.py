@@ -25,7 +25,7 @@ def usual_longest(lengths: Sequence[int]) -> list[int]:
     return [times * int(length) + more for length in lengths]
 
 
-class NotFinite(InputError):
+class NotFiniteError(InputError):
     """A decoder's log probabilities are no numbers."""
 
 
@@ -129,7 +129,7 @@ class _Search:
         rows = self.rows
         scores = self.decoder.step(rows.tokens, rows.parents).astype(np.float64)
         if np.isnan(scores).any():
-            raise NotFinite("the decoder's log probabilities hold NaN: its weights are damaged, or training diverged")
+            raise NotFiniteError("the decoder's log probabilities hold NaN: its weights are damaged, or training diverged")
         self.steps.append((rows, self.decoder.attention))
         must_end = self.longest[rows.sentences] < len(self.steps)
         others = np.arange(scores.shape[1]) != self.end

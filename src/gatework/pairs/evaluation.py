@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gatework.decoding.beam import NotFinite
+from gatework.decoding.beam import NotFiniteError
 from gatework.pairs.converter import Find, Found, Loss, LossOf, Search, Told, losses_of, searched
 from gatework.pairs.ctc_model import CTCModel, ctc_losses
 from gatework.pairs.data.batches import Source, as_tensors, batch
@@ -35,7 +35,7 @@ def found_by(model: Network) -> Find:
         tokens, ends = as_tensors(source, lengths)
         try:
             found = _search(model, (tokens.to(device), ends.to(device)), search.bounds(lengths), search)
-        except NotFinite:
+        except NotFiniteError:
             check_answer(torch.tensor(math.nan), model)
             raise
         best = [each[0].log_probability if each else math.nan for each in found]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatework.decoding import ctc
-from gatework.decoding.beam import NotFinite, beam_search
+from gatework.decoding.beam import NotFiniteError, beam_search
 from gatework.network.steps import LENGTHS
 from gatework.pairs.converter import Converter, Found, LossOf, Search
 from gatework.pairs.data.encoded import Encoded, Whole
@@ -57,7 +57,7 @@ class PairSession(Session, Converter):
                 longest=search.bounds(lengths),
                 length_normalisation=search.length_normalisation,
             )
-        except NotFinite:
+        except NotFiniteError:
             self.check_answer(np.nan)
             raise
         return [[each.within(int(length)) for each in own] for own, length in zip(found, lengths, strict=True)]
