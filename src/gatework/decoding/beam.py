@@ -129,7 +129,7 @@ class _Search:
         rows = self.rows
         scores = self.decoder.step(rows.tokens, rows.parents).astype(np.float64)
         if np.isnan(scores).any():
-            raise NotFiniteError("the decoder's log probabilities hold NaN: its weights are damaged, or training diverged")
+            raise NotFiniteError("the decoder's log probabilities hold NaN: weights are damaged, or training diverged")
         self.steps.append((rows, self.decoder.attention))
         must_end = self.longest[rows.sentences] < len(self.steps)
         others = np.arange(scores.shape[1]) != self.end
