@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import torch
-from pair_toys import QUICK, capitals, reversals
+from pair_toys import QUICK, capitals, frames, reversals
 
 import gatework as gw
 from gatework.decoding.hypothesis import Hypothesis
@@ -61,6 +61,8 @@ def test_sources_are_shown_as_they_were_written() -> None:
     made = job(source_level="symbol")
     assert source_text(made, ("ab", "c")) == "ab c"
     assert source_symbols(made, ("ab", "c")) == ["ab", "c"]
+    measured = prepared(given_examples(*frames()), Options(align="ctc", **QUICK), (1.0, 0.0, 0.0))[0]
+    assert [source_text(measured, [[1.0]] * count) for count in (1, 2)] == ["1 frame", "2 frames"]
     with pytest.raises(InputError, match=r"X\[0\]: expected texts"):
         check_form(given_examples([[1.0, 2.0]]), made)
 

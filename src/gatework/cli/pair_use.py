@@ -1,5 +1,6 @@
 """What commands do with a trained model of pairs: sources read, and how good the targets are that it finds."""
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,13 +19,18 @@ def read_sources(texts: Sequence[str], job: Described, column: str | None, encod
         columns = Columns(source=column)
         examples = read_examples(texts[0], job.levels, columns=columns, encoding=encoding, targets=False)
     else:
-        examples = given_examples(list(texts), levels=job.levels)
+        examples = given_examples(list(texts), levels=job.levels, name="TEXT")
     check_form(examples, job)
     return examples
 
 
 def _is_to_read(path: Path) -> bool:
-    return path.exists() and not path.is_dir()
+    try:
+        return path.exists() and not path.is_dir()
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:  # as a text may be
+            raise
+        return False
 
 
 def say_score(run: Path, file: str, columns: Columns, encoding: str | None, device: str) -> None:

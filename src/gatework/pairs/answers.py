@@ -60,7 +60,9 @@ def check_form(examples: Examples, job: Described) -> None:
 
 def source_text(job: Described, source: Any) -> str:
     """A source as people wrote it; of frames how many there are."""
-    return f"{len(source)} frames" if job.form == "frames" else join(source, job.levels.source)
+    if job.form == "frames":
+        return f"{len(source)} frame{'s' * (len(source) != 1)}"
+    return join(source, job.levels.source)
 
 
 def source_symbols(job: Described, source: Any) -> list[str]:

@@ -212,9 +212,12 @@ def test_sources_and_targets_too_long_for_memory_are_refused(tmp_path: Path, lev
         ({"X": np.ones((2, 3)), "y": ["a"]}, r"y is <U1 \[1\]; expected texts \[2\]"),
         ({"X": np.ones((2, 3)), "y": [1, 2]}, r"y is int64 \[2\]; expected texts"),
         ({"X": np.array([["a"]]), "y": ["a"]}, r"X is <U1 \[1, 1\]; expected numbers \[N,S,I\] or \[N,S\]"),
-        ({"X": np.ones((2, 3)), "y": ["a", "b"], "lengths": [3, 4]}, r"lengths are no whole numbers from 1 to 3"),
-        ({"X": np.ones((2, 3)), "y": ["a", "b"], "lengths": [0, 3]}, r"lengths are no whole numbers from 1 to 3"),
-        ({"X": np.ones((2, 3)), "y": ["a", "b"], "lengths": [3]}, r"lengths are no whole numbers"),
+        ({"X": np.ones((2, 3)), "y": ["a", "b"], "lengths": [3, 4]}, r"lengths\[1\] is 4; expected 1 to 3"),
+        ({"X": np.ones((2, 3)), "y": ["a", "b"], "lengths": [0, 3]}, r"lengths\[0\] is 0; expected 1 to 3"),
+        (
+            {"X": np.ones((2, 3)), "y": ["a", "b"], "lengths": [3]},
+            r"lengths is int64 \[1\]; expected whole numbers \[2\]",
+        ),
         ({"X": np.full((1, 3), np.inf), "y": ["a"]}, r"a\.npz: X\[0\]: step 0 is inf"),
         ({"X": np.ones((1, 3)), "y": [""]}, r"a\.npz: y\[0\] is empty"),
         ({"X": np.array([None]), "y": ["a"]}, r"is damaged, or no \.npz of numbers and texts"),
@@ -254,6 +257,13 @@ def test_what_is_no_file_of_pairs_is_refused(tmp_path: Path) -> None:
 def test_objects_that_cannot_be_used_are_refused(X: Any, y: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         given_examples(X, y)
+
+
+def test_nothing_to_convert_is_said_of_sources_alone(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"X has no sources; expected one in each row"):
+        given_examples([])
+    with pytest.raises(InputError, match=r"a\.csv is empty: expected a source in each line"):
+        read_examples(written(tmp_path, "a.csv", ""), targets=False)
 
 
 def test_a_symbol_of_a_list_has_no_white_space() -> None:

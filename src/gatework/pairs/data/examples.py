@@ -98,17 +98,20 @@ def read_examples(
         return _examples(rows, levels, str(file), targets=targets)
 
 
-def given_examples(X: Any, y: Any = None, levels: Levels = CHARACTERS) -> Examples:
-    """Pairs given as Python objects: X as "source" and y as "target" of lines of JSON, see `read_examples`."""
+def given_examples(X: Any, y: Any = None, levels: Levels = CHARACTERS, name: str = "X") -> Examples:
+    """Pairs given as Python objects: X as "source" and y as "target" of lines of JSON, see `read_examples`.
+
+    name: what errors call X.
+    """
     X, y = (table.to_numpy() if hasattr(table, "to_numpy") else table for table in (X, y))  # pandas, polars
-    for name, values in (("X", X), ("y", y)):
+    for each, values in ((name, X), ("y", y)):
         if values is not None and (isinstance(values, str | bytes) or not hasattr(values, "__len__")):
-            raise InputError(f"{name} is {shown(values)}; expected several, such as a list of texts")
+            raise InputError(f"{each} is {shown(values)}; expected several, such as a list of texts")
     if y is not None and len(X) != len(y):
         raise InputError(f"y has {len(y):,} targets, X {len(X):,} sources; expected as many of both")
     pairs = zip(X, [None] * len(X) if y is None else y, strict=True)
-    rows = (Row(f"X[{k}]", *pair) for k, pair in enumerate(pairs))
-    return _examples(Rows(rows, str, lambda at: f"y{at[1:]}"), levels, "X", targets=y is not None)
+    rows = (Row(f"{name}[{k}]", *pair) for k, pair in enumerate(pairs))
+    return _examples(Rows(rows, str, lambda at: f"y{at.removeprefix(name)}"), levels, name, targets=y is not None)
 
 
 @dataclass
@@ -144,7 +147,8 @@ def _examples(rows: Rows, levels: Levels, name: str, *, targets: bool) -> Exampl
             texts = _targets(row.target, levels.target, rows.target_at(row.at))
             gathered.targets[number].update(dict.fromkeys(texts))
     if form is None:
-        raise InputError(f"{name} has no pairs; expected a source and a target in each row")
+        missing = "pairs; expected a source and a target" if targets else "sources; expected one"
+        raise InputError(f"{name} has no {missing} in each row")
     accepted = [tuple(each) for each in gathered.targets] if targets else None
     return Examples(form, levels, gathered.sources, accepted, gathered.rows)
 

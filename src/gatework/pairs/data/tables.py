@@ -91,7 +91,7 @@ def read_rows(
 def _text_rows(first: str, texts: Iterator[str], name: str, suffix: str, columns: Columns, targets: bool) -> Rows:
     """The rows of a text whose first characters are `first`: lines of JSON, a table, or sources alone, one a line."""
     if not first.strip():
-        raise _empty(name)
+        raise _empty(name, targets)
     table = suffix in (*TSV, *CSV)
     if suffix in JSON or (not table and first.lstrip().startswith("{")):
         records = records_of(texts, name, EXPECTED)
@@ -105,12 +105,12 @@ def _text_rows(first: str, texts: Iterator[str], name: str, suffix: str, columns
     rows = _tabbed(lines, name) if tabbed else _delimited(lines, head, name)
     first_row = next(rows, None)
     if first_row is None:
-        raise _empty(name)
+        raise _empty(name, targets)
     return _of_table(_Table(first_row, rows, tabbed), columns, targets)
 
 
-def _empty(name: str) -> InputError:
-    return InputError(f"{name} is empty: expected a source and a target in each line")
+def _empty(name: str, targets: bool) -> InputError:
+    return InputError(f"{name} is empty: expected a source{' and a target' * targets} in each line")
 
 
 # -- tables
@@ -229,8 +229,10 @@ def _npz_rows(path: Path, name: str, targets: bool) -> Rows:
         raise InputError(f"{name}: y is {y.dtype} {list(y.shape)}; expected texts [{len(X)}], or several a source")
     most = X.shape[1]
     lengths = arrays.get("lengths", np.full(len(X), most))
-    if lengths.shape != (len(X),) or lengths.dtype.kind not in "iu" or not ((lengths > 0) & (lengths <= most)).all():
-        raise InputError(f"{name}: lengths are no whole numbers from 1 to {most}, one for each of {len(X)} rows")
+    if lengths.shape != (len(X),) or lengths.dtype.kind not in "iu":
+        raise InputError(f"{name}: lengths is {lengths.dtype} {list(lengths.shape)}; expected whole numbers [{len(X)}]")
+    if (wrong := np.flatnonzero((lengths < 1) | (lengths > most))).size:
+        raise InputError(f"{name}: lengths[{wrong[0]}] is {lengths[wrong[0]]}; expected 1 to {most}, the steps of X")
     texts = [None] * len(X) if y is None else [_without_empty(each) for each in y.tolist()]
     rows = (Row(f"{name}: X[{k}]", X[k, : lengths[k]], texts[k]) for k in range(len(X)))
     return Rows(rows, str, lambda at: at.replace(": X[", ": y["))
