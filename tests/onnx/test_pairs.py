@@ -107,6 +107,8 @@ def test_a_run_becomes_an_encoder_and_a_decoder(tmp_path: Path) -> None:
     assert about(written["encoder"])["task"] == "pairs"
     said = [greedy(written["encoder"], written["decoder"], word) for word in WORDS]
     assert said == model.predict(WORDS).tolist()
+    with pytest.raises(gw.InputError, match=r"^states=False .*: the decoder starts from the encoder's states"):
+        gw.onnx.export(tmp_path / "run", tmp_path / "words.onnx", states=False)
 
 
 @pytest.mark.parametrize("frames", [False, True])

@@ -41,7 +41,7 @@ def export(
         example: of such a module the inputs that it is traced with.
         dynamic_shapes: of such a module which sizes are free, as torch.onnx.export takes them.
         states: inputs `h`, `c`, ... [L*D,B,H] and outputs `h_out`, `c_out` of a layer, a run of text or a decoder;
-            without them it begins at its start.
+            without them it begins at its start, which a decoder has none of.
         lengths: an input `lengths` [B], int64: past its length a sequence's state stands still and its output is 0.
             Runs of labels always have it.
         resets: an input `resets` [T,B], bool: before such a step the state is the start again.
@@ -60,6 +60,8 @@ def export(
         made = {"": _needed("gatework.onnx.translation").module(model, example, dynamic_shapes, opset)}
     else:
         parts = _described(model)
+        if "decoder" in parts and not states:
+            raise InputError("states=False (--no-states): the decoder starts from the encoder's states; leave it out")
         options = [
             emitter.Options(states and what.stateful, lengths, resets, operators, opset) for what in parts.values()
         ]
