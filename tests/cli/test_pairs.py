@@ -175,6 +175,7 @@ def test_texts_are_converted_a_line_each(gatework: Command, place: Path) -> None
     assert done.lines == [f"abc\t{predicted[0]}", f"dab\t{predicted[1]}"]
     assert gatework("convert", "run", "words.txt").lines == gatework("convert", "run", "ab", "abc").lines
     assert gatework("convert", "run", "-", stdin=b"abc\ndab\n").lines == done.lines
+    assert gatework("convert", "run", "ab" * 500).status == 0  # longer than a name of a file
     table = gatework("convert", "run", "pairs.csv", "--source", "word")
     assert [line.split("\t")[0] for line in table.lines] == reversals()[0]
 
@@ -271,7 +272,10 @@ WRONG = [
     ("train pairs --resume --out nowhere", "nowhere does not exist"),
     ("convert run", "no source was given"),
     ("convert nowhere ab", "nowhere does not exist"),
-    ("convert run ''", "X[0] is empty"),
+    ("convert run ''", "TEXT[0] is empty"),
+    ("convert run empty.tsv", "empty.tsv is empty: expected a source in each line"),
+    (f"convert run {'a' * 5000}", "TEXT[0] has 5,000 characters; expected 4,096 at most"),
+    ("inspect run --unit l0.c.1", "unit is 'l0.c.1'; run is a run of pairs"),
     ("convert run ab --best 0", "--best 0"),
     ("convert run ab --beams 0", "--beams 0: expected 1 or more"),
     ("convert run ab cd --attention a.svg", "a picture shows one source, and there are 2"),

@@ -93,6 +93,7 @@ def test_a_page_may_leave_out_sources_or_weights(folder: Path, show: Callable[..
     bare = show(gw.inspect(folder / "run", weights=False).write(tmp_path / "b.html"))
     bare.page.wait_for_selector("body[data-ready=yes]")
     assert "without the weights" in bare.page.text_content("#check")
+    assert "in your browser" not in bare.page.text_content("#about")
     assert not bare.complaints
 
 

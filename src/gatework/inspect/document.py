@@ -114,6 +114,7 @@ def inspect(
             f"and where it errs, is told by gatework predict {model} FILE"
         )
     elif task == PAIRS:
+        _refuse(model, beside=beside, unit=unit, series=series)
         payload, tensors = collect_pairs(
             Path(model), None if file is None else str(file), name_of(Path(model)), progress
         )
@@ -131,6 +132,13 @@ def inspect(
         payload["check"], tensors = None, {}
     payload["weights"], data = packed(tensors)
     return Page(assemble(payload, data), payload)
+
+
+def _refuse(model: str | Path, **options: object) -> None:
+    """Raises InputError for an option that a page of pairs has no use for."""
+    for name, value in options.items():
+        if value is not None:
+            raise InputError(f"{name} is {str(value)!r}; {model} is a run of pairs, which has none: leave it out")
 
 
 def _of_series(

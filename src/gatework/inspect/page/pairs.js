@@ -113,7 +113,7 @@ function showAbout({ payload, model }) {
     make(
       "p",
       { class: "lead" },
-      `Two small recurrent networks of ${layers} of ${cell.cell} units each: an encoder reads a source, and a decoder of ${whole(cell.hidden)} units writes a target symbol by symbol. They run here, in your browser: everything you see is computed on the spot, and nothing leaves this page.`,
+      `Two small recurrent networks of ${layers} of ${cell.cell} units each: an encoder reads a source, and a decoder of ${whole(cell.hidden)} units writes a target symbol by symbol.${model ? " They run here, in your browser: everything you see is computed on the spot, and nothing leaves this page." : ""}`,
     ),
     make(
       "div",
