@@ -385,6 +385,12 @@ def test_inputs_that_do_not_fit_are_refused(change, message):
         model((tokens, lengths), targets)
 
 
+def test_a_source_without_its_lengths_is_refused():
+    model, ((tokens, _), targets) = made(), batch()
+    with pytest.raises(gw.InputError, match=r"^source is Tensor; expected a pair of tokens \[S,B\] and lengths \[B\]$"):
+        model(tokens, targets)
+
+
 # -- search
 
 

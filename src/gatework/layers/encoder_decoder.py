@@ -154,6 +154,8 @@ class EncoderDecoder(nn.Module):
 
     def _checked(self, source: Source, targets: Tensor | None = None) -> Source:
         """The source; raises InputError where it or targets are not what the model reads."""
+        if not isinstance(source, tuple | list) or len(source) != 2:
+            raise InputError(f"source is {type(source).__name__}; expected a pair of tokens [S,B] and lengths [B]")
         tokens, lengths = source
         check.ids("tokens", tokens, "[S,B]", self.source_embedding.num_embeddings)
         S, B = tokens.shape
