@@ -128,8 +128,8 @@ EXPERIMENT = Experiment(
     batched="fresh sequences in batches of 64; encoders and decoders of one layer and 128 units",
     variants=tuple(
         Variant(name, "lstm", {**SETTING, "how": how}, published, form)
-        for form in ("copy", "reverse")
         for name, (how, published) in NETWORKS.items()
+        for form in ("copy", "reverse")
     ),
     seeds=1,
     trial=_trial,
