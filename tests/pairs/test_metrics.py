@@ -48,6 +48,14 @@ def test_the_report_says_what_was_judged() -> None:
     assert PairReport.of([("a",)], [[("a",)]]).perplexity is None
 
 
+def test_sources_whose_targets_have_no_symbols_to_count_are_left_out_of_perplexity() -> None:
+    predicted, accepted = [("a",)] * 3, [[("a",)]] * 3
+    report = PairReport.of(predicted, accepted, Losses(np.array([9.0, 2 * np.log(3), 9.0]), np.array([0, 2, 0])))
+    assert report.perplexity == pytest.approx(3)
+    assert report.perplexity_interval == pytest.approx((3, 3))
+    assert PairReport.of(predicted, accepted, Losses(np.ones(3), np.zeros(3, np.int64))).perplexity is None
+
+
 def test_an_interval_holds_the_rate_and_narrows_with_the_square_root() -> None:
     rng = np.random.default_rng(1)
     widths = []

@@ -102,6 +102,12 @@ class Losses:
         """That of a target symbol."""
         return float(self.nats.sum() / self.symbols.sum())
 
+    @property
+    def counted(self) -> Losses | None:
+        """Those of the sources that have symbols; None where there are none."""
+        some = self.symbols > 0
+        return Losses(self.nats[some], self.symbols[some]) if some.any() else None
+
 
 @dataclass(frozen=True)
 class PairReport:
@@ -122,6 +128,7 @@ class PairReport:
     ) -> PairReport:
         """Judges predictions; the intervals are a function of the seed."""
         judged = judge(predicted, accepted)
+        losses = None if losses is None else losses.counted
         ones = np.ones(len(judged))
         commonest = confusions(predicted, accepted, judged).most_common(COMMONEST)
         return cls(
