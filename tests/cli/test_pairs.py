@@ -234,6 +234,8 @@ def test_a_score_says_errors_perplexity_and_confusions(gatework: Command, place:
     assert "of 20 whole targets right (95 % interval" in done.lines[0]
     assert done.lines[1].startswith("symbol error rate ")
     assert done.lines[2].startswith("perplexity ")
+    foreign = gatework("score", "run", "-", stdin="abc\tCBÄ\n".encode())
+    assert foreign.lines[-1].startswith("1 of the targets' characters is none that the model writes")
     assert gatework("score", "ctc", "capitals.tsv").lines[2].startswith("perplexity ")
     assert gatework("score", "run", "pairs.csv", "--source", "word", "--target", "back").status == 0
 

@@ -11,7 +11,7 @@ from pair_toys import QUICK, capitals, frames, reversals
 import gatework as gw
 from gatework.decoding.hypothesis import Hypothesis
 from gatework.errors import InputError
-from gatework.pairs.answers import candidates, check_form, source_symbols, source_text, unseen_line
+from gatework.pairs.answers import candidates, check_form, source_symbols, source_text, unseen_line, unwritten_line
 from gatework.pairs.converter import Search, losses_of
 from gatework.pairs.data.batches import batch
 from gatework.pairs.data.examples import given_examples
@@ -55,6 +55,15 @@ def test_what_is_new_to_a_model_is_counted() -> None:
     )
     many = unseen_line(made, given_examples(["efghijklmnopqrst"]).sources)
     assert many is not None and many.endswith(" and 4 more")
+
+
+def test_what_a_model_cannot_write_is_counted() -> None:
+    made = job()
+    assert unwritten_line(made, [(("A", "B"),), (("C",), ("D",))]) is None
+    assert unwritten_line(made, [(("A", "é"),), (("é",), ("D",))]) == (
+        "1 of the targets' characters is none that the model writes: they stay wrong, and perplexity is without them: "
+        "'é' 2"
+    )
 
 
 def test_sources_are_shown_as_they_were_written() -> None:

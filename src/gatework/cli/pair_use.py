@@ -7,7 +7,7 @@ from pathlib import Path
 from gatework.cli.pair_models import converter
 from gatework.cli.progress import bar
 from gatework.files.reading import STDIN
-from gatework.pairs.answers import check_form, unseen_line
+from gatework.pairs.answers import check_form, unseen_line, unwritten_line
 from gatework.pairs.data.examples import Examples, check_frames, given_examples, read_examples
 from gatework.pairs.data.tables import Columns
 from gatework.pairs.description import Described
@@ -43,5 +43,6 @@ def say_score(run: Path, file: str, columns: Columns, encoding: str | None, devi
     with bar("converting") as progress:
         report = model.score(examples, progress=progress)
     print("\n".join(report.lines()))
-    if (new := unseen_line(model.job, examples.sources)) is not None:
-        print(new)
+    for line in (unseen_line(model.job, examples.sources), unwritten_line(model.job, examples.targets or ())):
+        if line is not None:
+            print(line)

@@ -1,7 +1,9 @@
 """What a model of pairs answers: targets with their scores, as text and as JSON. It needs no torch."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -72,11 +74,21 @@ def source_symbols(job: Described, source: Any) -> list[str]:
 
 def unseen_line(job: Described, sources: Sequence[Any]) -> str | None:
     """The symbols of some sources that the model has never seen, how often each; None where there are none."""
-    new = job.inputs.unseen(sources).most_common() if isinstance(job.inputs, Symbols) else []
+    new = job.inputs.unseen(sources) if isinstance(job.inputs, Symbols) else Counter()
+    return _counted(new, UNITS[job.levels.source], f"new to the model, which reads {UNKNOWN} for each")
+
+
+def unwritten_line(job: Described, targets: Iterable[Iterable[Text]]) -> str | None:
+    """The symbols of accepted targets that the model cannot write, how often each; None where there are none."""
+    new = job.outputs.unseen(chain.from_iterable(targets))
+    unit = f"targets' {UNITS[job.levels.target]}"
+    return _counted(new, unit, "none that the model writes: they stay wrong, and perplexity is without them")
+
+
+def _counted(new: Counter[str], unit: str, what: str) -> str | None:
     if not new:
         return None
-    unit = UNITS[job.levels.source]
     are = f"1 of the {unit} is" if len(new) == 1 else f"{len(new):,} of the {unit} are"
-    named = ", ".join(f"{symbol!r} {count:,}" for symbol, count in new[:SHOWN])
+    named = ", ".join(f"{symbol!r} {count:,}" for symbol, count in new.most_common(SHOWN))
     more = f" and {len(new) - SHOWN:,} more" if len(new) > SHOWN else ""
-    return f"{are} new to the model, which reads {UNKNOWN} for each: {named}{more}"
+    return f"{are} {what}: {named}{more}"
