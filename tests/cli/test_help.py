@@ -67,6 +67,12 @@ def test_the_help_of_training_names_every_default(gatework: Command) -> None:
         assert default in words
 
 
+def test_commands_that_use_a_model_say_that_they_take_its_file(gatework: Command) -> None:
+    for command in ("sample", "score", "predict", "convert", "forecast"):
+        words = " ".join(gatework(command, "--help").out.split())
+        assert "or the file that gatework export --out wrote. [required]" in words
+
+
 def test_the_bands_that_are_learned_are_those_of_python(gatework: Command) -> None:
     words = " ".join(gatework("train", "series", "--help").out.split())
     assert gw.Forecaster(3).levels == (80, 95) and "Bands to learn, in percent. [default: 80,95]" in words

@@ -27,6 +27,14 @@ RunFolder = Annotated[
     Path,
     typer.Argument(help="The folder that gatework train wrote.", metavar="RUN", autocompletion=complete_runs),
 ]
+RunOrFile = Annotated[
+    Path,
+    typer.Argument(
+        help="The folder that gatework train wrote, or the file that gatework export --out wrote.",
+        metavar="RUN",
+        autocompletion=complete_runs,
+    ),
+]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 TrainingDevice = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 OutFolder = Annotated[Path, typer.Option("--out", help="The run folder to make, or with --resume to go on with.")]

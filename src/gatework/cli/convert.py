@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatework.cli.arguments import Device, PairEncoding, PairSource, RunFolder
+from gatework.cli.arguments import Device, PairEncoding, PairSource, RunOrFile
 from gatework.cli.terminal import json_line
 from gatework.errors import InputError, printable
 from gatework.files.writing import write_atomically
@@ -23,7 +23,7 @@ TABLE, SVG = "table", ".svg"
 
 
 def convert(
-    run: RunFolder,
+    run: RunOrFile,
     texts: Annotated[
         list[str] | None,
         typer.Argument(

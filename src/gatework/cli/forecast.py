@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from gatework.cli.arguments import RunFolder
+from gatework.cli.arguments import RunOrFile
 from gatework.cli.values import numbers
 from gatework.errors import InputError
 from gatework.forecast.options import DECIMAL, ENCODING, SHEET
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def forecast(
-    run: RunFolder,
+    run: RunOrFile,
     file: Annotated[
         str | None,
         typer.Argument(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gatework.cli.arguments import Device, LabelledEncoding, LabelledFile, RunFolder
+from gatework.cli.arguments import Device, LabelledEncoding, LabelledFile, RunOrFile
 from gatework.cli.terminal import json_line
 from gatework.errors import InputError, field
 from gatework.files.writing import write_atomically
@@ -14,7 +14,7 @@ from gatework.labels.options import Level
 
 
 def predict(
-    run: RunFolder,
+    run: RunOrFile,
     file: Annotated[str, LabelledFile],
     each: Annotated[bool, typer.Option("--each", help="Print the predictions, also where FILE has labels.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the predictions to a file, as lines of JSON.")] = None,

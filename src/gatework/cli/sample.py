@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gatework.cli.arguments import Device, RunFolder
+from gatework.cli.arguments import Device, RunOrFile
 from gatework.cli.options import Chosen, with_options
 from gatework.cli.terminal import for_model_text
 from gatework.text.options import Draw
@@ -14,7 +14,7 @@ from gatework.text.options import Draw
 
 @with_options
 def sample(
-    run: RunFolder,
+    run: RunOrFile,
     prompt: Annotated[str, typer.Option(help="What the text begins with; read, not repeated token by token.")] = "",
     condition: Annotated[
         str | None, typer.Option(help="What to write on, of the conditions of the documents trained on.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatework.cli.arguments import Device, PairEncoding, PairSource, PairTarget, RunFolder
+from gatework.cli.arguments import Device, PairEncoding, PairSource, PairTarget, RunOrFile
 from gatework.cli.options import named_in
 from gatework.errors import InputError
 from gatework.files.reading import STDIN
@@ -32,7 +32,7 @@ OPTIONS = {  # of each task, which say how the file is read
 
 def score(
     context: typer.Context,
-    run: RunFolder,
+    run: RunOrFile,
     file: Annotated[
         str, typer.Argument(help="The text, pairs or series to score; - for standard input.", metavar="FILE")
     ],
