@@ -251,6 +251,7 @@ def test_what_is_no_file_of_pairs_is_refused(tmp_path: Path) -> None:
         ([], [], r"X has no pairs"),
         (["a", ""], ["b", "c"], r"X\[1\] is empty"),
         (["a", "b"], ["c", ""], r"y\[1\] is empty"),
+        (np.array([["ab"]]), ["c"], r'X\[0\] is \["ab"\], a list of symbols; expected a text, or the level symbol'),
         (["a", "b"], ["c", ["d", 7]], r"y\[1\]: the target is \[\"d\", 7\]"),
     ],
 )

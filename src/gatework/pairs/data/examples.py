@@ -110,8 +110,13 @@ def given_examples(X: Any, y: Any = None, levels: Levels = CHARACTERS, name: str
     if y is not None and len(X) != len(y):
         raise InputError(f"y has {len(y):,} targets, X {len(X):,} sources; expected as many of both")
     pairs = zip(X, [None] * len(X) if y is None else y, strict=True)
-    rows = (Row(f"{name}[{k}]", *pair) for k, pair in enumerate(pairs))
+    rows = (Row(f"{name}[{k}]", _listed(source), target) for k, (source, target) in enumerate(pairs))
     return _examples(Rows(rows, str, lambda at: f"y{at.removeprefix(name)}"), levels, name, targets=y is not None)
+
+
+def _listed(source: Any) -> Any:
+    """A row of an array of texts as a list of symbols."""
+    return source.tolist() if isinstance(source, np.ndarray) and source.dtype.kind in "UO" else source
 
 
 @dataclass
