@@ -176,6 +176,7 @@ def test_texts_are_converted_a_line_each(gatework: Command, place: Path) -> None
     assert gatework("convert", "run", "words.txt").lines == gatework("convert", "run", "ab", "abc").lines
     assert gatework("convert", "run", "-", stdin=b"abc\ndab\n").lines == done.lines
     assert gatework("convert", "run", "ab" * 500).status == 0  # longer than a name of a file
+    assert gatework("convert", "run", "word.txt").err.startswith("note: word.txt is no file, and is read as a text\n")
     table = gatework("convert", "run", "pairs.csv", "--source", "word")
     assert [line.split("\t")[0] for line in table.lines] == reversals()[0]
 
@@ -223,6 +224,7 @@ def test_frames_are_converted_from_a_file(gatework: Command, place: Path) -> Non
     done = gatework("convert", "new", "frames.npz")
     assert (done.status, len(done.lines)) == (0, 20)
     assert done.lines[0].startswith("12 frames\t")
+    assert "nowhere.npz does not exist" in gatework("convert", "new", "nowhere.npz").err
 
 
 # -- scoring

@@ -1,6 +1,7 @@
 """What commands do with a trained model of pairs: sources read, and how good the targets are that it finds."""
 
 import errno
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,17 +10,22 @@ from gatework.cli.progress import bar
 from gatework.files.reading import STDIN
 from gatework.pairs.answers import check_form, unseen_line, unwritten_line
 from gatework.pairs.data.examples import Examples, check_frames, given_examples, read_examples
-from gatework.pairs.data.tables import Columns
+from gatework.pairs.data.tables import CSV, JSON, TSV, Columns
 from gatework.pairs.description import Described
+
+FILES = (*JSON, *TSV, *CSV, ".npz", ".parquet", ".txt")  # how names of files with sources end
 
 
 def read_sources(texts: Sequence[str], job: Described, column: str | None, encoding: str | None) -> Examples:
     """Sources as a command line names them: texts, or one file, or - for standard input."""
-    if texts == [STDIN] or (len(texts) == 1 and texts[0] and _is_to_read(Path(texts[0]))):
+    alone = texts[0] if len(texts) == 1 else ""
+    if alone == STDIN or (alone and (job.form == "frames" or _is_to_read(Path(alone)))):
         columns = Columns(source=column)
         examples = read_examples(texts[0], job.levels, columns=columns, encoding=encoding, targets=False)
     else:
         examples = given_examples(list(texts), levels=job.levels, name="TEXT")
+        if Path(alone).suffix.lower() in FILES:
+            print(f"note: {alone} is no file, and is read as a text", file=sys.stderr)
     check_form(examples, job)
     return examples
 
