@@ -165,7 +165,7 @@ JSONL = "\n".join(['{{"source": "a", "target": "b"}}', "{}"])
         ("a.tsv", "source\ttarget\na\t\n", r"line 2, column target is empty: leave the row out"),
         ("a.csv", 'a,b\n"c,d\n', r"a\.csv, line 2 is no CSV: unexpected end of data"),
         ("a.jsonl", JSONL.format('{"source": "c"}'), r'line 2 has no "target"; it has "source"'),
-        ("a.jsonl", JSONL.format('{"source": null, "target": "b"}'), r'line 2 has no "source"'),
+        ("a.jsonl", JSONL.format('{"source": null, "target": "b"}'), r'line 2: source is null; expected a value'),
         ("a.jsonl", JSONL.format('{"source": 7, "target": "b"}'),
          r"line 2, column source: the source is 7; expected a text, as in the first row"),
         ("a.jsonl", JSONL.format('{"source": "c", "target": 7}'),
@@ -258,6 +258,16 @@ def test_what_is_no_file_of_pairs_is_refused(tmp_path: Path) -> None:
 def test_objects_that_cannot_be_used_are_refused(X: Any, y: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         given_examples(X, y)
+
+
+def test_delimiters_within_quotes_do_not_count(tmp_path: Path) -> None:
+    read = read_examples(written(tmp_path, "a.csv", '"a; b; c",x\nd,y\n'))
+    assert as_dict(read) == {tuple("a; b; c"): (("x",),), ("d",): (("y",),)}
+
+
+def test_a_null_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.jsonl, line 1: target is null; expected a value: leave the row out"):
+        read_examples(written(tmp_path, "a.jsonl", '{"source": "a", "target": null}\n'))
 
 
 def test_nothing_to_convert_is_said_of_sources_alone(tmp_path: Path) -> None:

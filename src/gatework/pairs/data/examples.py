@@ -80,10 +80,10 @@ def read_examples(
     """Reads pairs from a file.
 
     file: "-" for standard input, or one of
-        - a table, CSV (fields between the one of , ; tab | that the first line has most of) or, where its name ends in
-          .tsv or its first line has a tab, fields between tabs, in which quotes are characters as others. Its first
-          line may name the columns: it does where it has both "source" and "target", or where `columns` names others.
-          Without such a line the table has two columns;
+        - a table, CSV (fields between the one of , ; tab | that the first line has most of, outside quotes) or, where
+          its name ends in .tsv or its first line has a tab, fields between tabs, in which quotes are characters as
+          others. Its first line may name the columns: it does where it has both "source" and "target", or where
+          `columns` names others. Without such a line the table has two columns;
         - lines of JSON, and Parquet: "source", a text, a list of symbols, or numbers or vectors of them; "target", a
           text, or a list of several that are accepted, each a text or a list of symbols;
         - .npz: X [N,S,I] or [N,S] of numbers, y [N] of texts or [N,K] of several, and where they vary lengths [N].

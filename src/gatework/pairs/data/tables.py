@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,6 +23,7 @@ from gatework.files.reading import blamed, lines_of, records_of, sources
 SOURCE, TARGET = "source", "target"  # the columns where none are named
 EXPECTED = '{"source": "...", "target": "..."}'
 DELIMITERS = ",;\t|"
+QUOTED = re.compile('"[^"]*"')  # within which delimiters are characters
 JSON, TSV, CSV = (".jsonl", ".json", ".ndjson"), (".tsv",), (".csv",)
 
 
@@ -126,8 +128,9 @@ def _tabbed(lines: Iterable[str], name: str) -> Iterator[Placed]:
 
 
 def _delimited(lines: Iterable[str], head: str, name: str) -> Iterator[Placed]:
-    """The fields of CSV, between the one of , ; tab | that the first line has most of."""
-    reader = csv.reader((f"{line}\n" for line in lines), delimiter=max(DELIMITERS, key=head.count), strict=True)
+    """The fields of CSV, between the one of , ; tab | that the first line has most of outside quotes."""
+    delimiter = max(DELIMITERS, key=QUOTED.sub("", head).count)
+    reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
     try:
         for row in reader:
             if any(row):
@@ -190,7 +193,9 @@ def _place(name: str, names: list[str], at: str, *, exact: bool) -> int:
 def _of_records(records: Iterable[tuple[str, dict[str, Any]]], wanted: tuple[str, str], targets: bool) -> Iterator[Row]:
     for at, record in records:
         for name in wanted[: 1 + targets]:
-            if record.get(name) is None:
+            if name in record and record[name] is None:
+                raise InputError(f"{at}: {name} is null; expected a value: leave the row out")
+            if name not in record:
                 has = ", ".join(map(shown, record)) or "nothing"
                 raise InputError(f"{at} has no {shown(name)}; it has {has}: expected {EXPECTED}")
         yield Row(at, *(record[name] for name in wanted[: 1 + targets]))
