@@ -323,6 +323,7 @@ USING = [
     ("train labels --resume --out run --encoding latin-1", ["--encoding: a run goes on with what it was started with"]),
     ("train labels --resume --overwrite --out run", ["give one of them"]),
     ("train text --resume --out run", ["run is a run of task 'labels'; expected 'language'"]),
+    ("score run waves.jsonl", ["run was trained on labels: gatework predict run FILE"]),
     ("predict run", ["Missing argument", "FILE"]),
     ("predict missing waves.jsonl", ["missing does not exist"]),
     ("predict foreign waves.jsonl", ["foreign/run.json does not exist"]),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LONG = 20_000  # tokens that are scored as one stream; above, side by side
 STREAMS = 32
-PAIRS, SERIES = "pairs", "series"  # the tasks of runs that are of no text
+PAIRS, SERIES, LABELS = "pairs", "series", "labels"  # the tasks of runs that are of no text
 OPTIONS = {  # of each task, which say how the file is read
     "text": {"condition", "each", "streams", "adapt"},
     PAIRS: {"source", "target", "encoding"},
@@ -92,6 +92,8 @@ def _task_of(run: Path) -> str:
         from gatework.runtime import Model
 
         task = Model.open(run).task
+    if task == LABELS:
+        raise InputError(f"{run} was trained on labels: gatework predict {run} FILE says how many it gets right")
     return task if task in (PAIRS, SERIES) else "text"
 
 
