@@ -22,7 +22,7 @@ from gatework.labels.parts import Parts, class_weights
 from gatework.labels.run import Job
 from gatework.runs.overflow import check_answer
 from gatework.runs.parts import IGNORED
-from gatework.training.checkpoint import load_weights
+from gatework.runs.weights import with_best
 from gatework.training.events import Report, Result, no_report
 from gatework.training.loop import train
 from gatework.training.processes import World
@@ -69,10 +69,7 @@ def learn(
             world=world,
             tensorboard=tensorboard,
         )
-    model = model.cpu().eval()
-    if result.best_path is not None:
-        load_weights(result.best_path, model)
-    return model, result
+    return with_best(model, result), result
 
 
 def _batches(job: Job, training: Encoded) -> LabelBatches | Augmented:

@@ -18,6 +18,7 @@ from gatework.labels.data.batches import Input
 from gatework.labels.options import Kind, Options
 from gatework.labels.plan import Plan
 from gatework.layers import Recurrent
+from gatework.layers.further import recurrent_of
 from gatework.runs.parts import IGNORED
 
 
@@ -155,16 +156,9 @@ Network = SequenceModel | Ensemble
 
 
 def _recurrent(options: Options, width: int) -> Recurrent:
-    arguments = dict(options.recurrent or {})
-    if "batch_first" in arguments:
-        raise InputError("recurrent has batch_first; leave it out: sequences are handed over as the layers want them")
-    chosen = {"dropout": options.dropout if options.layers > 1 else 0.0, "bidirectional": options.bidirectional}
-    try:
-        return Recurrent(
-            options.cell, width, options.hidden, options.layers, **(chosen | {"engine": options.engine} | arguments)
-        )
-    except TypeError as error:
-        raise InputError(f"recurrent is {arguments}: {str(error).split('.')[-1]}") from None
+    dropout = options.dropout if options.layers > 1 else 0.0
+    chosen = {"dropout": dropout, "bidirectional": options.bidirectional, "engine": options.engine}
+    return recurrent_of(options.cell, (width, options.hidden, options.layers), options.recurrent, **chosen)
 
 
 def _outside(lengths: Tensor, steps: int) -> Tensor:

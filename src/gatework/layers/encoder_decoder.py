@@ -1,7 +1,6 @@
 """EncoderDecoder: sequences to sequences of other lengths."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,6 +17,7 @@ from gatework.layers.attention import SCORES, Attention
 from gatework.layers.beams import StreamDecoder
 from gatework.layers.bridge import Bridge, Encoded
 from gatework.layers.decoder import Decoded, Parts, at_once, step_by_step
+from gatework.layers.evaluation import outside_training
 from gatework.layers.further import recurrent_of
 from gatework.layers.one_hot import OneHot, Run, reading
 from gatework.layers.similar import parts_of
@@ -221,7 +221,7 @@ class EncoderDecoder(nn.Module):
 
     def decoder(self, source: Source) -> Decoder:
         """What `gatework.decoding.beam.beam_search` runs, of the source as it is read outside training."""
-        with torch.no_grad(), _outside_training(self):
+        with torch.no_grad(), outside_training(self):
             encoded = self.encode(source)
         return StreamDecoder(self._parts(nn.Identity()), encoded)
 
@@ -260,17 +260,6 @@ def _check(sizes: Mapping[str, int], embedding: int | None, **flags: bool) -> No
         check.size(name, size, least=1)
     for name, flag in flags.items():
         check.flag(name, flag)
-
-
-@contextmanager
-def _outside_training(module: nn.Module) -> Iterator[None]:
-    training = [each for each in module.modules() if each.training]
-    module.eval()
-    try:
-        yield
-    finally:
-        for each in training:
-            each.training = True
 
 
 def _weights(*modules: nn.Module | None) -> int:

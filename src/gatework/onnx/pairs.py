@@ -43,7 +43,7 @@ def pairs(model: Transducer) -> Mapping[str, Described]:
     return {
         ENCODER: _described(model, job, encoder_network(job.options), known),
         DECODER: _described(
-            model, job, decoder, known | ({"carried": _json(carried)} if carried else {}), part=DECODER
+            model, job, decoder, known | ({"carried": _json(carried)} if carried else {}), stateful=True
         ),
     }
 
@@ -54,13 +54,13 @@ def _described(
     network: Network,
     known: dict[str, str],
     scaling: Scaling | None = None,
-    part: str = ENCODER,
+    stateful: bool = False,
 ) -> Described:
     return Described(
         network,
         arrays(tensors_of(model.trained_.model, network)),
         about("pairs", find_cell(job.options.cell)) | known,
-        stateful=part == DECODER,
+        stateful=stateful,
         scaling=scaling,
     )
 

@@ -13,6 +13,7 @@ from gatework.cells import Cell, find_cell
 from gatework.decoding.ctc import search
 from gatework.decoding.hypothesis import Hypothesis
 from gatework.layers import Recurrent
+from gatework.layers.evaluation import outside_training
 from gatework.network import embedding_width
 from gatework.pairs.data.batches import Source
 
@@ -98,13 +99,8 @@ class CTCModel(nn.Module):
         length_normalisation: float = 1.0,  # noqa: ARG002
     ) -> list[list[Hypothesis]]:
         """The best targets of each source, as outside training: see `gatework.decoding.ctc.search`."""
-        training = self.training
-        self.eval()
-        try:
-            with torch.no_grad():
-                scores = self.log_probabilities(source).float().cpu().numpy()
-        finally:
-            self.train(training)
+        with torch.no_grad(), outside_training(self):
+            scores = self.log_probabilities(source).float().cpu().numpy()
         return search(scores, self.blank, source[1].cpu().numpy(), beams=beams, best=best)
 
 

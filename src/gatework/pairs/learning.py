@@ -9,7 +9,7 @@ from gatework.pairs.evaluation import Validation
 from gatework.pairs.model import Network
 from gatework.pairs.parts import Parts
 from gatework.pairs.run import Job
-from gatework.training.checkpoint import load_weights
+from gatework.runs.weights import with_best
 from gatework.training.events import Report, Result
 from gatework.training.loop import train
 from gatework.training.metrics import error_rate
@@ -46,10 +46,7 @@ def learn(
             world=world,
             tensorboard=tensorboard,
         )
-    model = model.cpu().eval()
-    if result.best_path is not None:
-        load_weights(result.best_path, model)
-    return model, result
+    return with_best(model, result), result
 
 
 def training_batches(job: Job, parts: Parts, world: World) -> PairBatches:

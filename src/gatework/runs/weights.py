@@ -8,6 +8,7 @@ import torch
 
 from gatework.errors import InputError
 from gatework.training.checkpoint import check_shapes, load_weights
+from gatework.training.events import Result
 from gatework.training.progress import weights_of
 
 Model = TypeVar("Model", bound=torch.nn.Module)
@@ -17,6 +18,14 @@ def check_built(untrained: Callable[..., torch.nn.Module], checkpoint: Path) -> 
     """Refuses sizes that are not a checkpoint's, before a model of these sizes takes memory."""
     with torch.device("meta"):
         check_shapes(checkpoint, untrained(engine="auto"))
+
+
+def with_best(model: Model, result: Result) -> Model:
+    """A model that was just trained with its best weights, if any were evaluated, on the CPU, in evaluation mode."""
+    model = model.cpu().eval()
+    if result.best_path is not None:
+        load_weights(result.best_path, model)
+    return model
 
 
 def trained(untrained: Callable[..., Model], folder: Path, device: str) -> Model:
