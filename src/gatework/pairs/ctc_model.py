@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from gatework.cells import Cell, find_cell
 from gatework.decoding.ctc import search
 from gatework.decoding.hypothesis import Hypothesis
-from gatework.layers import Recurrent
 from gatework.layers.evaluation import outside_training
+from gatework.layers.further import recurrent_of
 from gatework.network import embedding_width
 from gatework.pairs.data.batches import Source
 
@@ -71,8 +71,8 @@ class CTCModel(nn.Module):
         proj_size = (recurrent or {}).get("proj_size", 0)
         width = inputs if frames else embedding or embedding_width(find_cell(cell), hidden_size, each, proj_size)
         self.embedding = None if frames else nn.Embedding(inputs, width)
-        options = {"dropout": dropout if num_layers > 1 else 0.0, "engine": engine, **(recurrent or {})}
-        self.encoder = Recurrent(cell, width, each, num_layers, bidirectional=bidirectional, **options)
+        options = {"dropout": dropout if num_layers > 1 else 0.0, "bidirectional": bidirectional, "engine": engine}
+        self.encoder = recurrent_of(cell, (width, each, num_layers), recurrent, **options)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(self.encoder.output_size, targets + 1)
 
