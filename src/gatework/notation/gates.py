@@ -26,12 +26,12 @@ def gates(program: Program) -> list[str]:
 @lru_cache(maxsize=256)
 def gate_nodes(program: Program) -> frozenset[int]:
     """The nodes that are gates, or copies of gates."""
-    nodes, changing = program.nodes, _changing(program)
-    inside = {i for i, reach in enumerate(ranges(program)) if i in changing and reach.lies_within(0, 1)}
+    nodes, moving = program.nodes, changing(program)
+    inside = {i for i, reach in enumerate(ranges(program)) if i in moving and reach.lies_within(0, 1)}
     gates: set[int] = set()
     for index in reversed(range(len(nodes))):  # what reads a node comes before it
         node = nodes[index]
-        factors = changing & set(node.args) if node.op == "mul" else set()
+        factors = moving & set(node.args) if node.op == "mul" else set()
         if len(factors) == 2 or (index in gates and _is_arithmetic(node)):
             gates |= inside & set(node.args)
     return frozenset(gates | {index for index in range(len(nodes)) if copied(program, index) in gates})
@@ -145,13 +145,13 @@ def _summed(plus: Sequence[Polynomial], minus: Sequence[Polynomial]) -> Polynomi
     return {term: factor for term, factor in coefficients.items() if factor}
 
 
-def _changing(program: Program) -> set[int]:
+def changing(program: Program) -> set[int]:
     """The nodes that depend on an input or a state."""
-    changing: set[int] = set()
+    reached: set[int] = set()
     for index, node in enumerate(program.nodes):
-        if node.op in {"input", "state"} or not changing.isdisjoint(node.args):
-            changing.add(index)
-    return changing
+        if node.op in {"input", "state"} or not reached.isdisjoint(node.args):
+            reached.add(index)
+    return reached
 
 
 def _is_arithmetic(node: Node) -> bool:
