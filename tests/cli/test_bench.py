@@ -5,9 +5,11 @@ import shlex
 from pathlib import Path
 
 import pytest
+import torch
 from cli_toys import Command
 
 from gatework.cli import measuring
+from gatework.errors import InputError
 from gatework.lab.bench import ROWS
 from gatework.lab.bench import settings as bench_settings
 from gatework.lab.bench.measure import Budget
@@ -36,9 +38,30 @@ def test_a_quick_run_prints_the_machine_the_targets_and_each_shape(gatework: Com
 
 def test_all_rows_are_measured_but_those_that_must_be_asked_for():
     names = [row.name for row in measuring.chosen_rows([], plotted=False)]
-    assert names == [name for name in ROWS if name not in ("peephole-compile", "growth")]
+    there = [name for name, row in ROWS.items() if row.device == "cpu"]
+    assert names == [name for name in there if name not in ("peephole-compile", "growth")]
     assert [row.name for row in measuring.chosen_rows(["lstm-training"], plotted=True)] == ["lstm-training", "growth"]
     assert [row.name for row in measuring.chosen_rows(["peephole-compile"], plotted=False)] == ["peephole-compile"]
+
+
+def test_a_device_has_rows_of_its_own():
+    names = [row.name for row in measuring.chosen_rows([], plotted=False, device="cuda")]
+    assert names == ["cuda-lstm", "cuda-lstm-whole", "cuda-eager", "cuda-cells"]
+    assert [row.name for row in measuring.chosen_rows(["cuda-compile"], False, "cuda")] == ["cuda-compile"]
+    for only, plotted, said in (
+        (["stream"], False, "stream: there is no such row for --device cuda; there are cuda-lstm,"),
+        ([], True, "--plot measures on the processor: leave out --plot or --device cuda"),
+    ):
+        with pytest.raises(InputError, match=said):
+            measuring.chosen_rows(only, plotted, "cuda")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_without_a_gpu_one_line_says_so(gatework: Command):
+    done = gatework("bench", "--device", "cuda", "--json", "saved.json")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.count("\n") == 1 and "device 'cuda' cannot be measured: torch sees no CUDA device here" in done.err
+    assert not Path("saved.json").exists()
 
 
 def test_cells_are_chosen_by_name(gatework: Command):
@@ -85,11 +108,15 @@ def test_a_stop_prints_and_saves_what_was_measured(gatework: Command, monkeypatc
 
 
 WRONG = [
-    ("--only lstm", ["--only lstm: there is no such row; there are call, lstm-inference, lstm-training"]),
+    (
+        "--only lstm",
+        ["--only lstm: there is no such row for --device cpu; there are call, lstm-inference, lstm-training"],
+    ),
     ("--shape 1,2,3", ["shape '1,2,3': expected T,B,I,H"]),
     ("--cell lsmt", ["unknown cell 'lsmt'"]),
     ("--threads 0", ["threads is 0"]),
     ("--threads two", ["'--threads'", "valid integer"]),
+    ("--device mps", ["device 'mps' is not measured; expected cpu or cuda"]),
     ("--engine warp", ["engine='warp' is not here"]),
     ("--json nowhere/saved.json", ["cannot write nowhere/saved.json: nowhere is no directory"]),
     ("--markdown plain.md", ["--markdown plain.md: it has no lines <!-- bench -->"]),

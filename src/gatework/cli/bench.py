@@ -25,6 +25,7 @@ def bench(
     quick: Annotated[bool, typer.Option("--quick", help="Few shapes and rounds: about a minute.")] = False,
     threads: Annotated[int | None, typer.Option(help="Threads of all sides.", show_default="torch's")] = None,
     engine: Annotated[str, typer.Option(help="The engine of gatework's layers.")] = "auto",
+    device: Annotated[str, typer.Option(help="cpu or cuda, each with rows of its own.")] = "cpu",
     to_json: Annotated[Path | None, typer.Option("--json", help="Save what was measured.")] = None,
     markdown: Annotated[
         Path | None, typer.Option(help="Write the tables into a document, between its marks <!-- bench -->.")
@@ -62,10 +63,11 @@ def bench(
             quick=quick,
             shapes=tuple(Shape.parse(each) for each in shape or ()),
             cells=tuple(find_cell(name).name for name in split(cell)),
+            device=device,
         )
-        rows = measuring.chosen_rows(split(only), to_plot is not None)
+        rows = measuring.chosen_rows(split(only), to_plot is not None, device)
         measuring.check(files)
-        report = Report(machine(settings.threads, engine), quick)
+        report = Report(machine(settings.threads, engine, device=device), quick)
         measuring.measure(rows, settings, report, files)
     print(report.text(), end="")
     measuring.finish(report, files)

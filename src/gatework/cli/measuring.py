@@ -25,12 +25,16 @@ class Files(NamedTuple):
     plot: Path | None
 
 
-def chosen_rows(only: Sequence[str], plotted: bool) -> list[Row]:
-    """The rows by name, or all but those that must be asked for; a picture asks for its own."""
-    if unknown := [name for name in only if name not in ROWS]:
-        raise InputError(f"--only {unknown[0]}: there is no such row; there are {', '.join(ROWS)}")
-    names = list(only or (name for name, row in ROWS.items() if not row.asked))
-    return [row for name, row in ROWS.items() if name in names or (plotted and name == GROWTH)]
+def chosen_rows(only: Sequence[str], plotted: bool, device: str = "cpu") -> list[Row]:
+    """A device's rows by name, or all but those that must be asked for; a picture asks for its own."""
+    rows = {name: row for name, row in ROWS.items() if row.device == device}
+    if unknown := [name for name in only if name not in rows]:
+        there = f"there is no such row for --device {device}; there are {', '.join(rows)}"
+        raise InputError(f"--only {unknown[0]}: {there}")
+    if plotted and GROWTH not in rows:
+        raise InputError(f"--plot measures on the processor: leave out --plot or --device {device}")
+    names = list(only or (name for name, row in rows.items() if not row.asked))
+    return [row for name, row in rows.items() if name in names or (plotted and name == GROWTH)]
 
 
 def check(files: Files) -> None:

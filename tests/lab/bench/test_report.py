@@ -101,6 +101,12 @@ def test_numbers_have_three_digits_and_no_exponent(value: float, text: str):
     assert digits(value) == text
 
 
+def test_a_gpu_stands_in_the_header():
+    text = Report(replace(MACHINE, gpu="Abacus G, CUDA 13.0, cuDNN 91002")).text()
+    assert "- on Abacus G, CUDA 13.0, cuDNN 91002; times are those between its events\n" in text
+    assert "- float32 where no dtype is named; ours" in text
+
+
 def test_the_text_begins_with_the_machine():
     lines = report(measured("lstm-training", 2.0)).text().splitlines()
     assert lines[0] == "- Abacus 3, beads, 2 threads, FMA ceiling 232 GF/s"

@@ -1,3 +1,5 @@
+from itertools import product
+
 import pytest
 import torch
 
@@ -13,9 +15,10 @@ from gatework.lab.bench.work import work
 
 TINY = Shape(3, 2, 4, 5)
 PROCESSES = "starts processes; test_bench_memory has one"
-SLOW = {"peephole-compile": "compiles for half a minute", "memory": PROCESSES, "recompute-memory": PROCESSES}
+COMPILES = "compiles for half a minute"
+SLOW = {"peephole-compile": COMPILES, "cuda-compile": COMPILES, "memory": PROCESSES, "recompute-memory": PROCESSES}
 ONE_SEQUENCE = Shape(3, 1, 4, 32)
-NEEDED = ("is not installed",)  # what a machine may lack
+NEEDED = ("is not installed", "engine='triton'", "engine='torch'")  # what a machine may lack
 
 
 @pytest.fixture
@@ -56,6 +59,34 @@ def test_rows_with_a_bound_on_size_take_that_part_of_the_grid():
     compared = {contest.shape for contest in ROWS["cells"].contests(Settings(threads=1))}
     assert compared == {shape for shape in GRID if shape.H >= 128}
     assert Shape(100, 1, 64, 128) not in {contest.shape for contest in ROWS["memory"].contests(Settings(threads=1))}
+
+
+def test_a_gpu_is_measured_from_64_units_to_2048_and_from_1_sequence_to_256():
+    shapes = {contest.shape for contest in ROWS["cuda-lstm"].contests(Settings(threads=1))}
+    assert {(s.T, s.B, s.H) for s in shapes} == set(
+        product((100, 1000), (1, 8, 64, 256), (64, 128, 256, 512, 1024, 2048))
+    )
+    in_one_kernel, few = (
+        {c.shape for c in ROWS[n].contests(Settings(threads=1))} for n in ("cuda-lstm-whole", "cuda-eager")
+    )
+    assert in_one_kernel == {shape for shape in shapes if shape.H <= 128}
+    assert few == {shape for shape in shapes if shape.B <= 64}
+    quick = {contest.shape for contest in ROWS["cuda-lstm"].contests(Settings(threads=1, quick=True))}
+    assert quick < shapes
+
+
+def test_a_cell_on_a_gpu_is_compared_by_its_multiply_adds():
+    (gru,) = ROWS["cuda-cells"].contests(settings(cells=("gru",)))
+    assert (gru.floor, gru.their_floor) == tuple(work(gw.cells[name], TINY, train=True) for name in ("gru", "lstm"))
+
+
+def test_a_shape_that_the_device_has_no_memory_for_is_not_measured(one_round: None, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("gatework.lab.bench.contests.peephole_weights", full)
+    _, skipped = run([ROWS["cuda-eager"]], settings())
+    assert skipped == Skipped("cuda-eager", "some shapes do not fit into the device's memory")
 
 
 def test_every_cell_is_compared_in_a_row_and_those_with_row_functions_in_one_of_their_own():

@@ -18,7 +18,7 @@ from gatework.lab.bench.machine import bandwidth, ceiling
 from gatework.lab.bench.measure import Contest, Shape, Side, timed
 from gatework.lab.bench.rivals import bare_lstm, jax_peephole, onnx_layer, peephole_loop, peephole_weights
 from gatework.lab.bench.settings import Settings
-from gatework.lab.bench.work import Step, draw, inference, language_update, step_of, training, work
+from gatework.lab.bench.work import Step, draw, inference, language_update, step_of, timed_by_events, training, work
 from gatework.layers import GRU, LSTM, RNN, Recurrent
 from gatework.layers.torch_layers import DropIn
 
@@ -57,8 +57,9 @@ def over_grid(cell: str, train: bool, prepare: Prepare, *, variant: str = "", H:
     return contests
 
 
-def _sides(ours: Step, theirs: Step, settings: Settings) -> tuple[Side, Side]:
-    return timed(ours, settings.budget.block), timed(theirs, settings.budget.block)
+def sides(ours: Step, theirs: Step, settings: Settings) -> tuple[Side, Side]:
+    watched = timed_by_events if settings.device == "cuda" else timed
+    return watched(ours, settings.budget.block), watched(theirs, settings.budget.block)
 
 
 # -- against torch.nn
@@ -72,7 +73,7 @@ def against_torch(cell: str, train: bool, shape: Shape, settings: Settings) -> t
         if cell in DROP_IN
         else Recurrent(cell, shape.I, shape.H, shape.L, engine=settings.engine)
     )
-    return _sides(step_of(ours, x, train), step_of(theirs, x, train), settings)
+    return sides(step_of(ours, x, train), step_of(theirs, x, train), settings)
 
 
 def gru_and_rnn(settings: Settings) -> list[Contest]:
@@ -108,7 +109,7 @@ def both_directions(settings: Settings) -> list[Contest]:
 def _bidirectional(shape: Shape, settings: Settings) -> tuple[Side, Side]:
     theirs, x = nn.LSTM(shape.I, shape.H, bidirectional=True), draw(shape)
     ours = LSTM.from_torch(theirs, engine=settings.engine)
-    return _sides(inference(ours, x), inference(theirs, x), settings)
+    return sides(inference(ours, x), inference(theirs, x), settings)
 
 
 def _of_lengths(shape: Shape, settings: Settings) -> tuple[Side, Side]:
@@ -120,7 +121,7 @@ def _of_lengths(shape: Shape, settings: Settings) -> tuple[Side, Side]:
         output, _ = theirs(pack_padded_sequence(value, lengths, enforce_sorted=False))
         return pad_packed_sequence(output)[0]
 
-    return _sides(
+    return sides(
         training(lambda value: ours(value, lengths=lengths)[0], x, [*ours.parameters()]),
         training(packed, x, [*theirs.parameters()]),
         settings,
@@ -152,14 +153,15 @@ def language_models(settings: Settings) -> list[Contest]:
 def _language_models(shape: Shape, settings: Settings) -> tuple[Side, Side]:
     theirs = nn.LSTM(shape.I, shape.H)
     ours = LSTM.from_torch(theirs, engine=settings.engine)
-    return _sides(language_update(ours, shape), language_update(theirs, shape), settings)
+    return sides(language_update(ours, shape), language_update(theirs, shape), settings)
 
 
 # -- a cell that torch has no layer for
 
 
 def _peephole(settings: Settings, shape: Shape) -> tuple[Recurrent, Tensor]:
-    return Recurrent("peephole_lstm", shape.I, shape.H, engine=settings.engine), draw(shape)
+    layer = Recurrent("peephole_lstm", shape.I, shape.H, engine=settings.engine, device=settings.device)
+    return layer, draw(shape, device=settings.device)
 
 
 def against_loop(compiled: bool, shape: Shape, settings: Settings) -> tuple[Side, Side]:
@@ -170,20 +172,20 @@ def against_loop(compiled: bool, shape: Shape, settings: Settings) -> tuple[Side
         torch.compiler.reset()  # another shape is another function
     loop = torch.compile(peephole_loop, dynamic=False) if compiled else peephole_loop
     theirs = training(lambda value: loop(value, *weights), x, weights)
-    return _sides(step_of(ours, x, train=True), theirs, settings)
+    return sides(step_of(ours, x, train=True), theirs, settings)
 
 
 def against_jax(shape: Shape, settings: Settings) -> tuple[Side, Side]:
     ours, x = _peephole(settings, shape)
     theirs = jax_peephole(x, peephole_weights(ours), settings.threads)
-    return _sides(step_of(ours, x, train=True), theirs, settings)
+    return sides(step_of(ours, x, train=True), theirs, settings)
 
 
 def against_onnx(cell: str, shape: Shape, settings: Settings) -> tuple[Side, Side]:
     """Both with weights that never change."""
     layer, x = Recurrent(cell, shape.I, shape.H, engine=settings.engine), draw(shape)
     frozen = layer.frozen()
-    return _sides(lambda: frozen(x), onnx_layer(layer, x, settings.threads), settings)
+    return sides(lambda: frozen(x), onnx_layer(layer, x, settings.threads), settings)
 
 
 def cells_against_onnx(settings: Settings) -> list[Contest]:
@@ -228,26 +230,31 @@ def _has_row_functions(cell: str) -> bool:
 
 
 def _contest_with_lstm(name: str, given: Shape, settings: Settings) -> Contest:
-    """A cell that adds x to a state takes I = H, and so does the LSTM beside it."""
-    tied = cells[name].program.nodes[0].size != "I"  # of x
-    shape = replace(given, I=given.H) if tied else given
+    variant, shape = as_wide_as(name, given)
     floors = [floor(cells[cell], shape, settings.threads) for cell in (name, "lstm")]
-    prepare = partial(_against_lstm, name, shape, settings)
-    return Contest(f"{name} (I = H)" if tied else name, given, prepare, work(cells[name], shape, train=True), *floors)
+    prepare = partial(cell_against_lstm, name, shape, settings)
+    return Contest(variant, given, prepare, work(cells[name], shape, train=True), *floors)
 
 
-def _against_lstm(cell: str, shape: Shape, settings: Settings) -> tuple[Side, Side]:
-    x = draw(shape)
-    layers = [Recurrent(name, shape.I, shape.H, engine=settings.engine) for name in (cell, "lstm")]
+def as_wide_as(cell: str, given: Shape) -> tuple[str, Shape]:
+    """A cell's name and shape: one that adds x to a state takes I = H, and so does what is beside it."""
+    tied = cells[cell].program.nodes[0].size != "I"  # of x
+    return (f"{cell} (I = H)", replace(given, I=given.H)) if tied else (cell, given)
+
+
+def cell_against_lstm(cell: str, shape: Shape, settings: Settings) -> tuple[Side, Side]:
+    """The training steps of a cell and of the LSTM, on the same engine."""
+    x, engine, device = draw(shape, device=settings.device), settings.engine, settings.device
+    layers = [Recurrent(name, shape.I, shape.H, engine=engine, device=device) for name in (cell, "lstm")]
     ours, lstm = (step_of(layer, x, train=True) for layer in layers)
-    return _sides(ours, lstm, settings)
+    return sides(ours, lstm, settings)
 
 
 def recomputing(shape: Shape, settings: Settings) -> tuple[Side, Side]:
     """The LSTM with recompute=True and without."""
     layers = [LSTM(shape.I, shape.H, engine=settings.engine, recompute=recompute) for recompute in (True, False)]
     ours, theirs = (step_of(layer, draw(shape), train=True) for layer in layers)
-    return _sides(ours, theirs, settings)
+    return sides(ours, theirs, settings)
 
 
 def bfloat16(train: bool, shape: Shape, settings: Settings) -> tuple[Side, Side]:
@@ -255,7 +262,7 @@ def bfloat16(train: bool, shape: Shape, settings: Settings) -> tuple[Side, Side]
     engine = choose(settings.engine, torch.device("cpu"), torch.float32).name
     layers = [LSTM(shape.I, shape.H, engine=engine, dtype=dtype) for dtype in (torch.bfloat16, torch.float32)]
     short, full = (step_of(layer, draw(shape, dtype=layer.anchor.dtype), train) for layer in layers)
-    return _sides(short, full, settings)
+    return sides(short, full, settings)
 
 
 def against_ceiling(train: bool, shape: Shape, settings: Settings) -> tuple[Side, Side]:
@@ -285,7 +292,7 @@ def _stream_sides(shape: Shape, settings: Settings) -> tuple[Side, Side]:
         finally:
             torch.set_num_threads(settings.threads)
 
-    ours, theirs = _sides(_stepping(layer, x), by_one_thread, settings)
+    ours, theirs = sides(_stepping(layer, x), by_one_thread, settings)
     return lambda: ours() / shape.T, lambda: theirs() / shape.T
 
 
@@ -320,7 +327,7 @@ def narrow_streams(weights: str, settings: Settings) -> list[Contest]:
 
 def _narrow_stream(weights: str, shape: Shape, settings: Settings) -> tuple[Side, Side]:
     layer, x = LSTM(shape.I, shape.H, engine=settings.engine), draw(shape)
-    return _sides(_stepping(layer, x, weights), _stepping(layer, x), settings)
+    return sides(_stepping(layer, x, weights), _stepping(layer, x), settings)
 
 
 def growth(settings: Settings) -> list[Contest]:

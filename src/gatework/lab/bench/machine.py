@@ -17,7 +17,10 @@ HEADER_SECONDS = 0.5  # of the FMA loop
 
 @dataclass(frozen=True)
 class Machine:
-    """Processor, software and what was set; `ceiling` in GF/s, None where it was not measured."""
+    """Processor, software and what was set; `ceiling` in GF/s, None where it was not measured.
+
+    gpu: the CUDA device that was measured, with CUDA's version and cuDNN's; empty for a measurement on the processor.
+    """
 
     processor: str
     isa: str
@@ -28,21 +31,29 @@ class Machine:
     torch: str
     python: str
     date: str
+    gpu: str = ""
 
 
-def machine(threads: int, engine: str, seconds: float = HEADER_SECONDS) -> Machine:
+def machine(threads: int, engine: str, seconds: float = HEADER_SECONDS, device: str = "cpu") -> Machine:
     """This machine; its FMA ceiling measured for so long, not at all with 0."""
     return Machine(
         processor=processor(CPUINFO.read_text() if CPUINFO.exists() else ""),
         isa=_native.isa(),
         threads=threads,
         ceiling=ceiling(seconds, threads) if seconds else None,
-        engine=choose(engine, torch.device("cpu"), torch.float32).name,
+        engine=choose(engine, torch.device(device), torch.float32).name,
         gatework=version("gatework"),
         torch=torch.__version__,
         python=platform.python_version(),
         date=datetime.now(UTC).date().isoformat(),
+        gpu=gpu() if device == "cuda" else "",
     )
+
+
+def gpu() -> str:
+    """The CUDA device of this process, and the libraries that it runs."""
+    cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+    return f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}, cuDNN {cudnn}"
 
 
 def processor(cpuinfo: str) -> str:

@@ -147,11 +147,7 @@ def interleave(
 
 
 def timed(step: Callable[[], object], block: float, clock: Callable[[], float] = time.perf_counter) -> Side:
-    """A side that calls `step` for about `block` seconds on end and returns the seconds of one call.
-
-    The first call compiles and fills caches, the second says how many make a block. A block, since what ran
-    before leaves caches cold and its threads spinning.
-    """
+    """A side that calls `step` for about `block` seconds on end and returns the seconds of one call, by a clock."""
 
     def seconds(calls: int) -> float:
         begin = clock()
@@ -159,6 +155,15 @@ def timed(step: Callable[[], object], block: float, clock: Callable[[], float] =
             step()
         return (clock() - begin) / calls
 
+    return in_blocks(step, block, seconds)
+
+
+def in_blocks(step: Callable[[], object], block: float, seconds: Callable[[int], float]) -> Side:
+    """A side of about `block` seconds on end; `seconds` makes so many calls of `step` and returns those of one.
+
+    The first call compiles and fills caches, the second says how many make a block. A block, since what ran
+    before leaves caches cold and its threads spinning.
+    """
     step()
     calls = max(1, math.ceil(block / max(seconds(1), 1e-9)))
     return lambda: seconds(calls)

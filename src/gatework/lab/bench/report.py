@@ -91,12 +91,15 @@ def _header(report: Report) -> str:
     machine = report.machine
     ceiling = "not measured" if machine.ceiling is None else f"{machine.ceiling:.0f} GF/s"
     threads = f"{machine.threads} thread{'s' * (machine.threads != 1)}"
+    numbers = "float32 where no dtype is named" if machine.gpu else "float32"
     lines = [
         f"- {machine.processor}, {machine.isa}, {threads}, FMA ceiling {ceiling}",
         f"- gatework {machine.gatework} (engine {machine.engine}), torch {machine.torch}, Python {machine.python}, "
         f"{machine.date}",
-        "- float32; ours and theirs in turn, figures are medians over rounds, ratios those of each round",
+        f"- {numbers}; ours and theirs in turn, figures are medians over rounds, ratios those of each round",
     ]
+    if machine.gpu:
+        lines.append(f"- on {machine.gpu}; times are those between its events")
     if report.quick:
         lines.append("- a quick run: few shapes, few rounds")
     if not report.finished:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
+from gatework.lab.bench import on_cuda
 from gatework.lab.bench.contests import (
     Contests,
     against_ceiling,
@@ -38,7 +39,7 @@ class Row:
     figure: what is compared, "speed" (ours at least so many times as fast as theirs), "cost" (ours at most so
     many times as much) or "excess" (ours at most so much above theirs). each, mean: the targets at every shape and
     for the geometric mean. unit: of the costs, "ms", "us" or "MiB". rounds: at most so many. percent: the figure is
-    a share. asked: runs only where named.
+    a share. asked: runs only where named. device: where it is measured.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Row:
     rounds: int = 99
     percent: bool = False
     asked: bool = False
+    device: str = "cpu"
 
 
 TABLE = (
@@ -224,6 +226,44 @@ TABLE = (
         partial(narrow_streams, "bfloat16"),
     ),
     Row("growth", "LSTM training step as one size grows / torch.nn.LSTM", growth, asked=True),
+    Row(
+        "cuda-lstm",
+        "LSTM on a GPU, engine torch / torch.nn.LSTM",
+        on_cuda.against_cudnn("torch", most_units=2048),
+        figure="cost",
+        each=1.05,
+        device="cuda",
+    ),
+    Row(
+        "cuda-lstm-whole",
+        "LSTM on a GPU, engine triton in one kernel / torch.nn.LSTM",
+        on_cuda.against_cudnn("triton", most_units=128),
+        figure="cost",
+        each=1.25,
+        device="cuda",
+    ),
+    Row(
+        "cuda-eager",
+        "peephole LSTM training step on a GPU / eager torch loop",
+        on_cuda.against_loop(compiled=False, most_sequences=on_cuda.FEW),
+        each=10.0,
+        device="cuda",
+    ),
+    Row(
+        "cuda-compile",
+        "peephole LSTM training step on a GPU / torch.compile of that loop",
+        on_cuda.against_loop(compiled=True, most_sequences=256),
+        asked=True,
+        device="cuda",
+    ),
+    Row(
+        "cuda-cells",
+        "training step of a cell on a GPU / our LSTM, each by its multiply-adds",
+        on_cuda.against_lstm,
+        figure="cost",
+        each=1.3,
+        device="cuda",
+    ),
 )
 
 ROWS: Mapping[str, Row] = MappingProxyType({row.name: row for row in TABLE})

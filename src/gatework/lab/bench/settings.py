@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import torch
+
 from gatework.errors import InputError
 from gatework.lab.bench.measure import Budget, Shape
 
@@ -21,21 +23,31 @@ GRID = tuple(
 )
 QUICK_GRID = (Shape(100, 64, 128, 256), Shape(500, 16, 64, 64), Shape(100, 1, 64, 128))
 
+DEVICES = ("cpu", "cuda")
+
 FULL = Budget(rounds=7, seconds=1.0, block=0.02)
 QUICK = Budget(rounds=3, seconds=0.2, block=0.01)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to measure: `quick` takes fewer shapes and rounds, `shapes` and `cells` replace those of the rows."""
+    """How to measure: `quick` takes fewer shapes and rounds, `shapes` and `cells` replace those of the rows.
+
+    device: "cpu" or "cuda", each with rows of its own.
+    """
 
     threads: int
     engine: str = "auto"
     quick: bool = False
     shapes: tuple[Shape, ...] = ()
     cells: tuple[str, ...] = ()
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
+        if self.device not in DEVICES:
+            raise InputError(f"device {self.device!r} is not measured; expected {' or '.join(DEVICES)}")
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise InputError("device 'cuda' cannot be measured: torch sees no CUDA device here; leave out --device")
         if self.threads < 1:
             raise InputError(f"threads is {self.threads}; expected a whole number of at least 1")
 
