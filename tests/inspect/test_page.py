@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -257,6 +258,37 @@ def test_a_valve_is_open_as_far_as_its_gate(opened: Callable[..., Seen], model: 
     found = page.eval_on_selector_all("#cell [data-gate]", "all => all.map(each => Number(each.dataset.open))")
     wanted = [float(model.values[f"l0.{gate}"][20, 4]) for gate in "fio"]
     assert sorted(found) == pytest.approx(sorted(wanted), abs=1e-3)
+
+
+def test_gates_are_put_into_words_with_their_numbers(opened: Callable[..., Seen], model: Toy) -> None:
+    page = opened("#unit=l0.c.4&t=20").page
+    values = {name: float(model.values[f"l0.{name}"][20, 4]) for name in "figoch"}
+    before = float(model.values["l0.c"][19, 4])
+    said = [line.replace("−", "-") for line in page.locator("#gates-said li").all_inner_texts()]
+    keeps, writes, outcome, shows = said
+    numbers = [[float(number) for number in re.findall(r"-?\d+\.\d+", line)] for line in said]
+    assert keeps.startswith("Forget gate f ") and " of cell state c; " in keeps
+    assert numbers[0] == pytest.approx([values["f"], before, values["f"] * before], abs=0.0051)
+    assert writes.startswith("Input gate i ") and " of candidate g; " in writes
+    assert numbers[1] == pytest.approx([values["i"], values["g"], values["i"] * values["g"]], abs=0.0051)
+    assert outcome.startswith("So cell state c ") and values["c"] == pytest.approx(numbers[2][-1], abs=0.0051)
+    assert shows.startswith("Output gate o ") and numbers[3][-1] == pytest.approx(values["h"], abs=0.0051)
+
+
+def test_a_strip_shows_each_gate_over_time(opened: Callable[..., Seen], model: Toy) -> None:
+    page = opened("#unit=l0.c.4&t=20").page
+    found = page.eval_on_selector_all(
+        "#role-strip rect", "all => all.map(each => Number(each.getAttribute('fill-opacity')))"
+    )
+    steps = len(found) // 3
+    wanted = [float(model.values[f"l0.{gate}"][t, 4]) for gate in "fio" for t in range(steps)]
+    assert found == pytest.approx(wanted, abs=1e-3) and steps == 69
+
+
+def test_a_cell_without_gates_is_said_to_keep_nothing(opened: Callable[..., Seen]) -> None:
+    page = opened(subject=toy("rnn")).page
+    assert page.locator("#gates-said").inner_text().startswith("h is made anew at each step")
+    assert page.locator("#role-strip").count() == 0
 
 
 def test_a_gate_never_wears_the_diverging_scale(opened: Callable[..., Seen], model: Toy) -> None:

@@ -1,7 +1,7 @@
 """A cell: a name, its equations, and where they matter what its states and parameters start at."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property, partial
 from textwrap import dedent
@@ -59,6 +59,8 @@ class Cell:
             pattern before a later one), by the rules of `gatework.layers.initial`.
         start: where a state starts if not at 0, by name.
         constants: names in the equations that are numbers.
+        words: what the field calls the named values, such as {"f": "forget gate"}; those it has no word for keep
+            their letter, and names that the equations do not have are passed over.
         source: who described the cell.
 
     Shapes:
@@ -76,6 +78,7 @@ class Cell:
     init: Mapping[str, Rule] = NOTHING
     start: Mapping[str, float] = NOTHING
     constants: Mapping[str, float] = NOTHING
+    words: Mapping[str, str] = field(default=NOTHING, compare=False)
     source: str = ""
 
     def __post_init__(self) -> None:
@@ -83,8 +86,10 @@ class Cell:
             raise InputError(f"cell name {self.name!r}: expected letters, digits and _, such as 'my_lstm'")
         # Only the right and lower margins go, so that errors still count the lines as they were given.
         object.__setattr__(self, "equations", dedent(self.equations).rstrip())
-        for field in ("init", "start", "constants"):
-            object.__setattr__(self, field, FrozenMap(getattr(self, field)))
+        for given in ("init", "start", "constants"):
+            object.__setattr__(self, given, FrozenMap(getattr(self, given)))
+        words = {name: word for name, word in self.words.items() if name in self.program.names}
+        object.__setattr__(self, "words", FrozenMap(words))
         names = [parameter.name for parameter in self.program.parameters]
         for key in self.init:
             if not any(fnmatchcase(name, key) for name in names):

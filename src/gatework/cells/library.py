@@ -25,6 +25,19 @@ from gatework.errors import InputError
 # et al. 2015). Where the gate is the share that is new, -1 says the same.
 REMEMBER: Mapping[str, Rule] = FrozenMap({"b_f": 1.0})
 
+# What the field calls the values of its two families.
+LSTM: Mapping[str, str] = FrozenMap(
+    {
+        "i": "input gate",
+        "f": "forget gate",
+        "g": "candidate",
+        "o": "output gate",
+        "c": "cell state",
+        "h": "hidden state",
+    }
+)
+GRU: Mapping[str, str] = FrozenMap({"r": "reset gate", "z": "update gate", "n": "candidate", "h": "hidden state"})
+
 _entry = partial(partial, Cell)  # what makes a cell, once it is asked for
 
 VANILLA = (
@@ -32,6 +45,7 @@ VANILLA = (
     _entry(
         "rnn",
         "h = tanh(W_h @ x + U_h @ h + b_h)",
+        words={"h": "hidden state"},
         source="Elman 1990",
     ),
     # Starts as a copy of its last output, rectified.
@@ -39,6 +53,7 @@ VANILLA = (
         "rnn_relu",
         "h = relu(W_h @ x + U_h @ h + b_h)",
         init={"U_h": "identity"},
+        words={"h": "hidden state"},
         source="Le, Jaitly & Hinton 2015 (IRNN): the recurrent matrix starts as the identity",
     ),
     # The LSTM that the word means today.
@@ -53,6 +68,7 @@ VANILLA = (
         h = o * tanh(c)
         """,
         init=REMEMBER,
+        words=LSTM,
         source="Hochreiter & Schmidhuber 1997; forget gate: Gers, Schmidhuber & Cummins 2000. Without peepholes, "
         "as in cuDNN, torch and Keras",
     ),
@@ -66,6 +82,7 @@ VANILLA = (
         c = c + i * g
         h = o * tanh(c)
         """,
+        words=LSTM,
         source="Hochreiter & Schmidhuber 1997, their memory cell in today's form: tanh, gates that read x and h "
         "only; for the network of the paper see lstm_1997",
     ),
@@ -80,6 +97,7 @@ VANILLA = (
         h = o * (2 * sigmoid(c) - 1)
         """,
         init={"*": "uniform(-0.1, 0.1)"},
+        words=LSTM,
         source="Hochreiter & Schmidhuber 1997: fully connected hidden layer, memory cell blocks of size 1. With "
         "b_g, as in their experiments 3 to 6; experiment 1 (Reber) has none",
     ),
@@ -95,6 +113,7 @@ VANILLA = (
         h = o * tanh(c)
         """,
         init=REMEMBER,
+        words=LSTM,
         source="Gers, Schraudolph & Schmidhuber 2002; i and f look at the old memory, o at the new one",
     ),
     # Peepholes from every unit to every unit.
@@ -109,6 +128,7 @@ VANILLA = (
         h = o * tanh(c)
         """,
         init=REMEMBER,
+        words=LSTM,
         source="Graves 2013 with matrices where he took diagonals: each gate a one-layer network over h, x and c",
     ),
     # One gate decides both: what is forgotten makes room for what is added.
@@ -123,6 +143,7 @@ VANILLA = (
         h = o * tanh(c)
         """,
         init=REMEMBER,
+        words=LSTM,
         source="Greff et al. 2017 without their peepholes (with them: cifg, which learns i where this learns f)",
     ),
     # Memory and output are one; reset before the product, so two stages.
@@ -134,6 +155,7 @@ VANILLA = (
         n = tanh(W_n @ x + U_n @ (r * h) + b_n)
         h = z * h + (1 - z) * n
         """,
+        words=GRU,
         source="Cho et al. 2014, where z is the share that is kept; Chung et al. 2014 swap z and 1 - z",
     ),
     # Reset after the product: one stage, and the form that the fast libraries run.
@@ -145,6 +167,7 @@ VANILLA = (
         n = tanh(W_n @ x + b_n + r * (U_n @ h + b_hn))
         h = z * h + (1 - z) * n
         """,
+        words=GRU,
         source="Cho et al. 2014 as in cuDNN, torch and Keras: the reset gate acts on the product, and b_hn inside it",
     ),
 )
@@ -162,6 +185,7 @@ ODYSSEY = (
         h = o * tanh(c)
         """,
         init=REMEMBER,
+        words=LSTM,
         source="Greff et al. 2017, no input gate",
     ),
     # No forget gate, f = 1.
@@ -174,6 +198,7 @@ ODYSSEY = (
         o = sigmoid(W_o @ x + U_o @ h + p_o * c + b_o)
         h = o * tanh(c)
         """,
+        words=LSTM,
         source="Greff et al. 2017, no forget gate",
     ),
     # No output gate, o = 1.
@@ -187,6 +212,7 @@ ODYSSEY = (
         h = tanh(c)
         """,
         init=REMEMBER,
+        words=LSTM,
         source="Greff et al. 2017, no output gate",
     ),
     # No input activation function: the candidate is linear.
@@ -201,6 +227,7 @@ ODYSSEY = (
         h = o * tanh(c)
         """,
         init=REMEMBER,
+        words=LSTM,
         source="Greff et al. 2017, no input activation function",
     ),
     # No output activation function: the memory leaves as it is.
@@ -215,6 +242,7 @@ ODYSSEY = (
         h = o * c
         """,
         init=REMEMBER,
+        words=LSTM,
         source="Greff et al. 2017, no output activation function",
     ),
     # No peepholes: the lstm again, under the name it has in this comparison.
@@ -229,6 +257,7 @@ ODYSSEY = (
         h = o * tanh(c)
         """,
         init=REMEMBER,
+        words=LSTM,
         source="Greff et al. 2017, no peepholes: the same function as lstm",
     ),
     # Coupled input and forget gate: f = 1 - i.
@@ -243,6 +272,7 @@ ODYSSEY = (
         h = o * tanh(c)
         """,
         init={"b_i": -1.0},
+        words=LSTM,
         source="Greff et al. 2017, coupled input and forget gate: f = 1 - i, with peepholes",
     ),
     # Full gate recurrence: nine more matrices, R_of from the old o to the new f.
@@ -257,6 +287,7 @@ ODYSSEY = (
         h = o * tanh(c)
         """,
         init=REMEMBER,
+        words=LSTM,
         source="Greff et al. 2017, full gate recurrence: every gate reads all three gates of the step before",
     ),
 )
@@ -274,6 +305,7 @@ MORE_MACHINERY = (
         h = P_h @ (o * tanh(c))
         """,
         init=REMEMBER,
+        words=LSTM,
         source="Sak, Senior & Beaufays 2014, without their peepholes: torch's proj_size",
     ),
     # Every product is brought to mean 0 and variance 1, then scaled by gains s (of x), t (of h).
@@ -288,6 +320,7 @@ MORE_MACHINERY = (
         h = o * tanh(s_c * norm(c) + b_c)
         """,
         init={"s_*": 1.0, "t_*": 1.0, **REMEMBER},
+        words=LSTM,
         source="Ba, Kiros & Hinton 2016; normalised gate by gate, where the paper takes the four gates as one "
         "vector, and with one bias for the two products",
     ),
@@ -304,6 +337,7 @@ MORE_MACHINERY = (
         h = o * tanh(c)
         """,
         init=REMEMBER,
+        words=LSTM,
         source="Krause et al. 2016",
     ),
     # The memory is the output of a second LSTM (i2 to c2), whose input is i * g and whose last output is f * c.
@@ -325,6 +359,14 @@ MORE_MACHINERY = (
         h = o * tanh(c)
         """,
         init={"b_f": 1.0, "b_f2": 1.0},
+        words={
+            **LSTM,
+            "i2": "inner input gate",
+            "f2": "inner forget gate",
+            "g2": "inner candidate",
+            "o2": "inner output gate",
+            "c2": "inner cell state",
+        },
         source="Moniz & Krueger 2018, depth 2",
     ),
     # Units have an order: master gates F and I rise and fall along it, and cut the memory in nested spans.
@@ -342,6 +384,7 @@ MORE_MACHINERY = (
         h = o * tanh(c)
         """,
         init=REMEMBER,
+        words={**LSTM, "F": "master forget gate", "I": "master input gate", "w": "overlap of the master gates"},
         source="Shen et al. 2019, a master gate per unit (in the paper several units may share one)",
     ),
     # The input gate is an exponential; m keeps all exponents at or below 0, n makes h a weighted mean.
@@ -362,6 +405,7 @@ MORE_MACHINERY = (
         init=REMEMBER,
         # Before the first step the memory is empty: f is 0 and i is 1 there, whatever the gates say.
         start={"m": -math.inf},
+        words={**LSTM, "n": "normaliser", "m": "stabiliser"},
         source="Beck et al. 2024 (the sLSTM of xLSTM): sigmoid forget gate, stabilised, one head, so that U is "
         "not block-diagonal",
     ),
@@ -391,6 +435,7 @@ MORE_MACHINERY = (
         n = tanh(U_n @ (r * h) + tanh(x) + b_n)
         h = n * z + h * (1 - z)
         """,
+        words=GRU,
         source="Jozefowicz, Zaremba & Sutskever 2015; x enters n as it is, so input and hidden size are equal",
     ),
     _entry(
@@ -401,6 +446,7 @@ MORE_MACHINERY = (
         n = tanh(U_n @ (r * h) + W_n @ x + b_n)
         h = n * z + h * (1 - z)
         """,
+        words=GRU,
         source="Jozefowicz, Zaremba & Sutskever 2015; x enters r as it is, so input and hidden size are equal",
     ),
     _entry(
@@ -411,6 +457,7 @@ MORE_MACHINERY = (
         n = tanh(U_n @ (r * h) + W_n @ x + b_n)
         h = n * z + h * (1 - z)
         """,
+        words=GRU,
         source="Jozefowicz, Zaremba & Sutskever 2015",
     ),
 )
@@ -425,6 +472,7 @@ LESS = (
         h = (1 - f) * h + f * n
         """,
         init={"b_f": -1.0},
+        words={"f": "forget gate", "n": "candidate", "h": "hidden state"},
         source="Zhou et al. 2016; what they call the forget gate is the share that is new",
     ),
     # Only the forget gate is left; beta makes it add a little more than it forgets.
@@ -439,6 +487,7 @@ LESS = (
         """,
         init={"b_s": 1.0},
         constants={"beta": 1.0},
+        words=LSTM,
         source='van der Westhuizen & Lasenby 2018, who start it by "chrono(T)"',
     ),
     # One gate, reset nowhere. g is the gate here, n the candidate.
@@ -450,6 +499,7 @@ LESS = (
         h = g * h + (1 - g) * n
         """,
         init={"b_g": 1.0},
+        words={"g": "update gate", "n": "candidate", "h": "hidden state"},
         source="Collins, Sohl-Dickstein & Sussillo 2017 (update gate RNN)",
     ),
     # Without input the state falls to 0, so the dynamics hold no chaos.
@@ -461,6 +511,7 @@ LESS = (
         h = f * tanh(h) + i * tanh(W_g @ x)
         """,
         init={"b_f": 1.0, "b_i": -1.0},
+        words=LSTM,
         source="Laurent & von Brecht 2017 (chaos-free network); their theta is f, their eta i",
     ),
     # The memory is a weighted sum of the inputs, and only that.
@@ -473,6 +524,7 @@ LESS = (
         h = tanh(c)
         """,
         init=REMEMBER,
+        words=LSTM,
         source="Lee, Levy & Zettlemoyer 2017 (recurrent additive network), tanh at the output",
     ),
     # Twin gates of two products, by their sum and their difference.
@@ -485,6 +537,7 @@ LESS = (
         f = sigmoid(p - q)
         h = i * p + f * h
         """,
+        words=LSTM,
         source="Zhang et al. 2018 (addition-subtraction twin-gated)",
     ),
     # Each unit hears itself alone.
@@ -493,6 +546,7 @@ LESS = (
         "h = relu(W_h @ x + u_h * h + b_h)",
         # Spread over memories from none to all; above 1 a rectified unit would grow without bound.
         init={"u_h": "uniform(0, 1)"},
+        words={"h": "hidden state"},
         source="Li et al. 2018; their bound on u_h is kept at the start, not enforced in training",
     ),
     # No matrix reads a state, so all products of a sequence can run at once.
@@ -505,6 +559,7 @@ LESS = (
         h = r * c + (1 - r) * x
         """,
         init={"v_*": "uniform(-1.2247, 1.2247)"},  # variance 1/2, as in the authors' code
+        words={"f": "forget gate", "r": "reset gate", "c": "cell state"},
         source="Lei et al. 2018, without their scaling of the highway's x; input and hidden size are equal",
     ),
     # Gates from x alone: h is a weighted mean of all candidates, and may be computed by a scan.
@@ -516,6 +571,7 @@ LESS = (
         h = (1 - z) * h + z * n
         """,
         init={"b_z": -1.0},
+        words=GRU,
         source="Feng et al. 2024, the form with a linear candidate; z is the share that is new",
     ),
     _entry(
@@ -527,6 +583,7 @@ LESS = (
         h = f / (f + i) * h + i / (f + i) * n
         """,
         init=REMEMBER,
+        words={"f": "forget gate", "i": "input gate", "n": "candidate", "h": "hidden state"},
         source="Feng et al. 2024, the form with a linear candidate and gates that add up to 1",
     ),
     # Gate and candidate share their matrices. The scalars zeta and nu of the paper are a number per unit here.
@@ -539,6 +596,7 @@ LESS = (
         h = (sigmoid(zeta) * (1 - z) + sigmoid(nu)) * n + z * h
         """,
         init={"zeta": 1.0, "nu": -4.0, "b_z": 1.0, "b_n": 1.0},
+        words=GRU,
         source="Kusupati et al. 2018, full rank; zeta and nu per unit where the paper has one of each",
     ),
 )

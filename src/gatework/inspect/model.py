@@ -13,6 +13,7 @@ from gatework.network import Network
 from gatework.network.steps import Add, Bridge, Direction, Layer, Step
 from gatework.notation import Program
 from gatework.notation.gates import gates, kinds
+from gatework.notation.roles import Role, gate_text, roles, value_text
 
 Weights = dict[str, Tensor]
 LIMIT = 4 << 20  # bytes of float32
@@ -31,6 +32,8 @@ def layers_json(cell: Cell, network: Network, weights: Weights) -> dict[str, Any
         "output": program.output,
         "states": [state.name for state in program.states],
         "gates": gates(program),
+        "words": dict(cell.words),
+        "roles": [_role_json(program, role) for role in roles(program)],
         "layers": [
             {
                 "directions": [_direction_json(direction, weights) for direction in layer.directions],
@@ -38,6 +41,21 @@ def layers_json(cell: Cell, network: Network, weights: Weights) -> dict[str, Any
             }
             for layer in network.layers
         ],
+    }
+
+
+def _role_json(program: Program, role: Role) -> dict[str, Any]:
+    """How much of what goes where, by nodes and as text. exact: all of it, since the equations have no gate there."""
+    text = gate_text(program, role)
+    gate = [[negative, [factors.above, factors.below]] for negative, factors in role.gate]
+    return {
+        "kind": role.kind,
+        "target": role.target,
+        "gate": gate,
+        "value": [role.value.above, role.value.below],
+        "gate_text": text,
+        "value_text": value_text(program, role),
+        "exact": text == "1",
     }
 
 

@@ -100,7 +100,7 @@ class _Reader:
         """The nodes that say how much: gates, what never changes, and their sums, products and quotients."""
         gating = set[int]()
         for index, node in enumerate(self.nodes):
-            made = node.op in _ARITHMETIC and gating.issuperset(node.args)
+            made = (node.op in _ARITHMETIC and gating.issuperset(node.args)) or node.name.startswith("zoneout ")
             if index in self.gates or index not in self.moving or made:
                 gating.add(index)
         return gating

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gatework.cells import Cell
+from gatework.cells import Cell, cells
 from gatework.errors import InputError
 from gatework.files.writing import read_json, write_json
 
@@ -86,12 +86,15 @@ def cell_to_json(cell: Cell) -> dict[str, Any]:
         "init": dict(cell.init),
         "start": {name: value if math.isfinite(value) else str(value) for name, value in cell.start.items()},
         "constants": dict(cell.constants),
+        "words": dict(cell.words),
         "source": cell.source,
     }
 
 
 def cell_from_json(values: Mapping[str, Any]) -> Cell:
-    """What `cell_to_json` wrote."""
-    values = dict(values)
+    """What `cell_to_json` wrote; before it wrote words, those of the cell that gatework ships under this name."""
+    shipped = cells.get(values["name"])
+    words = shipped.words if shipped is not None and shipped.equations == values["equations"] else {}
+    values = {"words": words, **values}
     start = {name: float(value) for name, value in values.pop("start").items()}
     return Cell(values.pop("name"), values.pop("equations"), start=start, **values)

@@ -2,6 +2,7 @@
 import { css, onTheme } from "./colours.js";
 import { draw, figure, make, section } from "./dom.js";
 import { readAll } from "./reading.js";
+import { sentences, strip } from "./roles.js";
 import { unitName } from "./store.js";
 
 const THIN = 1,
@@ -28,8 +29,17 @@ export function showDiagram(app) {
   );
   if (!app.network || !app.reading) return;
   const numbers = labelled(svg),
-    values = make("dl", { id: "cell-values", class: "values" });
-  found.append(values, clampBox(app));
+    values = make("dl", { id: "cell-values", class: "values" }),
+    said = make("ul", { id: "gates-said" }),
+    over = make("div", { id: "gates-over" });
+  found.append(
+    values,
+    make("h3", null, "What the gates do with it"),
+    said,
+    make("p", { class: "small" }, overTime(app)),
+    over,
+    clampBox(app),
+  );
   const { kinds } = app.network.cells[0].program;
   const paint = () => {
     const t = view.now,
@@ -57,11 +67,25 @@ export function showDiagram(app) {
           make("div", null, make("dt", null, name), make("dd", null, figure(at(cell.names.get(name)), 3))),
         ),
     );
+    const { roles, words } = payload.model;
+    said.replaceChildren(
+      ...(roles.length ? sentences(cell, roles, words, unit) : [anew(cell)]).map((text) => make("li", null, text)),
+    );
+    over.replaceChildren(...(roles.some(({ exact }) => !exact) ? [strip(app, layer, unit, roles, words)] : []));
   };
   view.on(["layer", "unit", "t", "hover", "done", "reading"], paint);
   onTheme(paint);
   paint();
 }
+
+const overTime = ({ payload: { model } }) =>
+  model.roles.some(({ exact }) => !exact)
+    ? "The same over time, a row for each gate: full where it is open, empty where it is shut."
+    : "";
+
+/** What is said of a cell without gates and without a value that is kept. */
+const anew = ({ program: { states } }) =>
+  `${states.map(({ name }) => name).join(" and ")} ${states.length > 1 ? "are" : "is"} made anew at each step: what was there reaches it through a matrix and a squashing alone, so that nothing is kept as it is.`;
 
 /** The drawing, out of the payload into the page. */
 /** @returns {SVGSVGElement} */
