@@ -3,13 +3,17 @@
 from functools import reduce
 from itertools import groupby
 from operator import or_
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gatework.cells import cells
 from gatework.cli.arguments import Constants, Equations, complete_cells
-from gatework.cli.values import chosen_cell
+from gatework.cli.values import chosen_cell, split
+from gatework.errors import InputError
+
+if TYPE_CHECKING:
+    from gatework.verify.check import Result, Target
 
 
 def verify(
@@ -24,11 +28,15 @@ def verify(
     ] = None,
     equations: Equations = None,
     constant: Constants = None,
+    engine: Annotated[
+        list[str] | None, typer.Option(help="Engines to check: NAME,NAME; repeatable.", show_default="all")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda.", show_default="all there are")] = None,
     thorough: Annotated[bool, typer.Option("--thorough", help="Also in sizes from 1 to 256; a minute a cell.")] = False,
 ) -> None:
     """Checks every cell on every engine of this machine against float64: values, gradients, lengths, resets, masks.
 
-    Prints a line per cell and engine with the largest error of all checks, relative to the values' root mean
+    Prints a line per cell and engine with each check and the largest error of all, relative to the values' root mean
     square. The derived backward equations, executed by themselves, count as an engine. Status 1 if a check fails.
     """
     from gatework.engines import native
@@ -36,16 +44,19 @@ def verify(
 
     chosen = [chosen_cell(name, None, constant) for name in names or ()]
     chosen += [chosen_cell("", equations, constant)] if equations is not None else []
+    on = _targets(split(engine), device)
     results: list[check.Result] = []
-    print(f"{'cell':22}{'engine':24}{'dtype':10}{'checks':>6}{'rms error':>12}{'peak error':>12}")
-    checked = check.verify(chosen or cells.values(), thorough=thorough)
-    for (cell, engine, kind), group in groupby(checked, lambda r: (r.cell, r.engine, r.dtype)):
-        checks = list(group)
-        worst = reduce(or_, (result.errors for result in checks))
+    shown = check.CHECKS if thorough else check.CHECKS[:-1]
+    columns = "".join(f"{name.split()[0]:>10}" for name in shown)
+    print(f"{'cell':22}{'engine':24}{'dtype':10}{columns}{'rms error':>12}{'peak error':>12}")
+    checked = check.verify(chosen or cells.values(), on, thorough)
+    for (cell, named, kind), group in groupby(checked, lambda r: (r.cell, r.engine, r.dtype)):
+        checks = {result.what: result for result in group}
+        worst = reduce(or_, (result.errors for result in checks.values()))
+        marks = "".join(f"{_mark(checks.get(name)):>10}" for name in shown)
         dtype = native.shown(kind)
-        status = "pass" if all(result.passed for result in checks) else "FAIL"
-        print(f"{cell:22}{engine:24}{dtype:10}{len(checks):6}{worst.rms:12.1e}{worst.peak:12.1e}  {status}", flush=True)
-        results += checks
+        print(f"{cell:22}{named:24}{dtype:10}{marks}{worst.rms:12.1e}{worst.peak:12.1e}", flush=True)
+        results += checks.values()
     failed = [result for result in results if not result.passed]
     for result in failed:
         print(f"FAIL {result.cell}, {result.engine}, {result.what}: {result.message}")
@@ -54,3 +65,22 @@ def verify(
     print(f"{many} cell{'s' * (many != 1)}, {len(results)} checks: {passed} passed, {len(failed)} failed")
     if failed:
         raise typer.Exit(1)
+
+
+def _mark(result: "Result | None") -> str:
+    """A check in a word; none for one that was not made."""
+    return "" if result is None else "pass" if result.passed else "FAIL"
+
+
+def _targets(engines: list[str], device: str | None) -> "list[Target]":
+    """What is checked of all that this machine has. Raises InputError where nothing is left."""
+    from gatework.verify import check
+
+    there = check.targets()
+    on = [target for target in there if target.device == (device or target.device)]
+    absent = [name for name in engines if name not in {target.engine for target in on}]
+    if absent or not on:
+        asked = [f"--engine {name}" for name in absent[:1]] + [f"--device {device}"] * (device is not None)
+        runs = ", ".join(dict.fromkeys(f"{target.engine} on {target.device}" for target in there))
+        raise InputError(f"{' '.join(asked)}: no such engine runs here; there are {runs}")
+    return [target for target in on if not engines or target.engine in engines]

@@ -85,6 +85,8 @@ class Result:
         return not self.message
 
 
+CHECKS = ("values", "gradients", "lengths", "resets", "masks and records", "all sizes")  # the last if thorough
+
 # Odd sizes, beside, at and above what vectors and tiles hold; I is H and R is H where the equations ask for it.
 PLAIN = (Case(4, 1, 1, 1, 1), Case(6, 5, 7, 17, 3), Case(9, 7, 19, 33, 16))
 SIDES = (1, 5, 7, 17, 33, 64, 100, 256)

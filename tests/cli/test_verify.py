@@ -1,0 +1,46 @@
+"""`gatework verify`: which engines it checks, and how it shows each check of each."""
+
+import pytest
+import torch
+from cli_toys import Command
+
+from gatework.engines import reference
+from gatework.verify import check
+from gatework.verify.check import Target
+
+
+def test_each_check_of_each_engine_is_shown(gatework: Command):
+    done = gatework("verify", "gru", "--engine", "reference", "--device", "cpu")
+    assert done.status == 0
+    head, engine, derived, last = (line.split() for line in done.lines)
+    assert head[3:8] == ["values", "gradients", "lengths", "resets", "masks"]
+    assert engine[:10] == ["gru", "reference", "on", "cpu", "float32", *["pass"] * 5]
+    assert derived[:5] == ["gru", "derived", "backward", "float64", "pass"]
+    assert done.lines[2].index("pass") == done.lines[1].index("pass") + 10  # of gradients
+    assert " ".join(last) == "1 cell, 6 checks: 6 passed, 0 failed"
+
+
+def test_a_check_that_fails_is_shown_and_said(gatework: Command, monkeypatch: pytest.MonkeyPatch):
+    def without_resets(arguments):
+        return reference.run(arguments) if arguments.resets is None else (_ for _ in ()).throw(ValueError("no resets"))
+
+    monkeypatch.setattr(check, "targets", lambda: (Target("odd", torch.float32, "cpu", without_resets),))
+    done = gatework("verify", "gru")
+    assert done.status == 1
+    assert done.lines[1].split()[:9] == ["gru", "odd", "on", "cpu", "float32", "pass", "pass", "pass", "FAIL"]
+    assert "FAIL gru, odd on cpu, resets: ValueError: no resets" in done.out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--engine", "warp"], "--engine warp: no such engine runs here; there are reference on cpu, native on cpu"),
+        (["--engine", "native,warp"], "--engine warp: no such engine"),
+        (["--device", "abacus"], "--device abacus: no such engine runs here"),
+        (["--engine", "native", "--device", "abacus"], "--engine native --device abacus: no such engine"),
+    ],
+    ids=str,
+)
+def test_an_engine_that_does_not_run_here_is_refused_in_one_line(gatework: Command, options: list[str], said: str):
+    done = gatework("verify", "lstm", *options)
+    assert (done.status, done.out, done.err.count("\n")) == (2, "", 1) and said in done.err
