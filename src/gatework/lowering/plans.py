@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from gatework.core import _native
 from gatework.lowering.blocks import lower
@@ -47,8 +48,8 @@ class BackwardPlan:
     products: tuple[tuple[Key, tuple[tuple[Keys, Keys], ...]], ...]
 
 
-class _Buffers:
-    """The buffers of a plan, what is stored in them and read from them; `element` is that of most."""
+class Buffers:
+    """The nodes of a pass, its buffers, what is stored in them and read from them; `element` is that of most."""
 
     def __init__(self, nodes: list[Node], element: str) -> None:
         self.nodes, self.element = nodes, element
@@ -96,9 +97,18 @@ def forward_plan(
     element: of what is given, returned and saved; see `state_elements` for states.
     """
     check_operations(lacking(program))
-    nodes, names, elements = program.nodes, program.names, state_elements(program, element)
     saved = adjoint(program).saved if train else ()
-    layout = _Buffers(list(nodes), element)
+    layout, before = forward_buffers(program, saved, own_output, ahead, record, element)
+    plan = layout.lower(backwards=False)
+    return ForwardPlan(plan, _native.Plan(list(plan.stream)), saved, before)
+
+
+def forward_buffers(
+    program: Program, saved: Sequence[int], own_output: bool, ahead: bool, record: Names, element: str
+) -> tuple[Buffers, dict[int, Ahead]]:
+    """What a forward pass reads and stores, and the products done ahead of it, by node; see `forward_plan`."""
+    nodes, names, elements = program.nodes, program.names, state_elements(program, element)
+    layout = Buffers(list(nodes), element)
     for state in program.states:
         layout.store(Key(Role.STATE, state.name), state.node, "state", 1, elements[state.name])
         layout.add(Key(Role.START, state.name), state.size, written=False)
@@ -118,8 +128,7 @@ def forward_plan(
             layout.read(Key(Role.STATE, node.name), index, elements[node.name])
         elif index in before:
             layout.read(Key(Role.AHEAD, index), index, "float32")
-    plan = layout.lower(backwards=False)
-    return ForwardPlan(plan, _native.Plan(list(plan.stream)), saved, before)
+    return layout, before
 
 
 # -- backward
@@ -131,9 +140,37 @@ def backward_plan(program: Program, wanted: Keys, element: str = "float32") -> B
 
     element: of what is given, returned and saved; gradients by states and totals are float32.
     """
+    back = backward_buffers(program, wanted, element)
+    plan = back.layout.lower(backwards=True)
+    follows = dict(pairwise(key for key, _ in plan.factors))
+    return BackwardPlan(
+        plan,
+        _native.Plan(list(plan.stream)),
+        back.inputs,
+        back.vectors,
+        _by_factors(back.matrices, follows),
+        tuple((gradient, tuple(_interleaved(pairs, follows))) for gradient, pairs in back.products),
+    )
+
+
+class BackwardBuffers(NamedTuple):
+    """What a backward pass reads and stores, and where the gradients are: `BackwardPlan`, with nothing interleaved.
+
+    matrices: an operand, a factor, and the matrix whose gradient their product over all steps is part of.
+    """
+
+    layout: Buffers
+    inputs: Keys
+    vectors: tuple[tuple[Key, Key], ...]
+    matrices: tuple[tuple[Key, Key, Key], ...]
+    products: tuple[tuple[Key, tuple[tuple[Key, Key], ...]], ...]
+
+
+def backward_buffers(program: Program, wanted: Keys, element: str) -> BackwardBuffers:
+    """What the derived backward Program reads and stores; see `backward_plan`."""
     back, asked = adjoint(program), frozenset(wanted)
     nodes = list(back.nodes)
-    layout = _Buffers(nodes, element)
+    layout = Buffers(nodes, element)
     _read_leaves(layout, program, element)
     _store_state_gradients(layout, program, back)
     matrices = [
@@ -150,19 +187,10 @@ def backward_plan(program: Program, wanted: Keys, element: str = "float32") -> B
             vectors.append((vector, total))
             layout.add(total, nodes[index].size, written=True, element="float32", layout="total")
             layout.stores.setdefault(index, []).append(Store(total))
-    plan = layout.lower(backwards=True)
-    follows = dict(pairwise(key for key, _ in plan.factors))
-    return BackwardPlan(
-        plan,
-        _native.Plan(list(plan.stream)),
-        inputs,
-        tuple(vectors),
-        _by_factors(matrices, follows),
-        tuple((gradient, tuple(_interleaved(pairs, follows))) for gradient, pairs in products),
-    )
+    return BackwardBuffers(layout, inputs, tuple(vectors), tuple(matrices), products)
 
 
-def _read_leaves(layout: _Buffers, program: Program, element: str) -> None:
+def _read_leaves(layout: Buffers, program: Program, element: str) -> None:
     """Says where the leaves of a backward Program lie: what the forward pass read and saved, and gradients."""
     elements = state_elements(program, element)
     for index, node in enumerate(layout.nodes):
@@ -180,7 +208,7 @@ def _read_leaves(layout: _Buffers, program: Program, element: str) -> None:
                 layout.sources[index] = tuple(parts)
 
 
-def _store_state_gradients(layout: _Buffers, program: Program, back: Adjoint) -> None:
+def _store_state_gradients(layout: Buffers, program: Program, back: Adjoint) -> None:
     """Has the gradients by the old states go to the step before, or to the start where the state was reset."""
     by_state = dict(back.states)
     for state in program.states:
@@ -193,8 +221,8 @@ def _store_state_gradients(layout: _Buffers, program: Program, back: Adjoint) ->
 
 
 def _store_input_gradients(
-    layout: _Buffers, gradients: Sequence[tuple[str, int]]
-) -> tuple[Keys, list[tuple[Key, list[tuple[Key, Key]]]]]:
+    layout: Buffers, gradients: Sequence[tuple[str, int]]
+) -> tuple[Keys, tuple[tuple[Key, tuple[tuple[Key, Key], ...]], ...]]:
     """The gradients by inputs that the plan writes, and the products of all steps that are added to gradients."""
     written, products = [], []
     for name, index in gradients:
@@ -202,14 +230,14 @@ def _store_input_gradients(
         large, rest = _terms(layout.nodes, index)
         if large:
             pairs = [(layout.nodes[term].args[0], Key(Role.MATRIX, layout.nodes[term].name)) for term in large]
-            products.append((gradient, [(_factor(layout, factor), matrix) for factor, matrix in pairs]))
+            products.append((gradient, tuple((_factor(layout, factor), matrix) for factor, matrix in pairs)))
         if rest is not None:
             written.append(gradient)
             layout.store(gradient, rest, "ended0")
-    return tuple(written), products
+    return tuple(written), tuple(products)
 
 
-def _factor(layout: _Buffers, index: int) -> Key:
+def _factor(layout: Buffers, index: int) -> Key:
     """The buffer where a value is at every step: a leaf's own, or one it is stored in."""
     if index in layout.sources and len(layout.sources[index]) == 1 and layout.sources[index][0][1] == 0:
         return layout.sources[index][0][0]
