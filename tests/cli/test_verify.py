@@ -31,6 +31,24 @@ def test_a_check_that_fails_is_shown_and_said(gatework: Command, monkeypatch: py
     assert "FAIL gru, odd on cpu, resets: ValueError: no resets" in done.out
 
 
+def test_the_command_shows_what_is_compiled_and_what_misses(gatework: Command, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("triton")
+    from gatework.engines.triton import report as reporting
+    from gatework.engines.triton.report import CHIPS, KIB, PASSES, Line, Mode, Use
+
+    uses = {(chip, name): Use(64, 0, 3 * KIB) for chip in CHIPS for name in PASSES}
+    small = Mode("G", torch.float32, 16)
+    lines = [Line("rnn", small, uses, ()), Line("gru", small, {}, ("sm_90: no room",))]
+    monkeypatch.setattr(reporting, "report", lambda _: lines)
+    done = gatework("verify", "--compiled")
+    assert done.status == 1
+    assert done.lines[1].split() == ["rnn", "G", "float32", "16", *["64", "0", "3.0"] * 4]
+    assert done.lines[2].split() == ["gru", "G", "float32", "16", *["-"] * 4]
+    assert "MISS gru                   G    float32: sm_90: no room" in done.out
+    refused = gatework("verify", "--compiled", "--thorough")
+    assert refused.status == 2 and "--compiled runs nothing: leave out" in refused.err
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -1,13 +1,14 @@
 """`gatework verify`: whether every engine computes the cells."""
 
 from functools import reduce
+from importlib.util import find_spec
 from itertools import groupby
 from operator import or_
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatework.cells import cells
+from gatework.cells import Cell, cells
 from gatework.cli.arguments import Constants, Equations, complete_cells
 from gatework.cli.values import chosen_cell, split
 from gatework.errors import InputError
@@ -33,17 +34,28 @@ def verify(
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.", show_default="all there are")] = None,
     thorough: Annotated[bool, typer.Option("--thorough", help="Also in sizes from 1 to 256; a minute a cell.")] = False,
+    compiled: Annotated[
+        bool, typer.Option("--compiled", help="Show what the kernels for GPUs take instead; without a GPU.")
+    ] = False,
 ) -> None:
     """Checks every cell on every engine of this machine against float64: values, gradients, lengths, resets, masks.
 
     Prints a line per cell and engine with each check and the largest error of all, relative to the values' root mean
     square. The derived backward equations, executed by themselves, count as an engine. Status 1 if a check fails.
+
+    --compiled compiles every cell for two kinds of GPU, in each mode of the engine triton, and shows registers, bytes
+    of local memory a thread, and KiB of shared memory a block. Status 1 if a kernel takes what it must not.
     """
     from gatework.engines import native
     from gatework.verify import check
 
     chosen = [chosen_cell(name, None, constant) for name in names or ()]
     chosen += [chosen_cell("", equations, constant)] if equations is not None else []
+    if compiled:
+        if engine or device or thorough:
+            raise InputError("--compiled runs nothing: leave out --engine, --device and --thorough")
+        _show_compiled(chosen)
+        return
     on = _targets(split(engine), device)
     results: list[check.Result] = []
     shown = check.CHECKS if thorough else check.CHECKS[:-1]
@@ -84,3 +96,25 @@ def _targets(engines: list[str], device: str | None) -> "list[Target]":
         runs = ", ".join(dict.fromkeys(f"{target.engine} on {target.device}" for target in there))
         raise InputError(f"{' '.join(asked)}: no such engine runs here; there are {runs}")
     return [target for target in on if not engines or target.engine in engines]
+
+
+def _show_compiled(chosen: list[Cell]) -> None:
+    """Prints a line for each cell and mode as it is compiled, and what misses; status 1 where something does."""
+    if find_spec("triton") is None:
+        raise InputError("--compiled needs Triton: pip install 'gatework[triton]'")
+    from gatework.engines.triton.report import CHIPS, KIB, PASSES, report
+
+    passes = [(chip, name) for chip in CHIPS for name in PASSES]
+    columns = "".join(f"{f'{chip} {name}':>18}" for chip, name in passes)
+    print(f"{'cell':22}{'mode':5}{'dtype':9}{'units':>6}{columns}")
+    many, missed = 0, list[str]()
+    for line in report(chosen or cells.values()):
+        mode, uses = line.mode, [line.uses.get(each) for each in passes]
+        texts = [f"{use.registers} {use.local:4} {use.shared / KIB:6.1f}" if use else "-" for use in uses]
+        what = f"{line.cell:22}{mode.name:5}{str(mode.dtype).removeprefix('torch.'):9}"
+        print(f"{what}{mode.H:6}{''.join(f'{text:>18}' for text in texts)}", flush=True)
+        missed += [f"MISS {what.strip()}: {miss}" for miss in line.misses]
+        many += 1
+    print("\n".join([*missed, f"{many} lines, {len(missed)} misses: registers, bytes of local memory, KiB shared"]))
+    if missed:
+        raise typer.Exit(1)
