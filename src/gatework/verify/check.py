@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from gatework.cells import Cell, cells
-from gatework.engines import Run, native, reference
+from gatework.engines import Run, native, reference, triton
 from gatework.lowering import isa
 from gatework.verify.comparison import INCOMPARABLE, Errors, Mismatch, compare
 from gatework.verify.problems import GRADIENT, Answers, Case, Problem, answer, derived, draw
@@ -105,7 +105,9 @@ def targets() -> tuple[Target, ...]:
     devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
     plain = [Target("reference", torch.float32, device, reference.run) for device in devices]
     core = [Target("native", dtype, "cpu", native.run, name) for name in isa.available() for dtype in native.DTYPES]
-    return (*plain, *core)
+    kernels = [Target("triton", dtype, device, triton.run) for device in devices for dtype in native.DTYPES]
+    kernels = [target for target in kernels if triton.runs(torch.device(target.device), target.dtype)]
+    return (*plain, *core, *kernels)
 
 
 def verify(

@@ -4,6 +4,7 @@ float32 and bfloat16 on CUDA; float32 on the CPU where Triton interprets (TRITON
 """
 
 import os
+import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -29,7 +30,8 @@ def runs(device: torch.device, dtype: torch.dtype) -> bool:
     if find_spec("triton") is None:
         return False
     if device.type == "cpu":
-        return dtype == torch.float32 and "TRITON_INTERPRET" in os.environ and interpreting()
+        asked = "TRITON_INTERPRET" in os.environ or "triton" in sys.modules  # else it need not be imported to know
+        return asked and dtype == torch.float32 and interpreting()
     return device.type == "cuda" and torch.version.hip is None and dtype in NAMES
 
 
