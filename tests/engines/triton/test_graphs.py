@@ -17,7 +17,9 @@ class Recorder:
         results = function(tensors)
         for result in results:
             result.fill_(torch.nan)  # recording computes nothing
-        return Replay(self, lambda: [to.copy_(value) for to, value in zip(results, function(tensors))]), results
+        return Replay(
+            self, lambda: [to.copy_(value) for to, value in zip(results, function(tensors), strict=True)]
+        ), results
 
 
 class Replay:
