@@ -5,16 +5,20 @@ import sys
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
-from gatework.engines import ENGINES, choose
+from gatework.engines import ENGINES, choose, runs
 from gatework.errors import InputError
 
 CPU = torch.device("cpu")
-ELSEWHERE = [(CPU, torch.float64), (CPU, torch.float16), (torch.device("cuda"), torch.float32)]
+CUDA = torch.device("cuda")
+ELSEWHERE = [(CPU, torch.float64), (CPU, torch.float16), (CUDA, torch.float64)]
 
 
 def test_an_engine_asked_for_by_name_is_the_one_that_runs():
     for name, run in ENGINES.items():
+        if not runs(name, CPU, torch.float32):
+            continue
         choice = choose(name, CPU, torch.float32)
         assert (choice.name, choice.reason) == (name, "asked for by name") and choice.run is run
 
@@ -44,13 +48,41 @@ def test_the_native_engine_is_refused_where_it_does_not_run(device, dtype):
         choose("native", device, dtype)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_auto_takes_triton_on_cuda_where_it_is_installed_and_nothing_looks_on(dtype, monkeypatch):
+    pytest.importorskip("triton")
+    choice = choose("auto", CUDA, dtype)
+    assert (choice.name, choice.reason) == ("triton", f"every cell in {str(dtype).removeprefix('torch.')} on cuda")
+    assert choose("auto", CUDA, dtype, ["cube"]).name == "reference"
+    with FakeTensorMode():
+        assert choose("auto", CUDA, dtype).name == "reference"
+    monkeypatch.setattr("gatework.engines.triton.find_spec", lambda _: None)
+    assert choose("auto", CUDA, dtype).name == "reference"
+    with pytest.raises(InputError, match=r"^engine='triton' needs Triton, which is not installed \(pip install"):
+        choose("triton", CUDA, dtype)
+
+
+def test_triton_is_refused_where_it_does_not_run():
+    pytest.importorskip("triton")
+    with pytest.raises(
+        InputError, match=r"^engine='triton' runs float32 and bfloat16 on cuda, not float64 on cuda: use"
+    ):
+        choose("triton", CUDA, torch.float64)
+    with pytest.raises(
+        InputError, match=r"^engine='triton' runs float32 and bfloat16 on cuda, not float32 on cpu: use"
+    ):
+        choose("triton", CPU, torch.float32)
+
+
 def test_what_is_planned_without_memory_may_ask_for_any_engine():
     for name in ENGINES:
         assert choose(name, torch.device("meta"), torch.float32).name == name
 
 
 def test_an_engine_that_is_not_here_is_refused():
-    with pytest.raises(InputError, match=r"engine='warp' is not here; there are 'auto', 'native', 'reference'"):
+    with pytest.raises(
+        InputError, match=r"engine='warp' is not here; there are 'auto', 'native', 'triton', 'reference'"
+    ):
         choose("warp", CPU, torch.float32)
 
 

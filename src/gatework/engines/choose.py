@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 import torch
 
-from gatework.engines import native, reference, traced
+from gatework.engines import native, reference, traced, triton
 from gatework.engines.arguments import Arguments, Run
-from gatework.engines.eager import is_tracing, is_transformed
+from gatework.engines.eager import is_eager, is_tracing, is_transformed
 from gatework.engines.native.operators import Ready
 from gatework.engines.native.stream import Stepper
 from gatework.errors import InputError
 from gatework.lowering import isa
 from gatework.notation import Program
 
-ENGINES: Mapping[str, Run] = MappingProxyType({"native": native.run, "reference": reference.run})
+ENGINES: Mapping[str, Run] = MappingProxyType({"native": native.run, "triton": triton.run, "reference": reference.run})
 # Engines that bind what runs an eager call, and others like it.
 BINDERS: Mapping[str, Callable[[Arguments, int], Ready]] = MappingProxyType({"native": native.ready})
 STEPPERS: Mapping[str, type[Stepper]] = MappingProxyType({"native": Stepper})  # engines that take single steps
@@ -44,6 +44,8 @@ def choose(engine: str, device: torch.device, dtype: torch.dtype, lacks: Sequenc
     """
     if engine not in ("auto", *ENGINES):
         raise InputError(f"engine={engine!r} is not here; there are 'auto', {', '.join(map(repr, ENGINES))}")
+    if engine == "auto" and device.type == "cuda" and _is_for_triton(device, dtype, lacks):
+        return _choice("triton", f"every cell in {native.shown(dtype)} on cuda")
     if engine == "auto" and not native.runs(device, dtype):
         return _choice("reference", f"native {native.limits(device, dtype)}")
     if engine == "auto" and lacks:
@@ -51,6 +53,8 @@ def choose(engine: str, device: torch.device, dtype: torch.dtype, lacks: Sequenc
     if engine != "reference" and is_transformed():
         if engine == "native":
             raise InputError(native.TRANSFORMED)
+        if engine == "triton":
+            raise InputError("engine='triton' has no torch.func and forward mode: use engine='reference'")
         return _choice("reference", "torch.func and forward mode need torch's own operations")
     if engine != "reference" and not torch.compiler.is_compiling():
         isa.check()
@@ -60,12 +64,20 @@ def choose(engine: str, device: torch.device, dtype: torch.dtype, lacks: Sequenc
         native.check_operations(lacks)
         if device.type != "meta":  # what is planned on meta runs elsewhere
             native.check(device, dtype)
+    if engine == "triton" and device.type != "meta":
+        triton.check(device, dtype)
     return _choice(engine, "asked for by name")
+
+
+def _is_for_triton(device: torch.device, dtype: torch.dtype, lacks: Sequence[str]) -> bool:
+    """Whether kernels can be made, and no tool of torch looks on."""
+    return not lacks and is_eager() and not is_tracing() and not is_transformed() and triton.runs(device, dtype)
 
 
 def runs(engine: str, device: torch.device, dtype: torch.dtype) -> bool:
     """Whether an engine runs a dtype on a device; the reference engine runs them all."""
-    return engine != "native" or native.runs(device, dtype)
+    there = {"native": native.runs, "triton": triton.runs}
+    return engine not in there or there[engine](device, dtype)
 
 
 def prepare(program: Program) -> None:
