@@ -1,0 +1,1 @@
+"""Triton's source text from a Program: text alone, without torch and without triton."""
