@@ -162,7 +162,24 @@ def test_gradients_that_nobody_wants_are_none():
             same(gradient, whole)
 
 
-def test_bfloat16_is_summed_up_in_float32():
+def test_products_in_float32_stay_there_under_autocast():
+    call, _ = call_of(cells["lstm"], train=True)
+    result, ones = stepwise.forward(call), torch.ones(3, 3, 5)
+    gradients = stepwise.backward(call, result.saved, [ones, None, None], [True] * len(call.tensors))
+    with torch.autocast("cpu", torch.bfloat16):
+        again = stepwise.forward(call)
+        gradients_again = stepwise.backward(call, again.saved, [ones, None, None], [True] * len(call.tensors))
+    assert torch.equal(again.output, result.output)
+    assert all(map(torch.equal, gradients_again, gradients))
+
+
+def test_bfloat16():
     problem = draw(cells["lstm"], PLAIN, torch.bfloat16)
-    actual = answer(run, problem.to(torch.bfloat16))
-    all_same(actual, answer(reference.run, problem))
+    all_same(answer(run, problem.to(torch.bfloat16)), answer(reference.run, problem))
+
+
+def test_products_in_bfloat16_are_summed_up_in_float32():
+    a, b = torch.randn(3, 500).bfloat16(), torch.randn(500, 4).bfloat16()
+    product = passes.multiplied(a, b)
+    assert product.dtype == torch.float32
+    same(product, a.double() @ b.double())

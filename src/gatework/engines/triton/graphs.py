@@ -23,7 +23,15 @@ Record = Callable[[Function, Sequence[Tensor]], tuple[Recording, list[Tensor]]]
 
 
 def captured(function: Function, tensors: Sequence[Tensor]) -> tuple[Recording, list[Tensor]]:
-    """A CUDA graph of what a function launches, and the tensors that it leaves its results in."""
+    """A CUDA graph of what a function launches, and the tensors that it leaves its results in.
+
+    It runs once before, on another stream: while a graph is captured nothing may be compiled or set up.
+    """
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        function(tensors)
+    torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         results = function(tensors)
@@ -43,7 +51,7 @@ class Graphs:
     def run(self, kind: Hashable, function: Function, tensors: Sequence[Tensor]) -> list[Tensor]:
         """function(tensors), which launches the same for all tensors of the same shapes in calls of one kind.
 
-        The first call of a kind runs as it is, which compiles what it needs; the second is recorded, and replayed from
+        The first call of a kind runs as it is, since there may be no other; the second is recorded, and replayed from
         then on: tensors are copied to where the graph reads them, results from where it leaves them.
         """
         key = kind, tuple((tensor.shape, tensor.dtype, tensor.device) for tensor in tensors)

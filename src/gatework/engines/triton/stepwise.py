@@ -35,7 +35,8 @@ _STEPWISE = frozenset({Role.INPUT, Role.STATE, Role.SAVED, Role.OUTPUT_GRADIENT,
 def forward(call: Call) -> Result:
     """The forward pass of a call, whose results lie in memory of their own."""
     options, many = call.options, len(call.program.states)
-    made = graphs.run(("forward", _kind(call)), lambda given: _flat(_forward(_with(call, given))), _given(call))
+    with torch.no_grad(), torch.autocast(call.tensors[0].device.type, enabled=False):
+        made = graphs.run(("forward", _kind(call)), lambda given: _flat(_forward(_with(call, given))), _given(call))
     recorded = 1 + many + len(options.record)
     return Result(made[0], made[1 : 1 + many], made[1 + many : recorded], made[recorded:])
 
@@ -56,7 +57,8 @@ def backward(
         return _backward(_with(call, given), kept, [next(rest) if there else None for there in present], wanted)
 
     kind = "backward", _kind(call), present, tuple(wanted)
-    made = iter(graphs.run(kind, run, [*own, *saved, *(g for g in gradients if g is not None)]))
+    with torch.no_grad(), torch.autocast(call.tensors[0].device.type, enabled=False):
+        made = iter(graphs.run(kind, run, [*own, *saved, *(g for g in gradients if g is not None)]))
     return [next(made) if wants else None for wants in wanted]
 
 
