@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning"
 
 PLAIN = Case(3, 3, 5, 5, 2)
 ENDS = Case(3, 3, 4, 5, 2, lengths=True, resets=True)
-EXTRAS = Case(3, 3, 4, 5, 2, lengths=True, extras=True)
+EXTRAS = Case(2, 3, 4, 5, 2, lengths=True, extras=True)
 
 
 class Scan(torch.autograd.Function):
