@@ -1,12 +1,15 @@
-"""Kernels are interpreted in the process that tests them; what compiles is tested in others."""
+"""Where no GPU is kernels are interpreted in the process that tests them; what compiles is tested in others."""
 
 import os
 from importlib.util import find_spec
 
 import pytest
+import torch
 
-if find_spec("triton") is not None:  # its own functions are made as it is imported, to be interpreted or compiled
-    os.environ["TRITON_INTERPRET"] = "1"
+INTERPRETS = find_spec("triton") is not None and not torch.cuda.is_available()
+
+if INTERPRETS:
+    os.environ["TRITON_INTERPRET"] = "1"  # Triton's own functions are made to be interpreted as it is imported
     import triton.language  # noqa: F401
 
     del os.environ["TRITON_INTERPRET"]
@@ -14,5 +17,5 @@ if find_spec("triton") is not None:  # its own functions are made as it is impor
 
 @pytest.fixture(autouse=True)
 def interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
-    if find_spec("triton") is not None:
+    if INTERPRETS:
         monkeypatch.setattr("triton.knobs.runtime.interpret", True)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
 from gatework.cells import cells
 
@@ -20,15 +19,38 @@ FULL = reporting.MODES[0]
 AMPERE, HOPPER = CHIPS
 
 
+def printed(cache: Path, *arguments: str) -> list[list[str]]:
+    """The words of each line that a process prints, which compiles: this one interprets."""
+    folders = {"TRITON_CACHE_DIR": str(cache / "triton"), "XDG_CACHE_HOME": str(cache)}
+    done = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=False, env=os.environ | folders
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [line.split() for line in done.stdout.splitlines()]
+
+
+ALL_BY_ONE = """
+import sys
+from gatework.cells import cells
+from gatework.engines.triton.report import CHIPS, MODES, report
+
+turn = int(sys.argv[1])
+for line in report([*cells.values()][turn::2], MODES[:1], [CHIPS[turn]]):
+    print(line.cell, len(line.uses), *line.misses)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("turn", [0, 1])
+def test_every_cell_compiles_within_the_chip(turn: int, tmp_path: Path):
+    """In float32, for one of the chips in turn, for the sake of time: `gatework verify --compiled` has all of them."""
+    lines = printed(tmp_path, "-c", ALL_BY_ONE, str(turn))
+    assert lines == [[name, "2"] for name in [*cells][turn::2]]
+
+
 @pytest.mark.slow
 def test_the_command_compiles_for_each_chip_and_says_what_is_taken(tmp_path: Path):
-    """In a process that compiles: this one interprets."""
-    kept = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    folders = {"TRITON_CACHE_DIR": str(tmp_path / "triton"), "XDG_CACHE_HOME": str(tmp_path)}
-    command = [sys.executable, "-m", "gatework", "verify", "--compiled", "rnn"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=kept | folders)
-    assert done.returncode == 0, done.stdout + done.stderr
-    head, full, half, last = (line.split() for line in done.stdout.splitlines())
+    head, full, half, last = printed(tmp_path, "-m", "gatework", "verify", "--compiled", "rnn")
     assert head[:4] == ["cell", "mode", "dtype", "units"]
     assert head[4:] == [word for chip in CHIPS for name in PASSES for word in (str(chip), name)]
     assert [full[:4], half[:4]] == [["rnn", "G", "float32", "256"], ["rnn", "G", "bfloat16", "256"]]
