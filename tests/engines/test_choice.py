@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from gatework.engines import ENGINES, choose, runs
+import gatework as gw
+from gatework.engines import ENGINES, Arguments, choose, runs
 from gatework.errors import InputError
 
 CPU = torch.device("cpu")
@@ -62,6 +64,37 @@ def test_auto_takes_triton_on_cuda_where_it_is_installed_and_nothing_looks_on(dt
         choose("triton", CUDA, dtype)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_auto_takes_torch_on_cuda_for_its_equations_and_another_for_the_rest_of_a_call(dtype, monkeypatch):
+    monkeypatch.setattr("gatework.engines.vendor._asked", lambda *_: True)  # as where there is a GPU
+    lstm, peephole = (gw.cells[name].program for name in ("lstm", "peephole_lstm"))
+    choice = choose("auto", CUDA, dtype, program=lstm)
+    assert (choice.name, choice.reason) == ("torch", "torch has these equations as one function on cuda")
+    assert choose("auto", CUDA, dtype, program=peephole).name == choose("auto", CUDA, dtype).name != "torch"
+    with FakeTensorMode():
+        assert choose("auto", CUDA, dtype, program=lstm).name == "reference"
+    assert choose("auto", CPU, torch.float64, program=lstm).name == "reference"
+
+
+def test_what_torchs_functions_have_not_goes_to_the_next_engine(monkeypatch):
+    seen = []
+    monkeypatch.setattr("gatework.engines.vendor._asked", lambda *_: True)
+    monkeypatch.setattr("gatework.engines.vendor.run", lambda _: seen.append("torch"))
+    monkeypatch.setitem(choose.__globals__, "ENGINES", dict.fromkeys(ENGINES, lambda _: seen.append("other")))
+    run = choose("auto", CUDA, torch.float64, program=gw.cells["lstm"].program).run
+    x, state = torch.zeros(2, 1, 3), (torch.zeros(1, 4), torch.zeros(1, 4))
+    plain = Arguments(gw.cells["lstm"].program, {}, x, state)
+    for arguments in (plain, replace(plain, resets=torch.zeros(2, 1)), replace(plain, record=["f"])):
+        run(arguments)
+    assert seen == ["torch", "other", "other"]
+
+
+def test_torch_is_refused_for_other_equations_in_words():
+    with pytest.raises(InputError, match=r"^engine='torch' runs torch's LSTM.*'i = sigmoid\(.* is not a function of W"):
+        gw.Recurrent("peephole_lstm", 3, 4, engine="torch")
+    assert "engine='torch': torch (asked for by name)" in repr(gw.LSTM(3, 4, engine="torch"))
+
+
 def test_triton_is_refused_where_it_does_not_run():
     pytest.importorskip("triton")
     with pytest.raises(
@@ -81,7 +114,7 @@ def test_what_is_planned_without_memory_may_ask_for_any_engine():
 
 def test_an_engine_that_is_not_here_is_refused():
     with pytest.raises(
-        InputError, match=r"engine='warp' is not here; there are 'auto', 'native', 'triton', 'reference'"
+        InputError, match=r"engine='warp' is not here; there are 'auto', 'native', 'torch', 'triton', 'reference'"
     ):
         choose("warp", CPU, torch.float32)
 

@@ -113,7 +113,7 @@ def test_names_that_the_cell_has_not_are_refused_when_the_layer_is_made(options,
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"engine": "warp"}, "engine='warp' is not here; there are 'auto', 'native', 'triton', 'reference'"),
+        ({"engine": "warp"}, "engine='warp' is not here; there are 'auto', 'native', 'torch', 'triton', 'reference'"),
         ({"initial": "learnt"}, "initial is 'learnt'; expected 'zero' or 'learned'$"),
         ({"init": "glorott"}, "init: unknown rule 'glorott'; did you mean 'glorot'"),
         ({"init": {"b_q": 1}}, "init 'b_q' matches no parameter; did you mean"),

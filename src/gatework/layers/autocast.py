@@ -18,10 +18,11 @@ def autocast_dtype(anchor: Tensor) -> torch.dtype | None:
 
 
 def run_dtype(anchor: Tensor, engine: str) -> torch.dtype:
-    """What an engine is given: the layer's dtype, or autocast's where the native engine runs it.
+    """What an engine is given: the layer's dtype, or autocast's where the native engine runs it, or the engine "torch".
 
     The reference engine's products are cast by autocast itself.
     """
     asked = autocast_dtype(anchor)
-    fused = asked is not None and engine != "reference" and runs("native", anchor.device, asked)
+    asks = "torch" if engine == "torch" else "native"
+    fused = asked is not None and engine != "reference" and runs(asks, anchor.device, asked)
     return asked if fused and asked is not None else anchor.dtype

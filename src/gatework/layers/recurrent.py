@@ -140,7 +140,7 @@ class Recurrent(nn.Module):
         self.units: list[dict[str, int]] = []  # of each value that an equation assigns
         for layer in range(num_layers):
             self._add_layer(layer, device=device, dtype=dtype)
-        choose(engine, self.anchor.device, self.anchor.dtype, self.lacks)
+        choose(engine, self.anchor.device, self.anchor.dtype, self.lacks, self.program)
         self.reset_parameters()
 
     def _parse(self) -> None:
@@ -357,7 +357,7 @@ class Recurrent(nn.Module):
     ) -> Plain:
         """What runs a plain call and others like it."""
         anchor = self._check(weights, x, state, layer, direction)
-        bind = choose(self.engine, x.device, x.dtype, self.lacks).ready
+        bind = choose(self.engine, x.device, x.dtype, self.lacks, self.program).ready
         if bind is None or autocast_dtype(anchor) is not None:
             return _NOT_READY
         start = self._start(weights, anchor, layer, x.shape[1])
@@ -447,7 +447,7 @@ class Recurrent(nn.Module):
             reverse=direction != "",
             frozen=self.kept.get(f"l{layer}{direction}"),
         )
-        output, new, values = choose(self.engine, x.device, x.dtype, self.lacks).run(arguments)
+        output, new, values = choose(self.engine, x.device, x.dtype, self.lacks, program).run(arguments)
         if watcher is not None:
             watcher.add(f"l{layer}{direction}", {**values, "x": x}, taps)
         return output, new
@@ -503,7 +503,7 @@ class Recurrent(nn.Module):
         """The engine that runs and why, or why none does."""
         try:
             anchor = self.anchor
-            choice = choose(self.engine, anchor.device, self._run_dtype(anchor), self.lacks)
+            choice = choose(self.engine, anchor.device, self._run_dtype(anchor), self.lacks, self.program)
         except InputError as error:
             return f"none ({error})"
         return f"{choice.name} ({choice.reason})"

@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.utils._python_dispatch import _disable_current_modes
 
 from gatework.engines.arguments import Arguments, Results
+from gatework.engines.eager import is_tracing
 from gatework.engines.reverse_direction import run_reversed
 from gatework.engines.vendor.recognise import Fused
 from gatework.engines.vendor.recognise import recognise as recognise
@@ -67,14 +68,17 @@ def run(arguments: Arguments) -> Results:
     """
     known, lacks = recognise(arguments.program), beyond(arguments)
     if not isinstance(known, Fused):
-        raise InputError(f"engine='torch' {refusal(arguments.program, arguments.x.device, arguments.x.dtype)}")
+        reason = refusal(arguments.program, arguments.x.device, arguments.x.dtype)
+        raise InputError(f"engine='torch' {reason}: use engine='auto' or 'reference'")
     if lacks:
         raise InputError(f"engine='torch' has no {lacks}: use engine='auto' or engine='reference'")
+    if arguments.lengths is not None and (torch.compiler.is_compiling() or is_tracing()):
+        raise InputError("engine='torch' packs by lengths, which no trace can follow: use engine='reference'")
     if arguments.reverse:
         return run_reversed(run, arguments)
     if 0 in arguments.x.shape[:2]:
         output, states = _empty(arguments, known), arguments.state
-    elif arguments.lengths is None:
+    elif arguments.lengths is None or arguments.x.is_meta:  # which has shapes alone, and no lengths to pack by
         output, states = _called(arguments, known)
     else:
         output, states = _with_lengths(arguments, known, arguments.lengths)
