@@ -13,8 +13,10 @@ from torch import Tensor
 
 from gatework.engines.native.call import Call
 from gatework.engines.native.forward import Result
-from gatework.engines.triton import graphs
+from gatework.engines.triton import graphs, whole
+from gatework.engines.triton.modes import mode
 from gatework.engines.triton.passes import Pass, multiplied, side_by_side
+from gatework.engines.triton.source.sequence import SequenceKernel, sequence
 from gatework.engines.triton.source.step import Step, step
 from gatework.lowering.call import Options, saved_numbers, tensor_spec
 from gatework.lowering.keys import Key, Role
@@ -83,11 +85,20 @@ def _flat(result: Result) -> list[Tensor]:
     return [result.output, *result.finals, *result.recorded, *result.saved]
 
 
+def _run(part: Pass, kernel: SequenceKernel, times: Sequence[int]) -> None:
+    """Takes a pass through steps in the mode that its sizes ask for."""
+    if mode((part.units[size] for size in kernel.sizes), part.call.dtype) == "S":
+        whole.run(part, kernel, times)
+    else:
+        part.run(times)
+
+
 # -- forward
 
 
 class ForwardStep(NamedTuple):
     step: Step
+    whole: SequenceKernel  # all steps at once
     ahead: tuple[tuple[Key, tuple[tuple[Key, Ahead], ...]], ...]  # by operand
 
 
@@ -100,7 +111,8 @@ def forward_step(program: Program, train: bool, record: tuple[str, ...], element
     for index, product in ahead.items():
         groups.setdefault(Key(Role.INPUT, product.operand), []).append((Key(Role.AHEAD, index), product))
     made = step(layout.nodes, layout.sources, layout.stores, element)
-    return ForwardStep(made, tuple((operand, tuple(group)) for operand, group in groups.items()))
+    at_once = sequence(layout.nodes, layout.sources, layout.stores)
+    return ForwardStep(made, at_once, tuple((operand, tuple(group)) for operand, group in groups.items()))
 
 
 def _forward(call: Call) -> Result:
@@ -124,7 +136,7 @@ def _forward(call: Call) -> Result:
         saved.append(call.tensors[0].new_empty(saved_numbers(program, call.sizes())))
         run.place_saved(saved[-1], T)
     _multiply_ahead(run, plan)
-    run.run(run.times())
+    _run(run, plan.whole, run.times())
     finals = [run.at(Key(Role.STATE, s.name), 1, end).to(call.dtype, copy=True) for s in program.states]
     return Result(output, finals, recorded, saved)
 
@@ -151,6 +163,7 @@ class BackwardStep(NamedTuple):
     """A step of the backward pass, and the values it keeps for products over steps with their sizes, side by side."""
 
     step: Step
+    whole: SequenceKernel
     factors: tuple[tuple[Key, str], ...]
     vectors: tuple[tuple[Key, Key], ...]  # vector, factor
     buffers: BackwardBuffers
@@ -170,7 +183,8 @@ def backward_step(program: Program, asked: tuple[Key, ...], element: str) -> Bac
             if all(other.buffer != factor for other in stores):
                 stores.append(Store(factor, 0, "ended0"))
     made = step(layout.nodes, layout.sources, layout.stores, element)
-    return BackwardStep(made, _factors(made), tuple(vectors), buffers)
+    at_once = sequence(layout.nodes, layout.sources, layout.stores)
+    return BackwardStep(made, at_once, _factors(made), tuple(vectors), buffers)
 
 
 def _factors(step: Step) -> tuple[tuple[Key, str], ...]:
@@ -194,7 +208,7 @@ def _backward(
         if call.options.recompute:
             part.place_saved(_saved_again(part, first, last), last - first, first)
         _place_factors(part, plan, first, last)
-        part.run([time for time in run.times() if first <= time < last])
+        _run(part, plan.whole, [time for time in run.times() if first <= time < last])
         _add_parameter_gradients(part, plan, totals, last - first)
         _add_input_gradients(part, plan, last - first)
     return [_gradient(run, totals, key, tensor) for key, tensor in run.tensors.items() if key in asked]
@@ -207,8 +221,8 @@ def _place_for_backward(
     program, (by_output, *by_finals) = run.call.program, gradients
     for state, series in zip(program.states, saved, strict=False):
         run.place(Key(Role.STATE, state.name), series)
-    for whole in saved[len(program.states) :]:
-        run.place_saved(whole, run.T)
+    for values in saved[len(program.states) :]:
+        run.place_saved(values, run.T)
     if by_output is None:
         run.new(Key(Role.OUTPUT_GRADIENT), 1, program.output_size, "float32").zero_()
     else:

@@ -29,13 +29,13 @@ SPELLED: Mapping[str, str] = MappingProxyType(
         "softplus": "tl.maximum({a}, 0.0) + _log1p(tl.exp(-tl.abs({a})))",
         "logsigmoid": "tl.minimum({a}, 0.0) - _log1p(tl.exp(-tl.abs({a})))",
         "sign": "({a} > 0).to(tl.float32) - ({a} < 0).to(tl.float32)",
-        "norm": "({a} - _mean({a}, inside, units)) * _rstd({a}, inside, units)",
-        "softmax": "_softmax({a}, inside)",
-        "cumsum": "tl.cumsum(tl.where(inside, {a}, 0.0), 1)",
-        "cumsum_back": "tl.cumsum(tl.where(inside, {a}, 0.0), 1, reverse=True)",
-        "sum": "_sum({a}, inside)",
-        "mean": "_mean({a}, inside, units)",
-        "rstd": "_rstd({a}, inside, units)",
+        "norm": "({a} - _mean({a}, {inside}, {units})) * _rstd({a}, {inside}, {units})",
+        "softmax": "_softmax({a}, {inside})",
+        "cumsum": "tl.cumsum(tl.where({inside}, {a}, 0.0), 1)",
+        "cumsum_back": "tl.cumsum(tl.where({inside}, {a}, 0.0), 1, reverse=True)",
+        "sum": "_sum({a}, {inside})",
+        "mean": "_mean({a}, {inside}, {units})",
+        "rstd": "_rstd({a}, {inside}, {units})",
     }
 )
 
@@ -92,12 +92,16 @@ def _softmax(a, inside):
 '''
 
 
-def lines(nodes: Sequence[Node], made: Iterable[int]) -> list[str]:
-    """`v3 = ...` for each node that is made, in their order, of the values v0, v1, ... of others."""
-    return [f"v{index} = tl.broadcast_to({_expression(nodes[index])}, [ROWS, UNITS])" for index in made]
+def lines(nodes: Sequence[Node], made: Iterable[int], shape: str = "[ROWS, UNITS]", suffix: str = "") -> list[str]:
+    """`v3 = ...` for each node that is made, in their order, of the values v0, v1, ... of others.
+
+    suffix: of the names `inside` and `units` in a kernel that has several of them.
+    """
+    return [f"v{index} = tl.broadcast_to({_expression(nodes[index], suffix)}, {shape})" for index in made]
 
 
-def _expression(node: Node) -> str:
+def _expression(node: Node, suffix: str) -> str:
     if node.op == "number":
         return f"tl.full([1, 1], {node.value!r}, tl.float32)"
-    return SPELLED[node.op].format(**dict(zip("ab", (f"v{arg}" for arg in node.args), strict=False)))
+    args = dict(zip("ab", (f"v{arg}" for arg in node.args), strict=False))
+    return SPELLED[node.op].format(**args, inside=f"inside{suffix}", units=f"units{suffix}")

@@ -1,0 +1,96 @@
+"""A whole sequence in one kernel: interpreted, it computes what the reference engine computes in float64."""
+
+import os
+from dataclasses import replace
+
+import pytest
+import torch
+
+from gatework.cells import cells
+from gatework.engines import reference
+from gatework.engines.triton import passes, run_untried, stepwise
+from gatework.engines.triton.modes import mode
+from gatework.errors import InputError
+from gatework.verify.problems import Case, answer, draw
+from numerics import all_same
+
+triton = pytest.importorskip("triton")
+pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
+
+PLAIN = Case(3, 3, 5, 5, 2)
+ENDS = Case(3, 3, 4, 5, 2, lengths=True, resets=True)
+EXTRAS = Case(2, 3, 4, 5, 2, lengths=True, extras=True)
+
+
+@pytest.fixture(autouse=True)
+def whole(monkeypatch):
+    """Triton interprets, and no pass runs step by step."""
+    monkeypatch.setattr(triton.knobs.runtime, "interpret", True)
+    monkeypatch.setitem(os.environ, "GATEWORK_TRITON_MODE", "S")
+    monkeypatch.delattr(passes.Pass, "run")
+
+
+def check(cell, case, **options):
+    """Output, states, recorded values and all gradients, of numbers that float32 holds."""
+    problem = draw(cell, case, torch.float32)
+    expected = answer(lambda arguments: reference.run(replace(arguments, **options)), problem)
+    actual = answer(lambda arguments: run_untried(replace(arguments, **options)), problem.to(torch.float32))
+    all_same(actual, expected)
+
+
+@pytest.mark.parametrize("cell", cells.values(), ids=cells)
+def test_every_cell(cell):
+    check(cell, PLAIN)
+
+
+@pytest.mark.parametrize("cell", cells.values(), ids=cells)
+def test_every_cell_in_reverse_with_lengths_and_resets_and_saved_values_computed_again(cell):
+    check(cell, ENDS, reverse=True, recompute=True)
+
+
+@pytest.mark.parametrize("cell", cells.values(), ids=cells)
+def test_every_cell_with_masks_taps_and_all_recorded(cell):
+    check(cell, EXTRAS)
+
+
+DIFFERENT = ("lstm", "gru", "layer_norm_lstm", "projected_lstm")
+
+
+@pytest.mark.parametrize("cell", DIFFERENT)
+def test_lengths_and_resets_in_the_order_of_time(cell):
+    check(cells[cell], replace(ENDS, T=4))
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_gradients_are_gathered_piece_by_piece(reverse, monkeypatch):
+    monkeypatch.setattr(stepwise, "LARGE", 1000)  # one step or two at once
+    check(cells["gru"], replace(ENDS, T=5), reverse=reverse)
+
+
+def test_more_sequences_than_a_program_takes():
+    check(cells["lstm"], Case(2, 17, 17, 17, 3, lengths=True, resets=True))
+
+
+@pytest.mark.parametrize("T", [0, 1])
+def test_sequences_of_one_step_and_of_none(T):
+    check(cells["lstm"], replace(PLAIN, T=T))
+
+
+@pytest.mark.parametrize("equations", [
+    "a = tanh(W @ x + U @ h)\nh = s\ns = a * h",  # a state that takes the old value of another
+    "h = tanh(W @ x + 0 * h)",  # nothing of the old state comes through
+    "m = P @ tanh(W @ x + U @ h)\nh = Q @ m",  # a product of a product
+    "h = tanh(W @ (x * sigmoid(x)) + U @ h)",  # a product of no input that needs no state
+], ids=str)  # fmt: skip
+def test_equations_of_a_users_own(equations):
+    check(replace(cells["rnn"], equations=equations), replace(PLAIN, lengths=True))
+
+
+def test_a_whole_sequence_is_one_kernel_where_that_is_asked_for_and_rows_are_short(monkeypatch):
+    assert [mode([5, units], torch.float32) for units in (64, 65)] == ["S", "G"]
+    assert [mode([5, units], torch.bfloat16) for units in (128, 129)] == ["S", "G"]
+    monkeypatch.delitem(os.environ, "GATEWORK_TRITON_MODE")
+    assert mode([5], torch.float32) == "G"
+    monkeypatch.setitem(os.environ, "GATEWORK_TRITON_MODE", "P")
+    with pytest.raises(InputError, match="GATEWORK_TRITON_MODE='P'; expected S or G"):
+        mode([5], torch.float32)
