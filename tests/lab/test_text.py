@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from torch.nn import functional as F
 
 from gatework.lab import text as lab
 from gatework.lab.text import CENTRE, USUAL, Try, adapted, outcome, run, tables, tries, written
@@ -90,16 +88,6 @@ def test_what_was_saved_before_a_choice_was_there_has_its_default(tmp_path: Path
     (tmp_path / "saved.json").write_text('{"text": "letters", "seconds": 3.0, "hidden": 5, "bits": 2.5}\n')
     [(trial, came)] = run([Try("letters", 3.0, hidden=5)], tmp_path / "saved.json")
     assert (trial.model, came) == ("gatework", {"bits": 2.5})
-
-
-def test_an_adaptive_softmax_has_the_loss_of_its_probabilities(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lab, "CUTOFFS", (3, 5, 99))
-    torch.manual_seed(0)
-    adaptive = lab.Adaptive(64, 9)
-    h, targets = torch.randn(5, 2, 64), torch.arange(10).reshape(5, 2) % 9
-    logits = adaptive(h)
-    torch.testing.assert_close(logits.exp().sum(-1), torch.ones(5, 2))
-    torch.testing.assert_close(adaptive(h, targets), F.cross_entropy(logits.flatten(0, 1), targets.flatten()))
 
 
 def test_what_is_saved_is_printed_without_a_run(

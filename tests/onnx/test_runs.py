@@ -22,6 +22,7 @@ SHAPES = {
     "lstm": Shape(hidden=8, embedding=5, layers=2, residual=True),
     "gru": Shape(hidden=8, embedding=8, tied=True),
     "janet": Shape(hidden=8, embedding=None, initial="learned", zoneout={"h": 0.2}),
+    "lem": Shape(hidden=8, embedding=4, softmax="adaptive"),
     "slstm": Shape(hidden=6, embedding=4, projection=3),
 }
 

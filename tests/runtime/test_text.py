@@ -23,6 +23,8 @@ SHAPES = {
     "one-hot": Shape(hidden=9, embedding=None),
     "tied": Shape(hidden=7, embedding=7, tied=True),
     "deep": Shape(hidden=6, layers=3, embedding=6, residual=True, initial="learned"),
+    "adaptive": Shape(hidden=8, embedding=5, softmax="adaptive"),
+    "adaptive-one-hot": Shape(hidden=8, embedding=None, projection=5, softmax="adaptive"),
     "projected": Shape(hidden=8, embedding=5, projection=3, zoneout={"h": 0.2}),
 }
 

@@ -48,10 +48,10 @@ def test_what_is_named_stays(name: str) -> None:
         "streams": found.batching.streams,
         "bptt": found.batching.steps,
         "learning_rate": found.settings.learning_rate,
+        "softmax": found.shape.softmax,
     }
-    assert (
-        values[name] == {"hidden": 7, "layers": 3, "dropout": 0.25, "streams": 5, "bptt": 9, "learning_rate": 0.5}[name]
-    )
+    stays = {"hidden": 7, "layers": 3, "dropout": 0.25, "streams": 5, "bptt": 9, "learning_rate": 0.5}
+    assert values[name] == {**stays, "softmax": "full"}[name]
     assert fitted(named, (), 10**6, "characters")[0] == named
 
 

@@ -49,6 +49,8 @@ class Read:
     ) -> "Read":
         """Opens the run, and reads the file's first tokens with its model as one stream."""
         run = Run.open(path)
+        if run.shape.softmax == "adaptive":
+            raise InputError(f"{name_of(path)} has an adaptive softmax, which no page runs: train with --softmax full")
         model = _as_stored(run.model())
         program, recurrent = model.recurrent.program, model.recurrent
         check_unit(recurrent, unit)

@@ -28,7 +28,6 @@ from typing import Any
 
 import numpy
 import torch
-from torch import Tensor, nn
 
 from gatework.cells import find_cell
 from gatework.files.writing import write_atomically
@@ -56,7 +55,6 @@ from gatework.training.update import Learner
 MOST = 6_000_000  # characters of a text
 PROBED, COLD = 20, 4  # steps at least that the cost is measured on, and those of them that find cold caches
 PROBING = 0.03  # of the time goes into them, where that is more
-CUTOFFS = (500, 2500)  # words from which on a cluster begins
 LOOKS = 8  # validations of a try
 STREAMS = 64  # that a part is scored as
 SCORED = 60_000  # characters of the test part, and of them those that are adapted to
@@ -123,7 +121,7 @@ class Try:
     """A text, the seconds of a processor, and the sizes that are tried with them.
 
     final: the share of the learning rate that is left at the last step.
-    model: "gatework", or one of `SCRIPTS`, the rival. softmax: "full", or "adaptive", as `Adaptive` has it.
+    model: "gatework", or one of `SCRIPTS`, the rival. softmax: as in `gatework.text.options.Shape`.
     """
 
     text: str
@@ -238,23 +236,6 @@ def _on(text: str, seconds: float, sizes: Iterable[Try]) -> list[Try]:
 # -- what came of one
 
 
-class Adaptive(nn.Module):
-    """A softmax over clusters of words, those of rare ones narrower (Grave et al. 2017); used as `Softmax` is."""
-
-    def __init__(self, width: int, classes: int) -> None:
-        super().__init__()
-        cutoffs = [cutoff for cutoff in CUTOFFS if cutoff < classes - 1]
-        self.softmax = nn.AdaptiveLogSoftmaxWithLoss(width, classes, cutoffs)
-
-    def forward(self, h: Tensor, targets: Tensor | None = None) -> Tensor:
-        flat = h.flatten(0, -2)
-        if targets is None:
-            found: Tensor = self.softmax.log_prob(flat).view(*h.shape[:-1], -1)
-        else:
-            found = self.softmax(flat, targets.flatten()).loss
-        return found
-
-
 def outcome(trial: Try, corpus: Corpus, used: bool) -> dict[str, Any]:
     """Bits per character (of words per word) on the test part, and the cost; of a model that is used, what it does."""
     batches = training_batches(corpus, Batching(trial.streams, trial.bptt), 0, 1)
@@ -282,11 +263,9 @@ def _learner(trial: Try, corpus: Corpus, steps: int) -> Any:
 
 def _model(trial: Try, corpus: Corpus) -> LanguageModel:
     torch.manual_seed(0)
-    sizes = {name: getattr(trial, name) for name in ("hidden", "layers", "dropout", "projection", "embedding", "tied")}
-    model = language_model(find_cell(CELLS.get(trial.cell, trial.cell)), corpus.vocabulary, Shape(**sizes))
-    if trial.softmax == "adaptive":
-        model.output = Adaptive(model.recurrent.output_size, model.vocabulary_size)  # type: ignore[assignment]
-    return model
+    names = ("hidden", "layers", "dropout", "projection", "embedding", "tied", "softmax")
+    sizes = {name: getattr(trial, name) for name in names}
+    return language_model(find_cell(CELLS.get(trial.cell, trial.cell)), corpus.vocabulary, Shape(**sizes))
 
 
 def _step_seconds(trial: Try, corpus: Corpus, batches: LanguageBatches) -> float:

@@ -12,9 +12,9 @@ from gatework.errors import InputError
 from gatework.layers import Recurrent, check
 from gatework.network import Network
 from gatework.text.conditions import Starts, run_documents
-from gatework.text.network import language_network
+from gatework.text.network import check_softmax, language_network
 from gatework.text.options import Shape
-from gatework.text.softmax import Softmax
+from gatework.text.softmax import Adaptive, Softmax
 
 
 class LanguageModel(nn.Module):
@@ -35,14 +35,16 @@ class LanguageModel(nn.Module):
         self.vocabulary_size, self.variational, self.shape = vocabulary_size, shape.variational, shape
         self.embedding = None if shape.embedding is None else nn.Embedding(vocabulary_size, width)
         options = asdict(shape)
-        for name in ("hidden", "layers", "embedding", "tied"):
+        for name in ("hidden", "layers", "embedding", "tied", "softmax"):
             options.pop(name)
         proj_size = options.pop("projection")
         dropout = check.probability("dropout", shape.dropout)
         options["dropout"] = dropout if shape.layers > 1 else 0.0  # before the output there is some anyway
         self.recurrent = Recurrent(cell, width, shape.hidden, shape.layers, proj_size=proj_size, **options)
         self.dropout = nn.Dropout(shape.dropout)
-        self.output = Softmax(self.recurrent.output_size, vocabulary_size)
+        check_softmax(shape)
+        kind = Adaptive if shape.softmax == "adaptive" else Softmax
+        self.output: Softmax | Adaptive = kind(self.recurrent.output_size, vocabulary_size)
         if shape.tied:
             self._tie(width)
         self.starts = Starts(self.recurrent, conditions) if conditions else None
@@ -76,7 +78,7 @@ class LanguageModel(nn.Module):
 
     def _embedded(self, inputs: Tensor) -> Tensor:
         if self.embedding is None:
-            return F.one_hot(inputs, self.vocabulary_size).to(self.output.weight.dtype)  # [T,B,V]
+            return F.one_hot(inputs, self.vocabulary_size).to(next(self.output.parameters()).dtype)  # [T,B,V]
         x: Tensor = self.embedding(inputs)  # [T,B,E]
         return x
 

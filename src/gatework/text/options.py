@@ -64,7 +64,8 @@ class Shape:
     """The sizes and options of a language model; every field is a JSON value.
 
     hidden, layers, projection: H, L and R of the recurrent layers. embedding: units that stand for a token;
-    None for one-hot input of V units. tied: the output weights are the embedding's. The rest is as in gw.Recurrent.
+    None for one-hot input of V units. tied: the output weights are the embedding's. softmax: see
+    `gatework.text.network.cutoffs`. The rest is as in gw.Recurrent.
     """
 
     hidden: int = option(256, "Units of each recurrent layer, H.", least=1)
@@ -77,6 +78,7 @@ class Shape:
         switches=(Switch("one-hot", None, "Feed tokens one-hot, without an embedding."),),
     )
     tied: bool = option(False, "Use the embedding's weights for the output too.")
+    softmax: Literal["full", "adaptive"] = option("full", "Over all words at once, or the rare ones in clusters.")
     dropout: float = option(0.0, "Dropout between layers and before the output.", most=1)
     variational: bool = option(False, "One dropout mask for all steps.")
     recurrent_dropout: dict[str, float] = option(dict, "Inside the cell, by value: g=0.1")

@@ -4,12 +4,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from gatework.text.network import CUTOFFS, NARROWER
 from gatework.text.options import Batching, Shape
 from gatework.training.settings import Settings, ends_in_words
 
 # What may be left open: fields of Shape, of Batching and of Settings (--bptt is `steps` of Batching).
-OPEN = ("hidden", "layers", "dropout", "streams", "bptt", "learning_rate")
+OPEN = ("hidden", "layers", "dropout", "streams", "bptt", "learning_rate", "softmax")
 SPEED = 40_000  # characters that a processor learns from in a second, about, with the default sizes
+MANY_WORDS = 5000  # of a vocabulary, from which on its softmax is adaptive; measured at 10,000
 PASSES = 2  # over a text, from which on dropout is of use
 TRIED = 300 * SPEED  # characters that the longest tries of docs/text.md learnt from
 
@@ -73,6 +75,17 @@ def fitted(
         streams = max(1, min(wanted.streams, fitting) // processes) * processes
     chosen = Choice(settings, shape, replace(batching, streams=streams, steps=steps))
     return chosen, _why(chosen, tokens, unit, "as much" if learnt <= TRIED else "less")
+
+
+def words(choice: Choice, left_open: Collection[str], vocabulary: int) -> tuple[Choice, str | None]:
+    """The same at word level, where a softmax that is left open follows the vocabulary's size; and why, in words."""
+    shape = choice.shape
+    if "softmax" not in left_open or shape.tied or vocabulary < MANY_WORDS:
+        return choice, None
+    if (shape.projection or shape.hidden) < NARROWER ** len(CUTOFFS):
+        return choice, None
+    why = f"sizes for a vocabulary of {vocabulary:,} words: an adaptive softmax, which learns more in the same time"
+    return choice._replace(shape=replace(shape, softmax="adaptive")), f"{why}; --softmax full stays full"
 
 
 def _learnt(choice: Choice, tokens: int) -> float:

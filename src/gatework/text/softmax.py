@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gatework.errors import InputError
+from gatework.text.network import NARROWER, cutoffs
 
 LEFT_OUT = -100  # the target of a step that counts for nothing
 LEAST = 1024  # classes from which on the loss is taken in parts
@@ -64,3 +65,25 @@ class _InParts(torch.autograd.Function):
         by_h, by_weight, by_bias, many = ctx.saved_tensors
         share = gradient / many
         return by_h * share, by_weight * share, by_bias * share, None
+
+
+class Adaptive(nn.AdaptiveLogSoftmaxWithLoss):
+    """A softmax over clusters of tokens, those of rare ones narrower (Grave et al. 2017); used as `Softmax` is.
+
+    log p [...,V] of h [...,H], or with targets [...] the mean of -log p in nats, for which no [N,V] is ever in memory.
+    Targets of -100 are left out. In single precision at least, also under autocast.
+    """
+
+    def __init__(self, width: int, classes: int) -> None:
+        super().__init__(width, classes, cutoffs(classes, width), div_value=NARROWER)
+
+    def forward(self, h: Tensor, targets: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        with torch.autocast(h.device.type, enabled=False):
+            flat = h.flatten(0, -2).to(self.head.weight.dtype)
+            if targets is None:
+                return self.log_prob(flat).view(*h.shape[:-1], self.n_classes)
+            targets = targets.flatten()
+            counted = targets != LEFT_OUT
+            loss: Tensor = super().forward(flat[counted], targets[counted]).loss
+            # Each weight has a gradient, also of a cluster that no target is in: processes average all of them.
+            return loss + sum(0 * weight.sum() for weight in self.tail.parameters())

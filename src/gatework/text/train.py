@@ -27,7 +27,7 @@ from gatework.text.model import LanguageModel, check_model
 from gatework.text.options import Batching, Shape, Text
 from gatework.text.run import Run, language_model
 from gatework.text.score import Score
-from gatework.text.sizes import Choice, fitted
+from gatework.text.sizes import Choice, fitted, words
 from gatework.training.checkpoint import load_weights
 from gatework.training.events import Event, Notice, Report, Result, Resumed, no_report
 from gatework.training.loop import train
@@ -71,8 +71,8 @@ def train_text(
     origin: begin with the weights of this run, whose vocabulary, level, cell and sizes must be those that are given
     (see gatework.text.fine_tuning). settings: without evaluate_every, validation comes once an epoch, and at least
     every 500 steps.
-    left_open: those of hidden, layers, dropout, streams, bptt and learning_rate that follow the text's length and the
-    time, as `gatework.text.sizes` has them, which is reported in a sentence; on a CPU at char or byte level.
+    left_open: those of `gatework.text.sizes.OPEN` that follow the text's length and the time, which is reported in a
+    sentence; on a CPU at char or byte level. At word level it is softmax, which follows the vocabulary's size.
     on_start: called once, before the first step, with the corpus, the batches and the model. reading: receives the
     bytes read and the bytes in all.
     If anything fails before the first checkpoint, nothing on the disk has changed. Raises InputError, EquationError.
@@ -88,10 +88,15 @@ def train_text(
 
     def fit(corpus: Corpus) -> Choice:
         choice = Choice(settings, shape, batching)
-        if not left_open or world.device.type != "cpu" or text.level == "word":
+        following = set(left_open) if text.level == "word" else set(left_open) - {"softmax"}
+        if not following or world.device.type != "cpu":
             return choice
-        chosen, why = fitted(choice, left_open, len(corpus.train), corpus.vocabulary.unit, world.size)
-        report(Notice(why))
+        if text.level == "word":
+            chosen, why = words(choice, left_open, len(corpus.vocabulary))
+        else:
+            chosen, why = fitted(choice, left_open, len(corpus.train), corpus.vocabulary.unit, world.size)
+        if why is not None:
+            report(Notice(why))
         return chosen
 
     with ExitStack() as stack:
