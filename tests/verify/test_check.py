@@ -58,9 +58,9 @@ def test_the_errors_shown_are_those_of_rounding():
     assert 1e-17 < derived.errors.rms < 1e-13 and derived.dtype == torch.float64
 
 
-def test_every_engine_is_a_target():
+def test_every_engine_that_runs_every_cell_is_a_target():
     here = {name for name in ENGINES if runs(name, torch.device("cpu"), torch.float32) or torch.cuda.is_available()}
-    assert {target.engine for target in targets()} == here
+    assert {target.engine for target in targets()} == here - {"torch"}  # which has few equations, and tests of its own
 
 
 def test_every_instruction_set_of_this_machine_is_a_target():
