@@ -1,5 +1,7 @@
 """`gatework verify`: which engines it checks, and how it shows each check of each."""
 
+from importlib import import_module
+
 import pytest
 import torch
 from cli_toys import Command
@@ -33,11 +35,10 @@ def test_a_check_that_fails_is_shown_and_said(gatework: Command, monkeypatch: py
 
 def test_the_command_shows_what_is_compiled_and_what_misses(gatework: Command, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("triton")
-    from gatework.engines.triton import report as reporting
-    from gatework.engines.triton.report import CHIPS, KIB, PASSES, Line, Mode, Use
-
-    uses = {(chip, name): Use(64, 0, 3 * KIB) for chip in CHIPS for name in PASSES}
-    small = Mode("G", torch.float32, 16)
+    reporting = import_module("gatework.engines.triton.report")
+    Line, taken = reporting.Line, reporting.Use(64, 0, 3 * reporting.KIB)
+    uses = {(chip, name): taken for chip in reporting.CHIPS for name in reporting.PASSES}
+    small = reporting.Mode("G", torch.float32, 16)
     lines = [Line("rnn", small, uses, ()), Line("gru", small, {}, ("sm_90: no room",))]
     monkeypatch.setattr(reporting, "report", lambda _: lines)
     done = gatework("verify", "--compiled")
