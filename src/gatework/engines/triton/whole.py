@@ -12,6 +12,7 @@ from gatework.engines.triton.source.sequence import CARRIED, Place, SequenceKern
 from gatework.lowering.keys import Key, Role
 
 ROWS = 16  # sequences that a program takes, and units of a tile at least: tensor cores multiply no fewer
+WARPS = 8  # of a program: with 4, registers spill at the most units in bfloat16
 
 
 def run(part: Pass, kernel: SequenceKernel, times: Sequence[int]) -> None:
@@ -42,6 +43,7 @@ def run(part: Pass, kernel: SequenceKernel, times: Sequence[int]) -> None:
         RESETS=part.call.resets is not None,
         PRECISION="tf32" if torch.backends.cuda.matmul.allow_tf32 else "ieee",
         ROWS=ROWS,
+        num_warps=WARPS,
     )
 
 
