@@ -28,6 +28,17 @@ def job(**chosen: Any) -> Described:
     return prepared(given_examples(*capitals(), options.levels), options, (1.0, 0.0, 0.0))[0]
 
 
+# -- how wide a search is
+
+
+@pytest.mark.parametrize("wide", [{"beams": 1001}, {"beams": 100_000}, {"best": 1001}])
+def test_a_search_is_as_wide_as_training_allows_at_most(wide: dict[str, int]) -> None:
+    (name, value), *_ = wide.items()
+    with pytest.raises(InputError, match=f"{name} is {value:,}; expected 1,000 at most"):
+        Search(**wide)
+    assert Search(beams=1000, best=1000).beams == 1000
+
+
 # -- candidates
 
 

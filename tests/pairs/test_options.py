@@ -129,7 +129,7 @@ def test_only_the_training_part_says_which_symbols_there_are() -> None:
     [
         (["ab", "cd"], ["abc", "d"], {"align": "ctc"}, "3 target symbols for 2 source steps; CTC needs 3"),
         (["ab", "cd"], ["aa", "d"], {"align": "ctc"}, "some repeated.*CTC needs 3"),
-        ([[1.0, 2.0], [3.0]], ["a", "b"], {}, "the source is of numbers, which CTC aligns; choose align ctc"),
+        ([[1.0, 2.0], [3.0]], ["a", "b"], {}, "the source is of numbers, which CTC aligns: --align ctc"),
         (["ab", ""], ["a", "b"], {}, r"X\[1\] is empty"),
         (["ab", "c"], ["a", ""], {}, r"y\[1\] is empty"),
         ([], [], {}, "X has no pairs"),

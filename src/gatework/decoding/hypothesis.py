@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+MOST_BEAMS = 1000  # hypotheses that a search of a trained model follows at most
+
 
 @dataclass(frozen=True)
 class Hypothesis:

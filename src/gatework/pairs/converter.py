@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gatework.decoding.beam import usual_longest
-from gatework.decoding.hypothesis import Hypothesis
+from gatework.decoding.hypothesis import MOST_BEAMS, Hypothesis
+from gatework.errors import InputError
 from gatework.pairs.answers import Candidate, candidates
 from gatework.pairs.data.encoded import Encoded, Whole
 from gatework.pairs.data.examples import Examples
@@ -33,6 +34,11 @@ class Search:
     best: int = 1
     length_normalisation: float = 1.0
     longest: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value in (("beams", self.beams), ("best", self.best)):
+            if value > MOST_BEAMS:
+                raise InputError(f"{name} is {value:,}; expected {MOST_BEAMS:,} at most")
 
     @classmethod
     def of(cls, job: Described) -> Self:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, Self
 
 from gatework.cells import Cell, cells, find_cell
+from gatework.decoding.hypothesis import MOST_BEAMS
 from gatework.errors import InputError
 from gatework.options import Switch, check, option
 from gatework.pairs.data.examples import Levels
@@ -33,11 +34,11 @@ class Options:
 
     align: "attention" for gw.EncoderDecoder, "ctc" for recurrent layers whose steps are aligned with the target by
         connectionist temporal classification. source_level, target_level: what a symbol is.
-    cell, hidden, layers: of encoder and decoder, with H units each; bidirectional: the encoder reads from both ends;
-        embedding: units that stand for a symbol. attention: how a step of the decoder and one of the memory are
-        compared, or "none": all that the decoder knows is its first state; heads, window, coverage, input_feeding,
-        tied: as in gw.EncoderDecoder. What is None of hidden, layers, batch and learning_rate follows the data and the
-        time: see `gatework.pairs.sizes.fitted`.
+    cell, hidden, layers: of encoder and decoder, H units a layer; bidirectional: the encoder reads from both ends,
+        with H/2 units each way; embedding: units that stand for a symbol. attention: how a step of the decoder and
+        one of the memory are compared, or "none": all that the decoder knows is its first state; heads, window,
+        coverage, input_feeding, tied: as in gw.EncoderDecoder. What is None of hidden, layers, batch and
+        learning_rate follows the data and the time: see `gatework.pairs.sizes.fitted`.
     recurrent: further arguments of gw.Recurrent by name.
     dropout, label_smoothing, scheduled_sampling: as in gw.EncoderDecoder.
     epochs, steps, minutes: the end of training; without any, passes that make about 2,000 updates.
@@ -82,7 +83,9 @@ class Options:
     weight_decay: float = option(0.01, "Of matrices; biases never decay.")
     criterion: Criterion = option("symbols", "The errors that the best weights have least of: symbols, or words.")
     patience: int | None = option(None, "Stop after so many validations without a better one.", least=1)
-    beams: int = option(5, "Hypotheses that the search follows; 1 takes the likeliest symbol.", least=1, most=1000)
+    beams: int = option(
+        5, "Hypotheses that the search follows; 1 takes the likeliest symbol.", least=1, most=MOST_BEAMS
+    )
     length_normalisation: float = option(1.0, "Power of the length that divides log probabilities in the search.")
     random_state: int = option(0, "Of weights, dropout, order and parts.", name="seed")
 

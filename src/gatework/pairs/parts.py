@@ -59,7 +59,7 @@ def prepared(examples: Examples, options: Options, splits: Splits, processes: in
     if options.align == "ctc":
         check_frames(examples)
     elif examples.form == "frames":
-        raise InputError(f"{examples.rows[0]}: the source is of numbers, which CTC aligns; choose align ctc")
+        raise InputError(f"{examples.rows[0]}: the source is of numbers, which CTC aligns: --align ctc")
     rows = split_examples(len(examples), splits, options.random_state)
     learnt = examples.take(rows[0])
     inputs, outputs = inputs_of(learnt), outputs_of(learnt)
