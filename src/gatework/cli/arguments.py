@@ -36,7 +36,7 @@ RunOrFile = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
-TrainingDevice = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+TrainingDevice = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:1.")]
 OutFolder = Annotated[Path, typer.Option("--out", help="The run folder to make, or with --resume to go on with.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")]

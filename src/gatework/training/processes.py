@@ -40,8 +40,18 @@ class World:
         """Whether this is the process that writes and reports."""
         return self.rank == 0
 
+    @property
+    def sends_ahead(self) -> bool:
+        """Whether a batch can be sent while the device computes."""
+        return self.device.type == "cuda"
+
     def to_device(self, data: Any) -> Any:
-        """Tensors on this process's device, those in tuples, lists and mappings too."""
+        """Tensors on this process's device, those in tuples, lists and mappings too.
+
+        To CUDA they go through pinned memory, and nothing waits for them: what is computed from them comes after.
+        """
+        if self.sends_ahead and isinstance(data, Tensor) and data.device.type == "cpu":
+            data = data.pin_memory()
         if hasattr(data, "to"):
             return data.to(self.device, non_blocking=self.device.type == "cuda")
         if isinstance(data, (tuple, list)):
@@ -105,8 +115,8 @@ def launch(precision: str = "float32", device: str = "auto") -> World:
 
     Args:
         precision: "float32" or "bfloat16".
-        device: "auto" (the fastest there is), "cpu", "cuda" or "mps". One device a process: several are used by
-            `torchrun --nproc-per-node N`.
+        device: "auto" (the fastest there is), "cpu", "cuda", "cuda:1" or "mps". One device a process: several are used
+            by `torchrun --nproc-per-node N`, where "cuda" is the GPU of the process's number on its machine.
 
     Raises:
         InputError: for a device or precision that is not there.
@@ -117,7 +127,7 @@ def launch(precision: str = "float32", device: str = "auto") -> World:
     try:
         world = World(rank, size, _device(device, local_rank), precision)
         if size > 1 and not dist.is_initialized():
-            _meet(world)
+            _meet(world, device)
     except (ValueError, RuntimeError, AssertionError) as error:  # torch asserts that it was built for the device
         raise InputError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
     return world
@@ -125,24 +135,58 @@ def launch(precision: str = "float32", device: str = "auto") -> World:
 
 def _device(name: str, local_rank: int) -> torch.device:
     """The device of a name, for "auto" the fastest; ValueError, RuntimeError or AssertionError where there is none."""
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    there = {
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+        "cpu": 1,
+    }
+    device = device_of(name, local_rank, there)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    return device
+
+
+def device_of(name: str, local_rank: int, there: Mapping[str, int]) -> torch.device:
+    """The device that a process computes on.
+
+    Args:
+        name: "auto" for the first kind there is, or a device's.
+        local_rank: the process's number on its machine: its GPU's, where the name has none.
+        there: how many devices of each kind there are, the fastest kind first.
+
+    Raises:
+        ValueError, RuntimeError: for a name that is none, or one that this machine has no device for.
+    """
     device = torch.device(next(kind for kind in there if there[kind]) if name == "auto" else name)
     if device.type not in there:
         raise ValueError(f"expected 'auto', {', '.join(map(repr, there))}")
     if not there[device.type]:
         raise ValueError("this machine has none, or this torch was built without it")
-    if device.type == "cuda":
-        device = torch.device("cuda", local_rank if device.index is None else device.index)
-        torch.cuda.set_device(device)
-    return device
+    if device.type != "cuda":
+        return device
+    index = local_rank if device.index is None else device.index
+    if index >= there["cuda"]:
+        raise ValueError(f"GPU {index} is asked for, and this machine has {there['cuda']}, counted from 0")
+    return torch.device("cuda", index)
 
 
-def _meet(world: World) -> None:
+def backend_of(device: torch.device, size: int, name: str) -> str:
+    """What several processes talk by: NCCL between GPUs, gloo between processors.
+
+    Raises:
+        ValueError: where they cannot, or where the name sends all of them to one GPU.
+    """
+    if device.type == "mps":
+        raise ValueError(f"{size} processes compute on 'cpu' or 'cuda'")
+    if device.type == "cuda" and torch.device("cuda" if name == "auto" else name).index is not None:
+        raise ValueError(f"{size} processes need a GPU each; 'cuda' gives each its own")
+    return "nccl" if device.type == "cuda" else "gloo"
+
+
+def _meet(world: World, name: str) -> None:
     """Join the group of all processes, until this one ends."""
-    if world.device.type == "mps":
-        raise ValueError(f"{world.size} processes compute on 'cpu' or 'cuda'")
-    cuda = world.device.type == "cuda"
-    dist.init_process_group("nccl" if cuda else "gloo", device_id=world.device if cuda else None)
+    backend = backend_of(world.device, world.size, name)
+    dist.init_process_group(backend, device_id=world.device if backend == "nccl" else None)
     atexit.register(_leave)
 
 

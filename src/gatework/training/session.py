@@ -25,6 +25,7 @@ from gatework.training.events import (
     Validation,
     Why,
 )
+from gatework.training.feeding import Feed
 from gatework.training.metrics import Measure, Metrics
 from gatework.training.processes import circumstances
 from gatework.training.progress import BEST, LAST, Progress
@@ -81,7 +82,8 @@ class Session:
         clock: Clock,
     ) -> None:
         self.learner, self.settings, self.world = learner, learner.settings, learner.world
-        self.batches, self.evaluate, self.measure, self.run = batches, evaluate, measure, run
+        self.feed = Feed(batches, self.world.to_device if self.world.sends_ahead else None)
+        self.evaluate, self.measure, self.run = evaluate, measure, run
         self.report, self.metrics, self.interrupted = report, metrics, interrupted
         self.progress, self.clock = progress, clock
         self.per_epoch = math.ceil(len(batches) / self.settings.accumulate)  # steps
@@ -141,10 +143,11 @@ class Session:
         """Update the weights once and, when it is time, look at the numbers."""
         now = self.progress
         end = min(now.batch + self.settings.accumulate, now.batches)
-        group = [self.batches[index] for index in range(now.batch, end)]
+        group = self.feed.read(now.batch, end)
         total = self.settings.total(self.per_epoch)
         rate = learning_rate(self.settings, now.step, now.planned if total is None else total)
         figures = self.learner.update(group, now.step, rate, self._requests() if self.world.size > 1 else ())
+        self.feed.read_ahead(end)
         now.step, now.batch = now.step + 1, end
         tokens = sum(_tokens(inputs) for inputs, _ in group) * self.world.size
         self.pending.append(_Pending(now.step, rate, tokens, figures))
@@ -159,8 +162,7 @@ class Session:
         """At an epoch's start, forget the state and let the data shuffle."""
         if self.progress.batch == 0:
             self.learner.state = None
-        if (set_epoch := getattr(self.batches, "set_epoch", None)) is not None:
-            set_epoch(self.progress.epoch)
+        self.feed.open_epoch(self.progress.epoch)
 
     def _read(self, judge: bool = False) -> None:
         """Wait for the steps under way, tell their numbers and write them down; evaluate after the last one."""
