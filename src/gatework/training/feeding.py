@@ -1,12 +1,23 @@
 """The batches of a session by number, on a GPU the next one sent while the device computes."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from gatework.training.session import Batches
+from typing import Any, Protocol
 
 Batch = tuple[Any, Any]
+
+
+class Batches(Protocol):
+    """Batches of one epoch, each continuing the one before; read by number, so that a run resumes in the middle.
+
+    If there is a method `set_epoch(epoch)`, it is called before an epoch's first batch is read (and on resuming):
+    a place to shuffle, as a function of the epoch alone.
+    """
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+
+    def __getitem__(self, index: int, /) -> tuple[Any, Any]:
+        """Inputs and targets of batch `index`."""
 
 
 class Feed:
@@ -20,7 +31,7 @@ class Feed:
         send: what puts a batch on the device without waiting for it, None for nothing ahead.
     """
 
-    def __init__(self, batches: "Batches", send: Callable[[Any], Any] | None = None) -> None:
+    def __init__(self, batches: Batches, send: Callable[[Any], Any] | None = None) -> None:
         self._batches, self._send = batches, send
         self._ahead: dict[int, Batch] = {}  # at most one
 

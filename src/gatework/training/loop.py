@@ -13,11 +13,12 @@ from gatework.files.writing import make_folder
 from gatework.training.checkpoint import load_checkpoint
 from gatework.training.clock import Clock
 from gatework.training.events import Notice, Report, Result, no_report
+from gatework.training.feeding import Batches
 from gatework.training.interruption import interruption
 from gatework.training.metrics import LOSS, Measure, Metrics
 from gatework.training.processes import World, launch
 from gatework.training.progress import LAST, Progress
-from gatework.training.session import Batches, Evaluate, Session
+from gatework.training.session import Evaluate, Session
 from gatework.training.settings import Settings
 from gatework.training.update import Learner
 

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +25,7 @@ from gatework.training.events import (
     Validation,
     Why,
 )
-from gatework.training.feeding import Feed
+from gatework.training.feeding import Batches, Feed
 from gatework.training.metrics import Measure, Metrics
 from gatework.training.processes import circumstances
 from gatework.training.progress import BEST, LAST, Progress
@@ -36,20 +36,6 @@ from gatework.training.update import Learner
 #: Steps that a device may run ahead before the host reads their losses: 1 on a CPU, which has nothing to wait for.
 _AHEAD = {"cpu": 1}
 _AHEAD_ELSEWHERE = 8
-
-
-class Batches(Protocol):
-    """Batches of one epoch, each continuing the one before; read by number, so that a run resumes in the middle.
-
-    If there is a method `set_epoch(epoch)`, it is called before an epoch's first batch is read (and on resuming):
-    a place to shuffle, as a function of the epoch alone.
-    """
-
-    def __len__(self) -> int:
-        """Batches in an epoch."""
-
-    def __getitem__(self, index: int, /) -> tuple[Any, Any]:
-        """Inputs and targets of batch `index`."""
 
 
 Evaluate = Callable[[nn.Module], float]
