@@ -160,6 +160,38 @@ def test_shift_and_arrows_mark_a_stretch_and_rank_units(opened: Callable[..., Se
     assert seen.page.locator("#grid .brushed").count() == 4
 
 
+def test_all_of_the_text_leaves_nothing_to_compare_with(opened: Callable[..., Seen]) -> None:
+    page = opened("#unit=l0.c.4&t=20").page
+    page.fill("#from", "0")
+    page.fill("#to", "100000")
+    page.keyboard.press("Enter")
+    assert page.text_content("#finder p.small:has(+ #stretch)").startswith("All of the text is marked")
+    assert page.locator("#stretch li").count() == 0
+
+
+def test_a_unit_that_is_not_there_is_said_to_be_missing(opened: Callable[..., Seen]) -> None:
+    seen = opened("#unit=l0.c.4&t=20")
+    last = int(seen.page.get_attribute("#unit", "max"))
+    for number, wanted, note in ((last + 1, last, f"There is no unit {last + 1}: "), (3, 3, "")):
+        seen.page.fill("#unit", str(number))
+        seen.page.keyboard.press("Enter")
+        assert view(seen)["unit"] == wanted
+        assert seen.page.text_content("#no-unit").startswith(note) and bool(note) == bool(
+            seen.page.text_content("#no-unit")
+        )
+
+
+def test_a_hit_leads_to_where_its_own_unit_follows_the_label(opened: Callable[..., Seen], model: Toy) -> None:
+    seen = opened("#unit=l0.c.4&t=20")
+    label = seen.page.evaluate("Array.from(gatework.label('upper'), Number)")
+    for unit in (2, 7):
+        r = seen.page.evaluate(f"gatework.known(0, 'c', {unit}).labels.upper.a")
+        seen.page.evaluate(f"gatework.goTo({{layer: 0, name: 'c', unit: {unit}}}, 'upper')")
+        side = model.values["l0.c"][:, unit] * (1 if r > 0 else -1)
+        steps = [t for t, true in enumerate(label) if true > 0]
+        assert view(seen)["unit"] == unit and view(seen)["t"] == max(steps, key=lambda t: float(side[t]))
+
+
 def test_space_plays(opened: Callable[..., Seen]) -> None:
     seen = opened("#unit=l0.c.4&t=20")
     seen.page.focus("#grid")

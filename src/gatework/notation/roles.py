@@ -112,10 +112,10 @@ class _Reader:
             sums.setdefault(value, []).append((negative, gate))
         kinds = {value: self.kind(value, node) for value in sums}
         mixes, shows = "keeps" in kinds.values(), "shows" in kinds.values()
-        if mixes or shows or any(self.has_gate(factors) for gate in sums.values() for _, factors in gate):
-            for value, gate in sums.items():
+        if mixes or shows or any(self.has_gate(factors) for terms in sums.values() for _, factors in terms):
+            for value, terms in sums.items():
                 kind = kinds[value]
-                yield Role("writes" if mixes and kind != "keeps" else kind, target, tuple(gate), value)
+                yield Role("writes" if mixes and kind != "keeps" else kind, target, tuple(terms), value)
         for value in sums:
             for index in (*value.above, *value.below):
                 if index == node or index not in self.named:

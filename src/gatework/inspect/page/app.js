@@ -119,7 +119,7 @@ export class App {
   /** Shows a unit, and the place where it shows what it follows, if it is known to follow something. */
   goTo(unit, mark = "", changes = {}) {
     if (!this.reading) return this.view.set(unit);
-    this.view.set({ ...unit, ...(mark ? { mark, t: this.placeOf(mark) } : {}), ...changes, hover: null });
+    this.view.set({ ...unit, ...(mark ? { mark, t: this.placeOf(mark, unit) } : {}), ...changes, hover: null });
     this.showText();
     say(this.spokenNow());
   }
@@ -216,10 +216,24 @@ export class App {
     return values.every((value) => Number(value) === 0 || Number(value) === 1);
   }
 
-  /** Where the best unit shows what it follows; in another text than the page was made of, where one is already. */
-  placeOf(name) {
-    const place = this.typed ? this.view.get("t") : (this.found.get(name)?.place ?? 100);
+  /** Where a unit, the best by default, shows what it follows; in another text than the page was made of, where one is already. */
+  placeOf(name, unit = null) {
+    const hypothesis = this.found.get(name),
+      best = hypothesis?.best?.[0];
+    const own = unit && unitName(unit) !== best ? this.clearest(name, unit) : hypothesis?.place;
+    const place = this.typed ? this.view.get("t") : (own ?? 100);
     return Math.max(Math.min(place, this.length - 1), 0);
+  }
+
+  /** The step at which a label is true and a unit is farthest to the side that goes with it; null where there is none. */
+  clearest(name, { layer, name: value, unit }) {
+    const label = this.label(name),
+      { reading } = this,
+      r = this.known(layer, value, unit)?.labels?.[name]?.a ?? 0;
+    if (!reading || !label) return null;
+    const side = (t) => Math.sign(r) * reading.at(layer, value, unit, t);
+    const steps = [...Array(Math.min(reading.done, label.length)).keys()].filter((t) => Number(label[t]) > 0);
+    return steps.length ? steps.reduce((best, t) => (side(t) > side(best) ? t : best)) : null;
   }
 
   meaning(name) {

@@ -188,11 +188,14 @@ function stretchBox(app) {
       marked = a !== null && b !== null;
     from.value = a ?? "";
     to.value = b ?? "";
-    text.textContent = marked
-      ? `Marked: ${excerpt(app, a, b)}. The units that differ most there from the rest, in standard deviations:`
-      : `Drag over the ${app.thing}, or hold Shift with ← →, or give two places, to see which units that stretch moves.`;
+    const all = marked && a === 0 && b >= app.reading.length - 1;
+    text.textContent = all
+      ? `All of the ${app.thing} is marked, which leaves nothing to compare it with: mark a part.`
+      : marked
+        ? `Marked: ${excerpt(app, a, b)}. The units that differ most there from the rest, in standard deviations:`
+        : `Drag over the ${app.thing}, or hold Shift with ← →, or give two places, to see which units that stretch moves.`;
     const ranked =
-      marked && app.reading.done > b
+      marked && !all && app.reading.done > b
         ? departures(app, view.values, a, b).sort((x, y) => Math.abs(y.z) - Math.abs(x.z))
         : [];
     list.replaceChildren(

@@ -12,7 +12,7 @@ export function showMemory(app) {
     "memory",
     "Memory",
     "Memory: how long, how far",
-    "The half-life of a unit is the number of steps after which half of what it holds is gone, if it is left to its gates. The second figure asks how far back the training signal reaches: how much a prediction would change if the state some steps earlier were nudged.",
+    "The half-life of a unit is the number of steps after which half of what it holds is gone, if it is left to its gates. The second figure asks how far back the training signal reaches: how much a prediction would change with what entered the lowest layer some steps earlier: the size of its gradient by that input x.",
   );
   found.append(...halfLives(app));
   if (app.payload.flow) found.append(...flowChart(app.payload.flow, app.payload.title, app.payload.other));

@@ -82,7 +82,7 @@ export function orderOf(app, values) {
   const known = (unit) => app.known(layer, name, unit);
   if (sort === "likeness") return byLikeness(app, values);
   if (sort === "half-life") return by((unit) => known(unit)?.half_life ?? (known(unit)?.censored ? Infinity : -1));
-  if (sort === "stretch" && from !== null && to !== null) {
+  if (sort === "stretch" && from !== null && to !== null && to - from + 1 < app.reading.done) {
     const z = departures(app, values, from, to);
     return by((unit) => Math.abs(z[unit].z));
   }

@@ -1,5 +1,5 @@
 // The bar on top: which layer, which value, which unit, at which place of the text; shared by all sections.
-import { byId, figure, make, visible } from "./dom.js";
+import { byId, figure, make, say, visible } from "./dom.js";
 import { legend } from "./legend.js";
 import { asShown, domainOf, nameShown, roleOf, traceOf } from "./shown.js";
 import { unitName } from "./store.js";
@@ -14,12 +14,13 @@ export function showSelectionBar(app) {
     network.cells.map((_, index) => make("option", { value: index }, `l${index}`)),
   );
   const name = make("select", { id: "value", onchange: () => app.choose({ name: name.value }) });
+  const missing = make("span", { id: "no-unit", class: "small" });
   const unit = make("input", {
     id: "unit",
     type: "number",
     min: 0,
     inputmode: "numeric",
-    onchange: () => app.choose({ unit: Number(unit.value) }),
+    onchange: () => chooseUnit(app, unit.value, missing),
   });
   const rescale = make("input", {
     type: "checkbox",
@@ -38,6 +39,7 @@ export function showSelectionBar(app) {
       make("button", { "aria-label": "Previous unit", onclick: () => app.moveUnit(-1) }, "◂"),
       make("button", { "aria-label": "Next unit", onclick: () => app.moveUnit(1) }, "▸"),
     ),
+    missing,
     scale,
     make("label", { class: "switch" }, rescale, " colours by this unit's own range"),
     readout,
@@ -77,6 +79,17 @@ export function showSelectionBar(app) {
   view.on(["layer"], choices);
   view.on(["layer", "name", "unit", "t", "hover", "rescale", "done", "reading"], update);
   update();
+}
+
+/** Chooses the unit of a number; where there is none, the nearest, and says so. */
+function chooseUnit(app, number, note) {
+  app.choose({ unit: Number(number) });
+  const { layer, name, unit } = app.view.values;
+  note.textContent =
+    unit === Number(number)
+      ? ""
+      : `There is no unit ${number}: units of ${name} are counted from 0 to ${app.units(layer, name) - 1}.`;
+  if (note.textContent) say(note.textContent);
 }
 
 /** A place of the text in words: its number and what stands there. */
