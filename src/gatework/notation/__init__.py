@@ -2,7 +2,7 @@
 
 source -> reader, checks -> graph -> sizes -> stops       `parse`: lines, expressions, nodes, sizes, Program
 ops, ranges                                               the one table of operations, intervals of their values
-gates                                                     which values are gates: one rule, by ranges
+gates, roles                                              which values are gates, by ranges; what each of them does
 adjoint, rewrite, recipe                                  Program to backward Program; to a cheaper one; from text again
 expression -> equations, derivation -> spelling -> show   Program or adjoint to text and LaTeX, for people
 """
