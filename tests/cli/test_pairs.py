@@ -77,10 +77,11 @@ def test_training_tells_what_it_does_from_the_file_to_what_is_next(gatework: Com
     assert (done.status, done.err) == (0, "")
     told = done.lines
     assert told[0] == "pairs.tsv: 120 sources; training 84, validation 24, test 12"
-    assert told[1] == "from 1 to 5 characters (vocabulary 4) to 1 to 5 characters (vocabulary 4)"
-    assert told[2].startswith("lstm, 8, 8, bidirectional=True, engine='auto'")
-    assert told[2].endswith(" weights")
-    assert told[3].startswith("step 0: validation ") and told[3].endswith("% of symbols wrong")
+    assert told[1].startswith("first pair: ")
+    assert told[2] == "from 1 to 5 characters (vocabulary 4) to 1 to 5 characters (vocabulary 4)"
+    assert told[3].startswith("lstm, 8, 8, bidirectional=True, engine='auto'")
+    assert told[3].endswith(" weights")
+    assert told[4].startswith("step 0: validation ") and told[4].endswith("% of symbols wrong")
     assert "step 1/60  loss " in done.out and " symbols/s" in done.out
     assert "finished at step 60, after 0:0" in done.out
     assert any(line.startswith("best validation ") and "new/best.safetensors" in line for line in told)
@@ -91,6 +92,21 @@ def test_training_tells_what_it_does_from_the_file_to_what_is_next(gatework: Com
     assert told[-1] == "next: gatework convert new TEXT"
     header = Path("new/metrics.csv").read_text().splitlines()[0]
     assert "validation_error" in header and "validation_bits" not in header
+
+
+def test_a_first_row_that_may_be_names_is_said_and_is_no_pair_once_they_are_named(
+    gatework: Command, place: Path
+) -> None:
+    Path("named.tsv").write_text(f"the word\tback\n{Path('pairs.tsv').read_text()}")
+    train = f"train pairs named.tsv --overwrite --out new {SMALL} --steps 1"
+    said = [line for line in gatework(*shlex.split(train)).lines if line.startswith(("named.tsv", "first pair"))]
+    options = "--source 'the word' --target back"
+    assert said[0].startswith("named.tsv: 121 sources")
+    assert said[1] == f"first pair: 'the word' -> 'back'; if that is a header, name the columns: {options}"
+    named = gatework(*shlex.split(f"{train} {options}"))
+    assert named.lines[0].startswith("named.tsv: 120 sources")
+    assert "first pair" not in named.out
+    assert "first pair" not in gatework(*shlex.split(train.replace("named.tsv", "pairs.jsonl"))).out
 
 
 def test_target_symbols_that_training_lacks_are_said(gatework: Command, place: Path) -> None:

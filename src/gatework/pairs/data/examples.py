@@ -46,6 +46,7 @@ class Examples:
 
     sources: of form "symbols" N texts, symbol by symbol, all different; of "frames" N arrays [S,I] of one width I.
     targets: of each source one or more; None where there are none. rows: where each source first stands, for errors.
+    unnamed: the first pair of a table whose columns nothing names, as it stands there: it may be their names after all.
     """
 
     form: Form
@@ -53,6 +54,7 @@ class Examples:
     sources: list[Any]
     targets: list[tuple[Text, ...]] | None
     rows: list[str]
+    unnamed: tuple[str, str] | None = None
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -155,7 +157,7 @@ def _examples(rows: Rows, levels: Levels, name: str, *, targets: bool) -> Exampl
         missing = "pairs; expected a source and a target" if targets else "sources; expected one"
         raise InputError(f"{name} has no {missing} in each row")
     accepted = [tuple(each) for each in gathered.targets] if targets else None
-    return Examples(form, levels, gathered.sources, accepted, gathered.rows)
+    return Examples(form, levels, gathered.sources, accepted, gathered.rows, rows.unnamed)
 
 
 def _form(source: Any) -> Form:

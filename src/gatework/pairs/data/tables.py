@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,11 +57,15 @@ UNNAMED = Columns()
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a file, read as they are needed; source_at, target_at: what errors call the two cells of a row."""
+    """The rows of a file, read as they are needed; source_at, target_at: what errors call the two cells of a row.
+
+    unnamed: the first two fields of a table whose columns nothing names: a pair, or names after all.
+    """
 
     rows: Iterable[Row]
     source_at: Callable[[str], str]
     target_at: Callable[[str], str]
+    unnamed: tuple[str, str] | None = None
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -174,7 +178,7 @@ def _of_table(table: _Table, columns: Columns, targets: bool) -> Rows:
         places = [_place(name, names, at, exact=columns.named) for name in wanted]
         return _in_columns(table.picked(places, len(names), named=True), names[places[0]], names[places[-1]])
     rows = table.picked(range(len(wanted)), 2 if targets else len(first), named=False)
-    return _in_columns(rows, "1", "2")
+    return replace(_in_columns(rows, "1", "2"), unnamed=(names[0], names[1]) if targets and len(names) == 2 else None)
 
 
 def _place(name: str, names: list[str], at: str, *, exact: bool) -> int:
