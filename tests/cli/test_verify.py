@@ -33,6 +33,29 @@ def test_a_check_that_fails_is_shown_and_said(gatework: Command, monkeypatch: py
     assert "FAIL gru, odd on cpu, resets: ValueError: no resets" in done.out
 
 
+def test_what_the_engine_torch_has_not_is_shown_and_not_counted(gatework: Command):
+    done = gatework("verify", "lstm", "--engine", "torch", "--device", "cpu")
+    assert done.status == 0
+    assert [line.split()[4:10] for line in done.lines[1:4]] == [
+        [dtype, *["pass"] * 3, *["n/a"] * 2] for dtype in ("float32", "bfloat16", "float64")
+    ]
+    assert done.lines[5:] == [
+        "n/a  torch on cpu, resets: resets inside a sequence",
+        "n/a  torch on cpu, masks and records: masks and taps act inside the cell",
+        "1 cell, 10 checks: 10 passed, 0 failed",
+    ]
+    partly = gatework("verify", "projected_lstm", "--engine", "torch", "--device", "cpu")
+    assert partly.lines[1].split()[5:10] == ["pass"] * 3 + ["n/a"] * 2
+    assert "n/a  torch on cpu, values: projection to as many units as the memory has" in partly.lines
+
+
+def test_a_cell_that_the_engine_torch_does_not_recognise_is_refused_where_it_was_asked_for(gatework: Command):
+    done = gatework("verify", "lstm", "peephole_lstm", "--engine", "native,torch")
+    assert (done.status, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "peephole_lstm: engine torch runs torch's LSTM" in done.err and "leave out --engine torch" in done.err
+    assert "torch" not in gatework("verify", "peephole_lstm").out
+
+
 def test_the_command_shows_what_is_compiled_and_what_misses(gatework: Command, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("triton")
     reporting = import_module("gatework.engines.triton.report")

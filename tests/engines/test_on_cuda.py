@@ -17,7 +17,7 @@ pytestmark = pytest.mark.cuda
 def test_every_cell_passes_on_the_gpu(cell):
     on = [target for target in targets() if target.device == "cuda"]
     results = list(verify([cell], on))
-    assert [result for result in results if not result.passed] == []
+    assert [result for result in results if result.failed] == []
     assert len(results) > 1 and all(result.errors.within(BOUNDS[result.dtype]) for result in results)
 
 

@@ -42,6 +42,7 @@ def verify(
 
     Prints a line per cell and engine with each check and the largest error of all, relative to the values' root mean
     square. The derived backward equations, executed by themselves, count as an engine. Status 1 if a check fails.
+    n/a is what an engine has not: the engine torch runs LSTM, GRU (reset after) and RNN, and has lines for these alone.
 
     --compiled compiles every cell for two kinds of GPU, in each mode of the engine triton, and shows registers, bytes
     of local memory a thread, and KiB of shared memory a block. Status 1 if a kernel takes what it must not.
@@ -57,31 +58,50 @@ def verify(
         _show_compiled(chosen)
         return
     on = _targets(split(engine), device)
+    for cell in chosen if engine else ():
+        _check_takers(cell, on)
     results: list[check.Result] = []
     shown = check.CHECKS if thorough else check.CHECKS[:-1]
     columns = "".join(f"{name.split()[0]:>10}" for name in shown)
     print(f"{'cell':22}{'engine':24}{'dtype':10}{columns}{'rms error':>12}{'peak error':>12}")
     checked = check.verify(chosen or cells.values(), on, thorough)
     for (cell, named, kind), group in groupby(checked, lambda r: (r.cell, r.engine, r.dtype)):
-        checks = {result.what: result for result in group}
+        stated = list(group)
+        checks = {result.what: result for result in reversed(stated)}  # the first of each: what was checked of it
         worst = reduce(or_, (result.errors for result in checks.values()))
         marks = "".join(f"{_mark(checks.get(name)):>10}" for name in shown)
         dtype = native.shown(kind)
         print(f"{cell:22}{named:24}{dtype:10}{marks}{worst.rms:12.1e}{worst.peak:12.1e}", flush=True)
-        results += checks.values()
-    failed = [result for result in results if not result.passed]
-    for result in failed:
-        print(f"FAIL {result.cell}, {result.engine}, {result.what}: {result.message}")
-    many = len({result.cell for result in results})
-    passed = len(results) - len(failed)
-    print(f"{many} cell{'s' * (many != 1)}, {len(results)} checks: {passed} passed, {len(failed)} failed")
-    if failed:
+        results += stated
+    if _summarised(results):
         raise typer.Exit(1)
 
 
+def _summarised(results: "list[Result]") -> bool:
+    """Prints what failed, what engines have not, and how many checks there were; whether one failed."""
+    failed = [result for result in results if result.failed]
+    for result in failed:
+        print(f"FAIL {result.cell}, {result.engine}, {result.what}: {result.message}")
+    for line in dict.fromkeys(
+        f"n/a  {result.engine}, {result.what}: {result.lacks}" for result in results if result.lacks
+    ):
+        print(line)
+    many, checks = len({result.cell for result in results}), [result for result in results if not result.lacks]
+    passed = len(checks) - len(failed)
+    print(f"{many} cell{'s' * (many != 1)}, {len(checks)} checks: {passed} passed, {len(failed)} failed")
+    return bool(failed)
+
+
 def _mark(result: "Result | None") -> str:
-    """A check in a word; none for one that was not made."""
-    return "" if result is None else "pass" if result.passed else "FAIL"
+    """A check in a word; none for one that the derived backward equations have no part in."""
+    return "" if result is None else "n/a" if result.lacks else "pass" if result.passed else "FAIL"
+
+
+def _check_takers(cell: Cell, on: "list[Target]") -> None:
+    """Raises InputError where an engine asked for by name does not run a cell."""
+    for target in on:
+        if reason := target.refusal(cell):
+            raise InputError(f"{cell.name}: engine {target.engine} {reason}: leave out --engine {target.engine}")
 
 
 def _targets(engines: list[str], device: str | None) -> "list[Target]":

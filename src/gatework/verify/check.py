@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from gatework.cells import Cell, cells
-from gatework.engines import Run, native, reference, triton
+from gatework.engines import Run, native, reference, triton, vendor
 from gatework.lowering import isa
 from gatework.verify.comparison import INCOMPARABLE, Errors, Mismatch, compare
 from gatework.verify.problems import GRADIENT, Answers, Case, Problem, answer, derived, draw
@@ -68,10 +68,21 @@ class Target:
         with isa.using(self.isa) if self.isa else nullcontext():
             return answer(self.run, problem.to(self.dtype, self.device))
 
+    def refusal(self, cell: Cell) -> str:
+        """Why it does not run a cell; empty where it does, as every engine but "torch" does."""
+        return vendor.refusal(cell.program, torch.device(self.device), self.dtype) if self.engine == "torch" else ""
+
+    def beyond(self, cell: Cell, case: Case) -> str:
+        """What a case asks for that it has not; empty where it has all of it."""
+        return vendor.beyond(draw(cell, case, self.dtype).arguments()) if self.engine == "torch" else ""
+
 
 @dataclass(frozen=True)
 class Result:
-    """One statement about a cell: `what` was compared, the largest errors, and what is wrong, if anything."""
+    """One statement about a cell: `what` was compared, the largest errors, and what is wrong, if anything.
+
+    lacks: what the engine has not, for which this was not checked; it neither passed nor failed.
+    """
 
     cell: str
     engine: str
@@ -79,10 +90,15 @@ class Result:
     dtype: torch.dtype
     errors: Errors
     message: str = ""
+    lacks: str = ""
 
     @property
     def passed(self) -> bool:
-        return not self.message
+        return not self.message and not self.lacks
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.message)
 
 
 CHECKS = ("values", "gradients", "lengths", "resets", "masks and records", "all sizes")  # the last if thorough
@@ -107,7 +123,10 @@ def targets() -> tuple[Target, ...]:
     core = [Target("native", dtype, "cpu", native.run, name) for name in isa.available() for dtype in native.DTYPES]
     kernels = [Target("triton", dtype, device, triton.run) for device in devices for dtype in native.DTYPES]
     kernels = [target for target in kernels if triton.runs(torch.device(target.device), target.dtype)]
-    return (*plain, *core, *kernels)
+    dtypes = (*native.DTYPES, torch.float64)
+    fused = [Target("torch", dtype, device, vendor.run) for device in devices for dtype in dtypes]
+    fused = [target for target in fused if vendor.runs(torch.device(target.device), target.dtype)]
+    return (*plain, *core, *kernels, *fused)
 
 
 def verify(
@@ -117,15 +136,17 @@ def verify(
 
     thorough: in all sizes of SIZES too, fused engines alone, which takes a minute a cell.
 
-    A cell that fails, or cannot run at all, is a result like any other: nothing is raised.
+    A cell that fails, or cannot run at all, is a result like any other: nothing is raised. The engine "torch" has
+    results of the cells that it recognises.
     """
     on = targets() if on is None else tuple(on)
     for cell in chosen:
         expected = cache(partial(solved, cell))
-        for target in on:
+        takers = [target for target in on if not target.refusal(cell)]
+        for target in takers:
             yield from _engine_results(cell, target, expected)
         if thorough:
-            yield from sizes_results(cell, [target for target in on if target.engine != "reference"])
+            yield from sizes_results(cell, [target for target in takers if target.engine != "reference"])
         yield adjoint_result(cell, expected)
 
 
@@ -141,14 +162,29 @@ def solved(cell: Cell, case: Case, dtype: torch.dtype) -> tuple[Problem, Answers
 
 def _engine_results(cell: Cell, target: Target, expected: Solved) -> Iterator[Result]:
     """Statements about a cell on an engine: values and gradients; both with lengths, resets, masks and records."""
-
     pair = cache(partial(_answers, target, expected))
-    state = partial(_judged, cell.name, str(target), target.dtype, pair)
-    yield state("values", PLAIN, lambda name: not name.startswith(GRADIENT))
-    yield state("gradients", PLAIN, lambda name: name.startswith(GRADIENT))
-    yield state("lengths", LENGTHS)
-    yield state("resets", RESETS)
-    yield state("masks and records", EXTRAS)
+    state = partial(_stated, cell, target, pair)
+    yield from state("values", PLAIN, lambda name: not name.startswith(GRADIENT))
+    yield from state("gradients", PLAIN, lambda name: name.startswith(GRADIENT))
+    yield from state("lengths", LENGTHS)
+    yield from state("resets", RESETS)
+    yield from state("masks and records", EXTRAS)
+
+
+def _stated(
+    cell: Cell,
+    target: Target,
+    pair: Callable[[Case], Compared],
+    what: str,
+    cases: Iterable[Case],
+    wanted: Callable[[str], bool] = lambda _: True,
+) -> Iterator[Result]:
+    """The result of the cases that a target can run, and one for each thing that it lacks for the others."""
+    beyond = {case: target.beyond(cell, case) for case in cases}
+    if fitting := [case for case, lacks in beyond.items() if not lacks]:
+        yield _judged(cell.name, str(target), target.dtype, pair, what, fitting, wanted)
+    for lacks in dict.fromkeys(filter(None, beyond.values())):
+        yield Result(cell.name, str(target), what, target.dtype, Errors(), lacks=lacks)
 
 
 def _answers(target: Target, expected: Solved, case: Case) -> Compared:
@@ -179,7 +215,7 @@ def sizes_results(cell: Cell, on: Iterable[Target]) -> Iterator[Result]:
         expected = cache(partial(solved, cell))
         for target in on:
             before = results.get(target)
-            if before is not None and not before.passed:
+            if target.beyond(cell, case) or (before is not None and not before.passed):
                 continue
             after = _size_result(cell, target, expected, case)
             results[target] = after if before is None else replace(after, errors=before.errors | after.errors)

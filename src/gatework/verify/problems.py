@@ -70,6 +70,24 @@ class Problem:
             state_weights=moved(*self.state_weights),
         )
 
+    def arguments(self, leaves: dict[str, Tensor] | None = None) -> Arguments:
+        """What an engine is asked to run, read from the problem's own numbers or from others of the same names."""
+        leaves = self.leaves() if leaves is None else leaves
+        states = self.program.states
+        return Arguments(
+            self.program,
+            {name: leaves[name] for name in self.params},
+            leaves["x"],
+            tuple(leaves[f"state {state.name}"] for state in states),
+            start=tuple(
+                leaves.get(f"start {state.name}", value) for state, value in zip(states, self.start, strict=True)
+            ),
+            lengths=self.lengths,
+            resets=self.resets,
+            inputs={name: leaves[name] for name in self.inputs},
+            record=self.record,
+        )
+
     def leaves(self) -> dict[str, Tensor]:
         """What gradients are asked for, by name."""
         names = [state.name for state in self.program.states]
@@ -135,21 +153,7 @@ def answer(run: Run, problem: Problem) -> Answers:
     """What an engine makes of a problem: output, final state, and the loss's gradient by everything it reads."""
     leaves = {name: value.detach().requires_grad_() for name, value in problem.leaves().items()}
     states = problem.program.states
-    output, final, recorded = run(
-        Arguments(
-            problem.program,
-            {name: leaves[name] for name in problem.params},
-            leaves["x"],
-            tuple(leaves[f"state {state.name}"] for state in states),
-            start=tuple(
-                leaves.get(f"start {state.name}", value) for state, value in zip(states, problem.start, strict=True)
-            ),
-            lengths=problem.lengths,
-            resets=problem.resets,
-            inputs={name: leaves[name] for name in problem.inputs},
-            record=problem.record,
-        )
-    )
+    output, final, recorded = run(problem.arguments(leaves))
     weighed = zip((output, *final), (problem.output_weights, *problem.state_weights), strict=True)
     followed = [(value, weights) for value, weights in weighed if value.requires_grad]  # a stopped state is not
     gradients = torch.autograd.grad(

@@ -52,10 +52,12 @@ def refusal(program: Program, device: torch.device, dtype: torch.dtype) -> str:
 
 def beyond(arguments: Arguments) -> str:
     """What a call asks for that torch's functions have not; empty where they have all of it."""
+    known, states = recognise(arguments.program), arguments.state
+    if isinstance(known, str):
+        return known
     if arguments.resets is not None:
         return "resets inside a sequence"
-    known, states = recognise(arguments.program), arguments.state
-    if isinstance(known, Fused) and known.projection and states[0].shape == states[1].shape:
+    if known.projection and states[0].shape == states[1].shape:
         return "projection to as many units as the memory has"  # it tells one by the sizes
     hidden = [name for name in arguments.record if name != arguments.program.output]
     return f"recorded {', '.join(hidden)}" if hidden else ""
