@@ -36,11 +36,11 @@ def test_training_tells_what_it_does_from_the_text_to_what_is_next(gatework: Com
 def test_the_options_reach_the_run(gatework: Command, place: Path) -> None:
     options = (
         "--level word --vocabulary 5 --splits 0.8,0.1,0.1 --cell peephole_lstm --hidden 5 --layers 2 --projection 3 "
-        "--embedding 3 --tied --softmax full --dropout 0.1 --variational --recurrent-dropout g=0.2 --recurrent-dropout i=0.1 "
+        "--embedding 3 --tied --dropout 0.1 --variational --recurrent-dropout g=0.2 --recurrent-dropout i=0.1 "
         "--zoneout h=0.05 --residual --learned-start --init torch --engine reference --streams 2 --bptt 5 --steps 3 "
         "--epochs 4 --minutes 5 --learning-rate 0.1 --optimizer adam --weight-decay 0.2 --warmup 1 --decay none "
         "--clip 0 --accumulate 2 --evaluate-every 2 --patience 9 --save-every 7 --seed 3 --precision bfloat16 "
-        "--device cpu --suffix .txt --exclude old"
+        "--device cpu --suffix .txt --exclude old --softmax full"
     )
     assert gatework("train", "text", "folder", "--out", "new", *options.split()).status == 0
     values = json.loads(Path("new/run.json").read_text())
