@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatework.errors import InputError
+from gatework.files.digest import Content
 from gatework.files.reading import blamed
 from gatework.files.writing import parse_object
 
@@ -39,6 +40,7 @@ TYPES = {
     "F64": "<f8",
     "BF16": "<u2",  # which numpy has not: the upper halves of float32
 }
+_NAMES = {np.dtype(code).str.lstrip("<>|="): name for name, code in TYPES.items() if name != "BF16"}
 
 Tensor = npt.NDArray[Any]
 
@@ -124,22 +126,34 @@ def as_bytes(arrays: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes
 
 
 def _pieces(arrays: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Iterator[bytes | memoryview]:
-    names = {np.dtype(code).str.lstrip("<>|="): name for name, code in TYPES.items() if name != "BF16"}
     ordered = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))
     header: dict[str, Any] = {METADATA: dict(metadata)}
     end = 0
     for name in ordered:
         array, start = arrays[name], end
         end += array.nbytes
-        kind = names[array.dtype.str.lstrip("<>|=")]
-        header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [start, end]}
+        header[name] = {"dtype": type_of(array), "shape": list(array.shape), "data_offsets": [start, end]}
     text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
     text += b" " * (-len(text) % ALIGNMENT)
     yield len(text).to_bytes(8, "little")
     yield text
     for name in ordered:
-        array = arrays[name]
-        yield np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data
+        yield _bytes(arrays[name])
+
+
+def type_of(array: Tensor) -> str:
+    """What a file calls the type of an array."""
+    return _NAMES[array.dtype.str.lstrip("<>|=")]
+
+
+def contents(arrays: Mapping[str, Tensor], types: Mapping[str, str]) -> Iterator[Content]:
+    """Tensors as a digest reads them, in the order of their names, each with its type by name."""
+    return (Content(name, types[name], arrays[name].shape, _bytes(arrays[name])) for name in sorted(arrays))
+
+
+def _bytes(array: Tensor) -> memoryview:
+    """An array's numbers as a file has them."""
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data
 
 
 def as_float32(tensors: Tensors, names: Mapping[str, str] | None = None) -> dict[str, npt.NDArray[np.float32]]:

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
-import numpy as np
-
 from gatework.errors import InputError
-from gatework.files.tensors import Tensors, as_float32, read_tensors
+from gatework.files.digest import Content
+from gatework.files.tensors import Tensors, as_float32, contents, read_tensors
 from gatework.network import Network
 from gatework.runs.folder import read_description
 from gatework.runtime.model import Model, checked
-from gatework.training.digest import Content, check_header
+from gatework.training.digest import check_header
 from gatework.training.progress import weights_of
 
 DESCRIPTIONS = {  # by task, each imported alone
@@ -45,11 +44,8 @@ def read(folder: Path) -> Model:
 
 
 def _content(tensors: Tensors) -> Iterator[Content]:
-    """Tensors as a digest reads them."""
-    for name in sorted(tensors.arrays):
-        array = tensors.arrays[name]
-        data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-        yield Content(name, f"torch.{_TORCH.get(tensors.types[name])}", array.shape, data)
+    """Tensors as the digest of a checkpoint reads them."""
+    return contents(tensors.arrays, {name: f"torch.{_TORCH.get(kind)}" for name, kind in tensors.types.items()})
 
 
 _TORCH = {

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from gatework.errors import InputError
-from gatework.files.tensors import Tensors, as_bytes, as_float32, read_tensors, tensors_of
+from gatework.files.digest import digest
+from gatework.files.tensors import Tensors, as_bytes, as_float32, contents, read_tensors, tensors_of, type_of
 from gatework.files.writing import parse_object, write_atomically
 from gatework.network import Network
 from gatework.runtime.code import tensors_for_c
@@ -19,6 +20,7 @@ from gatework.runtime.packed import Array
 
 FORMAT = "gatework model 1"
 FLOATS = ("F32", "F16", "BF16", "F64")
+DIGEST = "digest"  # of all texts and tensors; files of before have none
 DATA = "data"  # how the names of arrays begin that are no weights
 
 
@@ -79,13 +81,13 @@ class Model:
             "about": json.dumps(dict(self.about)),
         }
         data = {f"{DATA}.{name}": array for name, array in self.data.items()}
-        return as_bytes({**self.weights, **data, **self.for_c}, metadata)
+        return with_digest({**self.weights, **data, **self.for_c}, metadata)
 
     def _is_written_so(self, source: Tensors) -> bool:
-        """Whether a file has what C reads, as this version writes it."""
+        """Whether a file has what C reads, as this version writes it, and a digest."""
         read = source.arrays
         same = (name in read and np.array_equal(read[name], array) for name, array in self.for_c.items())
-        return all(same) and all(source.types[name] == "F32" for name in self.weights)
+        return DIGEST in source.metadata and all(same) and all(source.types[name] == "F32" for name in self.weights)
 
     @cached_property
     def for_c(self) -> dict[str, Any]:
@@ -117,9 +119,29 @@ def _of_file(path: Path) -> Model:
         task = tensors.metadata["task"]
     except (KeyError, ValueError) as error:
         raise InputError(f"{path} is damaged: {error}") from error
+    _check_digest(tensors)
     floats = (name for name, kind in tensors.types.items() if kind in FLOATS)
     weights = as_float32(tensors, {name: name for name in floats if not name.startswith(f"{DATA}.")})
     return Model(path, task, network, checked(path, network, weights), about, tensors.part(DATA), tensors)
+
+
+def with_digest(arrays: Mapping[str, Any], texts: Mapping[str, str]) -> bytes:
+    """A model's file of these tensors and texts, with a digest of both."""
+    types = {name: type_of(array) for name, array in arrays.items()}
+    return as_bytes(arrays, {**texts, DIGEST: _digest(texts, arrays, types)})
+
+
+def _digest(texts: Mapping[str, str], arrays: Mapping[str, Any], types: Mapping[str, str]) -> str:
+    """Of the texts and tensors of a file."""
+    return digest(json.dumps(dict(texts), sort_keys=True), contents(arrays, types))
+
+
+def _check_digest(tensors: Tensors) -> None:
+    """Raises InputError unless a file's content is what was written; one without a digest is from before these were."""
+    texts = dict(tensors.metadata)
+    written = texts.pop(DIGEST, None)
+    if written not in (None, _digest(texts, tensors.arrays, tensors.types)):
+        raise InputError(f"{tensors.path} is damaged: its content does not match its digest; export it again")
 
 
 def checked(path: Path, network: Network, weights: dict[str, Array]) -> dict[str, Array]:

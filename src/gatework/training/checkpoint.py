@@ -11,8 +11,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from gatework.errors import InputError
+from gatework.files.digest import Content, digest
 from gatework.files.writing import parse_object, write_atomically
-from gatework.training.digest import Content, check_header, digest
+from gatework.training.digest import check_header
 from gatework.training.progress import FORMAT, Progress, few
 
 
