@@ -171,6 +171,19 @@ def test_ctrl_c_saves_and_resume_goes_on_to_the_same_numbers(gatework: Command, 
 
 
 @pytest.mark.slow
+def test_best_weights_that_are_gone_are_named_before_a_run_goes_on(gatework: Command, place: Path) -> None:
+    Path("run/best.safetensors").unlink()
+    before = tree(place)
+    resume = "train pairs --resume --out run --device cpu --steps 62"
+    done = gatework(*shlex.split(resume))
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith("gatework: run/best.safetensors does not exist, which had the best weights so far, of ")
+    assert done.err.endswith(": put it back, or copy run/last.safetensors to it\n")
+    assert tree(place) == before
+    shutil.copy("run/last.safetensors", "run/best.safetensors")
+    assert gatework(*shlex.split(resume)).status == 0
+
+
 def test_two_processes_share_the_batches(gatework: Command, place: Path) -> None:
     done = torchrun("train", "pairs", "pairs.tsv", "--out", "new", *shlex.split(SMALL), "--steps", "8")
     assert done.returncode == 0, done.stderr

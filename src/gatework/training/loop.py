@@ -17,7 +17,7 @@ from gatework.training.feeding import Batches
 from gatework.training.interruption import interruption
 from gatework.training.metrics import LOSS, Measure, Metrics
 from gatework.training.processes import World, launch
-from gatework.training.progress import LAST, Progress
+from gatework.training.progress import BEST, LAST, Progress
 from gatework.training.session import Evaluate, Session
 from gatework.training.settings import Settings
 from gatework.training.update import Learner
@@ -115,6 +115,11 @@ def _take_up(learner: Learner, fresh: Progress, run: Path) -> Progress:
             )
     if progress.batch >= progress.batches:
         raise InputError(f"{checkpoint.path} is damaged: it stands before batch {progress.batch} of {progress.batches}")
+    if progress.best is not None and not (run / BEST).is_file():
+        raise InputError(
+            f"{run / BEST} does not exist, which had the best weights so far, of step {progress.best_step:,}: put it "
+            f"back, or copy {checkpoint.path} to it"
+        )
     learner.restore(checkpoint)
     return progress
 
