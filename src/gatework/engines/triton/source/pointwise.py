@@ -3,43 +3,12 @@
 A tile may be larger than what it stands for: `inside` says which numbers count, `units` how many there are in a row.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Sequence
 
 from gatework.notation import Node
-from gatework.notation.ops import NORM_EPSILON
+from gatework.notation.ops import NORM_EPSILON, OPS
 
-# Operations as expressions of the tiles a and b. Triton has no tanh and no log1p that its interpreter knows.
-SPELLED: Mapping[str, str] = MappingProxyType(
-    {
-        "add": "{a} + {b}",
-        "sub": "{a} - {b}",
-        "mul": "{a} * {b}",
-        "div": "{a} / {b}",
-        "neg": "-{a}",
-        "relu": "tl.maximum({a}, 0.0)",
-        "abs": "tl.abs({a})",
-        "max": "tl.maximum({a}, {b})",
-        "min": "tl.minimum({a}, {b})",
-        "sigmoid": "_sigmoid({a})",
-        "tanh": "_tanh({a})",
-        "exp": "tl.exp({a})",
-        "log": "tl.log({a})",
-        "sqrt": "tl.sqrt({a})",
-        "softplus": "tl.maximum({a}, 0.0) + _log1p(tl.exp(-tl.abs({a})))",
-        "logsigmoid": "tl.minimum({a}, 0.0) - _log1p(tl.exp(-tl.abs({a})))",
-        "sign": "({a} > 0).to(tl.float32) - ({a} < 0).to(tl.float32)",
-        "norm": "({a} - _mean({a}, {inside}, {units})) * _rstd({a}, {inside}, {units})",
-        "softmax": "_softmax({a}, {inside})",
-        "cumsum": "tl.cumsum(tl.where({inside}, {a}, 0.0), 1)",
-        "cumsum_back": "tl.cumsum(tl.where({inside}, {a}, 0.0), 1, reverse=True)",
-        "sum": "_sum({a}, {inside})",
-        "mean": "_mean({a}, {inside}, {units})",
-        "rstd": "_rstd({a}, {inside}, {units})",
-    }
-)
-
-# What begins a module of kernels.
+# What begins a module of kernels; Triton has no tanh and no log1p that its interpreter knows.
 HEADER = f'''\
 import triton
 import triton.language as tl
@@ -104,4 +73,4 @@ def _expression(node: Node, suffix: str) -> str:
     if node.op == "number":
         return f"tl.full([1, 1], {node.value!r}, tl.float32)"
     args = dict(zip("ab", (f"v{arg}" for arg in node.args), strict=False))
-    return SPELLED[node.op].format(**args, inside=f"inside{suffix}", units=f"units{suffix}")
+    return OPS[node.op].triton.format(**args, inside=f"inside{suffix}", units=f"units{suffix}")
