@@ -77,7 +77,7 @@ OPTIONS = [
     ("--splits 0.9,0.1", ["--splits 0.9,0.1: expected three shares"]),
     ("--splits a,b,c", ["--splits a,b,c: expected three shares"]),
     ("--splits 0.5,0.2,0.2", ["--splits 0.5,0.2,0.2", "add up to 1"]),
-    ("--level letter", ["'--level'", "'letter'", "'byte', 'char', 'word'"]),
+    ("--level letter", ["Invalid value for '--level': 'letter' is not one of", "'byte', 'char', 'word'"]),
     ("--vocabulary 1", ["vocabulary of 1"]),
     ("--level byte --vocabulary 7", ["vocabulary of 7 bytes"]),
     ("--streams 0", ["streams is 0"]),

@@ -21,6 +21,7 @@ from gatework.training.torchrun import first_process
 
 # typer brings its own copy of click, and shows only this way to the base of all usage errors
 UsageError = cast(type[typer.BadParameter], typer.BadParameter.__base__)
+PREFIX = "Value error, "  # what pydantic, which converts for typer, puts before what typer says of a value
 NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # how torch says it
 
 
@@ -104,6 +105,7 @@ def _run() -> int:
 def _fail_usage(error: typer.BadParameter) -> NoReturn:
     """What is wrong with the command line; its help where nothing was given."""
     command = error.ctx.command_path if error.ctx else "gatework"
+    error.message = error.message.removeprefix(PREFIX)
     message = error.format_message()
     if error.ctx is not None and message == error.ctx.get_help():
         print(message, file=sys.stderr)
