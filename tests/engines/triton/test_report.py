@@ -22,10 +22,10 @@ AMPERE, HOPPER = CHIPS
 def printed(cache: Path, *arguments: str) -> list[list[str]]:
     """The words of each line that a process prints, which compiles: this one interprets."""
     folders = {"TRITON_CACHE_DIR": str(cache / "triton"), "XDG_CACHE_HOME": str(cache)}
-    done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, check=False, env=os.environ | folders
-    )
+    variables = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"} | folders
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, env=variables)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "Warning" not in done.stderr
     return [line.split() for line in done.stdout.splitlines()]
 
 

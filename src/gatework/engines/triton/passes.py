@@ -16,6 +16,7 @@ from gatework.lowering.keys import Key, Role
 
 TILE = 512  # numbers that a program of a kernel works on
 WIDE = 128  # units of them at most, where no row function asks for whole rows
+FUSED = True  # a * b + c is rounded once; passed to each launch, since Triton 3.9 warns of a default that changes
 
 
 class Series(NamedTuple):
@@ -132,6 +133,7 @@ class Pass:
             RESETS=resets is not None,
             ROWS=lines,
             UNITS=block,
+            enable_fp_fusion=FUSED,
         )
 
 

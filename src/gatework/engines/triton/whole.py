@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gatework.engines.triton.modules import load
-from gatework.engines.triton.passes import Pass
+from gatework.engines.triton.passes import FUSED, Pass
 from gatework.engines.triton.source.sequence import CARRIED, Place, SequenceKernel
 from gatework.lowering.keys import Key, Role
 
@@ -44,6 +44,7 @@ def run(part: Pass, kernel: SequenceKernel, times: Sequence[int]) -> None:
         PRECISION="tf32" if torch.backends.cuda.matmul.allow_tf32 else "ieee",
         ROWS=ROWS,
         num_warps=WARPS,
+        enable_fp_fusion=FUSED,
     )
 
 
