@@ -1,6 +1,8 @@
 """How predictions are judged: the nearest accepted target counts, intervals hold what they should."""
 
+import json
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -54,6 +56,18 @@ def test_sources_whose_targets_have_no_symbols_to_count_are_left_out_of_perplexi
     assert report.perplexity == pytest.approx(3)
     assert report.perplexity_interval == pytest.approx((3, 3))
     assert PairReport.of(predicted, accepted, Losses(np.ones(3), np.zeros(3, np.int64))).perplexity is None
+
+
+def test_a_rate_of_no_symbols_is_none_and_is_shown_as_a_dash() -> None:
+    report = PairReport.of([(), ("a",)], [[()], [()]], Losses(np.zeros(2), np.zeros(2, np.int64)))
+    assert (report.symbol_error_rate, report.symbol_interval, report.perplexity) == (None, None, None)
+    assert report.lines()[1] == "symbol error rate -"
+    assert json.loads(json.dumps(asdict(report), allow_nan=False))["exact"] == 0.5
+
+
+def test_samples_without_a_symbol_are_left_out_of_an_interval() -> None:
+    report = PairReport.of([(), ("b",)], [[()], [("a",)]])
+    assert (report.symbol_error_rate, report.symbol_interval) == (1.0, (1.0, 1.0))
 
 
 def test_an_interval_holds_the_rate_and_narrows_with_the_square_root() -> None:

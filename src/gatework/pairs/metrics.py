@@ -49,7 +49,7 @@ class Judged:
 
     @property
     def symbol_error_rate(self) -> float:
-        """Edits over the symbols of the nearest targets."""
+        """Edits over the symbols of the nearest targets, which must have one."""
         return float(self.edits.sum() / self.symbols.sum())
 
 
@@ -67,13 +67,17 @@ def judge(predicted: Sequence[Text], accepted: Accepted) -> Judged:
 
 
 def interval(above: npt.NDArray[np.float64], below: npt.NDArray[np.float64], seed: int = 0) -> Interval:
-    """The 95 % interval of sum(above) / sum(below) over N sources, by DRAWS samples of N of them (Efron 1979)."""
+    """The 95 % interval of sum(above) / sum(below) over N sources, by DRAWS samples of N of them (Efron 1979).
+
+    Samples in which the sum below is 0 have no ratio and are left out.
+    """
     N = len(above)
     rng = np.random.default_rng(seed)
     ratios = []
     for first in range(0, DRAWS, max(1, CHUNK // N)):
         drawn = rng.integers(0, N, (min(max(1, CHUNK // N), DRAWS - first), N))
-        ratios.append(above[drawn].sum(1) / below[drawn].sum(1))
+        sums = below[drawn].sum(1)
+        ratios.append(above[drawn].sum(1)[sums > 0] / sums[sums > 0])
     low, high = np.quantile(np.concatenate(ratios), [0.025, 0.975])
     return float(low), float(high)
 
@@ -111,13 +115,16 @@ class Losses:
 
 @dataclass(frozen=True)
 class PairReport:
-    """The figures of N sources; nats: mean loss of a target symbol, its end among them, None where there is none."""
+    """The figures of N sources; nats: mean loss of a target symbol, its end among them.
+
+    What is a mean over symbols is None where there are none.
+    """
 
     sources: int
     exact: float
     exact_interval: Interval
-    symbol_error_rate: float
-    symbol_interval: Interval
+    symbol_error_rate: float | None
+    symbol_interval: Interval | None
     confused: tuple[tuple[str, str, int], ...]
     nats: float | None = None
     perplexity_interval: Interval | None = None
@@ -130,13 +137,14 @@ class PairReport:
         judged = judge(predicted, accepted)
         losses = None if losses is None else losses.counted
         ones = np.ones(len(judged))
+        some = judged.symbols.any()
         commonest = confusions(predicted, accepted, judged).most_common(COMMONEST)
         return cls(
             len(judged),
             float(judged.exact.mean()),
             interval(judged.exact.astype(np.float64), ones, seed),
-            judged.symbol_error_rate,
-            interval(judged.edits.astype(np.float64), judged.symbols.astype(np.float64), seed),
+            judged.symbol_error_rate if some else None,
+            interval(judged.edits.astype(np.float64), judged.symbols.astype(np.float64), seed) if some else None,
             tuple((*pair, count) for pair, count in commonest),
             None if losses is None else losses.mean,
             None if losses is None else _perplexities(losses, seed),
@@ -157,9 +165,7 @@ class PairReport:
         lines = [
             f"{self.exact:.1%} of {self.sources:,} whole targets right (95 % interval {low:.1%} to {high:.1%}), "
             f"word error rate {self.word_error_rate:.1%}",
-            "symbol error rate {:.2%} (95 % interval {:.2%} to {:.2%})".format(
-                self.symbol_error_rate, *self.symbol_interval
-            ),
+            f"symbol error rate {_percents(self.symbol_error_rate, self.symbol_interval)}",
         ]
         if self.perplexity is not None and self.perplexity_interval is not None:
             low, high = self.perplexity_interval
@@ -167,6 +173,13 @@ class PairReport:
         if self.confused:
             lines.append(f"most often wrong: {', '.join(map(_worded, self.confused))}")
         return lines
+
+
+def _percents(rate: float | None, between: Interval | None) -> str:
+    """A rate and its interval; "-" where there was nothing to count."""
+    if rate is None or between is None:
+        return "-"
+    return "{:.2%} (95 % interval {:.2%} to {:.2%})".format(rate, *between)
 
 
 def _perplexities(losses: Losses, seed: int) -> Interval:
