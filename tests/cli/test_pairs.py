@@ -3,8 +3,10 @@
 import json
 import shlex
 import shutil
+import signal
 import sys
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -14,6 +16,8 @@ from pair_toys import capitals, frames, reversals, write_pairs
 
 import gatework as gw
 from gatework.cli import main
+from gatework.pairs.converter import Converter
+from gatework.pairs.data.examples import Examples
 from gatework.pairs.run import Run
 
 SMALL = "--hidden 16 --layers 1 --batch 300 --learning-rate 0.02 --steps 60 --splits 0.7,0.2,0.1 --device cpu"
@@ -208,6 +212,26 @@ def test_texts_are_converted_a_line_each(gatework: Command, place: Path) -> None
     assert gatework("convert", "run", "word.txt").err.startswith("note: word.txt is no file, and is read as a text\n")
     table = gatework("convert", "run", "pairs.csv", "--source", "word")
     assert [line.split("\t")[0] for line in table.lines] == reversals()[0]
+
+
+def test_answers_are_printed_as_they_come_and_ctrl_c_leaves_them(
+    gatework: Command, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = gatework("convert", "run", "words.txt", "--out", "whole.jsonl")
+    monkeypatch.setattr("gatework.cli.convert.AT_A_TIME", 1)
+    assert gatework("convert", "run", "words.txt", "--out", "pieces.jsonl").out == whole.out
+    assert Path("pieces.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
+    convert = Converter.convert
+
+    def pressed(self: Converter, examples: Examples, *others: Any) -> Any:
+        if examples.sources == [tuple("abc")]:
+            signal.raise_signal(signal.SIGINT)
+        return convert(self, examples, *others)
+
+    monkeypatch.setattr(Converter, "convert", pressed)
+    done = gatework("convert", "run", "words.txt", "--out", "stopped.jsonl")
+    assert (done.status, done.lines, done.err) == (130, whole.lines[:1], "gatework: interrupted\n")
+    assert not Path("stopped.jsonl").exists()
 
 
 def test_the_best_come_with_their_probability(gatework: Command, place: Path) -> None:

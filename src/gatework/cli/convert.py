@@ -3,8 +3,9 @@
 import math
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,9 +18,12 @@ from gatework.files.writing import write_atomically
 
 if TYPE_CHECKING:
     from gatework.pairs.answers import Candidate
+    from gatework.pairs.converter import Converter, Search
+    from gatework.pairs.data.examples import Examples
     from gatework.pairs.description import Described
 
 TABLE, SVG = "table", ".svg"
+AT_A_TIME = 1024  # sources that are converted, then printed
 
 
 def convert(
@@ -49,7 +53,7 @@ def convert(
     """Turns sources into targets with a model trained on pairs.
 
     It prints source and target with a tab between them; with --best N so many lines for each source, each with the
-    probability of its target.
+    probability of its target. Ctrl-C ends it with what is printed so far; a file of --out is written at the end.
     """
     if not texts:
         raise InputError("no source was given: name texts, or one file, or - for standard input")
@@ -59,7 +63,6 @@ def convert(
     _check_files(attention, out)
     from gatework.cli.pair_models import converter
     from gatework.cli.pair_use import read_sources
-    from gatework.cli.progress import bar
     from gatework.pairs.answers import unseen_line
     from gatework.pairs.converter import Search
 
@@ -70,17 +73,39 @@ def convert(
         raise InputError(f"--attention {attention}: a picture shows one source, and there are {len(examples):,}")
     search = Search.of(job)
     search = replace(search, beams=max(best, search.beams if beams is None else beams), best=best)
-    with bar("converting") as progress:
-        answers = trained.convert(examples, search, progress)
-    pairs = list(zip(examples.sources, answers, strict=True))
-    lines = [line for pair in pairs for line in _lines(job, *pair, scored=best > 1, tables=attention == TABLE)]
-    if attention not in (None, TABLE):
-        write_atomically(Path(attention), _picture(job, *pairs[0]).encode())
-    if out is not None:
-        write_atomically(out, "".join(f"{json_line(_as_json(job, *pair))}\n" for pair in pairs).encode())
     if (new := unseen_line(job, examples.sources)) is not None:
         print(f"note: {new}", file=sys.stderr)
-    print("\n".join(lines))
+    written = list[str]()
+    for pairs in _converted(trained, examples, search):
+        lines = [line for pair in pairs for line in _lines(job, *pair, scored=best > 1, tables=attention == TABLE)]
+        if attention not in (None, TABLE):
+            write_atomically(Path(attention), _picture(job, *pairs[0]).encode())
+        if out is not None:
+            written += [f"{json_line(_as_json(job, *pair))}\n" for pair in pairs]
+        print("\n".join(lines), flush=True)
+    if out is not None:
+        write_atomically(out, "".join(written).encode())
+
+
+def _converted(
+    trained: "Converter", examples: "Examples", search: "Search"
+) -> "Iterator[list[tuple[Any, list[Candidate]]]]":
+    """The sources with what was found for each, in their order, some at a time; progress is shown in between only."""
+    import numpy as np
+
+    from gatework.cli.progress import bar
+
+    for first in range(0, len(examples), AT_A_TIME):
+        some = examples.take(np.arange(first, min(first + AT_A_TIME, len(examples))))
+        with bar("converting") as progress:
+            shown = partial(_say_share, progress, first, len(some), len(examples))
+            answers = trained.convert(some, search, shown)
+        yield list(zip(some.sources, answers, strict=True))
+
+
+def _say_share(progress: Callable[..., None], before: int, count: int, whole: int, done: int, total: int) -> None:
+    """Says how many of all sources are converted, when so much is done of `count` of them."""
+    progress(before + count * done // total, whole)
 
 
 def _check_files(attention: str | None, out: Path | None) -> None:
