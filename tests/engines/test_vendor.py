@@ -1,5 +1,7 @@
 """The engine "torch": which Programs it takes by their equations, and that its answers are those of torch.nn."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -49,6 +51,8 @@ SPELLINGS = {
         "lstm",
     ),
     "two biases": (LSTM.replace("+ b_i)", "+ b_i + d_i)"), "lstm"),
+    "three biases": (LSTM.replace("+ b_i)", "+ b_i + d_i + e_i)"), "lstm"),
+    "shared by gates": (LSTM.replace("W_f", "W_i").replace("b_f", "b_i").replace("b_o", "b_i"), "lstm"),
     "no biases": ("h = tanh(W @ x + U @ h)", "rnn_tanh"),
     "some biases": (LSTM.replace(" + b_i", ""), "lstm"),
     "a projection": (LSTM.replace("h = o * tanh(c)", "h = P @ (tanh(c) * o)"), "lstm"),
@@ -167,6 +171,15 @@ def test_what_lies_past_the_ends_is_unread():
     found, wanted = answer(run, spoilt), answer(run, problem)
     for name in wanted:
         assert torch.equal(found[name], wanted[name]), name
+
+
+@pytest.mark.parametrize("lengths", [[2, 1, 3, 0, 2], [0, 0, 0, 0, 0]])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_all_sequences_may_end_before_the_last_step(lengths, reverse):
+    problem = draw(gw.cells["lstm"], CASES[-1])
+    given = replace(problem.arguments(), lengths=torch.tensor(lengths), reverse=reverse, record=["h"])
+    (output, state, recorded), (wanted, final, _) = run(given), reference.run(given)
+    all_same((output, *state, recorded["h"]), (wanted, *final, wanted))
 
 
 def test_no_steps_and_no_sequences():
