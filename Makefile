@@ -72,12 +72,15 @@ $(PAGE)/node_modules/.ready: $(PAGE)/package.json $(PAGE)/package-lock.json
 	touch $@
 
 # What engines and layers do on a processor with AVX2 alone, and on one without: torch and oneDNN are held to it too.
+# Kernels for GPUs are the same on any of them.
 test-avx2: $(READY)
-	GATEWORK_ISA=avx2 ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/pytest -n 2 tests/engines tests/layers
+	GATEWORK_ISA=avx2 ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/pytest -n 2 \
+	    tests/engines tests/layers --ignore tests/engines/triton
 
 test-baseline: $(READY)
 	GATEWORK_ISA=baseline ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 $(BIN)/pytest -n 2 \
-	    tests/engines tests/layers/test_torch_layers.py tests/layers/test_autocast.py tests/layers/test_stream.py
+	    tests/engines tests/layers/test_torch_layers.py tests/layers/test_autocast.py tests/layers/test_stream.py \
+	    --ignore tests/engines/triton
 
 # With the oldest dependencies that pyproject.toml promises, in an environment over the usual one. Only these plugins of
 # pytest: others there ask for a newer numpy.
