@@ -53,6 +53,7 @@ SPELLINGS = {
     "two biases": (LSTM.replace("+ b_i)", "+ b_i + d_i)"), "lstm"),
     "three biases": (LSTM.replace("+ b_i)", "+ b_i + d_i + e_i)"), "lstm"),
     "shared by gates": (LSTM.replace("W_f", "W_i").replace("b_f", "b_i").replace("b_o", "b_i"), "lstm"),
+    "zeros": (GRU.replace("b_hn", "0").replace("b_z", "0 + b_z"), "gru"),
     "no biases": ("h = tanh(W @ x + U @ h)", "rnn_tanh"),
     "some biases": (LSTM.replace(" + b_i", ""), "lstm"),
     "a projection": (LSTM.replace("h = o * tanh(c)", "h = P @ (tanh(c) * o)"), "lstm"),

@@ -153,8 +153,10 @@ class _Reader:
         return matrices["input"], matrices["state"], tuple(vectors)
 
     def _terms(self, index: int) -> list[int]:
-        """What a sum adds up, in whatever brackets."""
+        """What a sum adds up, in whatever brackets, but zeros, which biases are that a layer goes without."""
         node = self.nodes[index]
+        if (node.op, node.value) == ("number", 0.0):
+            return []
         return [term for arg in node.args for term in self._terms(arg)] if node.op == "add" else [index]
 
     def _old(self, node: Node, state: State) -> int | None:
