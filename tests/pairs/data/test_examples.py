@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +136,34 @@ def test_sources_alone_are_read_a_line_each_or_out_of_a_table(tmp_path: Path) ->
     assert plain.targets is None
     for name, content in [("a.csv", "x,1\n"), ("b.tsv", "n\tsource\n1\tx\n"), ("c.jsonl", '{"source": "x"}\n')]:
         assert read_examples(written(tmp_path, name, content), targets=False).sources == [("x",)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "jq"),
+    [
+        ("a b.json", '[{"source": "x", "target": "y"}]', "'.[]'"),
+        ("a.json", '\n[\n  {\n    "source": "x", "target": "y"}\n]', "'.[]'"),
+        ("a", '[{"source": "x", "target": "y"}]', "'.[]'"),
+        ("a.jsonl", '[["x", "y"], ["a", "b"]]', "'.[] | {source: .[0], target: .[1]}'"),
+    ],
+)
+def test_an_array_of_rows_is_refused_with_what_makes_lines_of_it(
+    tmp_path: Path, name: str, content: str, jq: str
+) -> None:
+    path = written(tmp_path, name, content)
+    remedy = re.escape(f": jq -c {jq} {shlex.quote(str(path))} > rows.jsonl")
+    with pytest.raises(InputError, match=rf"^{re.escape(str(path))} is one array; expected .*{remedy}$"):
+        read_examples(path)
+    if "." in name:
+        with pytest.raises(InputError, match=remedy):
+            read_examples(path, targets=False)
+
+
+def test_texts_that_begin_as_an_array_does_are_texts(tmp_path: Path) -> None:
+    for name, source in [("a.tsv", '[{"x"'), ("a.txt", "[[x]]"), ("a.txt", "[{x")]:
+        assert as_dict(read_examples(written(tmp_path, name, f"{source}\ty\n"))) == {tuple(source): (("y",),)}
+    plain = read_examples(written(tmp_path, "a.txt", '[{"x": 1}]\n'), targets=False)
+    assert plain.sources == [tuple('[{"x": 1}]')]
 
 
 def test_objects_give_what_lines_of_json_give() -> None:

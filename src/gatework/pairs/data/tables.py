@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import shlex
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +25,7 @@ SOURCE, TARGET = "source", "target"  # the columns where none are named
 EXPECTED = '{"source": "...", "target": "..."}'
 DELIMITERS = ",;\t|"
 QUOTED = re.compile('"[^"]*"')  # within which delimiters are characters
+ARRAY = re.compile(r'\s*\[\s*(\{(?=\s*")|\[)')  # how an array of objects or of pairs begins
 JSON, TSV, CSV = (".jsonl", ".json", ".ndjson"), (".tsv",), (".csv",)
 
 
@@ -99,6 +101,8 @@ def _text_rows(first: str, texts: Iterator[str], name: str, suffix: str, columns
     if not first.strip():
         raise _empty(name, targets)
     table = suffix in (*TSV, *CSV)
+    if suffix in JSON or (targets and not table):
+        _refuse_array(first, name, certain=suffix in JSON)
     if suffix in JSON or (not table and first.lstrip().startswith("{")):
         records = records_of(texts, name, EXPECTED)
         return _in_columns(_of_records(records, columns.wanted, targets), *columns.wanted)
@@ -113,6 +117,19 @@ def _text_rows(first: str, texts: Iterator[str], name: str, suffix: str, columns
     if first_row is None:
         raise _empty(name, targets)
     return _of_table(_Table(first_row, rows, tabbed), columns, targets)
+
+
+def _refuse_array(first: str, name: str, *, certain: bool) -> None:
+    """Raises InputError for a text that is one array of rows, with what makes lines of it.
+
+    certain: whether the text must be JSON; one that may be a table is an array only if it begins with an object.
+    """
+    begins = ARRAY.match(first)
+    if begins is None or not (certain or begins[1] == "{"):
+        return
+    rows = "'.[]'" if begins[1] == "{" else f"'.[] | {{{SOURCE}: .[0], {TARGET}: .[1]}}'"
+    file = "FILE" if name == "standard input" else shlex.quote(name)
+    raise InputError(f"{name} is one array; expected {EXPECTED} in each line: jq -c {rows} {file} > rows.jsonl")
 
 
 def _empty(name: str, targets: bool) -> InputError:
