@@ -1,5 +1,8 @@
 """What every test runs under: one thread, one seed, and properties tried on the same examples every time."""
 
+import os
+from importlib.util import find_spec
+
 import pytest
 import torch
 from hypothesis import settings
@@ -9,6 +12,12 @@ settings.register_profile("gatework", deadline=None, derandomize=True, database=
 settings.load_profile("gatework")
 
 torch.set_num_threads(1)
+
+if find_spec("triton") is not None and not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"  # Triton's own functions are made to be interpreted as it is imported
+    import triton.language  # noqa: F401
+
+    del os.environ["TRITON_INTERPRET"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -154,10 +154,16 @@ class _Reader:
 
     def _terms(self, index: int) -> list[int]:
         """What a sum adds up, in whatever brackets, but zeros, which biases are that a layer goes without."""
-        node = self.nodes[index]
-        if (node.op, node.value) == ("number", 0.0):
-            return []
-        return [term for arg in node.args for term in self._terms(arg)] if node.op == "add" else [index]
+        terms, waiting = [], [index]
+        while waiting:  # no recursion: a sum may be as long as a text
+            node = self.nodes[waiting[-1]]
+            if node.op == "add":
+                waiting[-1:] = reversed(node.args)
+            elif (node.op, node.value) == ("number", 0.0):
+                waiting.pop()
+            else:
+                terms.append(waiting.pop())
+        return terms
 
     def _old(self, node: Node, state: State) -> int | None:
         """Of a product with a state of the step before, the other factor."""
