@@ -23,6 +23,12 @@ ENDS = Case(3, 3, 4, 5, 2, lengths=True, resets=True)
 EXTRAS = Case(2, 3, 4, 5, 2, lengths=True, extras=True)
 
 
+@pytest.fixture(autouse=True)
+def stepwise_mode(monkeypatch):
+    """No pass runs in one kernel."""
+    monkeypatch.setenv("GATEWORK_TRITON_MODE", "G")
+
+
 class Scan(torch.autograd.Function):
     """The two passes, as a differentiable function."""
 

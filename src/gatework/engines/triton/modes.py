@@ -1,23 +1,53 @@
-"""Which way a pass runs: G, step by step; or S, a whole sequence in one kernel.
+"""Which way a pass runs: S, a whole sequence in one kernel; or G, step by step.
 
-S runs where the environment variable GATEWORK_TRITON_MODE=S asks for it and rows are short enough: it has been
-checked in Triton's interpreter, and timed nowhere.
+S runs where its kernel, compiled, needs no local memory, which a bound on what it keeps decides; G runs elsewhere.
+GATEWORK_TRITON_MODE=G asks for G, and S for S wherever rows are short enough, in local memory or not.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 
+from gatework.engines.triton.source.sequence import SequenceKernel
 from gatework.errors import InputError
 
+VARIABLE = "GATEWORK_TRITON_MODE"
 MODES = ("S", "G")
-UNITS = {torch.bfloat16: 128, torch.float32: 64}  # of a row that a program of mode S has, at most
+ROWS = 16  # sequences that a program of S takes, and units of a tile at least: tensor cores multiply no fewer
 
 
-def mode(units: Iterable[int], dtype: torch.dtype) -> str:
-    """The mode for rows of these sizes."""
-    asked = os.environ.get("GATEWORK_TRITON_MODE", "G")
-    if asked not in MODES:
-        raise InputError(f"GATEWORK_TRITON_MODE={asked!r}; expected {' or '.join(MODES)}, or unset it")
-    return asked if max(units, default=0) <= UNITS[dtype] else "G"
+class Most(NamedTuple):
+    """What a program of S keeps, at most: units of a row, and numbers of its matrices and of its tiles."""
+
+    units: int
+    matrices: int
+    tiles: int
+
+
+# Compiled for sm_80 and sm_90, cells within these bounds spill nothing (`gatework verify --compiled`), and those that
+# are just beyond them do. In float32 a matrix lies in registers, in bfloat16 in shared memory.
+MOST = {torch.float32: Most(32, 6 * 32**2, 16 << 10), torch.bfloat16: Most(128, 4 * 128**2, 40 << 10)}
+
+
+def width(units: int) -> int:
+    """The units of the tile that a row of some units is kept in."""
+    return max(ROWS, 1 << (units - 1).bit_length())
+
+
+def mode(kernel: SequenceKernel, units: Mapping[str, int], dtype: torch.dtype) -> str:
+    """The mode of a pass: that of the environment, or by what its kernel in S keeps of rows of these units."""
+    asked, most = os.environ.get(VARIABLE), MOST[dtype]
+    if asked not in (None, *MODES):
+        raise InputError(f"{VARIABLE}={asked!r}; expected {' or '.join(MODES)}, or unset it")
+    if asked == "G" or max((units[size] for size in kernel.sizes), default=0) > most.units:
+        return "G"
+    return "S" if asked == "S" or _is_within(most, kernel, units) else "G"
+
+
+def _is_within(most: Most, kernel: SequenceKernel, units: Mapping[str, int]) -> bool:
+    matrices = sum(width(units[rows]) * width(units[columns]) for _, rows, columns in kernel.matrices)
+    tile = ROWS * max((width(units[size]) for size in kernel.sizes), default=0)
+    tiles = len(kernel.reads) + len(kernel.writes) + len(kernel.carried)
+    return matrices <= most.matrices and tiles * tile <= most.tiles

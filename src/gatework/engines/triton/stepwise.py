@@ -85,9 +85,17 @@ def _flat(result: Result) -> list[Tensor]:
     return [result.output, *result.finals, *result.recorded, *result.saved]
 
 
+def modes_of(call: Call) -> tuple[str, str]:
+    """The modes of a call's forward pass, which saves, and of its backward pass for all gradients."""
+    program, element, (*_, units) = call.program, _element(call), call.sizes()
+    forwards = forward_step(program, True, call.options.record, element).whole
+    backwards = backward_step(program, tuple(tensor_spec(program).shapes), element).whole
+    return mode(forwards, units, call.dtype), mode(backwards, units, call.dtype)
+
+
 def _run(part: Pass, kernel: SequenceKernel, times: Sequence[int]) -> None:
-    """Takes a pass through steps in the mode that its sizes ask for."""
-    if mode((part.units[size] for size in kernel.sizes), part.call.dtype) == "S":
+    """Takes a pass through steps in its mode."""
+    if mode(kernel, part.units, part.call.dtype) == "S":
         whole.run(part, kernel, times)
     else:
         part.run(times)

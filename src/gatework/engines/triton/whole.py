@@ -6,12 +6,12 @@ from math import ceil
 import torch
 from torch import Tensor
 
+from gatework.engines.triton.modes import ROWS, width
 from gatework.engines.triton.modules import load
 from gatework.engines.triton.passes import FUSED, Pass
 from gatework.engines.triton.source.sequence import CARRIED, Place, SequenceKernel
 from gatework.lowering.keys import Key, Role
 
-ROWS = 16  # sequences that a program takes, and units of a tile at least: tensor cores multiply no fewer
 WARPS = 8  # of a program: with 4, registers spill at the most units in bfloat16
 
 
@@ -26,7 +26,7 @@ def run(part: Pass, kernel: SequenceKernel, times: Sequence[int]) -> None:
         *(value for place in (*kernel.reads, *kernel.writes) for value in _series(part, place, begin, end, forwards)),
         *(value for first, last in kernel.carried for value in _ends(part, first, last, begin, end)),
         *(value for matrix in matrices for value in (matrix, matrix.stride(0))),
-        *(value for size in kernel.sizes for value in _sizes(part.units[size])),
+        *(value for size in kernel.sizes for value in (part.units[size], width(part.units[size]))),
     ]
     border = int(part.reverse == part.backwards)  # as passes.py has it
     load(kernel.text).kernel[(ceil(part.B / ROWS),)](
@@ -62,7 +62,3 @@ def _series(part: Pass, place: Place, begin: int, end: int, forwards: int) -> tu
 def _ends(part: Pass, first: Place, last: Place, begin: int, end: int) -> tuple[Tensor, int, Tensor, int]:
     before, after = part.at(*first, begin), part.at(*last, end)
     return before, before.stride(0), after, after.stride(0)
-
-
-def _sizes(units: int) -> tuple[int, int]:
-    return units, max(ROWS, 1 << (units - 1).bit_length())
