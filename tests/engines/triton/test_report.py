@@ -12,10 +12,11 @@ from gatework.cells import cells
 
 pytest.importorskip("triton")
 
+from gatework.engines.triton import modes
 from gatework.engines.triton import report as reporting
 from gatework.engines.triton.report import CHIPS, KIB, PASSES, Line, Use, report
 
-FULL = reporting.MODES[0]
+FULL = reporting.MODES[2]
 AMPERE, HOPPER = CHIPS
 
 
@@ -35,7 +36,7 @@ from gatework.cells import cells
 from gatework.engines.triton.report import CHIPS, MODES, report
 
 turn = int(sys.argv[1])
-for line in report([*cells.values()][turn::2], MODES[:1], [CHIPS[turn]]):
+for line in report([*cells.values()][turn::2], MODES[2:3], [CHIPS[turn]]):
     print(line.cell, len(line.uses), *line.misses)
 """
 
@@ -43,20 +44,55 @@ for line in report([*cells.values()][turn::2], MODES[:1], [CHIPS[turn]]):
 @pytest.mark.slow
 @pytest.mark.parametrize("turn", [0, 1])
 def test_every_cell_compiles_within_the_chip(turn: int, tmp_path: Path):
-    """In float32, for one of the chips in turn, for the sake of time: `gatework verify --compiled` has all of them."""
+    """In mode G and float32, for one of the chips in turn, for the sake of time: the command has all."""
     lines = printed(tmp_path, "-c", ALL_BY_ONE, str(turn))
     assert lines == [[name, "2"] for name in [*cells][turn::2]]
 
 
 @pytest.mark.slow
 def test_the_command_compiles_for_each_chip_and_says_what_is_taken(tmp_path: Path):
-    head, full, half, last = printed(tmp_path, "-m", "gatework", "verify", "--compiled", "rnn")
+    head, *lines, last = printed(tmp_path, "-m", "gatework", "verify", "--compiled", "rnn")
     assert head[:4] == ["cell", "mode", "dtype", "units"]
     assert head[4:] == [word for chip in CHIPS for name in PASSES for word in (str(chip), name)]
-    assert [full[:4], half[:4]] == [["rnn", "G", "float32", "256"], ["rnn", "G", "bfloat16", "256"]]
-    for line in (full, half):
+    assert [line[:4] for line in lines] == [
+        ["rnn", "S", "float32", "32"],
+        ["rnn", "S", "bfloat16", "128"],
+        ["rnn", "G", "float32", "256"],
+        ["rnn", "G", "bfloat16", "256"],
+    ]
+    for line in lines:
         assert all(8 <= int(registers) <= 255 for registers in line[4::3]) and set(line[5::3]) == {"0"}
-    assert last[:4] == ["2", "lines,", "0", "misses:"]
+    assert last[:4] == ["4", "lines,", "0", "misses:"]
+
+
+WHOLE_BY_NAME = """
+import sys
+from gatework.cells import cells
+from gatework.engines.triton.report import CHIPS, MODES, report
+
+for line in report([cells[name] for name in sys.argv[1:]], MODES[:2], CHIPS[1:]):
+    print(line.cell, line.mode.H, len(line.uses), *line.misses)
+"""
+
+
+@pytest.mark.slow
+def test_a_whole_sequence_in_one_kernel_needs_no_local_memory_at_the_most_units_that_run_so(tmp_path: Path):
+    lines = printed(tmp_path, "-c", WHOLE_BY_NAME, "lstm", "fastgrnn")
+    assert lines == [[name, units, "2"] for name in ("lstm", "fastgrnn") for units in ("32", "128")]
+
+
+def test_mode_s_is_compiled_for_the_most_units_that_run_so_in_either_pass(monkeypatch: pytest.MonkeyPatch):
+    def units(name: str) -> list[int | None]:
+        sized = [reporting._sized(mode, cells[name].program) for mode in reporting.MODES]
+        return [mode and mode.H for mode in sized]
+
+    assert units("lstm") == [32, 128, 256, 256]
+    assert units("nested_lstm") == [16, 64, 256, 256]
+    monkeypatch.setenv("GATEWORK_TRITON_MODE", "S")
+    assert units("nested_lstm") == [16, 64, 256, 256]
+    tight = {dtype: most._replace(tiles=0) for dtype, most in modes.MOST.items()}
+    monkeypatch.setattr(modes, "MOST", tight)
+    assert units("lstm") == [None, None, 256, 256]
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,12 @@
 The engine runs a tiny problem as it would on a GPU, but what it launches is compiled for a chip and no more.
 """
 
+import os
 import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import product
 from operator import or_
@@ -25,6 +26,7 @@ from triton.runtime.jit import JITFunction
 from gatework.cells import Cell
 from gatework.engines.native.call import Call
 from gatework.engines.triton import stepwise
+from gatework.engines.triton.modes import VARIABLE
 from gatework.lowering.call import Options, tensor_spec
 from gatework.notation import Program
 
@@ -110,14 +112,16 @@ T, B, I = 2, 16, 32
 
 @dataclass(frozen=True)
 class Mode:
-    """A way to run a cell, and the most units that are to run so in a dtype, or a usual number of them."""
+    """A way to run a cell in a dtype, and the units to compile it for: None for the most that run so."""
 
     name: str
     dtype: torch.dtype
-    H: int
+    H: int | None = None
 
 
-MODES = (Mode("G", torch.float32, 256), Mode("G", torch.bfloat16, 256))
+DTYPES = (torch.float32, torch.bfloat16)
+MODES = (*(Mode("S", dtype) for dtype in DTYPES), *(Mode("G", dtype, 256) for dtype in DTYPES))
+POWERS = (128, 64, 32, 16)  # of two: units of a tile of mode S
 
 
 @dataclass(frozen=True)
@@ -131,9 +135,29 @@ class Line:
 
 
 def report(chosen: Iterable[Cell], modes: Iterable[Mode] = MODES, chips: Sequence[Chip] = CHIPS) -> Iterator[Line]:
-    """Compiles the cells, with lengths and resets, and yields a line for each mode."""
+    """Compiles the cells, with lengths and resets, and yields a line for each mode that a cell runs in."""
     for cell, mode in product(chosen, modes):
-        yield _line(cell, mode, chips)
+        sized = _sized(mode, cell.program)
+        if sized is not None:
+            yield _line(cell, sized, chips)
+
+
+def _sized(mode: Mode, program: Program) -> Mode | None:
+    """The mode with units: the most of which both passes run so; None where none do."""
+    if mode.H is not None:
+        return mode
+    with _asked(None):
+        sizes = (replace(mode, H=units) for units in POWERS)
+        return next((size for size in sizes if {*stepwise.modes_of(_call(program, size))} == {mode.name}), None)
+
+
+@contextmanager
+def _asked(mode: str | None) -> Iterator[None]:
+    """Within it passes run in a mode, or in that which their sizes ask for."""
+    with patch.dict(os.environ, {} if mode is None else {VARIABLE: mode}):
+        if mode is None:
+            os.environ.pop(VARIABLE, None)
+        yield
 
 
 def _line(cell: Cell, mode: Mode, chips: Sequence[Chip]) -> Line:
@@ -142,7 +166,8 @@ def _line(cell: Cell, mode: Mode, chips: Sequence[Chip]) -> Line:
     misses: list[str] = []
     for chip in chips:
         try:
-            passes = dict(zip(PASSES, _compiled(call, chip), strict=True))
+            with _asked(mode.name):
+                passes = dict(zip(PASSES, _compiled(call, chip), strict=True))
         except Exception as error:  # whatever a compiler raises is a finding about that cell
             misses.append(f"{chip}: {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
             continue
@@ -174,7 +199,8 @@ def _compiled(call: Call, chip: Chip) -> tuple[Use, Use]:
 
 def _call(program: Program, mode: Mode) -> Call:
     """A call of zeros that trains, with lengths and resets."""
-    sizes = program.bind(mode.H if program.tied else I, mode.H, mode.H if "R" in program.sizes else 0)
+    H = mode.H or 0
+    sizes = program.bind(H if program.tied else I, H, H if "R" in program.sizes else 0)
     units = {"T": T, "B": B, **sizes}
     tensors = [
         torch.zeros([units[side] for side in shape], dtype=mode.dtype) for shape in tensor_spec(program).shapes.values()
