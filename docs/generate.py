@@ -88,7 +88,8 @@ def tools() -> str:
     sys.path.insert(0, str(TESTS))
     from torch_tools.table import TOOLS  # noqa: PLC0415, where tests find it
 
-    return table_of(["tool", "gatework", "torch.nn", ""], [row.cells() for row in TOOLS.values()]) + "\n"
+    head = ["tool", "gatework", 'engine="torch"', "torch.nn", ""]
+    return table_of(head, [row.cells() for row in TOOLS.values()]) + "\n"
 
 
 def with_tools(layers: str) -> str:

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.testing._internal.two_tensor import TwoTensor
 
 import gatework as gw
-from gatework.engines import ENGINES, Arguments, choose, runs
+from gatework.engines import ENGINES, choose, runs
 from gatework.errors import InputError
+from gatework.verify.problems import Case, draw
 
 CPU = torch.device("cpu")
 CUDA = torch.device("cuda")
@@ -82,11 +84,26 @@ def test_what_torchs_functions_have_not_goes_to_the_next_engine(monkeypatch):
     monkeypatch.setattr("gatework.engines.vendor.run", lambda _: seen.append("torch"))
     monkeypatch.setitem(choose.__globals__, "ENGINES", dict.fromkeys(ENGINES, lambda _: seen.append("other")))
     run = choose("auto", CUDA, torch.float64, program=gw.cells["lstm"].program).run
-    x, state = torch.zeros(2, 1, 3), (torch.zeros(1, 4), torch.zeros(1, 4))
-    plain = Arguments(gw.cells["lstm"].program, {}, x, state)
-    for arguments in (plain, replace(plain, resets=torch.zeros(2, 1)), replace(plain, record=["f"])):
+    plain = draw(gw.cells["lstm"], Case(2, 1, 3, 4, 4)).arguments()
+    wrapped = replace(plain, x=TwoTensor(plain.x, plain.x))
+    for arguments in (plain, replace(plain, resets=torch.zeros(2, 1)), replace(plain, record=["f"]), wrapped):
         run(arguments)
-    assert seen == ["torch", "other", "other"]
+    assert seen == ["torch", "other", "other", "other"]
+
+
+def test_triton_leaves_tensors_that_are_no_numbers_in_memory_to_the_reference_engine(monkeypatch):
+    pytest.importorskip("triton")
+    seen = []
+    monkeypatch.setitem(choose.__globals__, "ENGINES", {name: lambda _, n=name: seen.append(n) for name in ENGINES})
+    run = choose("auto", CUDA, torch.float32).run
+    plain = draw(gw.cells["gru"], Case(2, 1, 3, 4, 4), torch.float32).to(torch.float32).arguments()
+    for x in (plain.x, TwoTensor(plain.x, plain.x), plain.x.as_subclass(Named)):
+        run(replace(plain, x=x))
+    assert seen == ["triton", "reference", "reference"]
+
+
+class Named(torch.Tensor):
+    """A tensor of another class, and nothing else."""
 
 
 def test_torch_is_refused_for_other_equations_in_words():

@@ -4,7 +4,12 @@ import copy
 
 import pytest
 import torch
+from torch._dynamo.exc import Unsupported
+from torch._subclasses import FakeTensorMode
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.testing._internal.two_tensor import TwoTensor
 from torch.utils.checkpoint import checkpoint
+from torch.utils.flop_counter import FlopCounterMode
 
 import gatework as gw
 from gatework.errors import InputError
@@ -90,11 +95,55 @@ def test_torch_func_is_refused_in_one_line():
         torch.func.grad(lambda value: layer(value)[0].sum())(x)
 
 
-def test_a_trace_with_lengths_is_refused_and_one_without_is_right_at_every_length():
-    layer = randomise(gw.LSTM(I, H, engine="torch")).requires_grad_(False)
+WATCHED = r"^engine='torch' runs eager calls: for what torch's tools trace or wrap use engine='reference'$"
+
+
+def fake(call, x):
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        return call(mode.from_tensor(x))
+
+
+def counted(call, x):
+    with FlopCounterMode(display=False):
+        return call(x)
+
+
+TOOLS = {
+    "torch.jit.trace": lambda call, x: torch.jit.trace(call, (x,)),
+    "make_fx": lambda call, x: make_fx(call)(x),
+    "functionalize": lambda call, x: torch.func.functionalize(call)(x),
+    "FakeTensorMode": fake,
+    "a wrapper": lambda call, x: call(TwoTensor(x, 2 * x)),
+    "FlopCounterMode": counted,
+}
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru_reset_after", "rnn"])
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("lengths", [None, LENGTHS])
+def test_what_traces_or_wraps_is_refused_in_one_line(cell, tool, lengths):
+    layer = gw.Recurrent(cell, I, H, engine="torch").requires_grad_(False)
     x = random(T, B, I, dtype=torch.float32)
-    with pytest.raises(InputError, match="engine='torch' packs by lengths, which no trace can follow: use engine="):
-        torch.jit.trace(lambda x, lengths: layer(x, lengths=lengths)[0], (x, LENGTHS))
-    traced = torch.jit.trace(lambda x: layer(x)[0], (x,), check_trace=False)
-    longer = random(T + 2, B + 1, I, dtype=torch.float32)
-    all_same((traced(longer),), (layer(longer)[0],))
+    with pytest.raises(InputError, match=WATCHED):
+        TOOLS[tool](lambda x: layer(x, lengths=lengths)[0], x)
+    layer(x, lengths=lengths)  # and then runs again
+
+
+def test_export_is_refused():
+    layer = gw.LSTM(I, H, engine="torch")
+    with pytest.raises(InputError, match=WATCHED):
+        torch.export.export(layer, (random(T, B, I, dtype=torch.float32),))
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru_reset_after"])
+def test_compiled_whole_sequences_run_and_lengths_are_refused(cell):
+    torch._dynamo.reset()
+    layer, other = pair(cell)
+    x = random(T, B, I, dtype=torch.float32, requires_grad=True)
+    found, expected = torch.compile(layer, backend="aot_eager", fullgraph=True)(x)[0], other(x)[0]
+    all_same((found,), (expected,))
+    all_same(gradients(layer, weighed(found), x), gradients(other, weighed(expected), x))
+    for whole, error in ((True, Unsupported), (False, InputError)):
+        torch._dynamo.reset()
+        with pytest.raises(error, match=WATCHED[1:-1]):
+            torch.compile(layer, backend="aot_eager", fullgraph=whole)(x, lengths=LENGTHS)

@@ -33,6 +33,13 @@ CELLS: Mapping[str, Callable[..., nn.Module]] = {
     "peephole_lstm": lambda **options: gw.Recurrent("peephole_lstm", I, H, **options),
     "rhn_3": lambda **options: gw.Recurrent("rhn_3", I, H, **options),  # three stages
 }
+VENDOR: Mapping[str, Callable[[], nn.Module]] = {  # on torch's own functions, which are those of these cells alone
+    "gw.LSTM": lambda: gw.LSTM(I, H, num_layers=2, bidirectional=True, engine="torch"),
+    "gw.GRU": lambda: gw.GRU(I, H, bidirectional=True, engine="torch"),
+    "gw.RNN": lambda: gw.RNN(I, H, bidirectional=True, engine="torch"),
+}
+WATCHED = "engine='torch' runs eager calls: for what torch's tools trace or wrap use engine='reference'"
+TRANSFORMED = "^engine='torch' has no torch.func and forward mode: use engine='reference'"
 LAYERS: Mapping[str, Callable[[], nn.Module]] = {
     f"{name} {layers}": lambda make=make, layers=layers: make(num_layers=layers, bidirectional=True)
     for name, make in CELLS.items()
@@ -122,19 +129,21 @@ def parts(state: Any) -> tuple[Tensor, ...]:
 class Tool:
     """A row of the table.
 
-    label: what the documents call it. says: a remark there. refused, torch_fails: where our layers, or torch.nn's, do
-    not take it, what their error says, as a pattern.
+    label: what the documents call it. says: a remark there. refused, vendor_refuses, torch_fails: where our layers,
+    ours on engine="torch", or torch.nn's, do not take it, what their error says, as a pattern.
     """
 
     label: str
     run: Callable[[Case], None]
     says: str = ""
     refused: str = ""
+    vendor_refuses: str = ""
     torch_fails: str = ""
 
     def cells(self) -> list[str]:
         """The row as the documents show it."""
-        return [self.label, *("no" if fails else "yes" for fails in (self.refused, self.torch_fails)), self.says]
+        failures = (self.refused, self.vendor_refuses or self.refused, self.torch_fails)
+        return [self.label, *("no" if fails else "yes" for fails in failures), self.says]
 
 
 @dataclass

@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_map
 from torch.utils.flop_counter import FlopCounterMode
 
 from numerics import all_same, same, weighed
-from torch_tools.frame import B, Case, T, Table, parts
+from torch_tools.frame import WATCHED, B, Case, T, Table, parts
 
 table = Table()
 tool = table.tool
@@ -247,7 +247,7 @@ def data_parallel(case: Case) -> None:
 # -- measured and read
 
 
-@tool("`FlopCounterMode`", torch_fails="counts nothing")
+@tool("`FlopCounterMode`", vendor_refuses=WATCHED, torch_fails="counts nothing")
 def flops(case: Case) -> None:
     def counted(x: Tensor, **options: Tensor) -> tuple:
         with FlopCounterMode(display=False) as counter:

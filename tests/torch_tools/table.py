@@ -21,7 +21,7 @@ from torch.utils.checkpoint import checkpoint
 
 from numerics import all_same, weighed
 from torch_tools import modules
-from torch_tools.frame import B, Case, I, T, Table, parts
+from torch_tools.frame import TRANSFORMED, WATCHED, B, Case, I, T, Table, parts
 
 table = Table()
 tool = table.tool
@@ -30,7 +30,9 @@ tool = table.tool
 # -- compiled
 
 
-@tool("`torch.compile(fullgraph=True)`", torch_fails="Dynamo does not support RNN, GRU, or LSTM")
+@tool(
+    "`torch.compile(fullgraph=True)`", vendor_refuses=WATCHED, torch_fails="Dynamo does not support RNN, GRU, or LSTM"
+)
 def compiled(case: Case) -> None:
     case.holds(torch.compile(case.layer, fullgraph=True, backend="aot_eager"))
 
@@ -65,7 +67,12 @@ def longer(case: Case) -> tuple[Tensor, ...]:
     return (LONGER,) if case.lengths is None else (LONGER, torch.tensor([T + 3, 0, 2, 5, 1]))
 
 
-@tool("`torch.export`", says="returns the state as a plain tuple", torch_fails="Constraints violated")
+@tool(
+    "`torch.export`",
+    vendor_refuses=WATCHED,
+    says="returns the state as a plain tuple",
+    torch_fails="Constraints violated",
+)
 def exported(case: Case) -> None:
     steps, batch = torch.export.Dim("T", min=1, max=99), torch.export.Dim("B", min=1, max=99)
     given = longer(case)
@@ -74,7 +81,11 @@ def exported(case: Case) -> None:
     case.holds_call(by_position(module), dict(module.named_parameters()))
 
 
-@tool("`torch.jit.trace`, `torch.jit.save`", says="right at every T and B; its gradients run the forward pass again")
+@tool(
+    "`torch.jit.trace`, `torch.jit.save`",
+    vendor_refuses=WATCHED,
+    says="right at every T and B; its gradients run the forward pass again",
+)
 def traced(case: Case) -> None:
     torch.jit.save(torch.jit.trace(Positional(case.layer), longer(case)), file := io.BytesIO())
     file.seek(0)
@@ -98,7 +109,7 @@ def symbolically_traced(case: Case) -> None:
     case.holds_call(lambda x, **_options: graph(x), dict(graph.named_parameters()))
 
 
-@tool("`make_fx`")
+@tool("`make_fx`", vendor_refuses=WATCHED)
 def made_fx(case: Case) -> None:
     lengths = () if case.lengths is None else (case.lengths,)
     graph = make_fx(Positional(case.layer))(case.x.detach(), *lengths)
@@ -111,7 +122,7 @@ def same_outlines(found: tuple, expected: tuple) -> None:
         assert (value.shape, value.dtype) == (wanted.shape, wanted.dtype)
 
 
-@tool("`FakeTensorMode`")
+@tool("`FakeTensorMode`", vendor_refuses=WATCHED)
 def fake(case: Case) -> None:
     with FakeTensorMode(allow_non_fake_inputs=True) as mode:
         options = {name: mode.from_tensor(value) for name, value in case.options.items()}
@@ -142,7 +153,7 @@ def subclass(case: Case) -> None:
     case.holds_call(call, dict(case.layer.named_parameters()))
 
 
-@tool("subclasses that wrap tensors (`__torch_dispatch__`)")
+@tool("subclasses that wrap tensors (`__torch_dispatch__`)", vendor_refuses=WATCHED)
 def wrapper(case: Case) -> None:
     x = case.x.detach()
     output, state = case.layer(TwoTensor(x, 2 * x), **case.options)
@@ -153,7 +164,7 @@ def wrapper(case: Case) -> None:
     )
 
 
-@tool("`torch.func.functionalize`")
+@tool("`torch.func.functionalize`", vendor_refuses=WATCHED)
 def functionalised(case: Case) -> None:
     def call(x: Tensor, **options: Tensor) -> tuple:
         output, *states = torch.func.functionalize(Positional(case.layer))(x, *options.values())
@@ -177,7 +188,7 @@ def values_of(case: Case) -> dict[str, Tensor]:
 BY_REFERENCE = "on the reference engine"
 
 
-@tool("`torch.func.grad`, `vjp`", says=BY_REFERENCE)
+@tool("`torch.func.grad`, `vjp`", vendor_refuses=TRANSFORMED, says=BY_REFERENCE)
 def func_grad(case: Case) -> None:
     expected = case.expected()
     by_names, by_x = torch.func.grad(lambda *given: loss_of(case, *given), (0, 1))(values_of(case), case.x.detach())
@@ -185,7 +196,12 @@ def func_grad(case: Case) -> None:
     all_same(found, {name: expected[name] for name in found})
 
 
-@tool("`torch.func.vmap`, per-sample gradients", says=BY_REFERENCE, torch_fails="Batching rule not implemented")
+@tool(
+    "`torch.func.vmap`, per-sample gradients",
+    vendor_refuses=TRANSFORMED,
+    says=BY_REFERENCE,
+    torch_fails="Batching rule not implemented",
+)
 def func_vmap(case: Case) -> None:
     many = torch.randn(4, T, B, I)
     outputs = torch.vmap(lambda x: case.layer(x, **case.options)[0])(many)
@@ -198,7 +214,12 @@ def func_vmap(case: Case) -> None:
         all_same(found, {name: expected[name] for name in found})
 
 
-@tool("forward mode, `torch.func.jvp`", says=BY_REFERENCE, torch_fails="has not been implemented yet")
+@tool(
+    "forward mode, `torch.func.jvp`",
+    vendor_refuses=TRANSFORMED,
+    says=BY_REFERENCE,
+    torch_fails="has not been implemented yet",
+)
 def forward_mode(case: Case) -> None:
     x, tangent = case.x.detach(), torch.randn(T, B, I)
     expected = (case.expected()["gradient of x"] * tangent).sum()

@@ -5,9 +5,10 @@ from contextlib import nullcontext
 import pytest
 import torch
 from torch import nn
+from torch._dynamo.exc import Unsupported
 
 from gatework.errors import InputError
-from torch_tools.frame import LAYERS, Case, H, I
+from torch_tools.frame import LAYERS, VENDOR, Case, H, I
 from torch_tools.table import TOOLS
 
 pytestmark = [  # torch's own
@@ -31,6 +32,15 @@ def fresh():
 def test_a_layer_takes_the_tool_or_says_why_not(tool, layer):
     case, refusal = Case(LAYERS[layer]()), TOOLS[tool].refused
     with pytest.raises(InputError, match=refusal) if refusal else nullcontext():
+        TOOLS[tool].run(case)
+
+
+@EVERY_TOOL
+@pytest.mark.parametrize("layer", VENDOR)
+def test_the_engine_torch_takes_the_tool_or_says_why_not(tool, layer):
+    case, refusal = Case(VENDOR[layer]()), TOOLS[tool].vendor_refuses or TOOLS[tool].refused
+    error = Unsupported if tool == "compiled" else InputError  # torch's own, in which the line of ours stands
+    with pytest.raises(error, match=refusal) if refusal else nullcontext():
         TOOLS[tool].run(case)
 
 

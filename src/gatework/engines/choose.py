@@ -58,7 +58,7 @@ def choose(
         other = choose(engine, device, dtype, lacks)
         return Choice("torch", f"torch has these equations as one function on {device.type}", partial(_or, other.run))
     if engine == "auto" and device.type == "cuda" and _is_for_triton(device, dtype, lacks):
-        return _choice("triton", f"every cell in {native.shown(dtype)} on cuda")
+        return Choice("triton", f"every cell in {native.shown(dtype)} on cuda", _plain_or_reference)
     if engine == "auto" and not native.runs(device, dtype):
         return _choice("reference", f"native {native.limits(device, dtype)}")
     if engine == "auto" and lacks:
@@ -99,7 +99,13 @@ def _is_for_torch(program: Program, device: torch.device, dtype: torch.dtype) ->
 
 def _or(other: Run, arguments: Arguments) -> Results:
     """The engine "torch", or another where a call asks for what torch's functions have not."""
-    return other(arguments) if vendor.beyond(arguments) else vendor.run(arguments)
+    return other(arguments) if vendor.beyond(arguments) or vendor.is_watched(arguments) else vendor.run(arguments)
+
+
+def _plain_or_reference(arguments: Arguments) -> Results:
+    """The engine "triton", or the reference engine where a tensor is something else than numbers in memory."""
+    plain = is_eager(*arguments.tensors(), arguments.lengths, arguments.resets)
+    return ENGINES["triton" if plain else "reference"](arguments)
 
 
 def _is_for_triton(device: torch.device, dtype: torch.dtype, lacks: Sequence[str]) -> bool:

@@ -43,6 +43,11 @@ def is_eager(*tensors: Tensor | None) -> bool:
     return not keys.raw_repr() & _OTHER_TENSORS
 
 
+def is_wrapper(tensor: Tensor) -> bool:
+    """Whether a tensor's class decides what operations do with it (`__torch_dispatch__`), as FakeTensor's does."""
+    return torch._C._dispatch_keys(tensor).has(torch._C.DispatchKey.Python)
+
+
 def is_transformed() -> bool:
     """Whether torch.func, vmap or forward mode asks for what only torch's own operations have."""
     if torch.compiler.is_compiling():

@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.utils._python_dispatch import _disable_current_modes
 
 from gatework.engines.arguments import Arguments, Results
-from gatework.engines.eager import is_tracing
+from gatework.engines.eager import is_eager, is_tracing, is_wrapper
 from gatework.engines.reverse_direction import run_reversed
 from gatework.engines.vendor.recognise import Fused
 from gatework.engines.vendor.recognise import recognise as recognise
@@ -74,8 +74,8 @@ def run(arguments: Arguments) -> Results:
         raise InputError(f"engine='torch' {reason}: use engine='auto' or 'reference'")
     if lacks:
         raise InputError(f"engine='torch' has no {lacks}: use engine='auto' or engine='reference'")
-    if arguments.lengths is not None and (torch.compiler.is_compiling() or is_tracing()):
-        raise InputError("engine='torch' packs by lengths, which no trace can follow: use engine='reference'")
+    if is_watched(arguments):
+        raise InputError("engine='torch' runs eager calls: for what torch's tools trace or wrap use engine='reference'")
     if arguments.reverse:
         return run_reversed(run, arguments)
     if 0 in arguments.x.shape[:2]:
@@ -85,6 +85,17 @@ def run(arguments: Arguments) -> Results:
     else:
         output, states = _with_lengths(arguments, known, arguments.lengths)
     return output, states, dict.fromkeys(arguments.record, output)
+
+
+def is_watched(arguments: Arguments) -> bool:
+    """Whether a tool of torch writes down or replaces what is done, which packing and fused functions do not bear.
+
+    torch.compile alone does bear them, of whole sequences.
+    """
+    if torch.compiler.is_compiling():
+        return torch.compiler.is_exporting() or arguments.lengths is not None
+    extra = [value for value in (arguments.lengths,) if value is not None]
+    return is_tracing() or not is_eager() or any(map(is_wrapper, (*arguments.tensors(), *extra)))
 
 
 def _empty(arguments: Arguments, fused: Fused) -> Tensor:
