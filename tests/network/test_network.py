@@ -1,6 +1,7 @@
 """A network as JSON and back; its states and weights are those of the layers that it describes."""
 
 import json
+import re
 
 import pytest
 
@@ -35,8 +36,22 @@ def test_zoneout_stands_still_by_its_expectation() -> None:
     assert direction.inputs == {"zoneout h": 0.75}
 
 
-@pytest.mark.parametrize("damage", [{"steps": [{"op": "System"}]}, {"inputs": 3}, {"steps": [{"op": "Linear"}]}])
-def test_a_damaged_description_is_named(damage: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ({"steps": [{"op": "System"}]}, "a step is 'System'; expected one of Layer, Embedding, "),
+        ({"steps": [{"op": "Linear", "x": "x"}]}, "Linear lacks 'weight'"),
+        ({"steps": [{"op": "Tanh", "x": "x", "y": "y", "z": 1}]}, "Tanh has 'z', which is not known"),
+        ({"steps": [{"op": "Tanh", "x": "x", "y": True}]}, "Tanh has y = True, of another type"),
+        ({"steps": [{"op": "Tanh", "x": "z", "y": "y"}]}, "a step Tanh reads 'z', which nothing before it makes"),
+        ({"outputs": [{"name": "mamory", "shape": ["T"], "dtype": "int64"}]}, "it gives 'mamory', which no step makes"),
+        ({"outputs": [{"name": "l0", "shape": ["U"], "dtype": "int64"}]}, "l0 has a side 'U'; expected a number or"),
+        ({"outputs": [{"name": "l0", "shape": ["T"], "dtype": "int65"}]}, "l0 is of type 'int65'; expected float32, "),
+        ({"inputs": 3}, "'int' object is not iterable"),
+        ({"layers": []}, "it has 'layers', which is not known"),
+    ],
+)
+def test_a_damaged_description_is_named(damage: dict[str, object], message: str) -> None:
     _, network = described("gru")
-    with pytest.raises(ValueError, match="the description of a network is damaged"):
+    with pytest.raises(ValueError, match=f"its network: {re.escape(message)}"):
         Network.from_json(network.to_json() | damage)

@@ -2,6 +2,8 @@
 
 import json
 import random
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,91 @@ def test_a_file_of_before_digests_is_read_and_written_with_one(
     SESSIONS[kind](older)
     Model.open(older).save(tmp_path / "model.gw")
     assert (tmp_path / "model.gw").read_bytes() == files[kind].read_bytes()
+
+
+# -- descriptions
+
+
+def edits(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Where JSON may be another, and what is there then: keys lost, renamed and added, other types and names."""
+    if isinstance(value, dict):
+        for key in value:
+            left = {name: each for name, each in value.items() if name != key}
+            yield from ((place, left), (place, {**left, f"{key[:-1]}?": value[key]}))
+            yield from edits(value[key], (*place, key))
+        yield place, {**value, "more": 1}
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from edits(each, (*place, index))
+    elif isinstance(value, str):
+        yield place, f"{value[:-1]}?"
+    if value is not None:
+        yield place, {} if isinstance(value, str) else "?"
+
+
+def edited(value: Any, place: tuple[Any, ...], new: Any) -> Any:
+    """JSON with another value at a place."""
+    if not place:
+        return new
+    copy = value.copy()
+    copy[place[0]] = edited(value[place[0]], place[1:], new)
+    return copy
+
+
+def refused(kind: str, file: Path) -> str | None:
+    """What is said of a file that is refused, in one line that names it; None where it is opened."""
+    try:
+        SESSIONS[kind](file)
+    except InputError as error:
+        assert "\n" not in str(error)
+        return str(error).removeprefix(f"{file} ")
+    return None
+
+
+@pytest.mark.parametrize("kind", SESSIONS)
+def test_every_key_and_type_of_a_network_matters(files: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    read, file = read_tensors(without_digest(files[kind], tmp_path / "older.gw")), tmp_path / "model.gw"
+    network = json.loads(read.metadata["network"])
+    for place, new in edits(network):
+        changed = edited(network, place, new)
+        file.write_bytes(as_bytes(read.arrays, {**read.metadata, "network": json.dumps(changed)}))
+        said = refused(kind, file)
+        if said is None:  # as of a step that was written before it had this key
+            assert place[0] == "steps" and len(place) == 2 and new.keys() < network["steps"][place[1]].keys()
+        else:
+            assert re.fullmatch(r"is damaged: .*\w+ .*", said), (place, new, said)
+
+
+@pytest.mark.parametrize("kind", SESSIONS)
+def test_what_else_is_said_of_a_model_is_read_or_refused(files: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    read, file = read_tensors(without_digest(files[kind], tmp_path / "older.gw")), tmp_path / "model.gw"
+    about, drawn = json.loads(read.metadata["about"]), random.Random(0)
+    every = list(edits(about))
+    for place, new in drawn.sample(every, min(len(every), 150)):
+        changed = edited(about, place, new)
+        file.write_bytes(as_bytes(read.arrays, {**read.metadata, "about": json.dumps(changed)}))
+        said = refused(kind, file)
+        assert said is None or re.fullmatch(r"is damaged: .*\w+ .*", said), (place, new, said)
+
+
+def with_header(file: Path, header: dict[str, Any]) -> bytes:
+    """A file's numbers behind another header."""
+    whole, text = file.read_bytes(), json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + whole[8 + int.from_bytes(whole[:8], "little") :]
+
+
+@pytest.mark.parametrize("kind", SESSIONS)
+def test_every_key_and_type_of_a_header_matters(files: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    file, whole = tmp_path / "model.gw", files[kind].read_bytes()
+    header = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])
+    for place, new in edits(header):
+        file.write_bytes(with_header(files[kind], edited(header, place, new)))
+        said = refused(kind, file)
+        if place == ("__metadata__",) and DIGEST not in new and not any("?" in key for key in new):
+            assert said is None
+        else:
+            assert said is not None, (place, new)
+            assert re.match(r"(is damaged|is no model that this gatework reads)", said), (place, new, said)
 
 
 def test_a_token_in_anothers_place_is_noticed(files: dict[str, Path], tmp_path: Path) -> None:

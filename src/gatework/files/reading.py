@@ -221,6 +221,17 @@ def blamed(action: str, name: str | Path) -> Iterator[None]:
         raise InputError(f"cannot {action} {name}: {error.strerror or error}") from error
 
 
+@contextmanager
+def intact(path: Path, remedy: str = "") -> Iterator[None]:
+    """Turn what goes wrong with a file's content inside the context into an InputError that calls the file damaged."""
+    try:
+        yield
+    except KeyError as error:
+        raise InputError(f"{path} is damaged: {error} is missing{remedy}") from error
+    except (TypeError, AttributeError, ValueError, IndexError, RuntimeError, ArithmeticError) as error:
+        raise InputError(f"{path} is damaged: {error}{remedy}") from error
+
+
 def _record(line: str, place: str, expected: str) -> dict[str, Any]:
     try:
         values = json.loads(line)

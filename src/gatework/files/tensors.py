@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatework.errors import InputError
+from gatework.errors import InputError, shown
 from gatework.files.digest import Content
 from gatework.files.reading import blamed
 from gatework.files.writing import parse_object
@@ -25,6 +25,7 @@ from gatework.files.writing import parse_object
 MOST_HEADER = 100_000_000  # bytes, as the format allows
 ALIGNMENT = 8
 METADATA = "__metadata__"
+ENTRY = frozenset({"dtype", "shape", "data_offsets"})  # of each tensor
 TYPES = {
     "BOOL": "?",
     "U8": "u1",
@@ -76,7 +77,7 @@ def tensors_of(path: Path, data: memoryview, what: str = "file of tensors") -> T
     """The same of a file's content, of which the arrays are views."""
     try:
         return _parsed(path, data)
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise InputError(f"{path} is damaged or no {what}: not a whole safetensors file ({error})") from error
 
 
@@ -95,6 +96,9 @@ def _parsed(path: Path, data: memoryview) -> Tensors:
     metadata = header.pop(METADATA, {})
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
         raise ValueError("its metadata are not texts by name")
+    for name, entry in header.items():
+        if not isinstance(entry, dict) or entry.keys() != ENTRY or entry["dtype"] not in TYPES:
+            raise ValueError(f"{name} has {shown(entry)}; expected {', '.join(sorted(ENTRY))} of a known type")
     numbers = data[8 + length :]
     _check_places(header, len(numbers))
     arrays = {name: _array(numbers, entry) for name, entry in header.items()}

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, cast, get_args
 
-from gatework.errors import InputError
 from gatework.labels.data.encoding import Inputs, Tokens, inputs_from_json
 from gatework.labels.data.targets import Amounts, Several, Targets, targets_from_json
 from gatework.labels.network import sequence_network
 from gatework.labels.options import Kind, Options
 from gatework.labels.plan import Plan
 from gatework.network import Network
-from gatework.runs.folder import DESCRIPTION
+from gatework.runs.folder import damaged
 
 TASK = "labels"
 DATA = "data.safetensors"  # the prepared sequences, to go on training with
@@ -66,12 +65,8 @@ class Described:
 
 def read(path: Path, values: Mapping[str, Any]) -> Described:
     """The model of the run in a folder, from its run.json; raises InputError, naming the file, where it is damaged."""
-    try:
+    with damaged(path):
         return Described.from_json(values)
-    except KeyError as error:
-        raise InputError(f"{path / DESCRIPTION} is damaged: {error} is missing") from error
-    except (TypeError, AttributeError, ValueError, OverflowError) as error:
-        raise InputError(f"{path / DESCRIPTION} is damaged: {error}") from error
 
 
 def network_of(path: Path, values: Mapping[str, Any]) -> Network:

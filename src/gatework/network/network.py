@@ -6,9 +6,12 @@ from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Any, Self
 
+from gatework.network.checks import SIZES, built, check_arrays, check_keys
 from gatework.network.steps import STEPS, Bridge, Direction, Layer, Step
-from gatework.notation import EquationError, recipe
+from gatework.notation import recipe
 
+_FREE = ("T", "B", "S")  # sizes that no network fixes
+_DTYPES = ("float32", "int64", "bool")
 _BY_NAME = {step.__name__: step for step in STEPS}
 
 
@@ -77,14 +80,26 @@ class Network:
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """What `to_json` gave; raises ValueError for anything else."""
         try:
+            sides = {field.name for field in fields(cls)}
+            check_keys("it", values.keys(), sides, sides)
             inputs, outputs = (tuple(map(_port_from_json, values[side])) for side in ("inputs", "outputs"))
-            return cls(inputs, outputs, tuple(map(_step_from_json, values["steps"])))
-        except (KeyError, TypeError, AttributeError, EquationError) as error:
-            raise ValueError(f"the description of a network is damaged: {error}") from error
+            made = cls(inputs, outputs, tuple(map(_step_from_json, values["steps"])))
+            names = [port.name for port in outputs]
+            check_arrays({port.name for port in inputs}, made.steps, names, made.states.keys())
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"its network: {error}") from error
+        return made
 
 
 def _port_from_json(values: Mapping[str, Any]) -> Port:
-    return Port(values["name"], tuple(values["shape"]), values["dtype"])
+    own = {field.name for field in fields(Port)}
+    check_keys("a port", values.keys(), own, own)
+    port = built(Port, values)
+    if port.dtype not in _DTYPES:
+        raise ValueError(f"{port.name} is of type {port.dtype!r}; expected {', '.join(_DTYPES)}")
+    if unknown := [size for size in port.shape if isinstance(size, str) and size not in _FREE]:
+        raise ValueError(f"{port.name} has a side {unknown[0]!r}; expected a number or one of {', '.join(_FREE)}")
+    return port
 
 
 def _tensors(step: Step) -> Iterator[str]:
@@ -111,13 +126,14 @@ def _step_to_json(step: Step) -> dict[str, Any]:
 
 
 def _step_from_json(values: Mapping[str, Any]) -> Step:
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    kind = _BY_NAME[values.pop("op")]
-    if kind is Layer:
+    name, values = values.get("op"), {name: value for name, value in values.items() if name != "op"}
+    if name not in _BY_NAME:
+        raise ValueError(f"a step is {name!r}; expected one of {', '.join(_BY_NAME)}")
+    if name == Layer.__name__ and "directions" in values:
         values["directions"] = tuple(map(_direction_from_json, values["directions"]))
-    if kind is Bridge:
+    if name == Bridge.__name__ and "start" in values:
         values["start"] = _start(values["start"])
-    made: Step = kind(**values)
+    made: Step = built(_BY_NAME[name], values)
     return made
 
 
@@ -128,13 +144,22 @@ def _direction_to_json(direction: Direction) -> dict[str, Any]:
 
 
 def _direction_from_json(values: Mapping[str, Any]) -> Direction:
-    program, sizes = recipe.read(values["program"]), values["sizes"]
-    weights = {parameter.name: values["weights"][parameter.name] for parameter in program.parameters}
-    starts = {state.name: _start(values["starts"][state.name]) for state in program.states}
-    sides = {side for parameter in program.parameters for side in parameter.shape}
-    if missing := sides.union(state.size for state in program.states) - sizes.keys():
-        raise KeyError(min(missing))
-    return Direction(program, sizes, weights, starts, values["inputs"])
+    own = {field.name for field in fields(Direction)}
+    check_keys("a direction", values.keys(), own, own)
+    program = recipe.read(values["program"])
+    starts = {name: _start(start) for name, start in values["starts"].items()}
+    made = built(Direction, {**values, "program": program, "starts": starts})
+    check_keys("the sizes of a layer", made.sizes.keys(), SIZES, SIZES)
+    if any(size < 1 for size in made.sizes.values()):
+        raise ValueError(f"the sizes of a layer are {dict(made.sizes)}")
+    wanted = {
+        "weights": {parameter.name for parameter in program.parameters},
+        "starts": {state.name for state in program.states},
+        "inputs": set(program.inputs) - {"x"},
+    }
+    for name, keys in wanted.items():
+        check_keys(f"the {name} of a layer", getattr(made, name).keys(), keys, keys)
+    return made
 
 
 def _number(start: float | str) -> Any:

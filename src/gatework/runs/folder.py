@@ -15,6 +15,7 @@ from typing import Any
 
 from gatework.cells import Cell, cells
 from gatework.errors import InputError
+from gatework.files.reading import intact
 from gatework.files.writing import read_json, write_json
 
 MAKER = "gatework run"
@@ -67,14 +68,10 @@ def read_description(run: Path) -> dict[str, Any]:
 
 @contextmanager
 def damaged(run: Path) -> Iterator[None]:
-    """What the values of a run.json are wrong for, as one line that names the file."""
-    path = run / DESCRIPTION
-    try:
+    """What a run.json is wrong for, or the one file of an exported run, as one line that names it."""
+    path, remedy = (run, "; export it again") if run.is_file() else (run / DESCRIPTION, "")
+    with intact(path, remedy):
         yield
-    except KeyError as error:
-        raise InputError(f"{path} is damaged: {error} is missing") from error
-    except (TypeError, AttributeError, ValueError, RuntimeError, OverflowError) as error:
-        raise InputError(f"{path} is damaged: {error}") from error
 
 
 def cell_to_json(cell: Cell) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from gatework.errors import InputError
 from gatework.files.digest import Content
+from gatework.files.reading import intact
 from gatework.files.tensors import Tensors, as_float32, contents, read_tensors
 from gatework.network import Network
 from gatework.runs.folder import read_description
-from gatework.runtime.model import Model, checked
+from gatework.runtime.model import Model, check_finite, check_shapes
 from gatework.training.digest import check_header
 from gatework.training.progress import weights_of
 
@@ -40,7 +41,13 @@ def read(folder: Path) -> Model:
     weights = as_float32(tensors, {name: f"model.{name}" for name in tensors.part("model")})
     parts = getattr(described, "PARTS", ())  # of checkpoints, that a use needs beside the weights
     data = {name: array for name, array in tensors.arrays.items() if name.partition(".")[0] in parts}
-    return Model(folder, task, network, checked(tensors.path, network, weights), about, data)
+    try:
+        check_shapes(network, weights)
+    except ValueError as error:
+        raise InputError(f"{tensors.path} does not fit this model: {error}") from error
+    with intact(tensors.path, "; use another checkpoint"):
+        check_finite(network, weights)
+    return Model(folder, task, network, weights, about, data)
 
 
 def _content(tensors: Tensors) -> Iterator[Content]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
@@ -12,14 +13,18 @@ import numpy as np
 
 from gatework.errors import InputError
 from gatework.files.digest import digest
+from gatework.files.reading import intact
 from gatework.files.tensors import Tensors, as_bytes, as_float32, contents, read_tensors, tensors_of, type_of
 from gatework.files.writing import parse_object, write_atomically
 from gatework.network import Network
+from gatework.network.checks import check_keys
 from gatework.runtime.code import tensors_for_c
 from gatework.runtime.packed import Array
 
 FORMAT = "gatework model 1"
 FLOATS = ("F32", "F16", "BF16", "F64")
+TEXTS = frozenset({"format", "task", "network", "about"})
+AGAIN = "; export it again"
 DIGEST = "digest"  # of all texts and tensors; files of before have none
 DATA = "data"  # how the names of arrays begin that are no weights
 
@@ -92,19 +97,22 @@ class Model:
     @cached_property
     def for_c(self) -> dict[str, Any]:
         """The tensors that C reads beside the weights, if it runs the network."""
-        return tensors_for_c(self.network, {name: each.shape for name, each in self.weights.items()}, self._spelled())
+        with self.intact():
+            tokens = self._spelled()
+            return tensors_for_c(self.network, {name: each.shape for name, each in self.weights.items()}, tokens)
+
+    def intact(self) -> AbstractContextManager[None]:
+        """What does not fit inside the context is an InputError that calls what this was read from damaged."""
+        return intact(self.path, "" if self.path.is_dir() else AGAIN)
 
     def _spelled(self) -> list[bytes]:
         """What each token of a language model spells, for C: see gatework.text.data.vocabulary."""
         vocabulary = self.about.get("vocabulary")
         if vocabulary is None:
             return []
-        try:
-            if vocabulary["level"] == "byte":
-                return [bytes([token]) for token in range(256)]
-            return [token.encode() for token in vocabulary["tokens"]]
-        except (KeyError, TypeError, AttributeError, UnicodeEncodeError) as error:
-            raise InputError(f"{self.path} is damaged: its vocabulary is none: {error}") from error
+        if vocabulary["level"] == "byte":
+            return [bytes([token]) for token in range(256)]
+        return [token.encode() for token in vocabulary["tokens"]]
 
 
 def _of_file(path: Path) -> Model:
@@ -113,16 +121,18 @@ def _of_file(path: Path) -> Model:
     tensors = read_tensors(path, mapped=True, what="model")
     if tensors.metadata.get("format") != FORMAT:
         raise InputError(f"{path} is no model that this gatework reads: expected format {FORMAT!r}")
-    try:
+    with intact(path, AGAIN):
+        check_keys("its header", tensors.metadata.keys(), TEXTS, TEXTS | {DIGEST})
         network = Network.from_json(parse_object(tensors.metadata["network"]))
         about = parse_object(tensors.metadata["about"])
         task = tensors.metadata["task"]
-    except (KeyError, ValueError) as error:
-        raise InputError(f"{path} is damaged: {error}") from error
     _check_digest(tensors)
     floats = (name for name, kind in tensors.types.items() if kind in FLOATS)
     weights = as_float32(tensors, {name: name for name in floats if not name.startswith(f"{DATA}.")})
-    return Model(path, task, network, checked(path, network, weights), about, tensors.part(DATA), tensors)
+    with intact(path, AGAIN):
+        check_shapes(network, weights)
+        check_finite(network, weights)
+    return Model(path, task, network, weights, about, tensors.part(DATA), tensors)
 
 
 def with_digest(arrays: Mapping[str, Any], texts: Mapping[str, str]) -> bytes:
@@ -144,19 +154,20 @@ def _check_digest(tensors: Tensors) -> None:
         raise InputError(f"{tensors.path} is damaged: its content does not match its digest; export it again")
 
 
-def checked(path: Path, network: Network, weights: dict[str, Array]) -> dict[str, Array]:
-    """The weights of a network; raises InputError where one is missing or has another shape, or holds no numbers."""
+def check_shapes(network: Network, weights: Mapping[str, Array]) -> None:
+    """Raises ValueError where a weight of a network is missing or has another shape."""
     if missing := sorted(network.weights - weights.keys()):
-        raise InputError(f"{path} does not fit this model: it lacks {missing[0]}")
+        raise ValueError(f"it lacks {missing[0]}")
     for name, shape in network.shapes.items():
         there = weights[name].shape
         if there != shape:
-            needs = f"{name} has shape {list(there)}, and the model needs {list(shape)}"
-            raise InputError(f"{path} does not fit this model: {needs}")
+            raise ValueError(f"{name} has shape {list(there)}, and the model needs {list(shape)}")
+
+
+def check_finite(network: Network, weights: Mapping[str, Array]) -> None:
+    """Raises ValueError where a weight of a network holds what is no number."""
     for name, values in weights.items():
         if name in network.starts:  # where a state may start at infinity
             continue
         if not np.isfinite(values).all():
-            worst = values[~np.isfinite(values)].flat[0]
-            raise InputError(f"{path} is damaged: {name} holds {worst}; use another checkpoint")
-    return weights
+            raise ValueError(f"{name} holds {values[~np.isfinite(values)].flat[0]}")

@@ -14,7 +14,7 @@ from gatework.pairs.data.encoded import Encoded, Whole
 from gatework.pairs.description import TASK, Described, read
 from gatework.pairs.network import CARRIED, LOG_P, MEMORY, START, TOKENS, decoder_network
 from gatework.runtime.hypotheses import RowDecoder, carried, ran
-from gatework.runtime.model import Model, checked
+from gatework.runtime.model import Model, check_shapes
 from gatework.runtime.packed import Array
 from gatework.runtime.session import Session
 from gatework.runtime.steps import runner
@@ -35,8 +35,9 @@ class PairSession(Session, Converter):
         self._decoder = None
         if self.job.options.align == "attention":
             self._decoder = decoder_network(self.job.options, len(self.job.outputs))
-            own = checked(self.model.path, self._decoder, dict(self.model.weights))
-            steps = self._decoder.steps
+            with self.model.intact():
+                check_shapes(self._decoder, self.model.weights)
+            own, steps = self.model.weights, self._decoder.steps
             self._decoding = [(step, runner(step, own, narrow=weights, threads=threads)) for step in steps]
 
     # -- sources to targets

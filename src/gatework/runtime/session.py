@@ -40,10 +40,12 @@ class Session:
             raise InputError(f"threads is {threads!r}; expected a whole number from 1 to 1024")
         self.model = model if isinstance(model, Model) else Model.open(model)
         self.network = self.model.network
-        self._port, *self._more = (port for port in self.network.inputs if port.name != LENGTHS)
-        self._steps = self._ready(weights, threads)
-        self._stepping = Stepping(self.model, weights, threads) if Stepping.runs(self.model) else None
-        self._try(self._ready(weights, threads))  # whose packed weights are let go
+        steps_alone = Stepping.runs(self.model)
+        with self.model.intact():
+            self._port, *self._more = (port for port in self.network.inputs if port.name != LENGTHS)
+            self._steps = self._ready(weights, threads)
+            self._stepping = Stepping(self.model, weights, threads) if steps_alone else None
+            self._try(self._ready(weights, threads))  # whose packed weights are let go
         self._state: States | None = None  # after the steps so far; never written on
 
     def _ready(self, weights: str, threads: int) -> list[tuple[Step, Run]]:
@@ -52,13 +54,10 @@ class Session:
         return [(step, runner(step, of, narrow=weights, threads=threads)) for step in self.network.steps]
 
     def _try(self, steps: Sequence[tuple[Step, Run]]) -> None:
-        """Raises InputError where steps and weights do not fit one another: one step of one sequence tells."""
+        """Raises an error where steps and weights do not fit one another: one step of one sequence tells."""
         ports = (self._port, *self._more)
         shapes = [[size if isinstance(size, int) else 1 for size in port.shape] for port in ports]
-        try:
-            self._run({p.name: np.zeros(shape, p.dtype) for p, shape in zip(ports, shapes, strict=True)}, None, steps)
-        except (ValueError, TypeError, KeyError, IndexError) as error:
-            raise InputError(f"{self.model.path} does not fit this model: {error}") from error
+        self._run({p.name: np.zeros(shape, p.dtype) for p, shape in zip(ports, shapes, strict=True)}, None, steps)
 
     # -- whole sequences
 

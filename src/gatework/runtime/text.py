@@ -31,7 +31,7 @@ class TextSession(Session):
     def __init__(self, model: str | Path | Model, *, threads: int = 1, weights: str = "float32") -> None:
         super().__init__(model, threads=threads, weights=weights)
         self.model.check_task(TASK, "text")
-        self.vocabulary = Vocabulary.from_json(self.model.about.get("vocabulary"))
+        self.vocabulary = Vocabulary.from_json(self.model.about.get("vocabulary"), str(self.model.path))
 
     def sample(self, prompt: str = "", length: int = 500, **options: Any) -> str:
         """The text that it writes after the prompt: `stream` in one piece."""
