@@ -1,6 +1,6 @@
 """Which way a pass runs: S, a whole sequence in one kernel; or G, step by step.
 
-S runs where its kernel, compiled, needs no local memory, which a bound on what it keeps decides; G runs elsewhere.
+S runs where its kernel is to need no local memory, which a bound on what it keeps decides; G runs elsewhere.
 GATEWORK_TRITON_MODE=G asks for G, and S for S wherever rows are short enough, in local memory or not.
 """
 
@@ -26,8 +26,8 @@ class Most(NamedTuple):
     tiles: int
 
 
-# Compiled for sm_80 and sm_90, cells within these bounds spill nothing (`gatework verify --compiled`), and those that
-# are just beyond them do. In float32 a matrix lies in registers, in bfloat16 in shared memory.
+# Chosen by what compiles for sm_80 and sm_90 without local memory; `gatework verify --compiled` shows all cells at these
+# bounds, docs/engines.md its misses. In float32 a matrix lies in registers, in bfloat16 in shared memory.
 MOST = {torch.float32: Most(32, 6 * 32**2, 16 << 10), torch.bfloat16: Most(128, 4 * 128**2, 40 << 10)}
 
 
