@@ -163,6 +163,7 @@ def test_a_process_has_the_place_that_torchrun_gives_it(
     assert (under_torchrun(), first_process()) == (True, rank == 0)
     assert asked == ["gloo"]
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.setattr("torch.cuda.set_device", asked.append)
     for device in ("auto", "cuda"):
         assert launch(device=device).device == torch.device("cuda", local)

@@ -90,6 +90,7 @@ def cell_to_json(cell: Cell) -> dict[str, Any]:
 
 def cell_from_json(values: Mapping[str, Any]) -> Cell:
     """What `cell_to_json` wrote; before it wrote words, those of the cell that gatework ships under this name."""
+    values = dict(values)
     shipped = cells.get(values["name"])
     words = shipped.words if shipped is not None and shipped.equations == values["equations"] else {}
     values = {"words": words, **values}
