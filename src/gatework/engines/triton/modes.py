@@ -26,8 +26,8 @@ class Most(NamedTuple):
     tiles: int
 
 
-# Chosen by what compiles for sm_80 and sm_90 without local memory; `gatework verify --compiled` shows all cells at these
-# bounds, docs/engines.md its misses. In float32 a matrix lies in registers, in bfloat16 in shared memory.
+# Chosen by what compiles for sm_80 and sm_90 without local memory: `gatework verify --compiled` shows cells at these
+# bounds, docs/engines.md the misses. In float32 a matrix lies in registers, in bfloat16 in shared memory.
 MOST = {torch.float32: Most(32, 6 * 32**2, 16 << 10), torch.bfloat16: Most(128, 4 * 128**2, 40 << 10)}
 
 
