@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import MISSING, fields
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
-from gatework.network.steps import LENGTHS, READ, READ_OUT, RESETS, Bridge, Convolution, CrossAttention, Step
+from gatework.network.steps import ALL, LENGTHS, READ, READ_OUT, RESETS, Bridge, Convolution, CrossAttention, Step
 
 T = TypeVar("T")
 
 SIZES = frozenset({"I", "H", "R"})  # of a layer
-ALWAYS = frozenset({LENGTHS, RESETS})  # inputs that may be there
+ALWAYS = frozenset({LENGTHS, ALL, RESETS})  # inputs that may be there
 
 
 def built(kind: type[T], values: Mapping[str, Any]) -> T:

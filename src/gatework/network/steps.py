@@ -10,6 +10,7 @@ from typing import Literal
 from gatework.notation import Program
 
 LENGTHS, RESETS = "lengths", "resets"  # [B] int64 and [T,B] bool: inputs that every network with layers may have
+ALL = "steps"  # lengths that are never there: all steps of every sequence are read
 READ, READ_OUT = (
     "read",
     "read_out",

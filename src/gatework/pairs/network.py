@@ -8,6 +8,7 @@ from typing import Any
 from gatework.cells import Cell, find_cell
 from gatework.network import Network, Port, Stack, embedding_width, stack
 from gatework.network.steps import (
+    ALL,
     LENGTHS,
     READ,
     READ_OUT,
@@ -27,7 +28,6 @@ SOURCE, TOKENS, MEMORY, SHARES, LOG_P = "source", "tokens", "memory", "attention
 CONTEXT = "context"
 CARRIED = {CONTEXT: "context_out", READ: READ_OUT}  # what goes in and comes out beside states
 START = "start."  # before the name of a state of the decoder
-_STEPS = "steps"  # lengths of targets, which no network has: each is read step by step
 
 
 def encoder_network(options: Options) -> Network:
@@ -55,7 +55,7 @@ def decoder_network(options: Options, targets: int) -> Network:
     if options.input_feeding:
         steps.append(Join(("embedded", CONTEXT), "fed"))
         layers = replace(layers, input_size=layers.input_size + memory)
-    steps += stack(layers, steps[-1].y, "decoder_layers.", _STEPS)
+    steps += stack(layers, steps[-1].y, "decoder_layers.", ALL)
     read, carried = steps[-1].y, _carried(options, memory)
     T = 1 if carried else "T"
     inputs, outputs = [Port(TOKENS, (T, "B"), "int64")], [Port(LOG_P, (T, "B", targets + 1))]
