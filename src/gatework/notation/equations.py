@@ -43,8 +43,7 @@ class Names:
 def equations(program: Program) -> list[Line]:
     """One line for each assigned name, in the order of the text."""
     program, _ = as_written(program)
-    source = "\n".join(program.lines)
-    bare = {name for name in program.names if f"prev({name})" not in source}  # as the text itself does it
+    bare = read_bare(program)
     lines: list[Line] = []
     names: dict[int, Expr] = {}
     for name, index in _assigned(program, Names(program)):
@@ -53,6 +52,12 @@ def equations(program: Program) -> list[Line]:
         if program.nodes[index].op not in LEAVES:
             names.setdefault(index, value(name))
     return lines
+
+
+def read_bare(program: Program) -> set[str]:
+    """The names whose value of the step before the text reads without prev(...)."""
+    source = "\n".join(program.lines)
+    return {name for name in program.names if f"prev({name})" not in source}
 
 
 def _assigned(program: Program, names: Names) -> list[tuple[str, int]]:

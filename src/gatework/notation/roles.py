@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache, reduce
 from typing import Literal
 
-from gatework.notation.equations import Names, spelled, value_names
+from gatework.notation.equations import Names, read_bare, spelled, value_names
 from gatework.notation.expression import Expr, number
 from gatework.notation.gates import changing, gate_nodes
 from gatework.notation.program import LEAVES, Program
@@ -71,9 +71,7 @@ def value_text(program: Program, role: Role) -> str:
 
 def _spelled(program: Program, factors: Factors, target: str) -> Expr:
     """A product of nodes in the names of the text, but for that of the value which they are terms of."""
-    source = "\n".join(program.lines)
-    bare = {state.name for state in program.states if f"prev({state.name})" not in source}
-    names = value_names(program, Names(program))
+    bare, names = read_bare(program), value_names(program, Names(program))
     names.pop(program.names[target], None)
     above, below = ([spelled(program, node, names, bare) for node in side] for side in (factors.above, factors.below))
     return Expr("div", (_product(above), _product(below))) if below else _product(above)

@@ -4,22 +4,17 @@ from dataclasses import replace
 
 import pytest
 import torch
+from kernel_toys import ENDS, EXTRAS, PLAIN, check
 
 from gatework.cells import cells
-from gatework.engines import reference
-from gatework.engines.triton import passes, run_untried, stepwise
+from gatework.engines.triton import passes, stepwise
 from gatework.engines.triton.modes import mode
 from gatework.errors import InputError
 from gatework.lowering.call import tensor_spec
-from gatework.verify.problems import Case, answer, draw
-from numerics import all_same
+from gatework.verify.problems import Case
 
 triton = pytest.importorskip("triton")
 pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
-
-PLAIN = Case(3, 3, 5, 5, 2)
-ENDS = Case(3, 3, 4, 5, 2, lengths=True, resets=True)
-EXTRAS = Case(2, 3, 4, 5, 2, lengths=True, extras=True)
 
 
 @pytest.fixture(autouse=True)
@@ -28,14 +23,6 @@ def whole(monkeypatch):
     monkeypatch.setattr(triton.knobs.runtime, "interpret", True)
     monkeypatch.delenv("GATEWORK_TRITON_MODE", raising=False)
     monkeypatch.delattr(passes.Pass, "run")
-
-
-def check(cell, case, **options):
-    """Output, states, recorded values and all gradients, of numbers that float32 holds."""
-    problem = draw(cell, case, torch.float32)
-    expected = answer(lambda arguments: reference.run(replace(arguments, **options)), problem)
-    actual = answer(lambda arguments: run_untried(replace(arguments, **options)), problem.to(torch.float32))
-    all_same(actual, expected)
 
 
 @pytest.mark.parametrize("cell", cells.values(), ids=cells)

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from kernel_toys import ENDS, EXTRAS, PLAIN, check
 
 from gatework.cells import cells
 from gatework.engines import reference
-from gatework.engines.native.boundaries import restart_at_first
 from gatework.engines.native.call import Call
-from gatework.engines.triton import passes, stepwise
+from gatework.engines.triton import passes, run_untried, stepwise
 from gatework.lowering.call import Options
 from gatework.verify.problems import Case, answer, draw
 from numerics import all_same, same
@@ -18,52 +18,11 @@ pytest.importorskip("triton")
 # Lanes past the last unit hold zeros, which numpy divides by one another.
 pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
 
-PLAIN = Case(3, 3, 5, 5, 2)
-ENDS = Case(3, 3, 4, 5, 2, lengths=True, resets=True)
-EXTRAS = Case(2, 3, 4, 5, 2, lengths=True, extras=True)
-
 
 @pytest.fixture(autouse=True)
 def stepwise_mode(monkeypatch):
     """No pass runs in one kernel."""
     monkeypatch.setenv("GATEWORK_TRITON_MODE", "G")
-
-
-class Scan(torch.autograd.Function):
-    """The two passes, as a differentiable function."""
-
-    @staticmethod
-    def forward(ctx, options, lengths, resets, *tensors):
-        ctx.call = Call(options, tensors, lengths, resets)
-        result = stepwise.forward(ctx.call)
-        ctx.saved = result.saved
-        ctx.set_materialize_grads(False)
-        ctx.mark_non_differentiable(*result.recorded)
-        return result.output, *result.finals, *result.recorded
-
-    @staticmethod
-    def backward(ctx, *gradients):
-        present = gradients[: 1 + len(ctx.call.program.states)]
-        return None, None, None, *stepwise.backward(ctx.call, ctx.saved, present, ctx.needs_input_grad[3:])
-
-
-def run(arguments):
-    arguments = restart_at_first(arguments.without_padding(arguments.running()))
-    program, record, resets = arguments.program, tuple(arguments.record), arguments.resets
-    train = torch.is_grad_enabled()
-    options = Options(program, record, train, arguments.recompute, arguments.reverse)
-    resets = None if resets is None else resets.to(torch.uint8)
-    output, *rest = Scan.apply(options, arguments.lengths, resets, *arguments.tensors())
-    states = len(program.states)
-    return output, tuple(rest[:states]), dict(zip(record, rest[states:], strict=True))
-
-
-def check(cell, case, **options):
-    """Output, states, recorded values and all gradients, of numbers that float32 holds."""
-    problem = draw(cell, case, torch.float32)
-    expected = answer(lambda arguments: reference.run(replace(arguments, **options)), problem)
-    actual = answer(lambda arguments: run(replace(arguments, **options)), problem.to(torch.float32))
-    all_same(actual, expected)
 
 
 @pytest.mark.parametrize("cell", cells.values(), ids=cells)
@@ -181,7 +140,7 @@ def test_products_in_float32_stay_there_under_autocast():
 
 def test_bfloat16():
     problem = draw(cells["lstm"], PLAIN, torch.bfloat16)
-    all_same(answer(run, problem.to(torch.bfloat16)), answer(reference.run, problem))
+    all_same(answer(run_untried, problem.to(torch.bfloat16)), answer(reference.run, problem))
 
 
 def test_products_in_bfloat16_are_summed_up_in_float32():
