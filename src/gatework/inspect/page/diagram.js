@@ -36,11 +36,13 @@ export function showDiagram(app) {
     values,
     make("h3", null, "What the gates do with it"),
     said,
-    make("p", { class: "small" }, overTime(app)),
+    make("p", { class: "small" }, stripNote(app)),
     over,
     clampBox(app),
   );
-  const { kinds } = app.network.cells[0].program;
+  const { kinds } = app.network.cells[0].program,
+    { roles, words } = payload.model,
+    overTime = strip(app, roles, words);
   const paint = () => {
     const t = view.now,
       { layer, unit } = view.values;
@@ -67,18 +69,18 @@ export function showDiagram(app) {
           make("div", null, make("dt", null, name), make("dd", null, figure(at(cell.names.get(name)), 3))),
         ),
     );
-    const { roles, words } = payload.model;
     said.replaceChildren(
       ...(roles.length ? sentences(cell, roles, words, unit) : [anew(cell)]).map((text) => make("li", null, text)),
     );
-    over.replaceChildren(...(roles.some(({ exact }) => !exact) ? [strip(app, layer, unit, roles, words)] : []));
+    over.replaceChildren(...overTime(layer, unit, t));
+    app.reading.again(t);
   };
   view.on(["layer", "unit", "t", "hover", "done", "reading"], paint);
   onTheme(paint);
   paint();
 }
 
-const overTime = ({ payload: { model } }) =>
+const stripNote = ({ payload: { model } }) =>
   model.roles.some(({ exact }) => !exact)
     ? "The same over time, a row for each gate: full where it is open, empty where it is shut."
     : "";

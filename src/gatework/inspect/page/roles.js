@@ -77,25 +77,39 @@ function amount(share) {
   return AMOUNTS.find(([least]) => share >= least)?.[1] ?? "nearly nothing";
 }
 
-/** Rows of cells over the steps around t: how far each gate of a unit is open. */
-export function strip(app, layer, unit, roles, words) {
-  const { reading, view } = app,
-    cell = app.network.cells[layer],
-    middle = view.now;
-  const gated = roles.filter(({ exact }) => !exact),
-    from = Math.max(0, middle - AROUND),
-    to = Math.min(reading.done - 1, middle + AROUND);
-  const shares = gated.map(() => []);
-  for (let t = from; t <= to; t++) {
-    reading.again(t);
-    gated.forEach((role, row) => shares[row].push(amounts(cell, role, unit).share));
-  }
-  reading.again(middle);
-  return make(
-    "div",
-    { class: "scroll", tabindex: "0", role: "region", "aria-label": "Gates of the unit over time" },
-    drawn(app, gated, shares, from, middle, words),
-  );
+/** Draws rows of cells over the steps around a place: how far each gate of a unit is open; no step is run twice. */
+export function strip(app, roles, words) {
+  const gated = roles.filter(({ exact }) => !exact);
+  let of = "",
+    reading = null,
+    known = new Map(); // step -> the share of each gate, of one unit in one reading
+  const sharesAt = (t, layer, unit) => {
+    if (!known.has(t)) {
+      app.reading.again(t);
+      known.set(
+        t,
+        gated.map((role) => amounts(app.network.cells[layer], role, unit).share),
+      );
+    }
+    return known.get(t);
+  };
+  return (layer, unit, middle) => {
+    if (!gated.length) return [];
+    if (reading !== app.reading || of !== `${layer}.${unit}`) {
+      [reading, of, known] = [app.reading, `${layer}.${unit}`, new Map()];
+    }
+    const from = Math.max(0, middle - AROUND),
+      to = Math.min(app.reading.done - 1, middle + AROUND);
+    const steps = Array.from({ length: to - from + 1 }, (_, k) => sharesAt(from + k, layer, unit));
+    const shares = gated.map((_, row) => steps.map((step) => step[row]));
+    return [
+      make(
+        "div",
+        { class: "scroll", tabindex: "0", role: "region", "aria-label": "Gates of the unit over time" },
+        drawn(app, gated, shares, from, middle, words),
+      ),
+    ];
+  };
 }
 
 function drawn(app, gated, shares, from, middle, words) {
