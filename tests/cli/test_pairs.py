@@ -113,6 +113,20 @@ def test_a_first_row_that_may_be_names_is_said_and_is_no_pair_once_they_are_name
     assert "first pair" not in gatework(*shlex.split(train.replace("named.tsv", "pairs.jsonl"))).out
 
 
+def test_a_first_row_that_may_be_names_is_said_wherever_a_table_is_read(gatework: Command, place: Path) -> None:
+    Path("named.tsv").write_text(f"word\tback\n{Path('pairs.tsv').read_text()}")
+    scored = gatework("score", "run", "named.tsv")
+    options = "--source word --target back"
+    said = f"note: first pair: 'word' -> 'back'; if that is a header, name the columns: {options}"
+    assert scored.err.splitlines() == [said]
+    assert gatework(*shlex.split(f"score run named.tsv {options}")).err == ""
+    converted = gatework("convert", "run", "named.tsv")
+    said = "note: first source: 'word'; if that is a header, name the column: --source word"
+    assert (said in converted.err.splitlines(), converted.lines[0].startswith("word\t")) == (True, True)
+    named = gatework(*shlex.split("convert run named.tsv --source word"))
+    assert ("first source" in named.err, len(named.lines)) == (False, len(converted.lines) - 1)
+
+
 def test_target_symbols_that_training_lacks_are_said(gatework: Command, place: Path) -> None:
     X, y = reversals()
     write_pairs(Path("odd.tsv"), X, [f"{text}{chr(0x4E00 + k)}" for k, text in enumerate(y)])
@@ -285,7 +299,8 @@ def test_frames_are_converted_from_a_file(gatework: Command, place: Path) -> Non
 
 def test_a_score_says_errors_perplexity_and_confusions(gatework: Command, place: Path) -> None:
     done = gatework("score", "run", "more.tsv")
-    assert (done.status, done.err) == (0, "")
+    assert (done.status, done.err.count("\n")) == (0, 1)
+    assert done.err.startswith("note: first pair: ")
     assert "of 20 whole targets right (95 % interval" in done.lines[0]
     assert done.lines[1].startswith("symbol error rate ")
     assert done.lines[2].startswith("perplexity ")

@@ -2,7 +2,6 @@
 
 import math
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -62,7 +61,7 @@ def convert(
             raise InputError(f"--{name} {number}: expected 1 or more")
     _check_files(attention, out)
     from gatework.cli.pair_models import converter
-    from gatework.cli.pair_use import read_sources
+    from gatework.cli.pair_use import note, possible_header, read_sources
     from gatework.pairs.answers import unseen_line
     from gatework.pairs.converter import Search
 
@@ -73,8 +72,8 @@ def convert(
         raise InputError(f"--attention {attention}: a picture shows one source, and there are {len(examples):,}")
     search = Search.of(job)
     search = replace(search, beams=max(best, search.beams if beams is None else beams), best=best)
-    if (new := unseen_line(job, examples.sources)) is not None:
-        print(f"note: {new}", file=sys.stderr)
+    new = unseen_line(job, examples.sources)
+    note(*possible_header(examples), *([] if new is None else [new]))
     written = list[str]()
     for pairs in _converted(trained, examples, search):
         lines = [line for pair in pairs for line in _lines(job, *pair, scored=best > 1, tables=attention == TABLE)]

@@ -8,7 +8,6 @@ from pathlib import Path
 from gatework.cli.options import Chosen, lengthened
 from gatework.cli.progress import TrainingProgress, say_next
 from gatework.errors import field
-from gatework.labels.data.encoding import Scaling
 from gatework.labels.data.examples import NAMES, Examples
 from gatework.labels.data.targets import Amounts, Classes
 from gatework.labels.options import Kind, Options
@@ -16,6 +15,7 @@ from gatework.labels.parts import Parts
 from gatework.labels.run import Job
 from gatework.labels.train import Outcome, resume_labels, train_labels
 from gatework.runs.parts import Splits
+from gatework.runs.scaling import Scaling
 
 SHOWN = 8  # labels that are listed
 
@@ -66,7 +66,7 @@ def _introduction(file: str, examples: Examples, job: Job, parts: Parts) -> list
     lengths = [len(sequence) for sequence in examples.sequences]
     span = f"{min(lengths):,}" if min(lengths) == max(lengths) else f"{min(lengths):,} to {max(lengths):,}"
     if isinstance(job.inputs, Scaling):
-        columns = len(job.inputs.mean)
+        columns = job.inputs.columns
         what = f"{columns} number{'s' if columns > 1 else ''} a step{', some missing' if job.inputs.missing else ''}"
     else:
         what = f"{NAMES[job.inputs.form]}, vocabulary {job.inputs.width:,}"

@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.console import Console
 
 from gatework.cli.options import Chosen, lengthened
+from gatework.cli.pair_use import possible_header
 from gatework.cli.progress import TrainingProgress, say_next
-from gatework.errors import field
 from gatework.pairs.data.encoded import Whole
 from gatework.pairs.data.examples import Examples
 from gatework.pairs.data.symbols import UNITS, UNLISTED, Symbols
@@ -54,26 +54,17 @@ def _introduction(file: str, examples: Examples, job: Job, parts: Parts) -> list
     if isinstance(job.inputs, Symbols):
         read = _side(job.inputs, len(job.inputs) - 1, parts.whole.source_lengths)
     else:
-        plural = "s" if len(job.inputs) > 1 else ""
-        read = f"{_span(parts.whole.source_lengths)} steps of {len(job.inputs)} number{plural}"
+        plural = "s" if job.inputs.width > 1 else ""
+        read = f"{_span(parts.whole.source_lengths)} steps of {job.inputs.width} number{plural}"
     lines = [
         f"{file}: {len(examples):,} sources{more}; {sizes}",
-        *_first_pair(examples),
+        *possible_header(examples),
         f"from {read} to {_side(job.outputs, len(job.outputs), parts.whole.target_lengths)}",
         f"{model.encoder.extra_repr()}; {weights:,} weights",
     ]
     if unlisted := int((parts.whole.target == UNLISTED).sum()):
         lines.append(f"{unlisted:,} target symbols of the other parts are none of the training part's: they stay wrong")
     return lines
-
-
-def _first_pair(examples: Examples) -> list[str]:
-    """What the first row of a table says whose columns nothing names, and how they are named if it does."""
-    if examples.unnamed is None:
-        return []
-    source, target = map(field, examples.unnamed)
-    options = shlex.join(["--source", source, "--target", target])
-    return [f"first pair: {source!r} -> {target!r}; if that is a header, name the columns: {options}"]
 
 
 def _side(symbols: Symbols, known: int, lengths: Whole) -> str:

@@ -1,19 +1,22 @@
 """What commands do with a trained model of pairs: sources read, and how good the targets are that it finds."""
 
 import errno
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from gatework.cli.pair_models import converter
 from gatework.cli.progress import bar
+from gatework.errors import field
 from gatework.files.reading import STDIN
 from gatework.pairs.answers import check_form, unseen_line, unwritten_line
 from gatework.pairs.data.examples import Examples, check_frames, given_examples, read_examples
 from gatework.pairs.data.tables import CSV, JSON, TSV, Columns
 from gatework.pairs.description import Described
+from gatework.runs.arrays import NPZ
 
-FILES = (*JSON, *TSV, *CSV, ".npz", ".parquet", ".txt")  # how names of files with sources end
+FILES = (*JSON, *TSV, *CSV, NPZ, ".parquet", ".txt")  # how names of files with sources end
 
 
 def read_sources(texts: Sequence[str], job: Described, column: str | None, encoding: str | None) -> Examples:
@@ -25,7 +28,7 @@ def read_sources(texts: Sequence[str], job: Described, column: str | None, encod
     else:
         examples = given_examples(list(texts), levels=job.levels, name="TEXT")
         if Path(alone).suffix.lower() in FILES:
-            print(f"note: {alone} is no file, and is read as a text", file=sys.stderr)
+            note(f"{alone} is no file, and is read as a text")
     check_form(examples, job)
     return examples
 
@@ -39,6 +42,22 @@ def _is_to_read(path: Path) -> bool:
         return False
 
 
+def note(*lines: str) -> None:
+    """Says on standard error what is no answer."""
+    for line in lines:
+        print(f"note: {line}", file=sys.stderr)
+
+
+def possible_header(examples: Examples) -> list[str]:
+    """A line with the first row of a table whose columns nothing names, and how to name them should it be a header."""
+    first = dict(zip(("source", "target"), map(field, examples.unnamed), strict=False))
+    if not first:
+        return []
+    what, them = ("source", "the column") if len(first) == 1 else ("pair", "the columns")
+    options = shlex.join(part for name, value in first.items() for part in (f"--{name}", value))
+    return [f"first {what}: {' -> '.join(map(repr, first.values()))}; if that is a header, name {them}: {options}"]
+
+
 def say_score(run: Path, file: str, columns: Columns, encoding: str | None, device: str) -> None:
     """Prints how good the targets are that a trained model finds for the sources of a file."""
     model = converter(run, device)
@@ -46,6 +65,7 @@ def say_score(run: Path, file: str, columns: Columns, encoding: str | None, devi
     check_form(examples, model.job)
     if model.job.options.align == "ctc":
         check_frames(examples)
+    note(*possible_header(examples))
     with bar("converting") as progress:
         report = model.score(examples, progress=progress)
     print("\n".join(report.lines()))

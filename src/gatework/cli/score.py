@@ -11,7 +11,7 @@ import typer
 from gatework.cli.arguments import Device, PairEncoding, PairSource, PairTarget, RunOrFile
 from gatework.cli.options import named_in
 from gatework.errors import InputError
-from gatework.files.reading import STDIN
+from gatework.files.reading import STDIN, STDIN_NAME
 from gatework.text.options import is_jsonl
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _score_text(
     if documents and condition is not None:
         raise InputError(f"--condition {condition}: the documents in {file} have their own; leave it out")
     with _prepared(vocabulary, file, condition, documents) as corpus:
-        name = "standard input" if file == STDIN else file
+        name = STDIN_NAME if file == STDIN else file
         if each:
             for token, lost in (learner or model).each(corpus.tokens, name=name):
                 print(f"{lost:.4f}\t{token!r}")

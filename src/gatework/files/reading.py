@@ -6,6 +6,8 @@ import codecs
 import io
 import json
 import os
+import re
+import shlex
 import stat
 import sys
 from collections import Counter
@@ -13,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,6 +27,8 @@ LINE = 1 << 28  # characters of a line that is read as a whole
 SMALL = 1 << 26  # bytes that a pipe may hold whatever room the disk has
 RESERVE = 1 << 30  # bytes that the copy of a pipe leaves free on the disk
 STDIN = "-"
+STDIN_NAME = "standard input"  # in errors
+ARRAY = re.compile(r'\s*\[\s*(\{(?=\s*")|\[)')  # how an array of objects or of arrays begins, in JSON
 DIGEST = 32  # hexadecimal digits
 RECODE = "convert it to UTF-8"
 RECODE_OR_LEAVE = f"{RECODE}, leave it out (--exclude), or read it with --level byte"
@@ -107,10 +112,27 @@ def records_of(texts: Iterable[str], name: str, expected: str) -> Iterator[tuple
 
     expected: how an error says what a line should be. Raises InputError for one that is no object.
     """
-    for number, line in enumerate(lines_of(texts, name), 1):
+    pieces = iter(texts)
+    first = next(pieces, "")
+    refuse_array(first, name)
+    for number, line in enumerate(lines_of(chain([first], pieces), name), 1):
         if line.strip():
             place = f"{name}, line {number:,}"
             yield place, _record(line, place, expected)
+
+
+def refuse_array(start: str, name: str, names: Sequence[str] = ()) -> None:
+    """Raises InputError, with what makes lines of it, for a text that is one array of objects.
+
+    start: the first characters of the text. names: of the values of each row where these are arrays too; without any
+    such a text may be something else.
+    """
+    begins = ARRAY.match(start)
+    if begins is None or (begins[1] == "[" and not names):
+        return
+    made = f" | {{{', '.join(f'{each}: .[{k}]' for k, each in enumerate(names))}}}" if begins[1] == "[" else ""
+    file = "FILE" if name == STDIN_NAME else shlex.quote(name)
+    raise InputError(f"{name} is one array; expected an object a line: jq -c '.[]{made}' {file} > rows.jsonl")
 
 
 def lines_of(texts: Iterable[str], name: str) -> Iterator[str]:
@@ -246,7 +268,7 @@ def _record(line: str, place: str, expected: str) -> dict[str, Any]:
 
 def _at(path: str | Path, suffixes: tuple[str, ...], exclude: Sequence[str], stack: ExitStack) -> list[Source]:
     if str(path) == STDIN:
-        return [_spooled(_stdin(), "standard input", stack)]
+        return [_spooled(_stdin(), STDIN_NAME, stack)]
     path = Path(path)
     try:
         status = path.stat()
@@ -270,7 +292,7 @@ def _stdin() -> IO[bytes]:
     with suppress(io.UnsupportedOperation):
         status = os.fstat(sys.stdin.fileno())
         if not sys.stdin.isatty():
-            _refuse_device(status.st_mode, "standard input")
+            _refuse_device(status.st_mode, STDIN_NAME)
     return sys.stdin.buffer
 
 

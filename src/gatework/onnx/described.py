@@ -14,6 +14,7 @@ from gatework.cells import Cell
 from gatework.layers import Recurrent
 from gatework.layers.description import network_of, weights_of
 from gatework.network import Network, Port
+from gatework.runs.scaling import Scaling
 
 OUTPUT = "output"  # what leaves a layer
 
@@ -31,7 +32,7 @@ class Described:
     metadata: Mapping[str, str]
     batch_first: bool = False
     stateful: bool = True
-    scaling: Any = None
+    scaling: Scaling | None = None
     ending: Any = None
 
 

@@ -12,6 +12,7 @@ from gatework.network.steps import LENGTHS, RESETS
 from gatework.onnx.described import Described, starts
 from gatework.onnx.emission import Emission
 from gatework.onnx.graph import OLDEST, Graph
+from gatework.onnx.scaling import scaled
 
 MOST = 2**31 - 1  # bytes that a file of ONNX holds
 
@@ -39,7 +40,7 @@ def model(what: Described, options: Options) -> ModelProto:
         emission.values[port.name] = _input(graph, port, what)
     if what.scaling is not None:
         first = network.inputs[0].name
-        emission.values[first] = what.scaling.scaled(graph, emission.values[first])
+        emission.values[first] = scaled(graph, emission.values[first], what.scaling)
     states = network.states if options.states else {}
     emission.begin(network, [graph.input(name, (slots, "B", size)) for name, (slots, size) in states.items()])
     for step in network.steps:
@@ -77,7 +78,7 @@ def _shape(port: Port, what: Described) -> tuple[str | int, ...]:
 def _input(graph: Graph, port: Port, what: Described) -> str:
     shape = _shape(port, what)
     if what.scaling is not None and port == what.network.inputs[0]:  # before it is scaled
-        shape = (*shape[:-1], len(what.scaling.mean))
+        shape = (*shape[:-1], what.scaling.columns)
     value = graph.input(port.name, shape, port.dtype)
     return _turned(graph, value, port) if what.batch_first else value
 

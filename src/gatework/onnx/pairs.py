@@ -1,18 +1,16 @@
 """Runs of pairs as networks: an encoder and a decoder, or the one whose steps CTC aligns."""
 
 import json
-import math
 from collections.abc import Mapping
 
 from gatework.cells import find_cell
 from gatework.layers.description import tensors_of
 from gatework.network import Network
 from gatework.onnx.described import Described, about, arrays
-from gatework.onnx.scaling import Scaling
-from gatework.pairs.data.frames import Scaling as Frames
 from gatework.pairs.description import Described as Job
 from gatework.pairs.estimator import Transducer
 from gatework.pairs.network import CARRIED, ctc_network, decoder_network, encoder_network
+from gatework.runs.scaling import Scaling
 
 ENCODER, DECODER = "encoder", "decoder"
 
@@ -29,13 +27,11 @@ def pairs(model: Transducer) -> Mapping[str, Described]:
         "target_level": job.levels.target,
         "targets": _json(job.outputs.symbols),
     }
-    scaling = None
-    if isinstance(job.inputs, Frames):
-        scaling = Scaling(job.inputs.mean, job.inputs.scale, math.inf)
-    else:
+    scaling = job.inputs if isinstance(job.inputs, Scaling) else None
+    if not isinstance(job.inputs, Scaling):
         known["sources"] = _json(job.inputs.symbols)
     if job.options.align == "ctc":
-        network = ctc_network(job.options, len(job.outputs), None if scaling is None else len(job.inputs))
+        network = ctc_network(job.options, len(job.outputs), None if scaling is None else scaling.width)
         return {"": _described(model, job, network, known | {"blank": str(len(job.outputs))}, scaling)}
     known["end"] = str(len(job.outputs))
     decoder = decoder_network(job.options, len(job.outputs))

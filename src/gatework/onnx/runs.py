@@ -10,7 +10,7 @@ import torch
 
 from gatework.cells import find_cell
 from gatework.forecast.forecaster import Forecaster
-from gatework.labels.data.encoding import FARTHEST, Tokens
+from gatework.labels.data.encoding import Tokens
 from gatework.labels.data.targets import Amounts, Classes, Several, Targets
 from gatework.labels.estimators import SequenceClassifier, SequenceRegressor, Tagger
 from gatework.layers.description import tensors_of
@@ -20,7 +20,6 @@ from gatework.network.steps import Affine, Part, Softmax, Step
 from gatework.onnx.described import Described, about, arrays, start_of
 from gatework.onnx.forecasts import series
 from gatework.onnx.pairs import pairs
-from gatework.onnx.scaling import Scaling
 from gatework.pairs.estimator import Transducer
 from gatework.text.conditions import Starts
 from gatework.text.trained import TextModel
@@ -81,7 +80,7 @@ def labels(model: SequenceClassifier | SequenceRegressor | Tagger) -> Described:
         arrays(tensors_of(model.model_, network)),
         about("labels", cell) | {name: value for name, value in known.items() if value not in ("[]", "{}")},
         stateful=False,
-        scaling=None if tokens else _scaling(job.inputs),
+        scaling=None if isinstance(job.inputs, Tokens) else job.inputs,
     )
 
 
@@ -121,11 +120,6 @@ def _labels(targets: Targets) -> Any:
         return targets.names
     each = zip(targets.names, targets.each, strict=True)
     return {str(name): one.values for name, one in each if isinstance(one, Classes)}
-
-
-def _scaling(inputs: Any) -> Scaling:
-    missing = tuple(column for column, gaps in enumerate(inputs.missing) if gaps)
-    return Scaling(inputs.mean, inputs.scale, FARTHEST, missing, inputs.bent)
 
 
 def _json(value: Any) -> str:

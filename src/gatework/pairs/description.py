@@ -7,10 +7,10 @@ from typing import Any, Self
 
 from gatework.pairs.data.encoded import Inputs
 from gatework.pairs.data.examples import Form, Levels
-from gatework.pairs.data.frames import Scaling
 from gatework.pairs.data.symbols import Symbols
 from gatework.pairs.options import Options
 from gatework.runs.folder import damaged
+from gatework.runs.scaling import Scaling
 
 TASK = "pairs"
 DATA = "data.safetensors"  # the prepared pairs, to go on training with

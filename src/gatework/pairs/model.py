@@ -10,9 +10,9 @@ from gatework.errors import InputError
 from gatework.layers import EncoderDecoder
 from gatework.pairs.ctc_model import CTCModel
 from gatework.pairs.data.encoded import Inputs
-from gatework.pairs.data.frames import Scaling
 from gatework.pairs.options import DECODING, Options
 from gatework.pairs.sizes import with_sizes
+from gatework.runs.scaling import Scaling
 
 Network = EncoderDecoder | CTCModel
 
@@ -30,11 +30,13 @@ def network(options: Options, inputs: Inputs, targets: int) -> Network:
         "recurrent": options.recurrent,
         "engine": options.engine,
     }
+    frames = isinstance(inputs, Scaling)
+    read = inputs.width if isinstance(inputs, Scaling) else len(inputs)
     if options.align == "ctc":
-        return CTCModel(len(inputs), targets, options.hidden, frames=isinstance(inputs, Scaling), **shared)
+        return CTCModel(read, targets, options.hidden, frames=frames, **shared)
     decoding = {name: getattr(options, name) for name in DECODING}
     smoothing = options.label_smoothing
-    return EncoderDecoder(len(inputs), targets, options.hidden, label_smoothing=smoothing, **shared, **decoding)
+    return EncoderDecoder(read, targets, options.hidden, label_smoothing=smoothing, **shared, **decoding)
 
 
 def check_model(options: Options, device: torch.device) -> None:

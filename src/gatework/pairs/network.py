@@ -23,6 +23,7 @@ from gatework.network.steps import (
 )
 from gatework.pairs.description import read
 from gatework.pairs.options import Options
+from gatework.runs.scaling import Scaling
 
 SOURCE, TOKENS, MEMORY, SHARES, LOG_P = "source", "tokens", "memory", "attention", "log_p"
 CONTEXT = "context"
@@ -101,7 +102,8 @@ def network_of(path: Path, values: Mapping[str, Any]) -> Network:
     job = read(path, values)
     if job.options.align == "attention":
         return encoder_network(job.options)
-    return ctc_network(job.options, len(job.outputs), len(job.inputs) if job.form == "frames" else None)
+    width = job.inputs.width if isinstance(job.inputs, Scaling) else None
+    return ctc_network(job.options, len(job.outputs), width)
 
 
 def _source(port: Port) -> tuple[Port, ...]:

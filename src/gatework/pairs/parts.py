@@ -89,8 +89,8 @@ def _check_numbers(path: Path, encoded: Encoded, job: Described) -> None:
     ranges = [("target", encoded.target, UNLISTED, len(job.outputs))]
     if isinstance(job.inputs, Symbols):
         ranges.append(("source", encoded.source, 0, len(job.inputs)))
-    elif encoded.source.shape[1:] != (len(job.inputs),):
-        raise InputError(f"{path} is damaged: its frames are not of {len(job.inputs)} numbers")
+    elif encoded.source.shape[1:] != (job.inputs.width,):
+        raise InputError(f"{path} is damaged: its frames are not of {job.inputs.width} numbers")
     for name, numbers, least, end in ranges:
         if numbers.size and (numbers.min() < least or numbers.max() >= end):
             raise InputError(f"{path} is damaged: {name} holds numbers that are not from {least} to {end - 1}")

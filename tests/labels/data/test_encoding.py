@@ -8,9 +8,10 @@ import torch
 
 from gatework.errors import InputError
 from gatework.labels.data.batches import Encoded, LabelBatches
-from gatework.labels.data.encoding import Scaling, Tokens, inputs_from_json, inputs_of
+from gatework.labels.data.encoding import Tokens, inputs_from_json, inputs_of
 from gatework.labels.data.examples import given_examples
 from gatework.labels.data.targets import Amounts, Classes, encode_labels, targets_from_json, targets_of
+from gatework.runs.scaling import Scaling
 
 # -- sequences
 
@@ -18,7 +19,7 @@ from gatework.labels.data.targets import Amounts, Classes, encode_labels, target
 def test_numbers_are_scaled_by_the_mean_and_deviation_of_their_column() -> None:
     examples = given_examples([[[1, 5], [3, 5]], [[5, 5]]])
     scaling = inputs_of(examples)
-    encoded = scaling.encode(examples)
+    encoded = scaling.encode(examples.sequences)
     np.testing.assert_allclose(encoded.mean(0), [0, 0], atol=1e-6)
     np.testing.assert_allclose(encoded[:, 0].std(), 1.0, rtol=1e-6)
     assert encoded[:, 1].tolist() == [0, 0, 0], "a constant column"
@@ -27,19 +28,19 @@ def test_numbers_are_scaled_by_the_mean_and_deviation_of_their_column() -> None:
 
 def test_large_numbers_lose_nothing_before_they_are_scaled() -> None:
     examples = given_examples([[2.0**24, 2.0**24 + 2]])
-    assert inputs_of(examples).encode(examples).flatten().tolist() == [-1, 1]
+    assert inputs_of(examples).encode(examples.sequences).flatten().tolist() == [-1, 1]
 
 
 def test_texts_are_numbered_by_frequency_and_the_rest_is_unknown() -> None:
     tokens = inputs_of(given_examples(["abb", "bbc"]), 3)
     assert isinstance(tokens, Tokens)
     assert tokens.tokens == ("<unk>", "b", "a")
-    assert tokens.encode(given_examples(["bca"])).tolist() == [1, 0, 2]
+    assert tokens.encode(given_examples(["bca"]).sequences).tolist() == [1, 0, 2]
 
 
 def test_a_word_that_looks_like_the_unknown_one_is_unknown() -> None:
     examples = given_examples([["<unk>", "a"]])
-    assert inputs_of(examples).encode(examples).tolist() == [0, 1]
+    assert inputs_of(examples).encode(examples.sequences).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("X", [["ab"], [["a", "b"]], [[1, 2]]], ids=["text", "words", "numbers"])
@@ -194,7 +195,7 @@ def test_what_is_missing_is_the_mean_and_marked_by_an_input_of_its_own() -> None
     scaling = inputs_of(examples)
     assert isinstance(scaling, Scaling)
     assert (scaling.mean, scaling.missing, scaling.width) == ((3.0, 5.0), (True, False), 3)
-    encoded = scaling.encode(examples)
+    encoded = scaling.encode(examples.sequences)
     assert encoded[:, 0].tolist() == pytest.approx([-(1.5**0.5), 0, 0, 1.5**0.5])
     assert encoded[:, 2].tolist() == [0, 1, 0, 0]
     assert inputs_from_json(json.loads(json.dumps(scaling.to_json()))) == scaling
@@ -203,12 +204,12 @@ def test_what_is_missing_is_the_mean_and_marked_by_an_input_of_its_own() -> None
 def test_what_is_missing_only_in_use_is_the_mean() -> None:
     scaling = inputs_of(given_examples([[1.0, 3.0]]))
     assert "missing" not in scaling.to_json()
-    assert scaling.encode(given_examples([[np.nan, 3.0]])).tolist() == [[0.0], [1.0]]
+    assert scaling.encode(given_examples([[np.nan, 3.0]]).sequences).tolist() == [[0.0], [1.0]]
 
 
 def test_a_column_that_is_missing_altogether_says_nothing() -> None:
     examples = given_examples([np.full((2, 1), np.nan), np.full((1, 1), np.nan)])
-    assert inputs_of(examples).encode(examples).tolist() == [[0.0, 1.0]] * 3
+    assert inputs_of(examples).encode(examples.sequences).tolist() == [[0.0, 1.0]] * 3
 
 
 # -- numbers that differ by orders of magnitude
@@ -220,7 +221,7 @@ def test_a_column_of_many_orders_of_magnitude_is_bent_so_that_each_counts() -> N
     scaling = inputs_of(examples)
     assert isinstance(scaling, Scaling)
     assert [bend is not None for bend in scaling.bent] == [True, False]
-    encoded = scaling.encode(examples)
+    encoded = scaling.encode(examples.sequences)
     assert np.diff(encoded[3:, 0]).min() > 0.3, "each power of ten is about as far from the next"
     np.testing.assert_allclose(encoded.mean(0), [0, 0], atol=1e-6)
     np.testing.assert_allclose(encoded.std(0), [1, 1], rtol=1e-5)

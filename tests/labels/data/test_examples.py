@@ -231,9 +231,17 @@ def test_labels_that_are_not_what_was_asked_for(tmp_path: Path, kind: Any, label
         read_examples(written(tmp_path, {"text": "a", "label": label}), kind=kind)
 
 
+@pytest.mark.parametrize("between", ["", "\n  "])
+def test_an_array_of_rows_is_refused_with_what_makes_lines_of_it(tmp_path: Path, between: str) -> None:
+    path = written(tmp_path, f'{between}[{between}{{"text": "a", "label": "b"}}]')
+    remedy = f"rows.jsonl is one array; expected an object a line: jq -c '.[]' {path} > rows.jsonl"
+    with pytest.raises(InputError, match=re.escape(remedy)):
+        read_examples(path)
+
+
 ARRAYS: list[tuple[dict[str, Any], str]] = [
-    ({"x": np.zeros(2)}, "holds x; expected X [N,T,I] and y"),
-    ({}, "holds nothing; expected X"),
+    ({"x": np.zeros(2)}, "has no X; it has x: expected X [N,T,I] and y"),
+    ({}, "has no X; it has nothing: expected X"),
     ({"X": np.zeros(2)}, "X is float64 [2]; expected numbers [N,T,I] or [N,T]"),
     ({"X": np.array([["a"]])}, "X is <U1 [1, 1]; expected numbers"),
     ({"X": np.zeros((2, 3, 1)), "y": np.zeros(3)}, "y has 3 labels, X 2 sequences; expected as many of both"),

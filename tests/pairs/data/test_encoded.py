@@ -10,7 +10,7 @@ from gatework.errors import InputError
 from gatework.files.tensors import as_bytes
 from gatework.pairs.data.encoded import Encoded, inputs_of, outputs_of
 from gatework.pairs.data.examples import Examples, given_examples
-from gatework.pairs.data.frames import Scaling
+from gatework.runs.scaling import Scaling
 
 SOURCES = ["abc", "d", "ee"]
 TARGETS: list[Any] = [["x", "yz"], "zz", ["y", "x", "zyx"]]
@@ -61,7 +61,7 @@ def test_what_is_taken_is_what_was_encoded(numbers: list[int]) -> None:
 
 def test_frames_are_scaled_by_the_training_part() -> None:
     examples = given_examples(FRAMES, ["x", "y", "z"])
-    scaling = Scaling.of_sources(examples.sources)
+    scaling = Scaling.of(examples.sources)
     made = Encoded.of(examples, scaling, outputs_of(examples))
     np.testing.assert_allclose(made.source.mean(0), 0, atol=1e-6)
     np.testing.assert_allclose(made.source.std(0), 1, atol=1e-6)
@@ -70,12 +70,12 @@ def test_frames_are_scaled_by_the_training_part() -> None:
     assert lengths.tolist() == [1, 3]
     assert not padded[1:, 0].any()
     assert Scaling.from_json(scaling.to_json()) == scaling
-    with pytest.raises(InputError, match="frames of 3 numbers; the model was trained on frames of 2"):
-        scaling.encode([np.ones((2, 3), np.float32)])
+    with pytest.raises(InputError, match=r"^X\[0\]: vectors of 3 numbers; the model was trained on vectors of 2"):
+        Encoded.of(given_examples([np.ones((2, 3))], ["x"]), scaling, outputs_of(examples))
 
 
 def test_a_number_that_never_changes_is_not_divided_by_its_rounding() -> None:
-    scaling = Scaling.of_sources([np.full((5, 1), 0.1, np.float32)])
+    scaling = Scaling.of([np.full((5, 1), 0.1, np.float32)])
     assert scaling.scale == (1.0,)
 
 

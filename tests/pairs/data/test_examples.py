@@ -237,16 +237,16 @@ def test_sources_and_targets_too_long_for_memory_are_refused(tmp_path: Path, lev
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"y": ["a"]}, r"has no X; expected X \[N,S,I\], y \[N\] of texts"),
+        ({"y": ["a"]}, r"has no X; it has y: expected X \[N,S,I\], y \[N\] of texts"),
         ({"X": np.ones((2, 3))}, r"has no y"),
         ({"X": np.ones((2, 3)), "y": ["a"]}, r"y is <U1 \[1\]; expected texts \[2\]"),
         ({"X": np.ones((2, 3)), "y": [1, 2]}, r"y is int64 \[2\]; expected texts"),
-        ({"X": np.array([["a"]]), "y": ["a"]}, r"X is <U1 \[1, 1\]; expected numbers \[N,S,I\] or \[N,S\]"),
+        ({"X": np.array([["a"]]), "y": ["a"]}, r"X is <U1 \[1, 1\]; expected numbers \[N,T,I\] or \[N,T\]"),
         ({"X": np.ones((2, 3)), "y": ["a", "b"], "lengths": [3, 4]}, r"lengths\[1\] is 4; expected 1 to 3"),
         ({"X": np.ones((2, 3)), "y": ["a", "b"], "lengths": [0, 3]}, r"lengths\[0\] is 0; expected 1 to 3"),
         (
             {"X": np.ones((2, 3)), "y": ["a", "b"], "lengths": [3]},
-            r"lengths is int64 \[1\]; expected whole numbers \[2\]",
+            r"lengths has shape \[1\] and int64; expected a whole number for each of the 2 sequences",
         ),
         ({"X": np.full((1, 3), np.inf), "y": ["a"]}, r"a\.npz: X\[0\]: step 0 is inf"),
         ({"X": np.ones((1, 3)), "y": [""]}, r"a\.npz: y\[0\] is empty"),

@@ -107,6 +107,7 @@ def test_what_was_read_is_said(tmp_path):
 
 
 BAD = [
+    ('[{"text": "a", "condition": "b"}]', "is one array; expected an object a line: jq -c '.[]'"),
     ("text", "line 1 is not JSON: Expecting value at column 1"),
     ('{"text": "a", "condition": "b"}\n{"text": "a",', "line 2 is not JSON"),
     ("[1, 2]", 'line 1 is [1, 2]; expected {"text"'),

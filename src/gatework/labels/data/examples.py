@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -17,10 +15,11 @@ import numpy.typing as npt
 
 from gatework.errors import InputError, shown
 from gatework.files.encoding import decoded
-from gatework.files.reading import blamed, records_of, sources
+from gatework.files.reading import records_of, sources
 from gatework.labels.data.check import check_labels, resolved
 from gatework.labels.data.columns import Columns, labels_in_columns, labels_in_sets
 from gatework.labels.options import Kind, Level
+from gatework.runs.arrays import NPZ, checked_lengths, read_arrays
 from gatework.runs.numbers import as_numbers
 
 Form = Literal["numbers", "char", "word", "list"]  # of a sequence: numbers; a text by its characters or words; words
@@ -91,7 +90,7 @@ def read_examples(
 
     Raises InputError, in one line that names the row, for whatever cannot be used.
     """
-    if Path(file).suffix == ".npz":
+    if Path(file).suffix.lower() == NPZ:
         return _read_npz(Path(file), kind, columns)
     if Path(file).is_dir():
         raise InputError(f"{file} is a directory: name one file, or - for standard input")
@@ -142,7 +141,7 @@ def given_examples(
         raise InputError(f"X is {shown(X)}; expected several sequences, such as a list of texts or an array [N,T,I]")
     if not len(X):
         raise InputError("X is empty; expected at least one sequence")
-    counts = None if lengths is None else _lengths(lengths, X)
+    counts = None if lengths is None else checked_lengths(lengths, X)
     rows = list(X) if counts is None else [row[:T] for row, T in zip(X, counts, strict=True)]
     sequences, form = _sequences(rows, level, at)
     if kind != "tag" and isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
@@ -248,39 +247,14 @@ def _field(rows: list[dict[str, Any]], at: Callable[[int], str]) -> str:
 # -- arrays
 
 
-def _lengths(value: Any, X: Any) -> npt.NDArray[np.intp]:
-    """Lengths [N], 1 to T each."""
-    lengths = np.asarray(value)
-    if lengths.shape != (len(X),) or lengths.dtype.kind not in "iu":
-        raise InputError(
-            f"lengths has shape {list(lengths.shape)} and {lengths.dtype}; expected a whole number for each of the "
-            f"{len(X)} sequences"
-        )
-    for k, T in enumerate(lengths):
-        if not 1 <= T <= len(X[k]):
-            raise InputError(f"lengths[{k}] is {T}; expected 1 to {len(X[k])}, the steps that X[{k}] has")
-    return lengths.astype(np.intp)
-
-
 def _read_npz(path: Path, kind: Kind | None, columns: Columns | None = None) -> Examples:
-    with blamed("read", path):
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                if "X" not in archive:
-                    raise InputError(f"{path} holds {', '.join(archive) or 'nothing'}; expected X [N,T,I] and y")
-                X = archive["X"]
-                y, lengths = archive.get("y"), archive.get("lengths")
-        except InputError:
-            raise
-        except (ValueError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error):
-            raise InputError(f"{path} is damaged, or no .npz of numbers as numpy.savez writes it") from None
-    if X.dtype.kind not in "biuf" or X.ndim not in (2, 3):
-        raise InputError(f"{path}: X is {X.dtype} {list(X.shape)}; expected numbers [N,T,I] or [N,T]")
+    arrays = read_arrays(path, str(path), "X [N,T,I] and y")
+    X, y = arrays.X, arrays.y
     if y is not None and kind is None:
         tagged = y.ndim > 1 and y.shape[1:2] == X.shape[1:2]
         kind = "tag" if tagged else "number" if y.dtype.kind == "f" else "class"
     try:
-        examples = given_examples(X, y, lengths=lengths, kind=kind, columns=columns)
+        examples = given_examples(X, y, lengths=arrays.lengths, kind=kind, columns=columns)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return replace(examples, at=lambda k: f"{path}: X[{k}]")

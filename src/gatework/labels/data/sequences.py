@@ -31,7 +31,7 @@ class Sequences:
         check_form(inputs, examples)
         lengths = np.array([len(sequence) for sequence in examples.sequences], np.int64)
         labels = None if targets is None else encode_labels(targets, examples)
-        return cls(inputs.encode(examples), lengths, labels, tagged)
+        return cls(inputs.encode(examples.sequences), lengths, labels, tagged)
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -15,8 +15,8 @@ from gatework.errors import InputError
 from gatework.files.tensors import as_bytes, read_tensors
 from gatework.files.writing import write_atomically
 from gatework.pairs.data.examples import Examples
-from gatework.pairs.data.frames import Scaling
 from gatework.pairs.data.symbols import Symbols
+from gatework.runs.scaling import Scaling
 
 Whole = npt.NDArray[np.int64]
 Inputs = Symbols | Scaling  # how sources are read
@@ -25,7 +25,7 @@ Inputs = Symbols | Scaling  # how sources are read
 def inputs_of(examples: Examples, size: int | None = None) -> Inputs:
     """How these sources, the training part, are read; size: of the vocabulary."""
     if examples.form == "frames":
-        return Scaling.of_sources(examples.sources)
+        return Scaling.of(examples.sources)
     return Symbols.of_sources(examples.sources, examples.levels.source, size)
 
 
@@ -52,6 +52,8 @@ class Encoded:
     @classmethod
     def of(cls, examples: Examples, inputs: Inputs, outputs: Symbols) -> Self:
         """Examples as the network reads them, without targets where they have none."""
+        if isinstance(inputs, Scaling):
+            inputs.check_columns(examples.sources, examples.rows[0])
         accepted = [()] * len(examples) if examples.targets is None else examples.targets
         texts = list(chain.from_iterable(accepted))
         return cls(

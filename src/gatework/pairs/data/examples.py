@@ -46,7 +46,7 @@ class Examples:
 
     sources: of form "symbols" N texts, symbol by symbol, all different; of "frames" N arrays [S,I] of one width I.
     targets: of each source one or more; None where there are none. rows: where each source first stands, for errors.
-    unnamed: the first pair of a table whose columns nothing names, as it stands there: it may be their names after all.
+    unnamed: the first source, and target, of a table whose columns nothing names: they may be names.
     """
 
     form: Form
@@ -54,7 +54,7 @@ class Examples:
     sources: list[Any]
     targets: list[tuple[Text, ...]] | None
     rows: list[str]
-    unnamed: tuple[str, str] | None = None
+    unnamed: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.sources)

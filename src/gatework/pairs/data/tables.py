@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-import shlex
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,18 +11,16 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from gatework.errors import InputError, shown
 from gatework.files.encoding import decoded
 from gatework.files.parquet import is_parquet, read_parquet
-from gatework.files.reading import blamed, lines_of, records_of, sources
+from gatework.files.reading import lines_of, records_of, refuse_array, sources
+from gatework.runs.arrays import NPZ, checked_lengths, read_arrays
 
 SOURCE, TARGET = "source", "target"  # the columns where none are named
 EXPECTED = '{"source": "...", "target": "..."}'
 DELIMITERS = ",;\t|"
 QUOTED = re.compile('"[^"]*"')  # within which delimiters are characters
-ARRAY = re.compile(r'\s*\[\s*(\{(?=\s*")|\[)')  # how an array of objects or of pairs begins
 JSON, TSV, CSV = (".jsonl", ".json", ".ndjson"), (".tsv",), (".csv",)
 
 
@@ -61,13 +56,13 @@ UNNAMED = Columns()
 class Rows:
     """The rows of a file, read as they are needed; source_at, target_at: what errors call the two cells of a row.
 
-    unnamed: the first two fields of a table whose columns nothing names: a pair, or names after all.
+    unnamed: the first source, and target where there are any, of a table whose columns nothing names, or names.
     """
 
     rows: Iterable[Row]
     source_at: Callable[[str], str]
     target_at: Callable[[str], str]
-    unnamed: tuple[str, str] | None = None
+    unnamed: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -86,7 +81,7 @@ def read_rows(
         raise InputError(f"{file} is a directory: name one file, or - for standard input")
     with sources(file) as (source,):
         suffix = Path(source.name).suffix.lower()
-        if suffix == ".npz":
+        if suffix == NPZ:
             yield _npz_rows(source.path, source.name, targets)
         elif is_parquet(source.path, source.name):
             yield _parquet_rows(source.path, source.name, columns, targets)
@@ -102,7 +97,7 @@ def _text_rows(first: str, texts: Iterator[str], name: str, suffix: str, columns
         raise _empty(name, targets)
     table = suffix in (*TSV, *CSV)
     if suffix in JSON or (targets and not table):
-        _refuse_array(first, name, certain=suffix in JSON)
+        refuse_array(first, name, (SOURCE, TARGET) if suffix in JSON else ())
     if suffix in JSON or (not table and first.lstrip().startswith("{")):
         records = records_of(texts, name, EXPECTED)
         return _in_columns(_of_records(records, columns.wanted, targets), *columns.wanted)
@@ -117,19 +112,6 @@ def _text_rows(first: str, texts: Iterator[str], name: str, suffix: str, columns
     if first_row is None:
         raise _empty(name, targets)
     return _of_table(_Table(first_row, rows, tabbed), columns, targets)
-
-
-def _refuse_array(first: str, name: str, *, certain: bool) -> None:
-    """Raises InputError for a text that is one array of rows, with what makes lines of it.
-
-    certain: whether the text must be JSON; one that may be a table is an array only if it begins with an object.
-    """
-    begins = ARRAY.match(first)
-    if begins is None or not (certain or begins[1] == "{"):
-        return
-    rows = "'.[]'" if begins[1] == "{" else f"'.[] | {{{SOURCE}: .[0], {TARGET}: .[1]}}'"
-    file = "FILE" if name == "standard input" else shlex.quote(name)
-    raise InputError(f"{name} is one array; expected {EXPECTED} in each line: jq -c {rows} {file} > rows.jsonl")
 
 
 def _empty(name: str, targets: bool) -> InputError:
@@ -195,7 +177,8 @@ def _of_table(table: _Table, columns: Columns, targets: bool) -> Rows:
         places = [_place(name, names, at, exact=columns.named) for name in wanted]
         return _in_columns(table.picked(places, len(names), named=True), names[places[0]], names[places[-1]])
     rows = table.picked(range(len(wanted)), 2 if targets else len(first), named=False)
-    return replace(_in_columns(rows, "1", "2"), unnamed=(names[0], names[1]) if targets and len(names) == 2 else None)
+    unnamed = tuple(names[: len(wanted)]) if len(names) <= 2 else ()
+    return replace(_in_columns(rows, "1", "2"), unnamed=unnamed)
 
 
 def _place(name: str, names: list[str], at: str, *, exact: bool) -> int:
@@ -239,26 +222,15 @@ def _parquet_rows(path: Path, name: str, columns: Columns, targets: bool) -> Row
 
 def _npz_rows(path: Path, name: str, targets: bool) -> Rows:
     """X [N,S,I] or [N,S] of numbers, and where they vary lengths [N]; y [N] of texts, or [N,K] of several."""
-    with blamed("read", name):
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                arrays = {key: archive[key] for key in archive if key in ("X", "y", "lengths")}
-        except (ValueError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error):
-            raise InputError(f"{name} is damaged, or no .npz of numbers and texts as numpy.savez writes it") from None
     needed = ("X", "y") if targets else ("X",)
-    if missing := [key for key in needed if key not in arrays]:
-        raise InputError(f"{name} has no {missing[0]}; expected X [N,S,I], y [N] of texts and, where needed, lengths")
-    X, y = arrays["X"], arrays.get("y")
-    if X.dtype.kind not in "biuf" or X.ndim not in (2, 3):
-        raise InputError(f"{name}: X is {X.dtype} {list(X.shape)}; expected numbers [N,S,I] or [N,S]")
+    arrays = read_arrays(path, name, "X [N,S,I], y [N] of texts and, where they vary, lengths [N]", needed)
+    X, y = arrays.X, arrays.y
     if y is not None and (y.dtype.kind != "U" or y.ndim not in (1, 2) or len(y) != len(X)):
         raise InputError(f"{name}: y is {y.dtype} {list(y.shape)}; expected texts [{len(X)}], or several a source")
-    most = X.shape[1]
-    lengths = arrays.get("lengths", np.full(len(X), most))
-    if lengths.shape != (len(X),) or lengths.dtype.kind not in "iu":
-        raise InputError(f"{name}: lengths is {lengths.dtype} {list(lengths.shape)}; expected whole numbers [{len(X)}]")
-    if (wrong := np.flatnonzero((lengths < 1) | (lengths > most))).size:
-        raise InputError(f"{name}: lengths[{wrong[0]}] is {lengths[wrong[0]]}; expected 1 to {most}, the steps of X")
+    try:
+        lengths = [X.shape[1]] * len(X) if arrays.lengths is None else checked_lengths(arrays.lengths, X)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
     texts = [None] * len(X) if y is None else [_without_empty(each) for each in y.tolist()]
     rows = (Row(f"{name}: X[{k}]", X[k, : lengths[k]], texts[k]) for k in range(len(X)))
     return Rows(rows, str, lambda at: at.replace(": X[", ": y["))
