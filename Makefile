@@ -10,8 +10,8 @@ COUNT ?= 60
 SEED ?= 1
 REQUIREMENTS ?= requirements-dev.txt
 
-.PHONY: demo test test-avx2 test-baseline test-oldest coverage mutants check check-project check-page format sanitize \
-    emulate clean FORCE
+.PHONY: demo test test-avx2 test-baseline test-oldest coverage mutants check check-project check-page check-site site \
+    format sanitize emulate clean FORCE
 
 # The source of the running Python's own standard library, about 11 MB, without its tests.
 demo: $(READY)
@@ -69,6 +69,20 @@ check-page: $(PAGE)/node_modules/.ready
 
 $(PAGE)/node_modules/.ready: $(PAGE)/package.json $(PAGE)/package-lock.json
 	npm --prefix $(PAGE) ci --silent --no-audit --no-fund
+	touch $@
+
+# The documentation as a site, in build/site, and whether all its links lead somewhere. Its tools have an environment of
+# their own, and read the package's sources without importing them.
+SITE := .venv-site
+site: $(SITE)/.ready
+	$(SITE)/bin/zensical build --strict --clean
+
+check-site: site
+	$(SITE)/bin/python tests/docs/site.py build/site
+
+$(SITE)/.ready: requirements-site.txt
+	$(PYTHON) -m venv --clear $(SITE)
+	$(SITE)/bin/pip install --quiet --requirement requirements-site.txt
 	touch $@
 
 # What engines and layers do on a processor with AVX2 alone, and on one without: torch and oneDNN are held to it too.
@@ -160,4 +174,4 @@ $(MODULES): FORCE | $(TOOLS)
 FORCE:
 
 clean:
-	rm -rf .venv $(OLDEST) $(PAGE)/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv $(OLDEST) $(SITE) .cache $(PAGE)/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
