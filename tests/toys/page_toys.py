@@ -84,7 +84,8 @@ def toy(cell: str = "lstm", text: str = TEXT, hidden: int = 12, **options: Any) 
     """A model that nobody trained, with weights large enough to do something."""
     torch.manual_seed(3)
     vocabulary = Vocabulary.of("char", Counter(SEEN))
-    shape = Shape(hidden=hidden, embedding=hidden if gw.cells[cell].program.tied else 6, **options)
+    embedding = hidden if gw.cells[cell].program.tied else 6
+    shape = Shape(**{"hidden": hidden, "embedding": embedding, **options})
     model = randomise(LanguageModel(cell, len(vocabulary), shape), 0.6).eval()
     ids = torch.from_numpy(vocabulary.encode(text).astype("int64"))
     names = list(model.recurrent.program.names)

@@ -12,6 +12,7 @@ from gatework.cells import Cell
 from gatework.network import Network
 from gatework.network.steps import Add, Bridge, Direction, Layer, Step
 from gatework.notation import Program
+from gatework.notation.adjoint import adjoint
 from gatework.notation.gates import gates, kinds
 from gatework.notation.roles import Role, gate_text, roles, value_text
 
@@ -71,6 +72,16 @@ def _direction_json(direction: Direction, weights: Weights) -> dict[str, Any]:
         "inputs": dict(direction.inputs),
         "sizes": dict(direction.sizes),
         "weights": dict(direction.weights),
+    }
+
+
+def adjoint_json(program: Program) -> dict[str, Any]:
+    """One step of a Program backwards: its nodes, and where the gradients by old states and inputs stand."""
+    backward = adjoint(program)
+    return {
+        "nodes": [asdict(node) for node in backward.nodes],
+        "states": [list(pair) for pair in backward.states],
+        "inputs": [list(pair) for pair in backward.inputs],
     }
 
 

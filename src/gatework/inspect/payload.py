@@ -2,7 +2,8 @@
 
 Keys (those of a series stand in `series.py`):
 gatework, kind ("text" or "series"), title, untrained
-model      cell, equations, hidden, depth, output, states, gates, layers (see `model.py`), embedding, head
+model      cell, equations, hidden, depth, output, states, gates, layers (see `model.py`), embedding, head,
+           adjoints (of each layer)
 weights    of each: name, shape, dtype, offset in the bytes
 vocabulary level, tokens, unknown
 text       name, ids, pieces (what each token spells), start (the first token's place in the file), start_state,
@@ -25,7 +26,7 @@ from gatework.errors import InputError
 from gatework.files.writing import read_json
 from gatework.inspect.activity import Activity
 from gatework.inspect.figures import rounded
-from gatework.inspect.model import Weights, layers_json
+from gatework.inspect.model import Weights, adjoint_json, layers_json
 from gatework.inspect.reading import Reading
 from gatework.layers.description import tensors_of
 from gatework.layers.record import record
@@ -80,6 +81,7 @@ def _model_json(model: LanguageModel) -> Payload:
     """The layers, and what stands before and after them."""
     network = model.description()
     told = layers_json(model.recurrent.cell, network, tensors_of(model, network)) | {"embedding": None}
+    told["adjoints"] = [adjoint_json(layer.directions[0].program) for layer in network.layers]
     for step in network.steps:
         if isinstance(step, Embedding):
             told["embedding"] = step.weight

@@ -49,6 +49,20 @@ function sparse(a) {
   return filled * 8 < a.length;
 }
 
+/** A function without arguments that computes the row y of an operation from rows a and b; null where it is none. */
+export function operation(op, y, a, b) {
+  if (op in ROWS) {
+    const overAll = ROWS[op];
+    return () => {
+      const found = overAll(a);
+      if (typeof found === "number") y.fill(found);
+      else y.set(found);
+    };
+  }
+  const loop = POINTWISE[op];
+  return loop ? () => loop(y, a, b) : null;
+}
+
 /** One layer in one direction: a Program, its weights, and a row for each of its nodes. */
 export class Cell {
   constructor(direction, tensor) {
@@ -87,16 +101,7 @@ export class Cell {
         fromInput = this.nodes[node.args[0]].op === "input";
       return () => (fromInput && sparse(a) ? multiplySparse(W, a, y) : multiply(W, a, y));
     }
-    if (node.op in ROWS) {
-      const whole = ROWS[node.op];
-      return () => {
-        const found = whole(a);
-        if (typeof found === "number") y.fill(found);
-        else y.set(found);
-      };
-    }
-    const loop = POINTWISE[node.op];
-    return loop ? () => loop(y, a, b) : null;
+    return operation(node.op, y, a, b);
   }
 
   /** The state before the first step, a row for each state. */

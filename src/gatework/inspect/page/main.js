@@ -16,6 +16,7 @@ import { showSaturation } from "./saturation.js";
 import { showSeries } from "./series.js";
 import { fromHash, toHash } from "./store.js";
 import { showText } from "./text.js";
+import { showWhy } from "./why.js";
 
 const VIEWED = ["layer", "name", "unit", "t", "sort", "rescale", "from", "to", "held", "mark"];
 
@@ -43,6 +44,7 @@ function show(app) {
   if (app.network && !text) showSeries(app);
   showSelectionBar(app);
   if (alive) showText(app);
+  if (alive && text) showWhy(app);
   showFinder(app);
   if (alive) showHeat(app);
   showDiagram(app);
