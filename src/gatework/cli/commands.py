@@ -37,6 +37,7 @@ COMMANDS = {
     "inspect": Listed(
         "Writes one web page that runs the model: which unit does what, when each gate opens, how far back it looks."
     ),
+    "learn": Listed("Writes one web page of four lessons on what gates do, with small networks that run in it."),
     "export": Listed(
         "Writes a trained model as one file: for gatework without torch and C, or ONNX (pip install 'gatework[onnx]')."
     ),

@@ -11,21 +11,22 @@ from gatework.lab.experiment import Experiment, Progress, Size, Trial, Variant
 from gatework.lab.learning import Batch, Judged, Network, Plan, Stop, Task, learn, network
 from gatework.layers.record import record
 
-C, END = 2, 3  # of the numbers of a, b, c and the end
+KINDS = 3  # of symbols: a, b and c; the number of the end
 GOAL = 100  # n to count further than
 
 
-def strings(counts: Tensor) -> Batch:
-    """a^n b^n c^n for each n of counts [B]: x [T,B,3], y [T,B,4] the symbols that may come next.
+def strings(counts: Tensor, kinds: int = KINDS) -> Batch:
+    """a^n b^n c^n for each n of counts [B]: x [T,B,3], y [T,B,4] the symbols that may come next; a^n b^n of two kinds.
 
     After an a: another or the first b; from then on one symbol alone, the end after the last c.
     """
-    t, n = torch.arange(3 * int(counts.max()))[:, None], counts[None]
-    there = (t < 3 * n)[..., None]
-    x = F.one_hot((t // n).clamp(max=C), 3) * there
-    y = F.one_hot(((t + 1) // n).clamp(max=END), 4)  # what comes next where it can be known
-    y = torch.where((t < n)[..., None], torch.tensor([1, 1, 0, 0]), y) * there
-    return Batch(x.float(), y.float(), 3 * counts)
+    t, n = torch.arange(kinds * int(counts.max()))[:, None], counts[None]
+    there = (t < kinds * n)[..., None]
+    x = F.one_hot((t // n).clamp(max=kinds - 1), kinds) * there
+    y = F.one_hot(((t + 1) // n).clamp(max=kinds), kinds + 1)  # what comes next where it can be known
+    a_or_b = F.one_hot(torch.tensor([0, 1]), kinds + 1).sum(0)
+    y = torch.where((t < n)[..., None], a_or_b, y) * there
+    return Batch(x.float(), y.float(), kinds * counts)
 
 
 def draw(longest: int, B: int, generator: torch.Generator) -> Batch:
@@ -43,10 +44,10 @@ def judge(outputs: Tensor, batch: Batch) -> Judged:
 
 
 @torch.no_grad()
-def first_failure(model: Network, furthest: int, at_once: int = 50) -> int:
+def first_failure(model: Network, furthest: int, at_once: int = 50, kinds: int = KINDS) -> int:
     """The least n whose string has a wrong prediction; furthest + 1 where there is none."""
     for start in range(1, furthest + 1, at_once):
-        batch = strings(torch.arange(start, min(start + at_once, furthest + 1)))
+        batch = strings(torch.arange(start, min(start + at_once, furthest + 1)), kinds)
         wrong = judge(model(batch), batch).wrong
         if wrong.any():
             return start + int(wrong.int().argmax())

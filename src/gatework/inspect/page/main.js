@@ -1,5 +1,6 @@
 // Puts the page together: the sections in order, then the reading of the text, then the address.
 import { showOverview, showCheck } from "./overview.js";
+import { startLessons } from "./lessons.js";
 import { startPairs } from "./pairs.js";
 import { App } from "./app.js";
 import { showSelectionBar } from "./selection_bar.js";
@@ -22,7 +23,8 @@ const VIEWED = ["layer", "name", "unit", "t", "sort", "rescale", "from", "to", "
 
 function start() {
   const payload = JSON.parse(byId("payload").textContent ?? "");
-  if (payload.kind === "pairs") return startPairs(payload, byId("weights").textContent);
+  const own = { pairs: startPairs, lessons: startLessons }[payload.kind];
+  if (own) return own(payload, byId("weights").textContent);
   const app = new App(payload, byId("weights").textContent);
   app.view.set(fromHash(location.hash, app));
   app.reading?.advance(150); // enough for the first view
