@@ -1,6 +1,7 @@
 // Section 4: which unit follows what; a search among units; the units that a stretch of text moves most.
 import { figure, make, percent, section, table, visible } from "./dom.js";
 import { departures } from "./order.js";
+import { similarBox } from "./similar.js";
 import { parseUnit, unitName } from "./store.js";
 
 const LISTED_UNITS = 12;
@@ -35,7 +36,7 @@ export function showFinder(app) {
       `${app.reading ? `Press a unit: the ${app.thing} above takes its colours at a place where it shows what it follows, and the map of all units below is put in order by how they follow the same thing. ` : ""}r is a correlation: 0 no link, 1 moves exactly with it, −1 exactly against it. “All units together” is the r of the best weighted sum of all. “How often” is its share of the half where it is rarer${app.thing === "text" ? " (of a number: where it is above 0)" : ""}. The cost is what ${app.thing === "text" ? "the bits per character" : "the error of the forecast"} would rise by if the unit were held at its mean: a unit can follow something that the network does not use.`,
     ),
   );
-  if (app.network && app.reading) found.append(searchBox(app), stretchBox(app));
+  if (app.network && app.reading) found.append(searchBox(app), stretchBox(app), similarBox(app));
 }
 
 /** @param {{ results?: Record<string, number> }} payload */
