@@ -9,7 +9,6 @@ import pytest
 from page_toys import Seen
 
 import gatework as gw
-from gatework.errors import InputError
 from gatework.inspect.pairs import attention_findings
 from gatework.pairs.options import Options
 from gatework.pairs.train import Data, train_pairs
@@ -102,13 +101,6 @@ def test_other_pairs_may_be_looked_at(folder: Path, tmp_path: Path) -> None:
     page = gw.inspect(folder / "run", tmp_path / "more.tsv")
     assert [each["source"] for each in page.payload["examples"]] == ["ax", "by"]
     assert page.findings[0].endswith("of 2 sources become one of the targets that are accepted for them")
-
-
-def test_a_model_that_ctc_aligns_has_no_page(folder: Path) -> None:
-    model = gw.Transducer(**{**QUICK, "steps": 2}, align="ctc").fit(WORDS, [word.upper() for word in WORDS])
-    model.save(folder / "ctc")
-    with pytest.raises(InputError, match="pages are for encoders and decoders: gatework convert"):
-        gw.inspect(folder / "ctc")
 
 
 def test_attention_is_said_in_sentences() -> None:

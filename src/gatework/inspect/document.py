@@ -162,7 +162,7 @@ def _task_of(path: Path) -> str | None:
 def _leave_out_text(payload: dict[str, Any]) -> None:
     """Takes the text out, and all that tells of it token by token."""
     payload |= {"text": None, "check": None}
-    if payload["kind"] == "pairs":
+    if payload["kind"] in {"pairs", "ctc"}:
         payload["examples"] = []
         return
     if payload["other"] is not None:

@@ -1,5 +1,7 @@
 // Puts the page together: the sections in order, then the reading of the text, then the address.
 import { showOverview, showCheck } from "./overview.js";
+import { startCtc } from "./ctc_page.js";
+import { showOwnLessons } from "./lesson_own.js";
 import { startLessons } from "./lessons.js";
 import { startPairs } from "./pairs.js";
 import { App } from "./app.js";
@@ -23,7 +25,7 @@ const VIEWED = ["layer", "name", "unit", "t", "sort", "rescale", "from", "to", "
 
 function start() {
   const payload = JSON.parse(byId("payload").textContent ?? "");
-  const own = { pairs: startPairs, lessons: startLessons }[payload.kind];
+  const own = { pairs: startPairs, ctc: startCtc, lessons: startLessons }[payload.kind];
   if (own) return own(payload, byId("weights").textContent);
   const app = new App(payload, byId("weights").textContent);
   app.view.set(fromHash(location.hash, app));
@@ -52,6 +54,7 @@ function show(app) {
   showDiagram(app);
   showSaturation(app);
   showMemory(app);
+  if (alive && text) showOwnLessons(app);
   showComparison(app);
   showMethods(app);
 }
