@@ -1,7 +1,6 @@
 // Puts the page together: the sections in order, then the reading of the text, then the address.
 import { showOverview, showCheck } from "./overview.js";
 import { startCtc } from "./ctc_page.js";
-import { showOwnLessons } from "./lesson_own.js";
 import { startLessons } from "./lessons.js";
 import { startPairs } from "./pairs.js";
 import { App } from "./app.js";
@@ -54,7 +53,6 @@ function show(app) {
   showDiagram(app);
   showSaturation(app);
   showMemory(app);
-  if (alive && text) showOwnLessons(app);
   showComparison(app);
   showMethods(app);
 }
