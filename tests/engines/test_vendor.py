@@ -84,7 +84,12 @@ OTHERS = {
     "sigmoid rnn": "h = sigmoid(W @ x + U @ h + b)",
     "input added": "h = tanh(W @ x + U @ h + b) + V @ x",
 }
-CASES = (*PLAIN, Case(7, 5, 6, 17, 5, lengths=True))
+CASES = (
+    *PLAIN,
+    Case(7, 5, 6, 17, 5, resets=True),
+    Case(7, 5, 6, 17, 5, lengths=True, resets=True),
+    Case(7, 5, 6, 17, 5, lengths=True),
+)
 
 
 @pytest.mark.parametrize("name", SPELLINGS)
@@ -183,6 +188,21 @@ def test_all_sequences_may_end_before_the_last_step(lengths, reverse):
     all_same((output, *state, recorded["h"]), (wanted, *final, wanted))
 
 
+@pytest.mark.parametrize("resets", [[0], [0, 1, 2, 3, 4, 5, 6], [6], [3, 4]])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_reset_may_be_before_any_step(resets, reverse):
+    problem = draw(gw.cells["lstm"], CASES[-2])
+    borders = torch.zeros(7, 5, dtype=torch.bool)
+    borders[resets, 1:] = True
+    given = replace(problem.arguments(), resets=borders, lengths=torch.tensor([7, 7, 4, 0, 1]), reverse=reverse)
+    leaves = [value.requires_grad_() for value in given.tensors()]
+    answers = []
+    for engine in (run, reference.run):
+        output, state, _ = engine(given)
+        answers.append((output, *state, *torch.autograd.grad(weighed(output, *state), leaves, materialize_grads=True)))
+    all_same(*answers)
+
+
 def test_no_steps_and_no_sequences():
     for T, B in ((0, 3), (4, 0), (0, 0)):
         problem = draw(gw.cells["lstm"], PLAIN[1])
@@ -193,10 +213,7 @@ def test_no_steps_and_no_sequences():
 
 
 def test_what_torchs_functions_have_not_is_refused():
-    resets = draw(gw.cells["gru_reset_after"], Case(3, 2, 4, 5, 3, resets=True))
     hidden = draw(gw.cells["lstm"], PLAIN[1])
-    with pytest.raises(InputError, match=r"^engine='torch' has no resets inside a sequence: use engine='auto' or"):
-        answer(run, resets)
     with pytest.raises(InputError, match=r"^engine='torch' has no recorded f: use"):
         run(Arguments(hidden.program, hidden.params, hidden.x, hidden.state, record=["h", "f"]))
     with pytest.raises(InputError, match=r"^engine='torch' has no projection to as many units"):

@@ -72,8 +72,11 @@ def test_a_stream_takes_the_same_steps():
 def test_a_recorded_output_is_there_and_what_is_inside_is_refused():
     layer = gw.LSTM(I, H, engine="torch")
     x = random(T, B, I, dtype=torch.float32)
-    with pytest.raises(InputError, match="engine='torch' has no resets inside a sequence: use engine='auto'"):
-        layer(x, resets=torch.zeros(T, B, dtype=torch.bool))
+    with gw.record(layer, "h") as trace:
+        output, _ = layer(x)
+    assert torch.equal(trace["l0.h"], output)
+    with pytest.raises(InputError, match="has no recorded f: use"), gw.record(layer, "f"):
+        layer(x)
     with pytest.raises(InputError, match="masks and taps act inside the cell"):
         gw.LSTM(I, H, engine="torch", recurrent_dropout={"g": 0.5})(x)
 

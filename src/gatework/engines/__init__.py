@@ -4,9 +4,9 @@ Each is a function `run(Arguments(program, params, x, state, ...)) -> (output, f
 says which runs where.
 """
 
-from gatework.engines.arguments import Arguments, Results, Run
+from gatework.engines.arguments import Arguments, Results, Run, RunStack, Stack
 from gatework.engines.cache import Cache
-from gatework.engines.choose import ENGINES, Choice, choose, prepare, runs
+from gatework.engines.choose import ENGINES, Choice, choose, may_stack, prepare, runs
 from gatework.engines.eager import is_eager
 from gatework.engines.native import lacking
 from gatework.engines.native.operators import Ready, run_at_once
@@ -22,10 +22,13 @@ __all__ = [
     "Ready",
     "Results",
     "Run",
+    "RunStack",
+    "Stack",
     "Stepper",
     "choose",
     "is_eager",
     "lacking",
+    "may_stack",
     "prepare",
     "run_at_once",
     "runs",

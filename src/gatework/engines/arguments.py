@@ -91,3 +91,40 @@ class Arguments:
 
 
 Run = Callable[[Arguments], Results]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Layers of one Program in one or both directions, each on the output of the one below, with nothing between.
+
+    params, state, start: of each layer in each direction in turn, l0, l0_reverse, l1 and so on. x, lengths and resets
+    are those of Arguments.
+    """
+
+    program: Program
+    params: Sequence[Mapping[str, Tensor]]
+    x: Tensor
+    state: Sequence[tuple[Tensor, ...]]
+    start: Sequence[tuple[Tensor, ...]]
+    lengths: Tensor | None = None
+    resets: Tensor | None = None
+    bidirectional: bool = False
+
+    @classmethod
+    def of(cls, arguments: Arguments) -> "Stack":
+        """The stack of one layer, forwards."""
+        a = arguments
+        return cls(a.program, [a.params], a.x, [a.state], [a.restart], a.lengths, a.resets)
+
+    def direction(self, slot: int) -> int:
+        """Of one of the states: 0 forwards, 1 backwards."""
+        return slot % 2 if self.bidirectional else 0
+
+    def tensors(self) -> list[Tensor]:
+        """All that gradients may be asked for."""
+        states = [value for values in (*self.state, *self.start) for value in values]
+        return [self.x, *states, *[value for params in self.params for value in params.values()]]
+
+
+StackResults = tuple[Tensor, list[tuple[Tensor, ...]]]  # output [T,B,D*size], final states as they were given
+RunStack = Callable[[Stack], StackResults | None]  # None where it takes separate calls

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 
 from gatework.engines import native, reference, traced, triton, vendor
-from gatework.engines.arguments import Arguments, Results, Run
+from gatework.engines.arguments import Arguments, Results, Run, RunStack, Stack
 from gatework.engines.eager import is_eager, is_tracing, is_transformed
 from gatework.engines.native.operators import Ready
 from gatework.engines.native.stream import Stepper
@@ -21,17 +21,20 @@ ENGINES: Mapping[str, Run] = MappingProxyType(
 )
 # Engines that bind what runs an eager call, and others like it.
 BINDERS: Mapping[str, Callable[[Arguments, int], Ready]] = MappingProxyType({"native": native.ready})
+# Engines that run layers and directions in one call.
+STACKS: Mapping[str, RunStack] = MappingProxyType({"torch": vendor.run_stack})
 STEPPERS: Mapping[str, type[Stepper]] = MappingProxyType({"native": Stepper})  # engines that take single steps
 
 
 class Choice(NamedTuple):
-    """An engine and why it was chosen: what runs a sequence, and where it can what binds it and takes steps."""
+    """An engine and why it was chosen: what runs a sequence and, where it can, binds it, takes steps, runs stacks."""
 
     name: str
     reason: str
     run: Run
     ready: Callable[[Arguments, int], Ready] | None = None
     stepper: type[Stepper] | None = None
+    stack: RunStack | None = None
 
 
 def choose(
@@ -56,7 +59,8 @@ def choose(
         raise InputError(f"engine={engine!r} is not here; there are 'auto', {', '.join(map(repr, ENGINES))}")
     if engine == "auto" and device.type == "cuda" and program is not None and _is_for_torch(program, device, dtype):
         other = choose(engine, device, dtype, lacks)
-        return Choice("torch", f"torch has these equations as one function on {device.type}", partial(_or, other.run))
+        reason = f"torch has these equations as one function on {device.type}"
+        return Choice("torch", reason, partial(_or, other.run), stack=STACKS["torch"])
     if engine == "auto" and device.type == "cuda" and _is_for_triton(device, dtype, lacks):
         return Choice("triton", f"every cell in {native.shown(dtype)} on cuda", _plain_or_reference)
     if engine == "auto" and not native.runs(device, dtype):
@@ -99,7 +103,11 @@ def _is_for_torch(program: Program, device: torch.device, dtype: torch.dtype) ->
 
 def _or(other: Run, arguments: Arguments) -> Results:
     """The engine "torch", or another where a call asks for what torch's functions have not."""
-    return other(arguments) if vendor.beyond(arguments) or vendor.is_watched(arguments) else vendor.run(arguments)
+    return (
+        other(arguments)
+        if vendor.beyond(arguments) or vendor.is_watched(Stack.of(arguments))
+        else vendor.run(arguments)
+    )
 
 
 def _plain_or_reference(arguments: Arguments) -> Results:
@@ -111,6 +119,11 @@ def _plain_or_reference(arguments: Arguments) -> Results:
 def _is_for_triton(device: torch.device, dtype: torch.dtype, lacks: Sequence[str]) -> bool:
     """Whether kernels can be made, and no tool of torch looks on."""
     return not lacks and is_eager() and not is_tracing() and not is_transformed() and triton.runs(device, dtype)
+
+
+def may_stack(engine: str, device: torch.device) -> bool:
+    """Whether `choose` may choose an engine that runs layers in one call: a quick question, before each call."""
+    return engine in STACKS or (engine == "auto" and device.type == "cuda")
 
 
 def runs(engine: str, device: torch.device, dtype: torch.dtype) -> bool:
@@ -127,4 +140,4 @@ def prepare(program: Program) -> None:
 
 def _choice(name: str, reason: str) -> Choice:
     run = traced.run if name == "reference" and is_tracing() else ENGINES[name]
-    return Choice(name, reason, run, BINDERS.get(name), STEPPERS.get(name))
+    return Choice(name, reason, run, BINDERS.get(name), STEPPERS.get(name), STACKS.get(name))

@@ -1,14 +1,15 @@
 """Recurrent: any cell as a torch module; stacking, directions, masks, state."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.fx import Proxy
 
 from gatework.cells import Cell, find_cell
-from gatework.engines import Arguments, Cache, Frozen, Ready, choose, is_eager, lacking, run_at_once
+from gatework.engines import Arguments, Cache, Frozen, Ready, Stack, choose, is_eager, lacking, may_stack, run_at_once
 from gatework.errors import InputError
 from gatework.layers import autocast, check
 from gatework.layers.autocast import autocast_dtype, run_dtype
@@ -41,6 +42,9 @@ USUAL = {
 
 Plain = tuple[Ready | None, tuple[Tensor, ...]]  # what runs plain calls, or None: each is decided anew; the start state
 _NOT_READY: Plain = None, ()
+LayerResults = tuple[Tensor, list[tuple[Tensor, ...]]]  # output [T,B,D*H], states [B,size] of each layer and direction
+AtOnce = LayerResults | None  # as a name, which torch.compile can read
+R = TypeVar("R")
 
 Init = str | float | Mapping[str, str | float]
 
@@ -270,25 +274,88 @@ class Recurrent(nn.Module):
     ) -> tuple[Tensor, list[Tensor]]:
         """x [T,B,I] through all layers and directions: output [T,B,D*H] and states [L*D,B,H] each."""
         final: list[tuple[Tensor, ...]] = []
-        plain = self.bidirectional and self._is_plain and lengths is None and resets is None
-        both = plain and not torch.compiler.is_compiling()
-        for layer in range(self.num_layers):
-            slots = range(len(final), len(final) + len(self.directions))
-            old = [None if initial is None else tuple(value[slot] for value in initial) for slot in slots]
-            if both:
-                results = self._run_both(x, old, layer)
-            else:
-                results = [
-                    self.weights(layer, direction)(self._run, x, state, lengths, resets, layer, direction)
-                    for direction, state in zip(self.directions, old, strict=True)
-                ]
-            outputs = [output for output, _ in results]
-            final += [new for _, new in results]
-            y = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]  # [T,B,D*H]
+        slots = self.num_layers * len(self.directions)
+        while len(final) < slots:
+            layer, rest = len(final) // len(self.directions), range(len(final), slots)
+            old = [None if initial is None else tuple(value[slot] for value in initial) for slot in rest]
+            made = self._at_once(x, old, lengths, resets, layer)
+            y, new = self._one_layer(x, old, lengths, resets, layer) if made is None else made  # y [T,B,D*H]
+            final += new
             y = y + x if self.residual and layer > 0 else y
-            p = self.dropout if layer < self.num_layers - 1 else 0.0
+            p = self.dropout if len(final) < slots else 0.0
             x = drop(y, p, variational=self.variational, training=self.training)
         return x, [torch.stack(v) if len(v) > 1 else v[0].unsqueeze(0) for v in zip(*final, strict=True)]
+
+    def _one_layer(
+        self,
+        x: Tensor,
+        states: Sequence[tuple[Tensor, ...] | None],
+        lengths: Tensor | None,
+        resets: Tensor | None,
+        layer: int,
+    ) -> LayerResults:
+        """A layer in its directions. states: of this layer and those above."""
+        plain = self.bidirectional and self._is_plain and lengths is None and resets is None
+        if plain and not torch.compiler.is_compiling():
+            results = self._run_both(x, states[:2], layer)
+        else:
+            results = [
+                self.weights(layer, direction)(self._run, x, state, lengths, resets, layer, direction)
+                for direction, state in zip(self.directions, states, strict=False)
+            ]
+        outputs = [output for output, _ in results]
+        return torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0], [new for _, new in results]
+
+    # -- several layers, or both directions of one, in one call
+
+    def _at_once(
+        self,
+        x: Tensor,
+        states: Sequence[tuple[Tensor, ...] | None],
+        lengths: Tensor | None,
+        resets: Tensor | None,
+        layer: int,
+    ) -> AtOnce:
+        """As `_one_layer`, also of the layers above with nothing between; None where the engine takes them singly."""
+        masked = self.recurrent_dropout or self.zoneout
+        if masked or self.watcher is not None or not may_stack(self.engine, x.device):
+            return None
+        between = self.residual or (self.training and self.dropout)  # whose masks are of torch's generator, as ever
+        layers = range(layer, layer + 1 if between else self.num_layers)
+        places = [(layer, direction) for layer in layers for direction in self.directions]
+        stack = choose(self.engine, x.device, x.dtype, self.lacks, self.program).stack
+        if len(places) == 1 or stack is None:
+            return None
+
+        def run(weights: Sequence[Mapping[str, Tensor]]) -> AtOnce:
+            given = list(zip(weights, states, places, strict=False))
+            anchor, *_ = [self._check(own, x, state, *place) for own, state, place in given]
+            start = [self._start(own, anchor, layer, x.shape[1]) for own, _, (layer, _) in given]
+            begun = [own if state is None else state for own, (_, state, _) in zip(start, given, strict=True)]
+            made = stack(self._cast(Stack(self.program, weights, x, begun, start, lengths, resets), anchor))
+            return made and (made[0], [tuple(value.to(anchor.dtype) for value in new) for new in made[1]])
+
+        return self._with_weights(places, run)
+
+    def _cast(self, stack: Stack, anchor: Tensor) -> Stack:
+        """A stack of this layer's directions in the dtype that the engine is given."""
+        dtype = self._run_dtype(anchor)
+        params = [{name: value.to(dtype) for name, value in own.items()} for own in stack.params]
+        state, start = (
+            [tuple(value.to(dtype) for value in own) for own in some] for some in (stack.state, stack.start)
+        )
+        both = self.bidirectional
+        return replace(stack, params=params, x=stack.x.to(dtype), state=state, start=start, bidirectional=both)
+
+    def _with_weights(self, places: Sequence[tuple[int, str]], use: Callable[[Sequence[Mapping[str, Tensor]]], R]) -> R:
+        """What `use` returns of the weights of layers in directions, which are there until it returns."""
+
+        def descend(*taken: Mapping[str, Tensor]) -> R:
+            if len(taken) == len(places):
+                return use(taken)
+            return cast(R, self.weights(*places[len(taken)])(lambda own: descend(*taken, own)))
+
+        return descend()
 
     # -- one layer, one direction
 
@@ -316,7 +383,7 @@ class Recurrent(nn.Module):
     ) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
         """As `_run` of both directions, at once where the engine can."""
 
-        def run(*weights: Mapping[str, Tensor]) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
+        def run(weights: Sequence[Mapping[str, Tensor]]) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
             sides = list(zip(weights, states, self.directions, strict=True))
             plain = [self._plain(own, x, state, layer, direction) for own, state, direction in sides]
             calls = [ready for ready, _ in plain if ready is not None]
@@ -329,9 +396,7 @@ class Recurrent(nn.Module):
             ]
             return [(output, tuple(new)) for output, new, _ in run_at_once(calls, given)]
 
-        forwards, backwards = (self.weights(layer, direction) for direction in self.directions)
-        made = forwards(lambda own: backwards(lambda other: run(own, other)))
-        return cast(list[tuple[Tensor, tuple[Tensor, ...]]], made)
+        return self._with_weights([(layer, direction) for direction in self.directions], run)
 
     def _plain(
         self, weights: Mapping[str, Tensor], x: Tensor, state: tuple[Tensor, ...] | None, layer: int, direction: str

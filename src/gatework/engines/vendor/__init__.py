@@ -5,18 +5,18 @@ equations which function a Program is; `weights` lays its parameters out as that
 """
 
 import warnings
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.utils._python_dispatch import _disable_current_modes
 
-from gatework.engines.arguments import Arguments, Results
+from gatework.engines.arguments import Arguments, Results, Stack, StackResults
 from gatework.engines.eager import is_eager, is_tracing, is_wrapper
 from gatework.engines.reverse_direction import run_reversed
+from gatework.engines.vendor.pieces import cut
 from gatework.engines.vendor.recognise import Fused
 from gatework.engines.vendor.recognise import recognise as recognise
 from gatework.engines.vendor.weights import packed
@@ -52,15 +52,20 @@ def refusal(program: Program, device: torch.device, dtype: torch.dtype) -> str:
 
 def beyond(arguments: Arguments) -> str:
     """What a call asks for that torch's functions have not; empty where they have all of it."""
-    known, states = recognise(arguments.program), arguments.state
+    known = recognise(arguments.program)
     if isinstance(known, str):
         return known
-    if arguments.resets is not None:
-        return "resets inside a sequence"
-    if known.projection and states[0].shape == states[1].shape:
-        return "projection to as many units as the memory has"  # it tells one by the sizes
+    if lacks := _lacks(Stack.of(arguments), known):
+        return lacks
     hidden = [name for name in arguments.record if name != arguments.program.output]
     return f"recorded {', '.join(hidden)}" if hidden else ""
+
+
+def _lacks(stack: Stack, fused: Fused) -> str:
+    states = stack.state[0]
+    if fused.projection and states[0].shape == states[1].shape:
+        return "projection to as many units as the memory has"  # it tells one by the sizes
+    return ""
 
 
 def run(arguments: Arguments) -> Results:
@@ -68,61 +73,60 @@ def run(arguments: Arguments) -> Results:
 
     Raises InputError where it equals none, and where `beyond` names something.
     """
-    known, lacks = recognise(arguments.program), beyond(arguments)
+    known, lacks, stack = recognise(arguments.program), beyond(arguments), Stack.of(arguments)
     if not isinstance(known, Fused):
         reason = refusal(arguments.program, arguments.x.device, arguments.x.dtype)
         raise InputError(f"engine='torch' {reason}: use engine='auto' or 'reference'")
     if lacks:
         raise InputError(f"engine='torch' has no {lacks}: use engine='auto' or engine='reference'")
-    if is_watched(arguments):
+    if is_watched(stack):
         raise InputError("engine='torch' runs eager calls: for what torch's tools trace or wrap use engine='reference'")
     if arguments.reverse:
         return run_reversed(run, arguments)
-    if 0 in arguments.x.shape[:2]:
-        output, states = _empty(arguments, known), arguments.state
-    elif arguments.lengths is None or arguments.x.is_meta:  # which has shapes alone, and no lengths to pack by
-        output, states = _called(arguments, known)
-    else:
-        output, states = _with_lengths(arguments, known, arguments.lengths)
-    return output, states, dict.fromkeys(arguments.record, output)
+    output, states = _run(stack, known)
+    return output, states[0], dict.fromkeys(arguments.record, output)
 
 
-def is_watched(arguments: Arguments) -> bool:
+def run_stack(stack: Stack) -> StackResults | None:
+    """Executes layers and their reverse directions in one call; None where `run` refuses such a layer."""
+    known = recognise(stack.program)
+    if not isinstance(known, Fused) or _lacks(stack, known) or is_watched(stack):
+        return None
+    return _run(stack, known)
+
+
+def is_watched(stack: Stack) -> bool:
     """Whether a tool of torch writes down or replaces what is done, which packing and fused functions do not bear.
 
     torch.compile alone does bear them, of whole sequences.
     """
+    cuts = [value for value in (stack.lengths, stack.resets) if value is not None]
     if torch.compiler.is_compiling():
-        return torch.compiler.is_exporting() or arguments.lengths is not None
-    extra = [value for value in (arguments.lengths,) if value is not None]
-    return is_tracing() or not is_eager() or any(map(is_wrapper, (*arguments.tensors(), *extra)))
+        return torch.compiler.is_exporting() or bool(cuts)
+    return is_tracing() or not is_eager() or any(map(is_wrapper, (*stack.tensors(), *cuts)))
 
 
-def _empty(arguments: Arguments, fused: Fused) -> Tensor:
-    """The output of no steps, or of no sequences."""
-    return arguments.x.new_zeros(*arguments.x.shape[:2], arguments.state[fused.states[0]].shape[-1])
+def _run(stack: Stack, fused: Fused) -> StackResults:
+    T, B = stack.x.shape[:2]
+    if 0 in (T, B):
+        return _empty(stack, fused)
+    whole = stack.lengths is None and stack.resets is None
+    if whole or stack.x.is_meta:  # which has shapes alone, and nothing to cut by
+        output, *last = _call(fused, stack.x, *_rest(stack, fused, stack.state), False)
+        return output, _states(last, fused)
+    pieces = cut(stack)
+    if pieces is None:
+        return _empty(stack, fused)
+    x = stack.x.flatten(0, 1).index_select(0, pieces.steps)
+    data, *last = _call(fused, x, pieces.batch_sizes, *_rest(stack, fused, pieces.states(stack)))
+    output = data.new_zeros(T * B, data.shape[1]).index_copy(0, pieces.steps, data).unflatten(0, (T, B))
+    return output, pieces.ends(stack, _states(last, fused))
 
 
-def _called(arguments: Arguments, fused: Fused) -> tuple[Tensor, tuple[Tensor, ...]]:
-    output, *last = _call(fused, arguments.x, *_rest(arguments, fused), False)
-    return output, _states(last, fused)
-
-
-def _with_lengths(arguments: Arguments, fused: Fused, lengths: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """As `_called`, up to each sequence's end: packed, which takes no empty sequence, so these run one step unseen."""
-    T = len(arguments.x)
-    arguments = arguments.without_padding(arguments.running())
-    given = pack_padded_sequence(arguments.x, lengths.clamp(min=1).cpu(), enforce_sorted=False)
-    order, back = given.sorted_indices, given.unsorted_indices
-    assert order is not None and back is not None  # as of all that is unsorted
-    sorted_state = tuple(value.index_select(0, order) for value in arguments.state)
-    rest = _rest(replace(arguments, state=sorted_state), fused)
-    data, *last = _call(fused, given.data, given.batch_sizes, *rest)
-    output, _ = pad_packed_sequence(given._replace(data=data), total_length=T)
-    some = (lengths > 0)[:, None]
-    new = (value.index_select(0, back) for value in _states(last, fused))
-    states = tuple(torch.where(some, after, before) for after, before in zip(new, arguments.state, strict=True))
-    return torch.where(some, output, 0), states
+def _empty(stack: Stack, fused: Fused) -> StackResults:
+    """The results of no steps, or of no sequences."""
+    size = stack.state[0][fused.states[0]].shape[-1] * (1 + stack.bidirectional)
+    return stack.x.new_zeros(*stack.x.shape[:2], size), list(stack.state)
 
 
 def _call(fused: Fused, *given: Any) -> Any:
@@ -134,14 +138,16 @@ def _call(fused: Fused, *given: Any) -> Any:
         return function(*given)
 
 
-def _rest(arguments: Arguments, fused: Fused) -> tuple[Any, ...]:
+def _rest(stack: Stack, fused: Fused, states: Sequence[tuple[Tensor, ...]]) -> tuple[Any, ...]:
     """What the functions take after the sequence: states, weights, biases, layers, dropout, training, directions."""
-    states = tuple(arguments.state[place][None].contiguous() for place in fused.states)
+    joined = tuple(torch.stack([each[place] for each in states]) for place in fused.states)  # [L*D,B,size]
     training = torch.is_grad_enabled()  # cuDNN keeps what its backward pass reads in training alone
-    given = states if fused.kind == "lstm" else states[0]
-    return given, packed(fused, arguments.params), fused.has_biases, 1, 0.0, training, False
+    weights, layers = packed(fused, stack.params, stack.bidirectional), len(stack.params) // (1 + stack.bidirectional)
+    given = joined if fused.kind == "lstm" else joined[0]
+    return given, weights, fused.has_biases, layers, 0.0, training, stack.bidirectional
 
 
-def _states(last: list[Tensor], fused: Fused) -> tuple[Tensor, ...]:
-    """Torch's h, or h and c, in the order of the Program."""
-    return tuple(value[0] for _, value in sorted(zip(fused.states, last, strict=True), key=lambda pair: pair[0]))
+def _states(last: list[Tensor], fused: Fused) -> list[tuple[Tensor, ...]]:
+    """Torch's h, or h and c, of each layer and direction, in the order of the Program."""
+    in_order = [value for _, value in sorted(zip(fused.states, last, strict=True), key=lambda pair: pair[0])]
+    return list(zip(*(value.unbind() for value in in_order), strict=True))

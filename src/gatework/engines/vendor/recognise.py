@@ -40,6 +40,11 @@ class Fused:
     def has_biases(self) -> bool:
         return any(gate.outer or gate.inner for gate in self.gates)
 
+    @property
+    def weights(self) -> int:
+        """How many tensors torch's function takes for a layer in one direction."""
+        return 2 + 2 * self.has_biases + bool(self.projection)
+
 
 class _OtherError(Exception):
     """The Program is none of torch's functions, and why."""

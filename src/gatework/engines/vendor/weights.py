@@ -14,12 +14,15 @@ Weights = list[Tensor]  # weight_ih, weight_hh, bias_ih, bias_hh if there are bi
 _MODES = {"rnn_relu": 0, "rnn_tanh": 1, "lstm": 2, "gru": 3}  # cuDNN's
 
 
-def packed(fused: Fused, params: Mapping[str, Tensor]) -> Weights:
-    """The weights for a call: on CUDA in cuDNN's own layout, which is kept while the parameters stay as they are."""
-    used = [params[name] for name in names(fused)]
+def packed(fused: Fused, params: Sequence[Mapping[str, Tensor]], bidirectional: bool = False) -> Weights:
+    """The weights of layers, and of both directions of each, one after another.
+
+    On CUDA in cuDNN's own layout, which is kept while the parameters stay as they are.
+    """
+    used = [each[name] for each in params for name in names(fused)]
     if used[0].is_cuda and _takes(used[0]) and is_eager(*used):
-        return list(_Kept.apply(fused, *used))  # type: ignore[no-untyped-call]
-    return stacked(fused, params)
+        return list(_Kept.apply(fused, bidirectional, *used))  # type: ignore[no-untyped-call]
+    return [weight for each in params for weight in stacked(fused, each)]
 
 
 def _takes(tensor: Tensor) -> bool:
@@ -71,45 +74,50 @@ def unstacked(fused: Fused, gradients: Sequence[Tensor | None]) -> dict[str, Ten
 
 
 class _Kept(torch.autograd.Function):
-    """`stacked`, in memory that is kept from call to call."""
+    """The weights of `packed`, in memory that is kept from call to call."""
 
     @staticmethod
-    def forward(ctx: Any, fused: Fused, *used: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, fused: Fused, bidirectional: bool, *used: Tensor) -> tuple[Tensor, ...]:
         ctx.fused = fused
         ctx.set_materialize_grads(False)
-        return tuple(weight.detach() for weight in kept(fused, used))
+        return tuple(weight.detach() for weight in kept(fused, used, bidirectional))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        found = unstacked(ctx.fused, gradients)
-        return (None, *(found.get(name) for name in names(ctx.fused)))
+        fused, each = ctx.fused, ctx.fused.weights
+        found = [unstacked(fused, gradients[at : at + each]) for at in range(0, len(gradients), each)]
+        return (None, None, *(part.get(name) for part in found for name in names(fused)))
 
 
 _KEPT = WeakTensorKeyDictionary()  # the first parameter -> what the parameters were, and the weights made of them
 
 
-def kept(fused: Fused, used: Sequence[Tensor]) -> Weights:
+def kept(fused: Fused, used: Sequence[Tensor], bidirectional: bool = False) -> Weights:
     """The weights without gradients, those of the last call where no parameter was replaced or written on since.
 
-    A write by `parameter.data` is not counted by torch, and goes unseen, as by torch's own caches of casts.
+    used: the parameters that `names` says, of each layer and direction in turn. A write by `parameter.data` is not
+    counted by torch, and goes unseen, as by torch's own caches of casts.
     """
     if any(tensor.is_inference() for tensor in used):  # whose writes torch does not count
-        return _made(fused, used)
-    facts = (fused, *((id(tensor), tensor.data_ptr(), tensor._version) for tensor in used))
+        return _made(fused, used, bidirectional)
+    facts = (fused, bidirectional, *((id(tensor), tensor.data_ptr(), tensor._version) for tensor in used))
     known = _KEPT.get(used[0])  # type: ignore[no-untyped-call]
     if known is None or known[0] != facts:
         with torch.inference_mode(False):
-            known = facts, _made(fused, used)
+            known = facts, _made(fused, used, bidirectional)
         _KEPT[used[0]] = known
     weights: Weights = known[1]
     return weights
 
 
 @torch.no_grad()
-def _made(fused: Fused, used: Sequence[Tensor]) -> Weights:
-    weights = [weight.detach().clone() for weight in stacked(fused, dict(zip(names(fused), used, strict=True)))]
+def _made(fused: Fused, used: Sequence[Tensor], bidirectional: bool) -> Weights:
+    own = names(fused)
+    params = [dict(zip(own, used[at : at + len(own)], strict=True)) for at in range(0, len(used), len(own))]
+    weights = [weight.detach().clone() for each in params for weight in stacked(fused, each)]
     if weights[0].is_cuda:
-        H, I = len(weights[0]) // len(fused.gates), weights[0].shape[1]
-        R = weights[-1].shape[0] if fused.projection else 0
-        torch._cudnn_rnn_flatten_weight(weights, len(weights), I, _MODES[fused.kind], H, R, 1, False, False)
+        H, I, layers = weights[1].shape[0] // len(fused.gates), weights[0].shape[1], len(params) // (1 + bidirectional)
+        R = weights[fused.weights - 1].shape[0] if fused.projection else 0
+        mode = _MODES[fused.kind]
+        torch._cudnn_rnn_flatten_weight(weights, fused.weights, I, mode, H, R, layers, False, bidirectional)
     return weights
