@@ -13,7 +13,7 @@ export function showTyping(app) {
     "live",
     "Try it",
     "Type, and it guesses what comes next",
-    "The bars show which characters the network expects next. Under each typed character stands how much it was surprised by it: nothing where it had seen it coming, a long bar where it had not.",
+    "The bars show which characters the network expects next, at the temperature that is set: below 1 the likely becomes likelier, above 1 all become more alike. Under each typed character stands how much it was surprised by it: nothing where it had seen it coming, a long bar where it had not.",
   );
   const box = make("textarea", {
     id: "live-box",
@@ -26,28 +26,29 @@ export function showTyping(app) {
   const strip = make("div", { id: "strip", class: "strip", "aria-hidden": "true" });
   const bars = make("ol", { id: "bars", class: "bars", "aria-label": "Most likely next characters" });
   const play = make("button", { id: "play" }, "Let it write"),
-    temperature = make(
-      "select",
-      { id: "temperature", "aria-label": "How it writes" },
-      [
-        ["0.4", "carefully"],
-        ["0.8", "freely"],
-        ["1.2", "wildly"],
-      ].map(([value, text]) => make("option", { value, selected: value === "0.8" }, text)),
-    );
+    temperature = make("input", { type: "range", id: "temperature", min: 0.1, max: 2, step: 0.05, value: 1 }),
+    degrees = make("output", { for: "temperature" }),
+    drawn = make("p", { class: "small", id: "drawn" });
   const warm = make("input", { type: "checkbox", id: "warm", checked: Boolean(app.reading) });
   const note = make("p", { class: "small", id: "live-note" });
   const live = new Typing(app);
   box.value = opening(app);
 
+  const expect = () => {
+    const at = Number(temperature.value);
+    degrees.textContent = figure(at);
+    temperature.setAttribute("aria-valuetext", `${figure(at)}: ${effectOf(at)}`);
+    paintBars(app, bars, live, at, (piece) => {
+      box.value += piece;
+      update();
+    });
+    drawn.textContent = [live.spread(at), live.said()].filter(Boolean).join(" ");
+  };
   const update = () => {
     const start = performance.now();
     live.read(encode(payload.vocabulary, box.value), warm.checked);
     paintStrip(app, strip, live);
-    paintBars(app, bars, live, (piece) => {
-      box.value += piece;
-      update();
-    });
+    expect();
     note.textContent = live.note();
     app.keystroke = performance.now() - start; // milliseconds, for whoever measures
   };
@@ -73,6 +74,7 @@ export function showTyping(app) {
     app.lookAt(live);
   };
   box.addEventListener("input", update);
+  temperature.addEventListener("input", expect);
   warm.addEventListener("change", update);
   found.append(
     box,
@@ -91,7 +93,9 @@ export function showTyping(app) {
         },
         "One character",
       ),
+      make("label", { for: "temperature" }, "Temperature"),
       temperature,
+      degrees,
       make(
         "button",
         {
@@ -108,6 +112,7 @@ export function showTyping(app) {
     ),
     strip,
     bars,
+    drawn,
     note,
   );
   app.view.on(["done"], () => live.canWarm() && !live.warmed && update());
@@ -124,6 +129,7 @@ class Typing {
     this.logs = [];
     this.warmed = null; // where in the text it starts from, null for nothing read
     this.first = null; // the state there
+    this.written = null; // the token that was drawn last, and its chance
   }
 
   /** Whether enough of the text is read to start from there. */
@@ -178,15 +184,31 @@ class Typing {
     return this.logs.at(-1);
   }
 
-  /** One token at random, by probabilities sharpened (below 1) or flattened. */
+  /** One token at random, by the chances at a temperature of those that can be typed. */
   draw(temperature) {
-    const even = this.app.payload.vocabulary.tokens.map(() => 0); // where it has read nothing yet
-    const weights = Array.from(this.last ?? even, (log, id) =>
-      this.app.canType(id) ? Math.exp(log / temperature) : 0,
-    );
-    let left = Math.random() * weights.reduce((a, b) => a + b, 0);
-    const found = weights.findIndex((weight) => (left -= weight) < 0);
-    return found < 0 ? weights.length - 1 : found;
+    const { tokens } = this.app.payload.vocabulary,
+      logs = Array.from(this.last ?? tokens.map(() => 0), (log, id) => (this.app.canType(id) ? log : -Infinity)),
+      chances = tempered(logs, temperature);
+    let left = Math.random();
+    const found = chances.findIndex((chance) => (left -= chance) < 0),
+      id = found < 0 ? chances.indexOf(Math.max(...chances)) : found;
+    this.written = { id, chance: chances[id], k: this.ids.length };
+    return id;
+  }
+
+  /** What was drawn last, as long as nothing else was typed since. */
+  said() {
+    const { written, ids } = this;
+    if (!written || ids.length !== written.k + 1 || ids.at(-1) !== written.id) return "";
+    return `Written last: “${visible(this.pieces.at(-1))}”, drawn with a chance of ${percent(written.chance)}.`;
+  }
+
+  /** How uncertain the next token is at a temperature, in bits, beside what the network itself says. */
+  spread(temperature) {
+    if (!this.last) return "";
+    const bits = (at) => entropyOf(tempered(this.last, at)),
+      own = `The next ${this.app.step} is uncertain by ${figure(bits(1))} bits`;
+    return temperature === 1 ? `${own}.` : `${own}, at this temperature by ${figure(bits(temperature))}.`;
   }
 
   note() {
@@ -227,10 +249,28 @@ function paintStrip(app, strip, live) {
   );
 }
 
-function paintBars(app, bars, live, type) {
+/** Chances p^(1/temperature), made to add up to 1, from log probabilities. */
+function tempered(logs, temperature) {
+  const most = Math.max(...logs),
+    powers = Array.from(logs, (log) => Math.exp((log - most) / temperature)),
+    sum = powers.reduce((a, b) => a + b, 0);
+  return powers.map((power) => power / sum);
+}
+
+const entropyOf = (chances) => chances.reduce((sum, p) => sum - (p > 0 ? p * Math.log2(p) : 0), 0);
+
+const effectOf = (temperature) =>
+  temperature === 1
+    ? "as the network says"
+    : temperature < 1
+      ? "the likely becomes likelier"
+      : "all become more alike";
+
+function paintBars(app, bars, live, temperature, type) {
   if (!live.last)
     return bars.replaceChildren(make("li", { class: "small" }, "Type a character to see what it expects next."));
-  const likely = Array.from(live.last, (log, id) => [Math.exp(log), id])
+  const likely = tempered(live.last, temperature)
+    .map((p, id) => [p, id])
     .sort((a, b) => b[0] - a[0])
     .slice(0, CHOICES);
   bars.replaceChildren(
@@ -241,7 +281,7 @@ function paintBars(app, bars, live, type) {
         null,
         make("button", { title: "type it", disabled: !app.canType(id), onclick: () => type(piece) }, visible(piece)),
         make("span", { class: "bar-track" }, make("i", { style: `width: ${(100 * p).toFixed(1)}%` })),
-        make("span", { class: "number" }, percent(p)),
+        make("span", { class: "number", title: `${percent(Math.exp(live.last[id]))} at temperature 1` }, percent(p)),
       );
     }),
   );

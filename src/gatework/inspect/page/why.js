@@ -121,7 +121,7 @@ function paintWhy(app, parts, shown, measure) {
   strip.setAttribute("aria-valuetext", asked.textContent);
   list.replaceChildren(...(values ? strongest(app, shown, values) : [make("li", null, "computing …")]));
   reach.textContent = values ? reachWords(app, values) : "";
-  apart.textContent = shown.out ? difference(app, shown) : "Leaving one out after the other …";
+  apart.textContent = shown.out ? difference(shown) : "Leaving one out after the other …";
 }
 
 function askedOf(app, { reading, t, target, came, p }) {
@@ -172,7 +172,7 @@ function reachWords(app, values) {
 const lastOf = ({ step }, count) => (count > 1 ? `${count} ${step}s` : step);
 
 /** How far the two measures say the same here. */
-function difference(app, { reading, from, gradient, out }) {
+function difference({ reading, from, gradient, out }) {
   const r = agreement(gradient, out),
     gap = (k) => Math.abs(gradient[k] - out[k]),
     k = [...gradient.keys()].reduce((best, each) => (gap(each) > gap(best) ? each : best)),
