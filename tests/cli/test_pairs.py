@@ -151,7 +151,7 @@ def test_the_options_reach_the_run(gatework: Command, place: Path) -> None:
         "--input-feeding --dropout 0.1 --label-smoothing 0.05 --scheduled-sampling 0.2 --zoneout h=0.05 "
         "--engine reference --epochs 4 --steps 2 --minutes 5 --batch 70 --learning-rate 0.1 --weight-decay 0.2 "
         "--criterion words --patience 9 --beams 3 --length-normalisation 0.6 --seed 3 --splits 0.5,0.3,0.2 "
-        "--source-level byte --target-level word --source word --target back"
+        "--precision bfloat16 --source-level byte --target-level word --source word --target back"
     )
     done = gatework(*shlex.split(f"train pairs pairs.csv --out new --device cpu {options}"))
     assert (done.status, done.err) == (0, "")
@@ -175,7 +175,7 @@ def test_the_options_reach_the_run(gatework: Command, place: Path) -> None:
     )
     assert (found.batch, found.learning_rate, found.weight_decay, found.criterion) == (70, 0.1, 0.2, "words")
     assert (found.patience, found.beams, found.length_normalisation, found.random_state) == (9, 3, 0.6, 3)
-    assert (found.source_level, found.target_level) == ("byte", "word")
+    assert (found.precision, found.source_level, found.target_level) == ("bfloat16", "byte", "word")
     assert run.counts == {"training": 60, "validation": 36, "test": 24}
 
 
@@ -337,6 +337,8 @@ WRONG = [
     ("train pairs pairs.tsv --out new --heads 3 --hidden 16", "heads is 3"),
     ("train pairs pairs.tsv --out new --splits 0.9,0.2", "--splits 0.9,0.2"),
     ("train pairs pairs.tsv --out new --source-level letter", "'--source-level'"),
+    ("train pairs pairs.tsv --out new --precision half", "'half' is not one of 'float32', 'bfloat16'"),
+    ("train pairs --resume --out run --precision bfloat16", "--precision: a run goes on with what it was started with"),
     ("train pairs pairs.tsv --out new --cell lsmt", "unknown cell 'lsmt'"),
     ("train pairs pairs.tsv --out run", "run exists: --resume goes on with it"),
     ("train pairs pairs.tsv --out foreign --overwrite", "foreign exists and is no run"),

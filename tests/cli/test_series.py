@@ -307,6 +307,8 @@ REFUSED = {
     f"train series air.csv {TRAIN} --equations mine.txt": "cannot read mine.txt",
     f"train series air.csv {TRAIN} --out air": "air exists: overwrite it, or name another one",
     f"train series air.csv {TRAIN} --hidden 0": "hidden is 0",
+    f"train series air.csv {TRAIN} --device abacus": "device 'abacus' cannot be used",
+    "backtest air.csv --horizon 6 --windows 1 --device abacus": "device 'abacus' cannot be used",
     "train series air.csv --out new": "Missing option '--horizon'",
     "forecast none": "none does not exist",
     "forecast air none.csv": "none.csv does not exist",

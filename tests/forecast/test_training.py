@@ -9,6 +9,7 @@ import torch
 from forecast_toys import panel, quick, seasonal, table
 
 import gatework as gw
+from gatework.errors import InputError
 from gatework.forecast import batches
 from gatework.forecast.base import Base
 from gatework.forecast.calibration import caution, independent_errors, trusted, widths
@@ -54,6 +55,30 @@ def test_training_links_no_members():
         optimizer.step()
     apart = torch.block_diag(*[torch.ones(4, 4)] * 3) == 0
     assert (network.recurrent.l0.U_f[apart] == 0).all()
+
+
+def test_a_batch_is_moved_whole_to_the_device_that_trains():
+    series = [prepared(seasonal(96))]
+    expected = [[np.zeros_like(series[0].residual)]]
+    made = batches.batch(series, expected, batches.parts(series), [[96]], series[0].ahead.shape[2] - 1)
+    moved = made.to(torch.device("meta"))
+    assert made.known is not None
+    assert {name: value.device.type for name, value in vars(moved).items()} == dict.fromkeys(vars(made), "meta")
+
+
+def test_what_is_learned_is_on_the_cpu_and_its_file_names_no_device(tmp_path):
+    made = quick(device="auto").fit(table(seasonal()))
+    assert {weight.device.type for weight in made.fitted.fitted.network.parameters()} == {"cpu"}
+    made.save(tmp_path / "run")
+    assert "device" not in (tmp_path / "run" / "run.json").read_text()
+    assert gw.Forecaster.load(tmp_path / "run").device == "cpu"
+
+
+def test_a_device_that_is_not_there_is_refused_before_anything_is_planned():
+    planned = []
+    with pytest.raises(InputError, match="device 'abacus' cannot be used"):
+        quick(device="abacus").fit_panel(read_panel(table(seasonal())), on_progress=lambda *done: planned.append(done))
+    assert not planned
 
 
 def test_an_untrained_network_says_its_offsets_alone():

@@ -19,8 +19,10 @@ from gatework.labels.parts import counts, load_parts, prepared, save_parts
 from gatework.labels.report import ClassReport, NumberReport
 from gatework.labels.run import Run
 from gatework.labels.train import Outcome, resume_labels, train_labels
+from gatework.training.checkpoint import load_checkpoint
 from gatework.training.events import Event, Step
 from gatework.training.processes import World
+from gatework.verify.comparison import compare
 
 FILES = {"run.json", "data.safetensors", "last.safetensors", "best.safetensors", "metrics.csv", "results.json"}
 SMALL = Options(hidden=6, steps=40, learning_rate=0.03)
@@ -40,6 +42,26 @@ def at_step(number: int, action: Callable[[], None]) -> Callable[[Event], None]:
 
 def stop() -> None:
     signal.raise_signal(signal.SIGINT)
+
+
+# -- precision
+
+
+def test_in_bfloat16_the_losses_are_nearly_the_same_and_the_weights_stay_float32(tmp_path: Path) -> None:
+    file = write_waves(tmp_path / "waves.jsonl")
+    losses: dict[str, list[float]] = {"float32": [], "bfloat16": []}
+    for precision, seen in losses.items():
+
+        def report(event: Event, seen: list[float] = seen) -> None:
+            if isinstance(event, Step):
+                seen.append(event.loss)
+
+        start(file, tmp_path / precision, replace(SMALL, precision=precision, steps=12), report=report)
+    full, half = (torch.tensor(seen[:10]) for seen in losses.values())
+    assert not torch.equal(half, full)
+    compare(half, full, rms=0.02, peak=0.05, what="losses")
+    weights = load_checkpoint(tmp_path / "bfloat16" / "best.safetensors").part("model")
+    assert {weight.dtype for weight in weights.values()} == {torch.float32}
 
 
 # -- parts

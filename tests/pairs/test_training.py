@@ -23,9 +23,11 @@ from gatework.pairs.parts import prepared
 from gatework.pairs.run import Job, Run
 from gatework.pairs.train import Data, Outcome, resume_pairs, train_pairs
 from gatework.pairs.trained import Trained
+from gatework.training.checkpoint import load_checkpoint
 from gatework.training.events import Event, Notice, Plan, Step, no_report
 from gatework.training.events import Validation as Validated
 from gatework.training.processes import World
+from gatework.verify.comparison import compare
 
 FILES = {"run.json", "data.safetensors", "last.safetensors", "best.safetensors", "metrics.csv", "results.json"}
 SMALL = Options(**QUICK)
@@ -60,6 +62,26 @@ def notices(told: list[Event]) -> list[str]:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return write_pairs(tmp_path / "pairs.tsv", *reversals())
+
+
+# -- precision
+
+
+def test_in_bfloat16_the_losses_are_nearly_the_same_and_the_weights_stay_float32(tmp_path: Path) -> None:
+    file = write_pairs(tmp_path / "pairs.tsv", *reversals())
+    losses: dict[str, list[float]] = {"float32": [], "bfloat16": []}
+    for precision, seen in losses.items():
+
+        def report(event: Event, seen: list[float] = seen) -> None:
+            if isinstance(event, Step):
+                seen.append(event.loss)
+
+        start(file, tmp_path / precision, with_(precision=precision, steps=12), report=report)
+    full, half = (torch.tensor(seen[:10]) for seen in losses.values())
+    assert not torch.equal(half, full)
+    compare(half, full, rms=0.02, peak=0.05, what="losses")
+    weights = load_checkpoint(tmp_path / "bfloat16" / "best.safetensors").part("model")
+    assert {weight.dtype for weight in weights.values()} == {torch.float32}
 
 
 # -- a run

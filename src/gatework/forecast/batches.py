@@ -1,8 +1,9 @@
 """Prepared series as tensors: padded batches, parts of long series, and which targets each network learns from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -33,6 +34,11 @@ class Batch:
     targets: Tensor
     mask: Tensor
     lengths: Tensor
+
+    def to(self, device: torch.device) -> Self:
+        """The same on a device."""
+        moved: dict[str, Any] = {name: None if part is None else part.to(device) for name, part in vars(self).items()}
+        return replace(self, **moved)
 
 
 def parts(series: Sequence[Inputs]) -> list[Part]:

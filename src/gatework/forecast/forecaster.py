@@ -79,6 +79,7 @@ class Forecaster(Parameters, Options):
         learning_rate: the highest.
         seed: the same gives the same numbers.
         engine: what executes the cell, as in `gw.Recurrent`.
+        device: what trains the networks, "auto", "cpu", "cuda" or "cuda:1"; what was learned is on the CPU.
         report: called with step, steps and loss as the training goes on.
 
     Shapes:
@@ -164,6 +165,8 @@ class Forecaster(Parameters, Options):
     def fit_panel(self, panel: Panel, kind: str | None = None, on_progress: PartProgress = no_progress) -> Self:
         """Learns from series that were read; kind: of the frames to return; on_progress: receives what is done before
         and after the training."""
+        training = _with_torch("training")
+        device = training.trainer(self.device, self.options)
         checks.sizes(panel)
         panel = without_outliers(panel) if self.outliers == "missing" else panel
         (checks.strict if self.strict else checks.learnable)(panel, self.horizon, self.season)
@@ -177,8 +180,9 @@ class Forecaster(Parameters, Options):
             prepare(each, plan, h, lags, beside, panel.spacing)
             for each, plan in counted(zip(learned, made, strict=True), len(made), partial(on_progress, "preparing"))
         ]
-        training = _with_torch("training")
-        fitted: Fitted = training.fit(inputs, lags, PLACES, self.probabilities, self.options, self.report, on_progress)
+        fitted: Fitted = training.fit(
+            inputs, lags, PLACES, self.probabilities, self.options, self.report, on_progress, device=device
+        )
         unsteady = unsteadiness(learned) if others else 0.0
         answered = {each.id: naive(each, usual_season(made), h, self.season, unsteady) for each in others}
         states: States = training.final_states(fitted.network, inputs, on_progress)

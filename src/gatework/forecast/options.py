@@ -65,3 +65,4 @@ class Options:
     strict: bool = option(False, "Refuse series that are empty, too short or constant; else: a naive forecast.")
     outliers: Outliers = option("missing", "Values far beyond all others: missing, or keep to trust them.")
     engine: str = option("auto", "What executes the cell.")
+    device: str = option("cpu", "What trains the networks: auto, cpu, cuda or cuda:1.")

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gatework.engines import choose
 from gatework.forecast.base import Numbers
 from gatework.forecast.batches import batch, batch_size, padded, parts
 from gatework.forecast.calibration import independent_errors, trusted, widths
@@ -18,14 +19,25 @@ from gatework.forecast.linear import CUTS, cut, fit_linear
 from gatework.forecast.model import Ensemble, one_cycle, pinball
 from gatework.runs.progress import PartProgress, counted, no_progress
 from gatework.training.events import TrainingError
+from gatework.training.processes import chosen_device
 
 ORIGINS = 384  # that each step learns from at most, drawn from all of a batch, and
 TARGETS = 4096  # values of them at most, as the horizons of near origins overlap, but
 LEAST_ORIGINS = 48  # origins at least of each series
 PASSES = 12  # over all series, where the number of steps does not give as many
 
+CPU = torch.device("cpu")
+
 Whole = NDArray[np.int64]
 Progress = Callable[[int, int, float], None]
+
+
+def trainer(device: str, options: Training) -> torch.device:
+    """What trains the networks, by its name; InputError where it, or the engine there or on the CPU, cannot be used."""
+    chosen = chosen_device(device)
+    for used in (chosen, CPU):
+        choose(options.engine, used, torch.float32)
+    return chosen
 
 
 def fit(
@@ -36,8 +48,13 @@ def fit(
     options: Training,
     progress: Progress,
     on_progress: PartProgress = no_progress,
+    *,
+    device: torch.device = CPU,
 ) -> Fitted:
-    """Fits everything to prepared series. Of the networks, the first ones are the judges."""
+    """Fits everything to prepared series. Of the networks, the first ones are the judges.
+
+    device: what trains them; they are on the CPU afterwards.
+    """
     linears, linear_score = fit_linear(series, lags, on_progress)
     by_share = dict(zip(CUTS, linears, strict=True))
     shares = [*HOLDOUT_MEMBERS, *[1.0] * options.members]
@@ -47,10 +64,11 @@ def fit(
     ]
     ends = [[cut(inputs, share) for share in shares] for inputs in series]
     offsets = _leftover_quantiles(series, [each[-1] for each in expected], probabilities)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
         network = untrained(options, offsets, Sizes(series[0].x.shape[1], series[0].ahead.shape[2] - places))
         torch.manual_seed(options.seed)
-        _learn(network, series, expected, ends, places, probabilities, options, progress)
+        _learn(network.to(device), series, expected, ends, places, probabilities, options, progress)
+    network = network.cpu()
     centred = offsets - offsets[:, [len(probabilities) // 2]]
     said, true, steps, independent = _judgements(network, series, expected, ends, places, on_progress)
     trust, network_score = trusted(said[:, len(probabilities) // 2], true)
@@ -113,7 +131,8 @@ def _learn(
     size = batch_size(pieces)
     per_pass = -(-len(pieces) // size)
     steps = max(options.steps, PASSES * per_pass) if per_pass > 1 else options.steps
-    p = torch.tensor(probabilities, dtype=torch.float32)
+    device = network.offset.device
+    p = torch.tensor(probabilities, dtype=torch.float32, device=device)
     rate = options.learning_rate
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=options.weight_decay, fused=True)
     network.train()
@@ -124,7 +143,7 @@ def _learn(
         if len(drawn) < size:
             drawn = torch.randperm(len(pieces)).tolist()
         chosen, drawn = [pieces[index] for index in drawn[:size]], drawn[size:]
-        data = whole or batch(series, expected, chosen, ends, places)
+        data = whole or batch(series, expected, chosen, ends, places).to(device)
         whole = data if per_pass == 1 else None
         for group in optimizer.param_groups:
             group["lr"] = one_cycle(step + 1, steps + 1, rate)

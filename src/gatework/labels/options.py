@@ -10,7 +10,7 @@ from gatework.errors import InputError
 from gatework.options import Switch, check, option
 from gatework.runs.arguments import MOST_LAYERS, check_named, plain, real
 from gatework.runs.folder import cell_from_json, cell_to_json
-from gatework.training.settings import Settings
+from gatework.training.settings import IN_HALF, Precision, Settings
 
 Level = Literal["char", "word"]
 Kind = Literal["class", "number", "tag", "set"]
@@ -43,6 +43,7 @@ class Options:
         validations without a better one.
     class_weight: how much each label counts in the loss: "balanced", all labels alike however rare; numbers by label,
         1 for those left out; None for every sequence alike.
+    precision: "float32", or "bfloat16" for autocast; weights and optimiser stay float32.
     random_state: seed of weights, dropout, order and validation part.
     """
 
@@ -78,6 +79,7 @@ class Options:
     class_weight: str | Mapping[Any, float] | None = option(
         None, switches=(Switch("balanced", "balanced", "In the loss each label counts alike, however rare."),)
     )
+    precision: Precision = option("float32", IN_HALF)
     random_state: int = option(0, "Of weights, dropout, order and parts.", name="seed")
 
     def __post_init__(self) -> None:
@@ -125,6 +127,7 @@ class Options:
             evaluate_every=None if total is None else max(1, min(batches, total), total // LOOKS),
             patience=self.patience,
             seed=self.random_state,
+            precision=self.precision,
         )
 
     def to_json(self) -> dict[str, Any]:

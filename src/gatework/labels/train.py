@@ -67,7 +67,7 @@ def train_labels(
     examples = read_examples(file, level=options.level, kind=kind, encoding=encoding)
     files = marks_of(file)
     job, parts = prepared(examples, options, test)
-    world = launch(device=device)
+    world = launch(options.precision, device)
     choose(options.engine, world.device, torch.float32)
     job.untrained()
     job = with_tried_epochs(job, parts, world, report)
@@ -100,7 +100,7 @@ def resume_labels(
     with open_to_write(out):
         check_built(changed.job.untrained, out / LAST)
         say_changed(run.files, report)
-        return _go(changed, parts, launch(device=device), heard, resume=True, further=made.further)
+        return _go(changed, parts, launch(options.precision, device), heard, resume=True, further=made.further)
 
 
 def _go(

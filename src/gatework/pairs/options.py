@@ -14,7 +14,7 @@ from gatework.pairs.data.symbols import Level
 from gatework.runs.arguments import MOST_LAYERS, check_named
 from gatework.runs.folder import cell_from_json, cell_to_json
 from gatework.runs.parts import Splits
-from gatework.training.settings import Settings
+from gatework.training.settings import IN_HALF, Precision, Settings
 
 Align = Literal["attention", "ctc"]
 Criterion = Literal["symbols", "words"]
@@ -47,6 +47,7 @@ class Options:
         targets, "words". patience: stop after so many validations without a better one.
     beams: hypotheses that the search follows; length_normalisation: the power of the length by which their log
         probability is divided.
+    precision: "float32", or "bfloat16" for autocast; weights and optimiser stay float32.
     random_state: seed of weights, dropout, order and parts.
     """
 
@@ -87,6 +88,7 @@ class Options:
         5, "Hypotheses that the search follows; 1 takes the likeliest symbol.", least=1, most=MOST_BEAMS
     )
     length_normalisation: float = option(1.0, "Power of the length that divides log probabilities in the search.")
+    precision: Precision = option("float32", IN_HALF)
     random_state: int = option(0, "Of weights, dropout, order and parts.", name="seed")
 
     def __post_init__(self) -> None:
@@ -131,6 +133,7 @@ class Options:
             evaluate_every=every if total is None else max(1, min(every, total), total // LOOKS),
             patience=self.patience,
             seed=self.random_state,
+            precision=self.precision,
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def train_pairs(
     """
     check_splits(data.splits)
     check_free(out, overwrite)
-    world = launch(device=device)
+    world = launch(options.precision, device)
     check_model(options, world.device)
     with ExitStack() as stack:
         new: NewRun | None = None
@@ -122,7 +122,7 @@ def resume_pairs(out: Path, changes: Mapping[str, Any], *, device: str = "auto",
     options = replace(run.job.options, **made.values)
     changed = replace(run, job=replace(run.job, options=options))
     heard = announcing(report, made, lambda: amend(out, options=options.to_json()))
-    world = launch(device=device)
+    world = launch(options.precision, device)
     with ExitStack() as stack:
         with first_alone(world):
             if world.is_first:

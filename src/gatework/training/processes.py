@@ -124,13 +124,26 @@ def launch(precision: str = "float32", device: str = "auto") -> World:
     if precision not in _PRECISIONS:
         raise InputError(f"precision = {precision!r}: 'float32' or 'bfloat16' is expected")
     rank, local_rank, size = place()
-    try:
+    with _blaming(device):
         world = World(rank, size, _device(device, local_rank), precision)
         if size > 1 and not dist.is_initialized():
             _meet(world, device)
+    return world
+
+
+def chosen_device(name: str) -> torch.device:
+    """The device of a name, as of `launch`, for what one process alone trains; InputError where it is not there."""
+    with _blaming(name):
+        return _device(name, 0)
+
+
+@contextmanager
+def _blaming(device: str) -> Iterator[None]:
+    """Turns what is wrong with a device into an InputError that names it."""
+    try:
+        yield
     except (ValueError, RuntimeError, AssertionError) as error:  # torch asserts that it was built for the device
         raise InputError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
-    return world
 
 
 def _device(name: str, local_rank: int) -> torch.device:

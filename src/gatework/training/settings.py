@@ -17,6 +17,10 @@ LARGEST = 2**63 - 1  # of whole numbers
 CAUTION = 0.95
 
 
+Precision = Literal["float32", "bfloat16"]
+IN_HALF = "bfloat16 runs products in half."
+
+
 @dataclass(frozen=True)
 class Settings:
     """How long, how fast and how carefully to train; every field is a JSON value.
@@ -60,7 +64,7 @@ class Settings:
     patience: int | None = option(None, "Stop after so many validations without a better one.", least=1, most=LARGEST)
     save_every: float = option(30.0, "Seconds between checkpoints.")
     seed: int = option(0, "Of weights and dropout.", most=LARGEST)
-    precision: Literal["float32", "bfloat16"] = option("float32", "bfloat16 runs products in half.")
+    precision: Precision = option("float32", IN_HALF)
 
     def __post_init__(self) -> None:
         check(self, _message)
