@@ -1,12 +1,14 @@
 """Under autocast a layer takes what its neighbours give and gives what they take, as torch's own layers do."""
 
 from copy import deepcopy
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
 import gatework as gw
+from gatework.layers.autocast import run_dtype
 from numerics import all_same, same
 
 BFLOAT16 = torch.bfloat16
@@ -47,6 +49,24 @@ def test_the_native_engine_computes_in_bfloat16(make):
     found = torch.autograd.grad(loss, (x, *layer.parameters()))
     assert [value.dtype for value in found] == [torch.float32] * len(found)
     all_same(found, tuple(value.float() for value in wanted))
+
+
+@pytest.mark.parametrize("engine", ["auto", "triton"])
+def test_triton_is_given_bfloat16_and_not_what_it_has_no_kernels_for(engine, monkeypatch):
+    pytest.importorskip("triton")
+    anchor, cell = SimpleNamespace(device=torch.device("cuda"), dtype=torch.float32), gw.cells["peephole_lstm"]
+    for asked, given in ((BFLOAT16, BFLOAT16), (torch.float16, torch.float32), (None, torch.float32)):
+        monkeypatch.setattr("gatework.layers.autocast.autocast_dtype", lambda _, asked=asked: asked)
+        assert run_dtype(anchor, engine, cell.program) == given
+        assert run_dtype(anchor, "reference", cell.program) == torch.float32
+
+
+def test_on_cuda_auto_gives_torchs_functions_all_dtypes_that_torch_has(monkeypatch):
+    anchor, cell = SimpleNamespace(device=torch.device("cuda"), dtype=torch.float32), gw.cells["lstm"]
+    monkeypatch.setattr("gatework.engines.vendor._asked", lambda *_: True)
+    for asked in (BFLOAT16, torch.float16):
+        monkeypatch.setattr("gatework.layers.autocast.autocast_dtype", lambda _, asked=asked: asked)
+        assert run_dtype(anchor, "auto", cell.program) == asked
 
 
 def test_a_backward_pass_inside_autocast_is_the_same():

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from gatework.engines import runs
+from gatework.engines import choose, runs
+from gatework.notation import Program
 
 
 def is_on(device: str) -> bool:
@@ -17,12 +18,16 @@ def autocast_dtype(anchor: Tensor) -> torch.dtype | None:
     return torch.get_autocast_dtype(device) if is_on(device) and anchor.dtype != torch.float64 else None
 
 
-def run_dtype(anchor: Tensor, engine: str) -> torch.dtype:
-    """What an engine is given: the layer's dtype, or autocast's where the native engine runs it, or the engine "torch".
+def run_dtype(anchor: Tensor, engine: str, program: Program) -> torch.dtype:
+    """What an engine is given: autocast's dtype where a fused engine runs it, with sums in float32, else the layer's.
 
     The reference engine's products are cast by autocast itself.
     """
     asked = autocast_dtype(anchor)
-    asks = "torch" if engine == "torch" else "native"
-    fused = asked is not None and engine != "reference" and runs(asks, anchor.device, asked)
-    return asked if fused and asked is not None else anchor.dtype
+    if asked is None or engine == "reference":
+        return anchor.dtype
+    if engine == "auto" and anchor.device.type == "cuda":
+        fused = choose(engine, anchor.device, asked, program=program).name != "reference"
+    else:
+        fused = runs("native" if engine == "auto" else engine, anchor.device, asked)
+    return asked if fused else anchor.dtype

@@ -472,7 +472,7 @@ class Recurrent(nn.Module):
 
     def _run_dtype(self, anchor: Tensor) -> torch.dtype:
         """What the engine is given."""
-        return run_dtype(anchor, "reference" if self.lacks else self.engine)
+        return run_dtype(anchor, "reference" if self.lacks else self.engine, self.program)
 
     def _scan(
         self,
