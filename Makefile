@@ -11,7 +11,7 @@ SEED ?= 1
 REQUIREMENTS ?= requirements-dev.txt
 
 .PHONY: demo test test-avx2 test-baseline test-oldest coverage mutants check check-project check-page check-site site \
-    format sanitize emulate clean FORCE
+    source format sanitize emulate clean FORCE
 
 # The source of the running Python's own standard library, about 11 MB, without its tests.
 demo: $(READY)
@@ -86,6 +86,17 @@ $(SITE)/.ready: requirements-site.txt
 	$(PYTHON) -m venv --clear $(SITE)
 	$(SITE)/bin/pip install --quiet --requirement requirements-site.txt
 	touch $@
+
+# The source distribution, in build/source; and from it, offline and with nothing else at hand, a wheel that runs there.
+SOURCE := build/source
+source: $(READY)
+	rm -rf $(SOURCE) && mkdir -p $(SOURCE)
+	$(BIN)/python -c 'from scikit_build_core.build import build_sdist; build_sdist("$(SOURCE)")'
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip wheel --quiet --no-index --no-build-isolation --no-deps \
+	    --wheel-dir $(SOURCE) $(SOURCE)/*.tar.gz
+	$(BIN)/pip install --quiet --no-index --no-deps --target $(SOURCE)/installed $(SOURCE)/*.whl
+	PYTHONPATH=$(CURDIR)/$(SOURCE)/installed:$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
+	    $(BIN)/python -S -P -m gatework verify lstm
 
 # What engines and layers do on a processor with AVX2 alone, and on one without: torch and oneDNN are held to it too.
 # Kernels for GPUs are the same on any of them.
