@@ -17,7 +17,7 @@ from gatework.cli import main
 
 PROGRESS = re.compile(r"^converting: [\d,]+ of [\d,]+\n", re.MULTILINE)  # of slow machines alone
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 OF_THE_SHELL = re.compile(r"[|<>&;$`*?~\n]")
 QUOTED = re.compile(r"'[^']*'|\"[^\"$`]*\"")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -39,11 +39,16 @@ def as_pattern(printed: str) -> str:
     return re.sub(r"\d+(?:,\d+)*(?:\\\.\d+)?", r"[\\d,.]+", escaped)
 
 
+def name(document: Path) -> str:
+    """As a test is named by it: README.md, how/stream.md."""
+    return str(document.relative_to(ROOT)).removeprefix("docs/")
+
+
 def with_blocks(language: str) -> list[Path]:
     return [document for document in DOCUMENTS if blocks(document, language)]
 
 
-@pytest.mark.parametrize("document", with_blocks("python"), ids=lambda path: path.name)
+@pytest.mark.parametrize("document", with_blocks("python"), ids=name)
 def test_the_python_of_a_document_runs(document: Path) -> None:
     code = "\n".join(blocks(document, "python"))
     exec(compile(code, str(document), "exec"), {"__name__": "document"})
@@ -90,13 +95,13 @@ def status_of_main(words: list[str]) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("document", with_blocks("console"), ids=lambda path: path.name)
+@pytest.mark.parametrize("document", with_blocks("console"), ids=name)
 def test_the_commands_of_a_document_print_what_it_shows(
     document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    for name, value in {"PATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "120", "TERM": "dumb"}.items():
-        monkeypatch.setenv(name, value)
+    for variable, value in {"PATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "120", "TERM": "dumb"}.items():
+        monkeypatch.setenv(variable, value)
     monkeypatch.setattr(sys, "argv", sys.argv)
     monkeypatch.setattr(sys, "stdin", sys.stdin)
     monkeypatch.chdir(tmp_path)
