@@ -18,23 +18,28 @@ def write_atomically(path: Path, data: bytes | memoryview) -> None:
 
     Errors: InputError in one line for a full or read-only disk; the file that was there is left as it was.
     """
-    aside = path.with_name(f".{path.name}.new")
     try:
-        _write_synced(aside, data)
+        write_aside(path.with_name(f".{path.name}.new"), path, data)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror or error}; what was there before is unchanged"
+        ) from error
+
+
+def write_aside(aside: Path, path: Path, data: bytes | memoryview, mode: int = 0o666) -> None:
+    """As `write_atomically`, by a file of this name and these permissions; raises OSError as it comes."""
+    try:
+        _write_synced(aside, data, mode)
         aside.replace(path)
         _sync_folder(path.parent)
-    except BaseException as error:
+    except BaseException:
         with suppress(OSError):  # nor is anything removed from a read-only disk
             aside.unlink()
-        if isinstance(error, OSError):
-            raise InputError(
-                f"cannot write {path}: {error.strerror or error}; what was there before is unchanged"
-            ) from error
         raise
 
 
-def _write_synced(path: Path, data: bytes | memoryview) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
+def _write_synced(path: Path, data: bytes | memoryview, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), mode)
     try:
         rest = memoryview(data)
         while rest:

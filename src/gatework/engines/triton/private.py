@@ -2,11 +2,11 @@
 
 import os
 import stat
-from contextlib import suppress
 from pathlib import Path
-from tempfile import mkstemp
+from uuid import uuid4
 
 from gatework.errors import InputError
+from gatework.files.writing import write_aside
 
 
 def private_folder() -> Path:
@@ -28,13 +28,5 @@ def private_folder() -> Path:
 
 
 def write_privately(path: Path, data: bytes) -> None:
-    """Writes a file whole or not at all, that nobody else can read or write."""
-    descriptor, name = mkstemp(dir=path.parent, prefix=".new-")  # 0600
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise
+    """Writes a file whole or not at all, that nobody else can read or write; processes may write one at once."""
+    write_aside(path.with_name(f".{uuid4().hex}.new"), path, data, 0o600)
