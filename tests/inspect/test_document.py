@@ -140,11 +140,6 @@ def test_what_cannot_be_looked_into_is_refused(place: Path, tmp_path: Path) -> N
         gw.inspect(gw.Forecaster(3))
     with pytest.raises(InputError, match="without its series this page would show nothing"):
         gw.inspect(forecaster(months()), text=False)
-    labels = tmp_path / "labels"
-    labels.mkdir()
-    (labels / "run.json").write_text('{"format": "gatework run 1", "task": "labels"}')
-    with pytest.raises(InputError, match=r"was trained on labels, .*: what it answers, .* gatework predict"):
-        gw.inspect(labels, place / "code.py")
 
 
 def test_progress_is_told_from_start_to_end(place: Path) -> None:

@@ -17,7 +17,8 @@ def inspect(
     file: Annotated[
         str | None,
         typer.Argument(
-            help="The text to read, - for standard input; if at all, rows of a series that came since, other pairs.",
+            help="The text to read, - for standard input, or labelled sequences; if at all, rows of a series that came "
+            "since, other pairs.",
             metavar="FILE",
             show_default=False,
         ),
@@ -82,6 +83,7 @@ def _tell(page: "Page", out: Path) -> None:
             ("the model", page.payload["weights"]),
             ("the text", text),
             ("the series", page.payload["kind"] == "series"),
+            ("sequences" if page.payload["kind"] == "labels" else "sources", page.payload.get("examples")),
         )
         if there
     ]

@@ -9,7 +9,6 @@ its log p at each step, the best target, its log p and where its symbols stand);
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from gatework import __version__
@@ -24,6 +23,7 @@ from gatework.inspect.sources import (
     Payload,
     Sources,
     as_stored,
+    frames_json,
     results_json,
     right_and_wrong,
     symbols_json,
@@ -42,7 +42,6 @@ from gatework.pairs.run import Run
 from gatework.runs.progress import PartProgress
 
 LONGEST, MOST = 2_000, 100_000  # steps of a source that the page lists; numbers of all these together
-DECIMALS = 5  # of frames as they are read, deviations
 
 
 def collect_ctc(
@@ -102,19 +101,14 @@ def _with_frames(sources: Sources) -> list[Payload]:
     listed = sources.to_json()
     if sources.job.form == "symbols":
         return listed
-    return [each | {"frames": _frames(read)} for each, read in zip(listed, sources.read, strict=True)]
-
-
-def _frames(read: npt.NDArray[Any]) -> list[list[float]]:
-    made: list[list[float]] = np.round(read.astype(np.float64), DECIMALS).tolist()
-    return made
+    return [each | {"frames": frames_json(read)} for each, read in zip(listed, sources.read, strict=True)]
 
 
 def _check(model: CTCModel, sources: Sources) -> list[Payload]:
     """What Python makes of a few sources; in float64 as the page."""
     model, made = model.double(), []
     for each in sources.read:
-        read = _frames(each) if sources.job.form == "frames" else each.tolist()
+        read = frames_json(each) if sources.job.form == "frames" else each.tolist()
         source = torch.tensor(read, dtype=torch.float64 if sources.job.form == "frames" else torch.int64)[:, None]
         with torch.no_grad():
             scores = model.log_probabilities((source, torch.tensor([len(read)])))

@@ -13,6 +13,7 @@ from gatework.forecast.model import ensemble_of
 from gatework.forecast.run import TASK as SERIES
 from gatework.inspect.collect import collect, name_of
 from gatework.inspect.html import assemble
+from gatework.inspect.labels_run import collect_labels
 from gatework.inspect.model import Weights, packed
 from gatework.inspect.pairs import collect_pairs
 from gatework.inspect.series import collect_series
@@ -85,11 +86,10 @@ def inspect(
     >>> gw.inspect(gw.Forecaster(horizon=12).fit(table))
 
     Args:
-        model: the folder of a run of `gatework train text`, `train series` or `train pairs`, or a fitted
-            `gw.Forecaster`.
+        model: the folder of a run of `gatework train text`, `series`, `pairs` or `labels`, or a fitted `gw.Forecaster`.
         file: for a text model the text to read, "-" for standard input: its first 60,000 tokens are measured, the last
             4,000 of them shown. For a series model, if at all, a table of rows that came since; for a model of pairs a
-            file of pairs in place of those that were held out.
+            file of pairs in place of those that were held out; for a model of labels a file of sequences.
         beside: a second run, read on the same text, to compare gradient flow and surprise.
         unit: the unit that is looked at first, "l0.c.17"; by default the best.
         series: of several series the id of the one to look at; default the first.
@@ -109,15 +109,11 @@ def inspect(
     elif (task := _task_of(Path(model))) == SERIES:
         payload, tensors = _of_series(Forecaster.load(model), name_of(Path(model)), file, series, unit, progress)
     elif task == LABELS:
-        raise InputError(
-            f"{model} was trained on labels, and pages are for runs of train text, series and pairs: what it answers, "
-            f"and where it errs, is told by gatework predict {model} FILE"
-        )
+        _refuse(model, "labels", beside=beside, unit=unit, series=series)
+        payload, tensors = collect_labels(Path(model), _name(file), name_of(Path(model)), progress)
     elif task == PAIRS:
-        _refuse(model, beside=beside, unit=unit, series=series)
-        payload, tensors = collect_pairs(
-            Path(model), None if file is None else str(file), name_of(Path(model)), progress
-        )
+        _refuse(model, "pairs", beside=beside, unit=unit, series=series)
+        payload, tensors = collect_pairs(Path(model), _name(file), name_of(Path(model)), progress)
     elif file is None:
         raise InputError(f"{model} reads text: name a file for it to read")
     else:
@@ -134,11 +130,15 @@ def inspect(
     return Page(assemble(payload, data), payload)
 
 
-def _refuse(model: str | Path, **options: object) -> None:
-    """Raises InputError for an option that a page of pairs has no use for."""
+def _name(file: str | Path | None) -> str | None:
+    return None if file is None else str(file)
+
+
+def _refuse(model: str | Path, task: str, **options: object) -> None:
+    """Raises InputError for an option that a page of this task has no use for."""
     for name, value in options.items():
         if value is not None:
-            raise InputError(f"{name} is {str(value)!r}; {model} is a run of pairs, which has none: leave it out")
+            raise InputError(f"{name} is {str(value)!r}; {model} is a run of {task}, which has none: leave it out")
 
 
 def _of_series(
@@ -162,7 +162,7 @@ def _task_of(path: Path) -> str | None:
 def _leave_out_text(payload: dict[str, Any]) -> None:
     """Takes the text out, and all that tells of it token by token."""
     payload |= {"text": None, "check": None}
-    if payload["kind"] in {"pairs", "ctc"}:
+    if payload["kind"] in {"pairs", "ctc", "labels"}:
         payload["examples"] = []
         return
     if payload["other"] is not None:

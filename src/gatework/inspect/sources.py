@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -32,11 +33,21 @@ LOOKED_AT, SHOWN, CHECKED = 500, 60, 3  # sources that are converted, that the p
 Payload = dict[str, Any]
 
 
+DECIMALS = 5  # of numbers as they are read, deviations
+
+
 def as_stored(model: nn.Module, weights: Weights) -> None:
     """Gives a model the weights that the page will hold."""
+    kind = stored(weights)
     with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(parameter.to(stored(weights)))
+        for tensor in (*model.parameters(), *model.buffers()):
+            tensor.copy_(tensor.to(kind))
+
+
+def frames_json(read: npt.NDArray[Any]) -> list[list[float]]:
+    """Vectors [S,I] that a network reads, with as many digits as a page has of them."""
+    made: list[list[float]] = np.round(read.astype(np.float64), DECIMALS).tolist()
+    return made
 
 
 @dataclass(frozen=True)
@@ -120,13 +131,17 @@ def results_json(run: Run, model: nn.Module) -> Payload:
     told: Payload = {}
     with suppress(InputError):  # a run that was stopped has none
         told = read_json(run.path / RESULTS).get("test") or {}
-    progress = load_checkpoint(run.path / LAST).progress
     figures = {name: told[name] for name in ("exact", "symbol_error_rate", "sources") if name in told}
-    return figures | {
-        "steps": progress.step,
-        "minutes": round(progress.elapsed / 60, 2),
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-    }
+    return figures | training_json(run.path, model)
+
+
+def training_json(path: Path, model: nn.Module) -> Payload:
+    """The size of a model and, where its run was trained by the command, how long that took."""
+    parameters = {"parameters": sum(parameter.numel() for parameter in model.parameters())}
+    if not (path / LAST).is_file():  # what an estimator saved
+        return parameters
+    progress = load_checkpoint(path / LAST).progress
+    return parameters | {"steps": progress.step, "minutes": round(progress.elapsed / 60, 2)}
 
 
 def right_and_wrong(examples: Examples, best: list[Candidate]) -> list[str]:

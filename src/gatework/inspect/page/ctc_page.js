@@ -139,9 +139,9 @@ export function startCtc(payload, base64) {
 }
 
 function leadOfCtc({ form, model: { cell } }) {
-  const both = cell.layers[0].directions.length > 1 ? ", which read it from both ends," : "",
+  const both = cell.layers[0].directions.length > 1 ? " that read it from both ends" : "",
     step = form === "frames" ? "frame" : "step";
-  return `A small recurrent network: ${layersInWords(cell)} of ${whole(cell.hidden)} ${cell.cell} units${both} say at each ${step} of a source how likely each symbol is, or none, the blank. What the ${step}s say is put together to a target, which is never longer than its source.`;
+  return `A small recurrent network: ${layersInWords(cell)} of ${whole(cell.hidden)} ${cell.cell} units${both} ${cell.depth === 1 ? "says" : "say"} at each ${step} of a source how likely each symbol is, or none, the blank. What the ${step}s say is put together to a target, which is never longer than its source.`;
 }
 
 /** How far log p, the best target's probability and where its symbols stand are from what Python noted. */

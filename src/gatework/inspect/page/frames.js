@@ -1,74 +1,37 @@
-// Frames of a source, what is said at each, and where the target's symbols stand: strips over one another, under pointer and keys.
-import { ladder, onTheme, rung } from "./colours.js";
-import { figure, make, percent, section, visible } from "./dom.js";
+// Frames of a source, what is said at each, and where the target's symbols stand.
+import { figure, make, percent, visible } from "./dom.js";
+import { cellStrip, heatStrip, showStrips, sideways } from "./strips.js";
 
-const SYMBOL_TALL = 18, // pixels of a row of probabilities
-  MOST_ROWS = 24, // of probabilities
+export const SYMBOL_TALL = 18; // pixels of a row of probabilities
+const MOST_ROWS = 24, // of probabilities
   MOST_NUMBERS = 4, // of a frame that are spoken
   SHOWN_FROM = 0.01; // from which on at some frame a symbol has a row, beside those of the target
 
 export function showFrames(app) {
-  const numbers = app.payload.form === "frames",
-    step = numbers ? "frame" : "step";
-  const found = section(
-    "frames",
-    `${numbers ? "Frames" : "Steps"}`,
-    `What is said at each ${step}`,
-    `Every column is a ${step} of the source. Below it stand how likely each symbol is there, and the blank; the likeliest of these; and where the symbols of the target stand, on its likeliest path. Point at a ${step}, or go from one to the next with the arrow keys: up and down lead from symbol to symbol of the target.`,
-  );
-  const names = make("div", { class: "names", "aria-hidden": "true" }),
-    layers = make("div", { class: "layers" }),
-    column = make("i", { class: "cross column" });
-  const box = make(
-    "div",
-    { id: "frame-box", class: "scroll", tabindex: "0", "data-grid": true, role: "slider", "aria-label": `${numbers ? "Frames" : "Steps"} of the source`, "aria-valuemin": 1 },
-    layers,
-  );
-  const note = make("p", { id: "frame-note", class: "small", role: "status" });
-  found.append(note, make("div", { class: "frames" }, names, box));
-  const paint = () => {
-    const strips = app.source.length ? stripsOf(app) : [];
-    layers.style.width = `${app.column * app.source.length}px`;
-    layers.replaceChildren(...strips.map(({ drawn }) => drawn), column);
-    names.replaceChildren(...strips.map(({ named }) => named));
-    mark();
-  };
-  const mark = () => {
-    column.style.cssText = `left: ${app.at.s * app.column}px; width: ${app.column}px; height: 100%`;
-    for (const each of layers.querySelectorAll("[data-t]"))
-      each.classList.toggle("here", Number(each.getAttribute("data-t")) === app.symbolAt(app.at.s));
-    note.textContent = frameInWords(app, step);
-    box.setAttribute("aria-valuemax", String(app.source.length));
-    box.setAttribute("aria-valuenow", String(app.at.s + 1));
-    box.setAttribute("aria-valuetext", note.textContent);
-  };
-  layers.addEventListener("pointermove", (event) => {
-    const left = layers.getBoundingClientRect().left;
-    app.look(Math.floor((event.clientX - left) / app.column));
+  const step = app.payload.form === "frames" ? "frame" : "step",
+    short = step === "frame" ? "Frames" : "Steps";
+  showStrips(app, {
+    id: "frames",
+    short,
+    heading: `What is said at each ${step}`,
+    intro: `Every column is a ${step} of the source. Below it stand how likely each symbol is there, and the blank; the likeliest of these; and where the symbols of the target stand, on its likeliest path. Point at a ${step}, or go from one to the next with the arrow keys: up and down lead from symbol to symbol of the target.`,
+    label: `${short} of the source`,
+    strips: () => stripsOf(app),
+    words: () => frameInWords(app, step),
+    after: (key) => frameAfter(app, key),
+    mark: (layers) => {
+      for (const each of layers.querySelectorAll("[data-t]"))
+        each.classList.toggle("here", Number(each.getAttribute("data-t")) === app.symbolAt(app.at.s));
+    },
   });
-  box.addEventListener("keydown", (event) => {
-    const s = frameAfter(app, event.key);
-    if (s === null) return;
-    event.preventDefault();
-    event.stopPropagation();
-    app.look(s);
-    bringFrameIntoView(box, app.at.s * app.column);
-  });
-  app.on((what) => (what === "target" ? paint() : mark()));
-  onTheme(paint);
 }
 
 /** The frame that a key leads to; null for another key. */
 function frameAfter(app, key) {
-  const { s } = app.at,
-    before = app.spans.filter(([first]) => first < s).at(-1),
-    after = app.spans.find(([first]) => first > s);
-  const places = { ArrowLeft: s - 1, ArrowRight: s + 1, Home: 0, End: Infinity, ArrowUp: before?.[0] ?? s, ArrowDown: after?.[0] ?? s };
-  return key in places ? places[key] : null;
-}
-
-function bringFrameIntoView(box, x) {
-  if (x < box.scrollLeft || x > box.scrollLeft + box.clientWidth - 40) box.scrollLeft = x - box.clientWidth / 2;
+  const { s } = app.at;
+  if (key === "ArrowUp") return app.spans.filter(([first]) => first < s).at(-1)?.[0] ?? s;
+  if (key === "ArrowDown") return app.spans.find(([first]) => first > s)?.[0] ?? s;
+  return sideways(key, s);
 }
 
 /** The strips from the source down: each what is drawn, and what stands at its left. */
@@ -76,9 +39,9 @@ function stripsOf(app) {
   const rows = rowsShown(app),
     probabilities = rows.map((token) => app.logP.map((frame) => Math.exp(frame[token])));
   return [
-    app.rows.length ? numbersStrip(app) : cells("frame-source", app, app.source, "source"),
+    app.rows.length ? numbersStrip(app) : cellStrip("frame-source", app, app.source, "source"),
     heatStrip("frame-probabilities", app, probabilities, SYMBOL_TALL, "gate", rows.map((token) => visible(app.named(token)))),
-    cells("frame-path", app, app.path.map((token) => (token === app.blank ? "·" : app.named(token))), "likeliest"),
+    cellStrip("frame-path", app, app.path.map((token) => (token === app.blank ? "·" : app.named(token))), "likeliest"),
     spansStrip(app),
   ];
 }
@@ -93,32 +56,11 @@ function rowsShown({ tokens, logP, blank }) {
 }
 
 /** The numbers of each frame, a row each, on a scale of three deviations. */
-function numbersStrip(app) {
+export function numbersStrip(app) {
   const width = app.rows[0].length,
     tall = Math.max(2, Math.min(SYMBOL_TALL, Math.floor(140 / width)));
   const rows = Array.from({ length: width }, (_, i) => app.rows.map((frame) => (frame[i] / 3 + 1) / 2));
   return heatStrip("frame-source", app, rows, tall, "heat", ["source"]);
-}
-
-/** A canvas of a pixel for each row and frame, shares from 0 to 1 on a scale; names: of its rows, or one of all. */
-function heatStrip(id, app, rows, tall, scale, names) {
-  const canvas = make("canvas", { id, width: app.source.length, height: rows.length, role: "img", "aria-label": names.join(", ") }),
-    pen = canvas.getContext("2d"),
-    image = pen.createImageData(app.source.length, rows.length),
-    colours = ladder(scale);
-  rows.forEach((row, y) => row.forEach((share, s) => image.data.set([...colours[rung(share)], 255], 4 * (y * row.length + s))));
-  pen.putImageData(image, 0, 0);
-  canvas.style.cssText = `width: 100%; height: ${tall * rows.length}px; image-rendering: pixelated`;
-  return {
-    drawn: canvas,
-    named: make("div", null, names.map((name) => make("span", { style: `height: ${(tall * rows.length) / names.length}px` }, name))),
-  };
-}
-
-/** A symbol at each frame. */
-function cells(id, app, symbols, name) {
-  const drawn = make("p", { id, class: "letters", style: `--column: ${app.column}px` }, symbols.map((symbol) => make("span", null, visible(symbol))));
-  return { drawn, named: make("div", null, make("span", { style: "height: 1.5rem" }, name)) };
 }
 
 /** Each symbol of the target over its frames. */
@@ -155,7 +97,7 @@ function frameInWords(app, step) {
 }
 
 /** A symbol of the source, or the first numbers of a frame as they are read. */
-function numbersInWords(app, s) {
+export function numbersInWords(app, s) {
   if (!app.rows.length) return `, ${visible(app.source[s])}`;
   const row = app.rows[s],
     shown = row.slice(0, MOST_NUMBERS).map((value) => figure(value));

@@ -11,7 +11,8 @@ export const COLUMN = 26; // pixels of a symbol
 
 /**
  * The section of units and gates, painted anew where app says that its "target" is another. app.places: layers and directions, see
- * `layerPlaces`; app.column: pixels of a step, COLUMN where there is none.
+ * `layerPlaces`; app.column: pixels of a step of the
+ * input, COLUMN where there is none; place.step: how many of these one of a place is, 1 where it says nothing.
  */
 export function showInside(app, heading) {
   const found = section(
@@ -49,7 +50,7 @@ export function showInside(app, heading) {
   };
   const paint = () => {
     const { rows, symbols, marks, kind } = shown(place(), name()),
-      column = app.column ?? COLUMN;
+      column = (app.column ?? COLUMN) * (place().step ?? 1);
     at.unit = Math.min(at.unit, Math.max((rows[0]?.length ?? 1) - 1, 0));
     paintUnits(canvas, rows, kind, column);
     letters.style.setProperty("--column", `${column}px`);

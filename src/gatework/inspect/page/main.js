@@ -1,6 +1,7 @@
 // Puts the page together: the sections in order, then the reading of the text, then the address.
 import { showOverview, showCheck } from "./overview.js";
 import { startCtc } from "./ctc_page.js";
+import { startLabels } from "./labels_page.js";
 import { startLessons } from "./lessons.js";
 import { startPairs } from "./pairs.js";
 import { App } from "./app.js";
@@ -24,7 +25,7 @@ const VIEWED = ["layer", "name", "unit", "t", "sort", "rescale", "from", "to", "
 
 function start() {
   const payload = JSON.parse(byId("payload").textContent ?? "");
-  const own = { pairs: startPairs, ctc: startCtc, lessons: startLessons }[payload.kind];
+  const own = { pairs: startPairs, ctc: startCtc, labels: startLabels, lessons: startLessons }[payload.kind];
   if (own) return own(payload, byId("weights").textContent);
   const app = new App(payload, byId("weights").textContent);
   app.view.set(fromHash(location.hash, app));

@@ -8,11 +8,8 @@ const ALIVE = " It runs here, in your browser: everything you see is computed on
 export function showAbout(payload, { lead, cards, alive, missing }) {
   const { cell } = payload.model,
     { results } = payload;
-  const all = [
-    ...cards,
-    [whole(results.parameters), "weights"],
-    [figure(results.minutes, 1), `minutes of training, ${whole(results.steps)} steps`],
-  ];
+  const all = [...cards, [whole(results.parameters), "weights"]];
+  if (results.steps) all.push([figure(results.minutes, 1), `minutes of training, ${whole(results.steps)} steps`]);
   section("about", "What this is", "What this is").append(
     make("p", { class: "lead" }, `${lead}${alive ? ALIVE : ""}`),
     make(

@@ -1,6 +1,7 @@
 // Runs the steps of a network, as gatework.network describes them, on one sequence: under each name a row for each step.
 import { attend, startOf } from "./between.js";
 import { Cell, multiply } from "./interpreter.js";
+import { attentionShares, averaged, convolutionOf, partsOf, sharesOf, summaryOf, weightedSum } from "./over_time.js";
 
 export class Steps {
   constructor(steps, tensor) {
@@ -67,7 +68,20 @@ export class Steps {
         values[step.y] = x.map((each) => each.map(Math.tanh));
         break;
       case "LogSoftmax":
-        values[step.y] = x.map(logSoftmax);
+        values[step.y] = x.map((each) => joined(partsOf(each, step.sizes).map(logSoftmax)));
+        break;
+      case "Summary":
+        values[step.y] = [summaryOf(step, x)];
+        break;
+      case "Attention":
+        values[sharesOf(step)] = attentionShares(step, this.tensor, x);
+        values[step.y] = [weightedSum(values[sharesOf(step)], x)];
+        break;
+      case "Convolution":
+        values[step.y] = convolutionOf(step, this.tensor, x);
+        break;
+      case "Average":
+        values[step.y] = averaged(step, step.xs.map((name) => values[name]));
         break;
       case "Join":
         values[step.y] = values[step.xs[0]].map((_, t) => joined(step.xs.map((name) => values[name][t])));
