@@ -18,7 +18,7 @@ from gatework.inspect.findings import findings
 from gatework.inspect.hypotheses import Hypothesis, search
 from gatework.inspect.labels import MEANINGS, labels
 from gatework.inspect.memory import flow, lives
-from gatework.inspect.model import Weights, drawn, stored
+from gatework.inspect.model import Weights, coarse, drawn, stored
 from gatework.inspect.payload import Payload, Stretch, language_weights, text_parts, text_results
 from gatework.inspect.reading import Reading, read
 from gatework.inspect.units import Units, check_unit, looked_at
@@ -86,9 +86,8 @@ def collect(
     subject = Read.of(path, file, progress, unit=unit)
     other = None if beside is None else _compared(subject, Read.of(beside, file, progress, len(subject.reading)))
     run, reading, activity, ids = subject.run, subject.reading, subject.activity, subject.ids
-    fresh = watched(
-        run.untrained(), ids, looked_at(subject.model.recurrent.program), what="untrained", progress=progress
-    )
+    untrained = run.untrained()
+    fresh = watched(untrained, ids, looked_at(subject.model.recurrent.program), what="untrained", progress=progress)
     units = Units.of(subject.values)
     spelled, language = labels(reading.text, reading.name, run.text.suffixes)
     marks = {name: label[reading.last] for name, label in spelled.items()}
@@ -106,6 +105,7 @@ def collect(
         "gates": activity.saturation.to_json(),
         "flow": flow(subject.model, ids, activity),
         "other": other,
+        "fresh": coarse(language_weights(untrained)),
         "cell_svg": drawn(run.cell, subject.model.description()),
     }
     payload["text"]["language"] = language

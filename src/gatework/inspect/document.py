@@ -125,7 +125,7 @@ def inspect(
     if not text:
         _leave_out_text(payload)
     if not weights:
-        payload["check"], tensors = None, {}
+        payload["check"], payload["fresh"], tensors = None, None, {}
     payload["weights"], data = packed(tensors)
     return Page(assemble(payload, data), payload)
 

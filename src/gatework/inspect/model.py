@@ -1,5 +1,6 @@
 """A model as JSON and tensors, by the description of its network: what the page needs to run it."""
 
+import base64
 import math
 from dataclasses import asdict
 from typing import Any
@@ -133,6 +134,23 @@ def packed(weights: Weights) -> tuple[list[dict[str, Any]], bytes]:
         array = tensor.to("cpu", kind).contiguous().numpy()
         data += array.astype(array.dtype.newbyteorder("<")).tobytes()
     return listed, bytes(data)
+
+
+def coarse(weights: Weights) -> list[dict[str, Any]] | None:
+    """Weights of an untrained network in 8 bits, which leave it as untrained: whole numbers up to 127, and their scale.
+
+    None where they would take more than 1 MB.
+    """
+    if sum(tensor.numel() for tensor in weights.values()) * 4 > LIMIT:
+        return None
+    listed = []
+    for name, tensor in weights.items():
+        scale = float(tensor.abs().max()) / 127 or 1.0
+        data = (tensor / scale).round().to("cpu", torch.int8).contiguous().numpy().tobytes()
+        listed.append(
+            {"name": name, "shape": list(tensor.shape), "scale": scale, "data": base64.b64encode(data).decode("ascii")}
+        )
+    return listed
 
 
 def drawn(cell: Cell, network: Network) -> str:

@@ -9,6 +9,7 @@ vocabulary level, tokens, unknown
 text       name, ids, pieces (what each token spells), start (the first token's place in the file), start_state,
            whole (length of the file), measured (tokens that the figures are of)
 results    bits (held-out bits per character), here (bits per token on this text), steps, minutes, parameters
+fresh      an untrained network's weights: of each name, shape, scale, data; None where they are many
 check      at, h, p: the output of the last layer and log p(next token) in Python after some tokens of the stretch
 units, hypotheses, gates, flow, findings: see `hypotheses.py`, `saturation.py`, `memory.py`, `findings.py`
 """

@@ -1,5 +1,6 @@
 // Section 4: which unit follows what; a search among units; the units that a stretch of text moves most.
 import { figure, make, percent, section, table, visible } from "./dom.js";
+import { marksBox } from "./marks.js";
 import { departures } from "./order.js";
 import { similarBox } from "./similar.js";
 import { parseUnit, unitName } from "./store.js";
@@ -37,6 +38,7 @@ export function showFinder(app) {
     ),
   );
   if (app.network && app.reading) found.append(searchBox(app), stretchBox(app), similarBox(app));
+  if (app.network && app.own && app.thing === "text") found.append(marksBox(app));
 }
 
 /** @param {{ results?: Record<string, number> }} payload */
@@ -135,7 +137,7 @@ function searchBox(app) {
 /** Units whose name or number fits, and the units that best follow a label whose name or meaning fits. */
 function search(app, wanted) {
   const hits = [];
-  for (const each of app.payload.hypotheses ?? []) {
+  for (const each of app.found.values()) {
     if (!`${each.name} ${each.meaning}`.toLowerCase().includes(wanted)) continue;
     for (const name of each.best ?? []) {
       const unit = parseUnit(name),

@@ -79,7 +79,7 @@ function saveFigures(app) {
   );
 }
 
-function save(name, text, type) {
+export function save(name, text, type) {
   const link = make("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);

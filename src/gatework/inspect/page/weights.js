@@ -1,6 +1,6 @@
 // Weights out of base64: float32 or float16, little endian, found by name.
 
-function bytesOf(base64) {
+export function bytesOf(base64) {
   const text = atob(base64.trim()),
     bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
