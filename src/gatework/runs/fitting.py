@@ -1,5 +1,6 @@
 """What estimators share: a training whose folder goes, a run made of a fitted model, what is printed meanwhile."""
 
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from gatework.runs.new_run import check_free, new_run
 from gatework.training.checkpoint import save_checkpoint
 from gatework.training.events import Event, Notice, Report, Stopped, TrainingError, Validation
 from gatework.training.progress import BEST, Progress
+
+_WIDTH = 72  # of the line that is written anew: room for the longest, so that nothing of one before is left
 
 
 @contextmanager
@@ -40,16 +43,34 @@ def save_run(folder: Path, task: str, model: torch.nn.Module, about: dict[str, A
 
 
 def printing(judged: Callable[[float], str]) -> Report:
-    """Prints what matters of a training; judged: how what validation measures is written."""
+    """Prints what matters of a training: a line for each validation, in a notebook one line that is written anew.
+
+    judged: how what validation measures is written.
+    """
+    anew, begun = _in_notebook(), False
+
+    def say(line: str, passing: bool = False) -> None:
+        nonlocal begun
+        if passing and anew:
+            print(f"\r{line:<{_WIDTH}}", end="", flush=True)
+        else:
+            print("\n" * begun + line)
+        begun = passing and anew
 
     def report(event: Event) -> None:
         match event:
             case Validation():
                 best = ", the best so far" if event.improved else ""
-                print(f"step {event.step:,}: validation {judged(event.loss)}{best}")
+                say(f"step {event.step:,}: validation {judged(event.loss)}{best}", passing=True)
             case Stopped():
-                print(f"{event.why} at step {event.step:,}, after {event.elapsed:.1f} s")
+                say(f"{event.why} at step {event.step:,}, after {event.elapsed:.1f} s")
             case Notice():
-                print(event.message)
+                say(event.message)
 
     return report
+
+
+def _in_notebook() -> bool:
+    """Whether IPython runs this: in a notebook, or its own terminal."""
+    shell = sys.modules.get("IPython")
+    return shell is not None and shell.get_ipython() is not None
