@@ -115,7 +115,7 @@ PLUGINS := -p xdist.plugin -p _hypothesis_pytestplugin
 OLDEST := .venv-oldest
 test-oldest: $(READY) $(OLDEST)/.ready
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(OLDEST)/bin/python -m pytest $(PLUGINS) -n 2 \
-	    tests/engines tests/layers tests/cli/test_help.py tests/cli/test_train.py tests/training tests/test_package.py
+	    tests/engines tests/layers tests/cli/test_help.py tests/cli/test_bad_input.py tests/cli/test_train.py tests/training tests/test_package.py
 
 $(OLDEST)/.ready: requirements-oldest.txt $(TOOLS)
 	$(PYTHON) -m venv --clear $(OLDEST)

@@ -173,19 +173,31 @@ def bars() -> Iterator[Callable[..., None]]:
 
     Yields a function that receives the part, how much of it is done, and how much there is.
     """
-    drawn, tasks, shown = sys.stderr.isatty(), dict[str, TaskID](), time.monotonic()
-    with Progress(console=terminal.console(stderr=True), transient=True, disable=not drawn) as progress:
+    if not sys.stderr.isatty():  # a bar that is not drawn is, to some versions of rich, an empty line
+        yield _lines_now_and_then()
+        return
+    tasks = dict[str, TaskID]()
+    with Progress(console=terminal.console(stderr=True), transient=True) as progress:
 
         def on_progress(what: str, done: int, total: int, *_: object) -> None:
-            nonlocal shown
             if what not in tasks:
                 tasks[what] = progress.add_task(escape(terminal.line(what)), total=total)
             progress.update(tasks[what], completed=done, total=total)
-            if not drawn and time.monotonic() - shown > PLAIN_EVERY:
-                shown = time.monotonic()
-                print(f"{what}: {done:,} of {total:,}", file=sys.stderr)
 
         yield on_progress
+
+
+def _lines_now_and_then() -> Callable[..., None]:
+    """Says on standard error how much is done, a line now and then."""
+    shown = time.monotonic()
+
+    def on_progress(what: str, done: int, total: int, *_: object) -> None:
+        nonlocal shown
+        if time.monotonic() - shown > PLAIN_EVERY:
+            shown = time.monotonic()
+            print(f"{what}: {done:,} of {total:,}", file=sys.stderr)
+
+    return on_progress
 
 
 @contextmanager
