@@ -19,7 +19,10 @@ ROWS = 16  # sequences that a program of S takes, and units of a tile at least: 
 
 
 class Most(NamedTuple):
-    """What a program of S keeps, at most: units of a row, and numbers of its matrices and of its tiles."""
+    """What a program of S keeps, at most: units of a row, and numbers of its matrices and of its tiles.
+
+    A tile is what is read, written or carried, and what a row function needs beside its result.
+    """
 
     units: int
     matrices: int
@@ -27,8 +30,8 @@ class Most(NamedTuple):
 
 
 # Chosen by what compiles for sm_80 and sm_90 without local memory: `gatework verify --compiled` shows cells at these
-# bounds, docs/engines.md the misses. In float32 a matrix lies in registers, in bfloat16 in shared memory.
-MOST = {torch.float32: Most(32, 6 * 32**2, 16 << 10), torch.bfloat16: Most(128, 4 * 128**2, 40 << 10)}
+# bounds. In float32 a matrix lies in registers, in bfloat16 in shared memory.
+MOST = {torch.float32: Most(32, 6 * 32**2, 22 << 10), torch.bfloat16: Most(128, 4 * 128**2, 40 << 10)}
 
 
 def width(units: int) -> int:
@@ -36,11 +39,17 @@ def width(units: int) -> int:
     return max(ROWS, 1 << (units - 1).bit_length())
 
 
-def mode(kernel: SequenceKernel, units: Mapping[str, int], dtype: torch.dtype) -> str:
-    """The mode of a pass: that of the environment, or by what its kernel in S keeps of rows of these units."""
-    asked, most = os.environ.get(VARIABLE), MOST[dtype]
+def asked_mode() -> str | None:
+    """The mode that the environment asks for, if any; InputError for what is none."""
+    asked = os.environ.get(VARIABLE)
     if asked not in (None, *MODES):
         raise InputError(f"{VARIABLE}={asked!r}; expected {' or '.join(MODES)}, or unset it")
+    return asked
+
+
+def mode(kernel: SequenceKernel, units: Mapping[str, int], dtype: torch.dtype) -> str:
+    """The mode of a pass: that of the environment, or by what its kernel in S keeps of rows of these units."""
+    asked, most = asked_mode(), MOST[dtype]
     if asked == "G" or max((units[size] for size in kernel.sizes), default=0) > most.units:
         return "G"
     return "S" if asked == "S" or _is_within(most, kernel, units) else "G"
@@ -49,5 +58,5 @@ def mode(kernel: SequenceKernel, units: Mapping[str, int], dtype: torch.dtype) -
 def _is_within(most: Most, kernel: SequenceKernel, units: Mapping[str, int]) -> bool:
     matrices = sum(width(units[rows]) * width(units[columns]) for _, rows, columns in kernel.matrices)
     tile = ROWS * max((width(units[size]) for size in kernel.sizes), default=0)
-    tiles = len(kernel.reads) + len(kernel.writes) + len(kernel.carried)
+    tiles = len(kernel.reads) + len(kernel.writes) + len(kernel.carried) + kernel.row_functions
     return matrices <= most.matrices and tiles * tile <= most.tiles

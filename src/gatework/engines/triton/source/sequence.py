@@ -10,6 +10,7 @@ from gatework.engines.triton.source.pointwise import lines
 from gatework.lowering.keys import Key, Role
 from gatework.lowering.plan import Source, Store
 from gatework.notation import Node
+from gatework.notation.ops import OPS
 
 Place = tuple[Key, int]  # a buffer at a step offset
 
@@ -22,7 +23,7 @@ class SequenceKernel:
     """A kernel: what it reads and writes at each step, carries from step to step and multiplies with.
 
     The order of each is that of the kernel's arguments; `carried` are read before the first step and written after the
-    last. matrices: a name, its rows and columns as sizes. sizes: of rows of units.
+    last. matrices: a name, its rows and columns as sizes. sizes: of rows of units. row_functions: how many it computes.
     """
 
     reads: tuple[Place, ...]
@@ -30,6 +31,7 @@ class SequenceKernel:
     carried: tuple[tuple[Place, Place], ...]
     matrices: tuple[tuple[str, str, str], ...]
     sizes: tuple[str, ...]
+    row_functions: int
     text: str
 
 
@@ -72,17 +74,20 @@ class _Writer:
             for store in each:
                 if store.mode in ("state", "flow"):
                     self.carry(store, self.nodes[index].size)
-        for index in _order(self.nodes, stores, self.sources):
+        order = _order(self.nodes, stores, self.sources)
+        for index in order:
             self.compute(index)
-        news = [line for index, each in stores.items() for store in each for line in self.stored(index, store)]
+            for store in stores.get(index, ()):  # at once: a value that waits for it takes registers
+                self.body += self.stored(index, store)
         carry = [f"{name} = {name}_new" for key, (name, *_) in self.carried.items() if key.role in CARRIED]
-        self.body += [*news, *carry]
+        self.body += carry
         return SequenceKernel(
             tuple(self.reads),
             tuple(self.writes),
             tuple((begin, end) for _, begin, end in self.carried.values()),
             tuple((matrix, rows, columns) for matrix, (_, rows, columns) in self.matrices.items()),
             tuple(self.sizes),
+            sum(self.nodes[index].op in OPS and OPS[self.nodes[index].op].row for index in order),
             self.text(),
         )
 
