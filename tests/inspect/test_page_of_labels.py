@@ -95,6 +95,21 @@ def test_tags_stand_beside_the_true_ones_under_pointer_and_keys(show: Callable[.
     assert seen.page.text_content("#frame-note").startswith("step 2 of ")
 
 
+@pytest.mark.parametrize("level", ["char", "word"])
+def test_a_text_that_is_typed_has_its_label(level: str, show: Callable[..., Seen], tmp_path: Path) -> None:
+    X, _ = words(20)
+    X, y = [" ".join(text) for text in X], [text.count("a") > 2 for text in X]
+    model = gw.SequenceClassifier(**SHORT, level=level).fit(X, y)
+    model.save(tmp_path / "run")
+    seen = shown(tmp_path / "page.html", show, tmp_path / "run", write_rows(tmp_path / "a.jsonl", X, y, "text"))
+    for text in ("a b a", "b", "abé, a"):
+        seen.page.fill("#source-box", text)
+        chances = seen.page.evaluate("gatework.answer(gatework.values.scores[0]).shares")
+        np.testing.assert_allclose(chances, model.predict_proba([text])[0], atol=1e-4)
+    assert "has never seen" in seen.page.text_content("#answers")
+    assert not seen.complaints
+
+
 def test_each_of_several_targets_can_be_looked_at(show: Callable[..., Seen], tmp_path: Path) -> None:
     X, y = waves(20)
     labels = [{"speed": label, "length": "long" if len(x) > 8 else "short"} for x, label in zip(X, y, strict=True)]

@@ -60,7 +60,7 @@ class LabelsApp {
       x = example.x;
     this.example = example;
     this.rows = tokens ? [] : x;
-    this.source = tokens ? x.map((id) => tokens[id]) : x.map((_, s) => String(s + 1));
+    this.source = example.pieces ?? x.map((id, s) => (tokens ? tokens[id] : String(s + 1)));
     this.column = this.widthOfStep();
     const { values, traces } = this.run(x);
     this.values = values;
@@ -175,12 +175,18 @@ export function startLabels(payload, base64) {
   Object.assign(window, { gatework: app }); // for whoever looks into the page with the browser's own tools
 }
 
+const SUMMED = {
+  last: "their outputs at the end",
+  mean: "the mean of their outputs over time",
+  max: "the maxima of their outputs over time",
+  attention: "a mean of their outputs over time whose weights are learnt",
+};
 const PREDICTED = { class: "its label", number: "a number", tag: "a tag at each step", set: "which labels it has" };
 
 function leadOfLabels({ task, heads, model: { cell, members, summary } }) {
   const several = heads.length > 1 && task !== "set" ? ` of each of ${heads.length} targets` : "",
     both = cell.layers[0].directions.length > 1 ? " from both ends" : "",
-    read = summary.length ? `, and what they gave is summed up over time (${summary.join(" and ")})` : "";
+    read = summary.length ? `, and from ${summary.map((how) => SUMMED[how]).join(" and ")} it is predicted` : "";
   return `A small network${members > 1 ? `, ${members} times,` : ""} that predicts of a sequence ${PREDICTED[task]}${several}: ${layersInWords(cell)} of ${whole(cell.hidden)} ${cell.cell} units ${cell.depth === 1 ? "reads" : "read"} it${both}${read}.`;
 }
 
@@ -194,8 +200,20 @@ function showChoice(app) {
     { id: "examples", "aria-label": "Sequences", onchange: () => app.read(payload.examples[Number(choice.value)]) },
     payload.examples.map((each, k) => make("option", { value: k }, `${k + 1}: ${sequenceInWords(each, payload)}`)),
   );
-  found.append(make("p", { class: "buttons" }, choice), list);
+  const box = make("input", { id: "source-box", type: "text", spellcheck: "false", autocapitalize: "off", autocomplete: "off", "aria-label": "Text" });
+  box.addEventListener("input", () => {
+    const typed = typedText(payload, box.value);
+    if (typed.x.length) app.read(typed);
+  });
+  const typed = payload.form === "char" || payload.form === "word";
+  found.append(make("p", { class: "buttons" }, choice, typed ? make("label", null, "or type a text ", box) : ""), list);
   app.on((what) => what === "target" && list.replaceChildren(...answersOf(app).map((each) => make("li", null, each))));
+}
+
+/** A text as a sequence without a label: its characters or words, an unknown one as the first of the tokens. */
+function typedText({ form, tokens }, text) {
+  const pieces = form === "char" ? Array.from(text) : Array.from(text.matchAll(/[\p{L}\p{N}_]+|[^\p{L}\p{N}_\s]/gu), ([word]) => word);
+  return { source: text, pieces, x: pieces.map((piece) => Math.max(tokens.indexOf(piece), 0)), true: null };
 }
 
 function sequenceInWords({ source, true: labels }, { task, heads }) {
@@ -207,7 +225,9 @@ function sequenceInWords({ source, true: labels }, { task, heads }) {
 function answersOf(app) {
   const { task, heads } = app.payload,
     { true: labels } = app.example;
-  if (task === "tag") return [tagsInWords(app)];
+  const strange = new Set(app.source.filter((_, s) => app.payload.tokens && app.example.x[s] === 0)),
+    unseen = strange.size ? [`The network has never seen ${[...strange].map((piece) => `“${piece}”`).join(", ")}.`] : [];
+  if (task === "tag") return [tagsInWords(app), ...unseen];
   return heads.map(({ name, classes }, head) => {
     const said = app.spoken(app.values.scores[0], head),
       { shares } = app.answer(app.values.scores[0], head),
@@ -215,7 +235,7 @@ function answersOf(app) {
     const mark = right === null ? "" : make("span", { class: right ? "yes" : "no" }, right ? " right" : " wrong");
     const beside = labels ? `; true: ${typeof labels[head] === "number" ? figure(labels[head], 3) : labels[head]}` : "";
     return make("span", null, `${name ? `${name}: ` : ""}predicted ${said}${beside}`, mark);
-  });
+  }).concat(unseen);
 }
 
 function tagsInWords(app) {
