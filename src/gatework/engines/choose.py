@@ -62,7 +62,7 @@ def choose(
         reason = f"torch has these equations as one function on {device.type}"
         return Choice("torch", reason, partial(_or, other.run), stack=STACKS["torch"])
     if engine == "auto" and device.type == "cuda" and _is_for_triton(device, dtype, lacks):
-        return Choice("triton", f"every cell in {native.shown(dtype)} on cuda", _plain_or_reference)
+        return Choice("triton", f"every cell in {native.shown(dtype)} on cuda", ENGINES["triton"])
     if engine == "auto" and not native.runs(device, dtype):
         return _choice("reference", f"native {native.limits(device, dtype)}")
     if engine == "auto" and lacks:
@@ -110,15 +110,9 @@ def _or(other: Run, arguments: Arguments) -> Results:
     )
 
 
-def _plain_or_reference(arguments: Arguments) -> Results:
-    """The engine "triton", or the reference engine where a tensor is something else than numbers in memory."""
-    plain = is_eager(*arguments.tensors(), arguments.lengths, arguments.resets)
-    return ENGINES["triton" if plain else "reference"](arguments)
-
-
 def _is_for_triton(device: torch.device, dtype: torch.dtype, lacks: Sequence[str]) -> bool:
-    """Whether kernels can be made, and no tool of torch looks on."""
-    return not lacks and is_eager() and not is_tracing() and not is_transformed() and triton.runs(device, dtype)
+    """Whether there are kernels, which torch's tools see as one operator, but torch.func and forward mode do not."""
+    return not lacks and not is_transformed() and triton.runs(device, dtype)
 
 
 def may_stack(engine: str, device: torch.device) -> bool:

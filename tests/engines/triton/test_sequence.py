@@ -7,7 +7,7 @@ import torch
 from kernel_toys import ENDS, EXTRAS, PLAIN, check
 
 from gatework.cells import cells
-from gatework.engines.triton import passes, stepwise
+from gatework.engines.triton import passes, scan
 from gatework.engines.triton.modes import mode
 from gatework.errors import InputError
 from gatework.lowering.call import tensor_spec
@@ -51,7 +51,7 @@ def test_lengths_and_resets_in_the_order_of_time(cell):
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_gradients_are_gathered_piece_by_piece(reverse, monkeypatch):
-    monkeypatch.setattr(stepwise, "LARGE", 1000)  # one step or two at once
+    monkeypatch.setattr(scan, "LARGE", 1000)  # one step or two at once
     check(cells["gru"], replace(ENDS, T=5), reverse=reverse)
 
 
@@ -74,13 +74,24 @@ def test_equations_of_a_users_own(equations):
     check(replace(cells["rnn"], equations=equations), replace(PLAIN, lengths=True))
 
 
+def kernels(name, element):
+    """Those of a cell's forward and backward pass."""
+    program = cells[name].program
+    asked = tuple(tensor_spec(program).shapes)
+    return scan.forward_step(program, True, (), element).whole, scan.backward_step(program, asked, element).whole
+
+
+@pytest.mark.parametrize("element", ["float32", "bfloat16"])
+def test_what_a_step_stores_is_none_of_what_it_reads_later(element):
+    for kernel in (kernel for name in cells for kernel in kernels(name, element)):
+        read, written = ([key for key, _ in places] for places in (kernel.reads, kernel.writes))
+        assert not {*read} & {*written} and len({*kernel.writes}) == len(kernel.writes)
+
+
 def modes(name, units, dtype=torch.float32):
     """The modes of a cell's forward and backward pass."""
-    program, element = cells[name].program, str(dtype).removeprefix("torch.")
-    forwards = stepwise.forward_step(program, True, (), element).whole
-    backwards = stepwise.backward_step(program, tuple(tensor_spec(program).shapes), element).whole
-    sizes = program.bind(5, units)
-    return [mode(kernel, sizes, dtype) for kernel in (forwards, backwards)]
+    sizes = cells[name].program.bind(5, units)
+    return [mode(kernel, sizes, dtype) for kernel in kernels(name, str(dtype).removeprefix("torch."))]
 
 
 def test_a_whole_sequence_is_one_kernel_where_registers_hold_what_it_keeps():
@@ -91,6 +102,7 @@ def test_a_whole_sequence_is_one_kernel_where_registers_hold_what_it_keeps():
 def test_cells_of_many_matrices_or_values_have_fewer_units_in_one_kernel():
     assert [modes("nested_lstm", units) for units in (16, 17)] == [["S", "S"], ["G", "G"]]
     assert [modes("layer_norm_lstm", units) for units in (16, 17)] == [["S", "S"], ["G", "G"]]
+    assert [modes("layer_norm_lstm", units, torch.bfloat16) for units in (16, 32)] == [["S", "S"], ["S", "G"]]
 
 
 def test_the_environment_asks_for_a_mode(monkeypatch):

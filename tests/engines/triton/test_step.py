@@ -3,7 +3,7 @@
 import pytest
 
 from gatework.cells import cells
-from gatework.engines.triton.stepwise import backward_step, forward_step
+from gatework.engines.triton.scan import backward_step, forward_step
 from gatework.lowering.call import tensor_spec
 from gatework.lowering.keys import Key, Role
 from gatework.notation import parse

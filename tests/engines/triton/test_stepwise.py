@@ -9,7 +9,8 @@ from kernel_toys import ENDS, EXTRAS, PLAIN, check
 from gatework.cells import cells
 from gatework.engines import reference
 from gatework.engines.native.call import Call
-from gatework.engines.triton import passes, run_untried, stepwise
+from gatework.engines.triton import passes, run_untried, scan
+from gatework.engines.triton.modes import VARIABLE
 from gatework.lowering.call import Options
 from gatework.verify.problems import Case, answer, draw
 from numerics import all_same, same
@@ -53,7 +54,7 @@ def test_lengths_and_resets_in_the_order_of_time(cell, recompute):
 @pytest.mark.parametrize("case", [replace(ENDS, T=5), replace(EXTRAS, T=5)], ids=str)
 @pytest.mark.parametrize("cell", DIFFERENT)
 def test_gradients_are_gathered_piece_by_piece_where_memory_is_bounded(cell, case, reverse, monkeypatch):
-    monkeypatch.setattr(stepwise, "LARGE", 1000)  # one step or two at once
+    monkeypatch.setattr(scan, "LARGE", 1000)  # one step or two at once
     check(cells[cell], case, reverse=reverse)
 
 
@@ -97,7 +98,7 @@ OLD_READ_LATE = replace(
 @pytest.mark.parametrize("cell", [cells["lstm"], cells["gru"], OLD_READ_LATE], ids=["lstm", "gru", "old read late"])
 def test_inference_saves_nothing(cell):
     call, problem = call_of(cell)
-    result = stepwise.forward(call)
+    result = scan.forward(call)
     expected = reference.run(reference.Arguments(problem.program, problem.params, problem.x, problem.state))
     assert result.saved == []
     all_same((result.output, *result.finals), (expected[0], *expected[1]))
@@ -105,7 +106,7 @@ def test_inference_saves_nothing(cell):
 
 def test_no_result_shares_memory_with_another():
     call, _ = call_of(cells["lstm"], record=("h", "c"), train=True)
-    result = stepwise.forward(call)
+    result = scan.forward(call)
     made = [result.output, *result.finals, *result.recorded, *result.saved]
     assert len({value.untyped_storage().data_ptr() for value in (*made, *call.tensors)}) == len(made) + len(
         call.tensors
@@ -114,12 +115,10 @@ def test_no_result_shares_memory_with_another():
 
 def test_gradients_that_nobody_wants_are_none():
     call, _ = call_of(cells["lstm"], train=True)
-    tensors, result = call.tensors, stepwise.forward(call)
+    tensors, result = call.tensors, scan.forward(call)
     wanted = [index % 2 == 1 for index in range(len(tensors))]
-    made = stepwise.backward(call, result.saved, [torch.ones_like(result.output), None, None], wanted)
-    everything = stepwise.backward(
-        call, result.saved, [torch.ones_like(result.output), None, None], [True] * len(wanted)
-    )
+    made = scan.backward(call, result.saved, [torch.ones_like(result.output), None, None], wanted)
+    everything = scan.backward(call, result.saved, [torch.ones_like(result.output), None, None], [True] * len(wanted))
     for gradient, wants, whole, tensor in zip(made, wanted, everything, tensors, strict=True):
         assert (gradient is not None) == wants
         assert whole.shape == tensor.shape
@@ -127,13 +126,22 @@ def test_gradients_that_nobody_wants_are_none():
             same(gradient, whole)
 
 
+def test_a_graph_is_of_the_mode_that_it_was_recorded_in(monkeypatch):
+    call, _ = call_of(cells["lstm"])
+    kinds = set()
+    for asked in ("G", "S", None):
+        monkeypatch.setenv(VARIABLE, asked) if asked else monkeypatch.delenv(VARIABLE)
+        kinds.add(scan._kind(call))
+    assert len(kinds) == 3
+
+
 def test_products_in_float32_stay_there_under_autocast():
     call, _ = call_of(cells["lstm"], train=True)
-    result, ones = stepwise.forward(call), torch.ones(3, 3, 5)
-    gradients = stepwise.backward(call, result.saved, [ones, None, None], [True] * len(call.tensors))
+    result, ones = scan.forward(call), torch.ones(3, 3, 5)
+    gradients = scan.backward(call, result.saved, [ones, None, None], [True] * len(call.tensors))
     with torch.autocast("cpu", torch.bfloat16):
-        again = stepwise.forward(call)
-        gradients_again = stepwise.backward(call, again.saved, [ones, None, None], [True] * len(call.tensors))
+        again = scan.forward(call)
+        gradients_again = scan.backward(call, again.saved, [ones, None, None], [True] * len(call.tensors))
     assert torch.equal(again.output, result.output)
     assert all(map(torch.equal, gradients_again, gradients))
 

@@ -86,6 +86,11 @@ def run(arguments: Arguments) -> Results:
 def _call(arguments: Arguments, tensors: Sequence[Tensor]) -> Call:
     """The call that executes arguments whose tensors these are."""
     _check_alike(tensors)
+    return call_of(arguments, tensors)
+
+
+def call_of(arguments: Arguments, tensors: Sequence[Tensor]) -> Call:
+    """As `_call`, for any engine that takes calls."""
     train = (
         torch.is_grad_enabled()
         and any(tensor.requires_grad for tensor in tensors)

@@ -4,7 +4,7 @@ torch.compile, torch.export and torch.jit look on before there is memory behind 
 `gatework::scan`, and its gradients are another, `gatework::scan_backward`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from gatework.engines.eager import is_eager, is_transformed
 from gatework.engines.native.backward import Backward, backward
 from gatework.engines.native.backward import bound as bound_backward
 from gatework.engines.native.call import Call, state_dtypes
-from gatework.engines.native.forward import Forward, forward
+from gatework.engines.native.forward import Forward, Result, forward
 from gatework.engines.native.forward import bound as bound_forward
 from gatework.engines.native.forward import run_at_once as forwards_at_once
 from gatework.engines.native.memory import NAMES
@@ -170,7 +170,11 @@ def scan(
     recompute: bool,
 ) -> list[Tensor]:
     """Output, final states, recorded values; where training, the states and what else the backward pass needs."""
-    call = _call(recipe, tensors, record, lengths, resets, train, recompute)
+    return scanned(forward, call_of(recipe, tensors, record, lengths, resets, train, recompute))
+
+
+def scanned(forward: Callable[[Call], Result], call: Call) -> list[Tensor]:
+    """What `scan` returns, by an engine's forward pass."""
     _check(call)
     result = forward(call)
     return [*map(_owning_copy, (result.output, *result.finals, *result.recorded)), *result.saved]
@@ -178,7 +182,7 @@ def scan(
 
 @scan.register_fake
 def scan_shapes(recipe: str, tensors: Sequence[Tensor], *options: Any) -> list[Tensor]:
-    call = _call(recipe, tensors, *options)
+    call = call_of(recipe, tensors, *options)
     program, (T, B, units), new = call.program, call.sizes(), tensors[0].new_empty
     widths = [units[state.size] for state in program.states]
     recorded = [units[program.nodes[program.names[name]].size] for name in call.options.record]
@@ -198,7 +202,7 @@ def _saved_shapes(call: Call) -> list[tuple[list[int], torch.dtype]]:
     return saved if call.options.recompute else [*saved, ([saved_numbers(program, sizes)], call.dtype)]
 
 
-def _call(
+def call_of(
     recipe: str,
     tensors: Sequence[Tensor],
     record: str,
@@ -213,8 +217,8 @@ def _call(
 
 def _owning_copy(value: Tensor) -> Tensor:
     """The value in memory that is all its own, copied unless it is; of empty memory no size shows whether it is."""
-    whole = 0 < value.untyped_storage().nbytes() == value.numel() * value.element_size()
-    return value if whole else value.clone()
+    whole = 0 < value.untyped_storage().nbytes() == value.numel() * value.element_size() and value.is_contiguous()
+    return value if whole else value.clone(memory_format=torch.contiguous_format)
 
 
 def _check(call: Call) -> None:
@@ -262,7 +266,19 @@ def scan_backward(
 
     Where it has saved nothing, called for inference, the forward pass is run again.
     """
-    call = _call(recipe, tensors, "", lengths, resets, True, recompute)
+    call = call_of(recipe, tensors, "", lengths, resets, True, recompute)
+    return scanned_backward(forward, backward, call, saved, gradients, wanted)
+
+
+def scanned_backward(
+    forward: Callable[[Call], Result],
+    backward: Callable[..., Sequence[Tensor | None]],
+    call: Call,
+    saved: Sequence[Tensor],
+    gradients: Sequence[Tensor | None],
+    wanted: Sequence[bool],
+) -> list[Tensor]:
+    """What `scan_backward` returns, by an engine's passes."""
     _check(call)
     program, (T, B, units) = call.program, call.sizes()
     results = [[T, B, units[program.output_size]], *([B, units[state.size]] for state in program.states)]

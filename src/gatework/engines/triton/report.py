@@ -25,7 +25,7 @@ from triton.runtime.jit import JITFunction
 
 from gatework.cells import Cell
 from gatework.engines.native.call import Call
-from gatework.engines.triton import stepwise
+from gatework.engines.triton import scan
 from gatework.engines.triton.modes import VARIABLE
 from gatework.lowering.call import Options, tensor_spec
 from gatework.notation import Program
@@ -148,7 +148,7 @@ def _sized(mode: Mode, program: Program) -> Mode | None:
         return mode
     with _asked(None):
         sizes = (replace(mode, H=units) for units in POWERS)
-        return next((size for size in sizes if {*stepwise.modes_of(_call(program, size))} == {mode.name}), None)
+        return next((size for size in sizes if {*scan.modes_of(_call(program, size))} == {mode.name}), None)
 
 
 @contextmanager
@@ -188,10 +188,10 @@ def _misses(use: Use, chip: Chip) -> Iterator[str]:
 def _compiled(call: Call, chip: Chip) -> tuple[Use, Use]:
     """What the forward and the backward pass of a call take."""
     with compiling(chip) as kernels:
-        result = stepwise.forward(call)
+        result = scan.forward(call)
         forwards = len(kernels)
         gradients = [torch.zeros_like(value) for value in (result.output, *result.finals)]
-        stepwise.backward(call, result.saved, gradients, [True] * len(call.tensors))
+        scan.backward(call, result.saved, gradients, [True] * len(call.tensors))
     uses = {id(kernel): use_of(kernel) for kernel in {id(kernel): kernel for kernel in kernels}.values()}
     parts = kernels[:forwards], kernels[forwards:]
     return tuple(reduce(or_, (uses[id(kernel)] for kernel in part)) for part in parts)  # type: ignore[return-value]

@@ -1,6 +1,7 @@
-"""Mode G: products with inputs ahead of the steps, then each step's products by torch and kernels between them.
+"""A call's forward and backward pass, in either mode: products ahead of the steps, the steps, and sums over all steps.
 
-Gradients of matrices, vectors and inputs are products and sums over all steps, in pieces of bounded memory.
+In mode S the steps are one kernel, in mode G each is products by torch and kernels between them. Products with inputs
+are ahead; gradients of matrices, vectors and inputs are products and sums over all steps, in pieces of bounded memory.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from torch import Tensor
 from gatework.engines.native.call import Call
 from gatework.engines.native.forward import Result
 from gatework.engines.triton import graphs, whole
-from gatework.engines.triton.modes import mode
+from gatework.engines.triton.modes import asked_mode, mode
 from gatework.engines.triton.passes import Pass, multiplied, side_by_side
 from gatework.engines.triton.source.sequence import SequenceKernel, sequence
 from gatework.engines.triton.source.step import Step, step
@@ -67,7 +68,7 @@ def backward(
 def _kind(call: Call) -> tuple[Any, ...]:
     """What a call's launches depend on beside the shapes of its tensors."""
     tf32 = torch.backends.cuda.matmul.allow_tf32
-    return call.options._replace(frozen=None), call.lengths is None, call.resets is None, tf32
+    return call.options._replace(frozen=None), call.lengths is None, call.resets is None, tf32, asked_mode()
 
 
 def _given(call: Call) -> list[Tensor]:
