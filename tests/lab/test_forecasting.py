@@ -11,6 +11,7 @@ import pytest
 
 from gatework.lab import forecasting
 from gatework.lab.forecasting import NAIVE, OURS
+from gatework.lab.forecasting_rare import two_parts
 from gatework.lab.forecasting_sets import SERIES, SeriesSet
 
 SETS = [SeriesSet(name, lambda: [np.arange(30.0)], 5, 1, "month") for name in ("a", "b")]
@@ -69,6 +70,10 @@ def test_tables_say_what_was_measured_and_what_not(
     assert [
         "MASE over 1.1 times the better of AutoETS and AutoARIMA: 1 of 2 sets; 80 % band holds 72 to 88 %: 1 of 2 sets"
     ] in lines
+    assert [
+        "AutoETS over 1.1 times the better of gatework and AutoARIMA: 1; "
+        "AutoARIMA over 1.1 times the better of gatework and AutoETS: 2"
+    ] in lines
     assert not measured
 
 
@@ -88,3 +93,13 @@ def test_bands_that_are_right_hold_their_share_by_chance() -> None:
 def test_halves_for_choosing_and_judging_are_the_sets_in_turn() -> None:
     assert [what.name for what in SERIES[:2]] == ["air passengers", "sunspots"]
     assert len({what.name for what in SERIES}) == len(SERIES) == 25
+
+
+def test_a_distribution_in_two_parts_has_its_zeros_and_what_is_above_them() -> None:
+    y = np.tile([0.0, 0.0, 0.0, 3.0, 0.0, 9.0], 40)
+    q = two_parts(y, 4, (0.1, 0.5, 0.8, 0.95))
+    assert q.shape == (4, 4)
+    assert (q == q[0]).all()
+    assert q[0, :2].tolist() == [0.0, 0.0], "two thirds are zero"
+    assert 3 <= q[0, 2] <= q[0, 3] <= 9
+    assert not two_parts(np.zeros(20), 2, (0.1, 0.9)).any()
