@@ -19,19 +19,17 @@ ROWS = 16  # sequences that a program of S takes, and units of a tile at least: 
 
 
 class Most(NamedTuple):
-    """What a program of S keeps, at most: units of a row, and numbers of its matrices and of its tiles.
-
-    A tile is what is read, written or carried, and what a row function needs beside its result.
-    """
+    """What a program of S keeps, at most: units of a row, numbers of its matrices and of its tiles, row functions."""
 
     units: int
     matrices: int
     tiles: int
+    row_functions: int
 
 
 # Chosen by what compiles for sm_80 and sm_90 without local memory: `gatework verify --compiled` shows cells at these
-# bounds. In float32 a matrix lies in registers, in bfloat16 in shared memory.
-MOST = {torch.float32: Most(32, 6 * 32**2, 22 << 10), torch.bfloat16: Most(128, 4 * 128**2, 40 << 10)}
+# bounds, docs/engines.md the misses. In float32 a matrix lies in registers, in bfloat16 in shared memory.
+MOST = {torch.float32: Most(32, 6 * 32**2, 16 << 10, 32), torch.bfloat16: Most(128, 4 * 128**2, 40 << 10, 8)}
 
 
 def width(units: int) -> int:
@@ -58,5 +56,6 @@ def mode(kernel: SequenceKernel, units: Mapping[str, int], dtype: torch.dtype) -
 def _is_within(most: Most, kernel: SequenceKernel, units: Mapping[str, int]) -> bool:
     matrices = sum(width(units[rows]) * width(units[columns]) for _, rows, columns in kernel.matrices)
     tile = ROWS * max((width(units[size]) for size in kernel.sizes), default=0)
-    tiles = len(kernel.reads) + len(kernel.writes) + len(kernel.carried) + kernel.row_functions
-    return matrices <= most.matrices and tiles * tile <= most.tiles
+    tiles = len(kernel.reads) + len(kernel.writes) + len(kernel.carried)
+    fits = matrices <= most.matrices and tiles * tile <= most.tiles
+    return fits and kernel.row_functions <= most.row_functions
