@@ -7,11 +7,11 @@ from forecast_toys import panel, quick, seasonal, table
 from gatework import InputError
 from gatework.forecast import linear as forecast_linear
 from gatework.forecast import plan as forecast_plan
-from gatework.forecast.base import Base, Scored, rolling_check
+from gatework.forecast.base import Base
 from gatework.forecast.data.series import read_panel
 from gatework.forecast.inputs import Beside, prepare
 from gatework.forecast.linear import CUTS, cut, designs, judged, moments
-from gatework.forecast.plan import _chosen_base, plan, plans
+from gatework.forecast.plan import plan, plans
 from gatework.forecast.smoothing import smoothings
 
 
@@ -95,31 +95,6 @@ def test_two_of_a_family_are_not_averaged_nor_a_median_with_others():
     random = np.random.default_rng(0)
     rare = (random.random(120) < 0.3) * random.poisson(4, 120).astype(float)
     assert [each.kind for each in plan(rare, 4, 1).base] == ["median"]
-
-
-def scored(base: Base, score: float, next_score: float) -> Scored:
-    return Scored(score, next_score, base, lambda: np.zeros((1, 1)))
-
-
-def test_the_best_one_step_ahead_is_averaged_with_the_best_of_another_family_over_all_steps():
-    smooth, drift, last, mean = map(Base, ("smoothing", "drift", "last value", "mean"))
-    ranked = [scored(smooth, 1.0, 0.9), scored(drift, 1.1, 0.7), scored(last, 1.1, 0.8), scored(mean, 1.2, 0.9)]
-    assert _chosen_base(ranked) == (drift, smooth)
-    assert _chosen_base(ranked[1:]) == (drift, mean), "two of a family nearly repeat one another"
-    far = [scored(smooth, 1.0, 0.9), scored(drift, 1.6, 0.1), scored(mean, 1.3, 0.9)]
-    assert _chosen_base(far) == (smooth,), "one that errs far more over all steps is no help, whatever its first step"
-
-
-def test_the_score_one_step_ahead_is_that_of_a_check_with_a_horizon_of_one():
-    y = np.random.default_rng(0).normal(size=(2, 60)).cumsum(1)
-    bases = [Base("last value"), Base("mean"), Base("smoothing")]
-    for row, alone in zip(rolling_check(y, y, 5, bases), rolling_check(y, y, 1, bases), strict=True):
-        by_base = {each.base: each.score for each in alone}
-        for each in row:
-            if each.base in by_base:  # the weights of smoothing may differ
-                assert each.next_score == pytest.approx(by_base[each.base])
-        last = next(each for each in row if each.base.kind == "last value")
-        assert last.next_score < last.score, "a random walk goes farther in more steps"
 
 
 def test_the_median_of_the_latest_values_forgets_what_was():

@@ -35,9 +35,8 @@ Kind = Literal[
 Weights = tuple[float, ...]
 
 # Weights of the newest value in level, slope and season of smoothing, and what is left of a slope a step on.
-LEVELS, SLOPES, SEASONS = (0.05, 0.15, 0.35, 0.7, 0.95), (0.1, 0.3), (0.05, 0.25, 0.6)
+LEVELS, SLOPES, SEASONS = (0.05, 0.15, 0.35, 0.7, 0.95), (0.0, 0.1, 0.3), (0.05, 0.25, 0.6)
 DAMPINGS = (0.9, 0.97, 1.0)
-FAST_SLOPES, FAST_DAMPINGS = (0.6, 0.9), (0.8,)  # more of them, without a season
 ORDERS = ((2, 0), (5, 0), (1, 1), (4, 1))  # of autoregressions: steps looked back, whether changes are looked at
 SEASONAL_ORDERS = ((1, 0), (2, 1))
 MOST_ORDER = 100  # of an autoregression that was saved
@@ -243,10 +242,8 @@ def grid(base: Base, T: int) -> list[Weights]:
     """The weights that are tried for a kind of forecast of T values; one without any for a kind that has none."""
     match base.kind:
         case "smoothing":
-            more = base.season == 1
-            slopes, dampings = SLOPES + FAST_SLOPES * more, FAST_DAMPINGS * more + DAMPINGS
-            trends = [(0.0, 1.0), *((g, d) for g in slopes for d in dampings)]
-            return [(a, g, c, d) for a in LEVELS for g, d in trends for c in ((0.0,) if more else SEASONS)]
+            slopes = [(g, d) for g in SLOPES for d in (DAMPINGS if g else DAMPINGS[-1:])]
+            return [(a, g, c, d) for a in LEVELS for g, d in slopes for c in (SEASONS if base.season > 1 else (0.0,))]
         case "median":
             return [(), *((latest,) for latest in LATEST_VALUES)]
         case "intermittent demand":
@@ -259,10 +256,9 @@ def grid(base: Base, T: int) -> list[Weights]:
 
 @dataclass(frozen=True)
 class Scored:
-    """A simple forecast in the rolling check: its mean absolute error, that one step ahead, itself, and f [T,h]."""
+    """A simple forecast in the rolling check: its mean absolute error, itself, and f [T,h]."""
 
     score: float
-    next_score: float
     base: Base
     forecast: Callable[[], Numbers]
 
@@ -285,34 +281,20 @@ def _scored(base: Base, y: Numbers, z: Numbers, truth: Numbers, begin: int) -> l
     weights = grid(base, z.shape[1])
     if base.kind == "smoothing":
         smoothed = smoothings(z, h, base.seasons, weights)
-        errs, next_errs = (replace(smoothed, h=steps).mean_errors(y, begin).T for steps in (h, 1))  # [G,B]
-        return _best(base, weights, errs, next_errs, lambda best, row: partial(smoothed.of(row).__getitem__, best))
+        errs = smoothed.mean_errors(y, begin).T  # [G,B]
+        return _best(base, weights, errs, lambda best, row: partial(smoothed.of(row).__getitem__, best))
     made = [replace(base, weights=each).forecasts(z, h) for each in weights]
     by_origin = origin_weights(begin, z.shape[1])
-    errs, next_errs = (
-        np.stack([_mean_size(truth[..., :steps] - f[..., begin:, :steps], by_origin) for f in made]) for steps in (h, 1)
-    )
-    return _best(base, weights, errs, next_errs, lambda best, row: partial(made[best].__getitem__, row))
+    errs = np.stack([_mean_size(truth - f[..., begin:, :], by_origin) for f in made])
+    return _best(base, weights, errs, lambda best, row: partial(made[best].__getitem__, row))
 
 
 def _best(
-    base: Base,
-    weights: Sequence[Weights],
-    errs: Numbers,
-    next_errs: Numbers,
-    forecast: Callable[[int, int], Callable[[], Numbers]],
+    base: Base, weights: Sequence[Weights], errs: Numbers, forecast: Callable[[int, int], Callable[[], Numbers]]
 ) -> list[Scored]:
-    """A simple forecast of each series with the weights that err least, errs and, one step ahead, next_errs [G,B].
-
-    forecast: by the numbers of weights and series.
-    """
+    """A simple forecast of each series with the weights that err least, errs [G,B]; forecast: by both numbers."""
     return [
-        Scored(
-            float(errs[best, row]),
-            float(next_errs[best, row]),
-            replace(base, weights=weights[best]),
-            forecast(best, row),
-        )
+        Scored(float(errs[best, row]), replace(base, weights=weights[best]), forecast(best, row))
         for row, best in enumerate(errs.argmin(0).tolist())
     ]
 

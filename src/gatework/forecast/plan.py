@@ -23,7 +23,7 @@ from gatework.forecast.options import Season, lengths
 from gatework.forecast.seasons import seasons_of
 from gatework.runs.arguments import flag, real, whole
 
-CLOSE = 1.25  # a second simple forecast is averaged with the first if it errs at most so many times as much
+CLOSE = 1.25  # the runner-up is averaged with the best simple forecast if it errs at most so many times as much
 TOGETHER = 500_000  # steps times horizon of the series that are planned at once
 WORSE = 1.5  # a simple forecast that errs so many times more than the best one is no help to it
 
@@ -140,7 +140,7 @@ def _of_one_length(values: Sequence[Numbers], h: int) -> Iterator[list[int]]:
 def _decided(y: Numbers, v: Numbers, log: bool, judged: Sequence[Scored], seasons: Sequence[int]) -> Plan:
     """The plan of a series y [T], of which v is forecast, from the simple forecasts in order and detected seasons."""
     ranked = [(each.score, each.base) for each in judged]
-    base = _chosen_base(judged)
+    base = _chosen_base(ranked)
     used = {*seasons, *(each.season for each in base)}
     seasonal = list(dict.fromkeys(each.season for _, each in ranked if each.season > 1 and each.season in used))
     first, second = [*seasonal, 1, 1][:2]
@@ -164,23 +164,17 @@ def _decided(y: Numbers, v: Numbers, log: bool, judged: Sequence[Scored], season
     )
 
 
-def _chosen_base(judged: Sequence[Scored]) -> tuple[Base, ...]:
-    """The simple forecast that errs least one step ahead, with that of another family that errs least over all steps.
+def _chosen_base(ranked: Sequence[tuple[float, Base]]) -> tuple[Base, ...]:
+    """The best simple forecast, with the next best of another family where that is close.
 
-    An average errs less (Bates & Granger 1969), the more so the less alike two err; errors one step ahead overlap with
-    no others, so that they tell more surely which model is right. A median stands alone: where values are mostly 0, all
-    others are means, which lie above it.
+    An average errs less (Bates & Granger 1969), the more so the less alike two err. A median stands alone: where values
+    are mostly 0, all others are means, which lie above it.
     """
-    first = min((each for each in judged if each.score <= WORSE * judged[0].score), key=lambda each: each.next_score)
-    for each in (judged[0], first):
-        if each.base.kind == "median":
-            return (each.base,)
-    beside = (
-        each.base
-        for each in judged
-        if each.base.kind != "median" and each.base.family != first.base.family and each.score <= CLOSE * first.score
-    )
-    return (first.base, *islice(beside, 1))
+    least, best = ranked[0]
+    if best.kind == "median":
+        return (best,)
+    beside = (each for score, each in ranked if each.family != best.family and score <= CLOSE * least)
+    return (best, *islice(beside, 1))
 
 
 def _name_of(bases: Sequence[Base]) -> str:
