@@ -1,20 +1,25 @@
 """The lessons on the page: what they show is what Python computes with the same networks."""
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from page_toys import Seen, harness, tensors
+from page_toys import Seen, harness, tensors, toy
 from torch import Tensor
 
 import gatework as gw
 from gatework.inspect.lessons import SHIPPED, lessons
+from gatework.inspect.memory import half_lives
 from gatework.inspect.model import layers_json
+from gatework.inspect.payload import _model_json
 from gatework.layers.description import network_of, tensors_of
-from numerics import randomise, same
+from gatework.text.model import LanguageModel
+from gatework.text.options import Shape
+from numerics import compare, randomise, same
 
 Show = Callable[..., Seen]
 
@@ -49,6 +54,38 @@ def rides(show: Show, path: Path, layers: list[gw.Recurrent]) -> list[Any]:
     seen.page.wait_for_function("window.found")
     assert not seen.complaints
     return json.loads(seen.page.evaluate("window.found"))
+
+
+REACH = """
+const tensor = (name) => ({ ...given.tensors[name], data: Float32Array.from(given.tensors[name].data) });
+const network = new Network({ kind: "text", model: given.model }, tensor), first = network.start();
+const conveyor = conveyorOf(network, given.model.roles, 0, network.embed(ids[0]), first);
+const bias = keepingBias(network.cells[0], conveyor);
+const subject = { network, model: given.model, tensor, ids, first };
+const at = (value) => withBias(network.cells[0], bias, value, () => measuredReach(subject, 0, conveyor));
+window.found = JSON.stringify({ bias, own: at(null), moved: at(3), again: at(null) });
+"""
+
+
+def reach_of(model: LanguageModel, ids: Tensor) -> dict[str, Any]:
+    """Half-lives, the gradient by x at six places of the text, and its reach, by what gatework has for each."""
+    recurrent, steps, lags = model.recurrent, len(ids) - 1, 60
+    with torch.no_grad(), gw.record(recurrent, "f") as trace:
+        model(ids[:-1, None], ids[1:, None])
+    norms = []
+    for t in [steps - 1 - math.floor(k * (steps - lags) / 6 + 0.5) for k in range(6)]:
+        targets = torch.full((t + 1, 1), -100)
+        targets[-1] = ids[t + 1]
+        flow = gw.gradient_flow(model, (ids[: t + 1, None], targets), loss=lambda returned: returned[0])
+        norms.append(flow.norms["recurrent.l0.x"][:lags, 0])
+    norms = torch.stack(norms, 1)  # [K,B]
+    sums = norms.cumsum(0)
+    reach = (sums < 0.9 * sums[-1]).sum(0) + 1.0
+    return {
+        "lives": half_lives(trace["l0.f"][:, 0]).mean,
+        "flow": (norms / norms[0]).quantile(0.5, 1),
+        "reach": reach.quantile(0.5).item(),
+    }
 
 
 def held_lstm(weights: dict[str, Tensor], f: float, i: float) -> tuple[Tensor, Tensor]:
@@ -106,6 +143,26 @@ def test_a_unit_of_an_lstm_runs_with_its_gates_held_as_the_equations_have_it(sho
     assert len(set(found["still"]["output"][FROM:])) == len(IDS) - FROM
 
 
+def test_half_lives_and_the_reach_of_the_gradient_follow_the_bias_as_in_python(show: Show, tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    ids = torch.randint(V, (150,))
+    model = randomise(LanguageModel("lstm", V, Shape(hidden=6, embedding=None)), 0.8).eval()
+    given = {"model": _model_json(model), "tensors": tensors(model)}
+    seen = show(harness(tmp_path / "page.html", "lessons.js", REACH, given=given, ids=ids.tolist()))
+    seen.page.wait_for_function("window.found")
+    found = json.loads(seen.page.evaluate("window.found"))
+    assert (found["bias"]["name"], found["bias"]["rises"]) == ("b_f", True)
+    assert found["again"] == found["own"]
+    model = model.double()
+    for name in ("own", "moved"):
+        if name == "moved":
+            model.recurrent.get_parameter("l0.b_f").data.fill_(3)
+        expected = reach_of(model, ids)
+        for key in ("lives", "flow"):
+            compare(torch.tensor(found[name][key], dtype=torch.float64), expected[key], rms=1e-9, peak=1e-9, what=key)
+        assert found[name]["reach"] == expected["reach"]
+
+
 def test_whatever_cell_has_a_conveyor_stands_still_on_it(show: Show, tmp_path: Path) -> None:
     names = [name for name, cell in gw.cells.items() if "R" not in cell.program.sizes and not cell.program.tied]
     found = dict(zip(names, rides(show, tmp_path / "page.html", [layer(name) for name in names]), strict=True))
@@ -124,6 +181,33 @@ def test_a_slider_is_moved_by_keys_and_the_state_leaves_the_conveyor(opened: Cal
     assert page.locator("label:has(#lesson-gate-f) output").text_content() == "0.99"
     assert "Cell state c goes from" in said.text_content()
     assert f"{round(100 * 0.99**35)} % is left" in said.text_content()
+
+
+def test_the_bias_of_the_forget_gate_moves_what_is_measured(opened: Callable[..., Seen]) -> None:
+    page = opened().page
+    said = page.locator("#bias-said")
+    assert said.text_content().startswith("b_f = 1.00")
+    page.locator("#lesson-bias-slider").focus()
+    page.keyboard.press("End")
+    page.locator("#bias-said", has_text="b_f = 4.00").wait_for()
+
+
+def test_the_page_of_a_run_has_the_lessons_that_its_own_network_can_show(show: Show, tmp_path: Path) -> None:
+    seen = show(toy("gru").page(tmp_path / "page.html"), "#unit=l0.h.3")
+    seen.page.wait_for_selector("body[data-ready]", state="attached")
+    assert seen.page.locator("#lesson-unit").input_value() == "3"
+    seen.page.evaluate("gatework.choose({ unit: 5 })")
+    assert seen.page.locator("#lesson-unit").input_value() == "5"
+    assert "Hidden state h stands still" in seen.page.locator("#conveyor-said").text_content()
+    assert seen.page.locator("#bias-said").text_content().startswith("b_z = 1.00")
+    assert not seen.complaints
+
+
+def test_a_cell_without_gates_is_said_to_have_no_conveyor(show: Show, tmp_path: Path) -> None:
+    seen = show(toy("rnn").page(tmp_path / "page.html"))
+    seen.page.wait_for_selector("body[data-ready]", state="attached")
+    assert "no gates at which a state stands still" in seen.page.locator("#lesson-conveyor").text_content()
+    assert not seen.complaints
 
 
 @pytest.mark.parametrize("width", [390, 1280])

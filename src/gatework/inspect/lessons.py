@@ -1,7 +1,7 @@
 """The page of `gatework learn`: four lessons on small networks that are shipped with gatework, and need no run.
 
 Keys of its payload: gatework, kind "lessons", title; networks by name (reader, counter, rnn, gru, lstm), of each the
-model (see `model.py`) and what the file says about it; noise: what the last three read, how their last output is weighed.
+model (see `model.py`) and what the file says about it; noise: what the last three read, how their last output counts.
 `python -m gatework.lab.lesson_models` trains the networks and writes the file.
 """
 
@@ -16,7 +16,7 @@ from gatework import __version__
 from gatework.files.tensors import Tensors, read_tensors
 from gatework.inspect.document import Page
 from gatework.inspect.html import assemble
-from gatework.inspect.model import Weights, layers_json, packed
+from gatework.inspect.model import Weights, adjoint_json, layers_json, packed
 from gatework.layers import Recurrent
 from gatework.layers.description import network_of, tensors_of
 
@@ -56,6 +56,7 @@ def _network(file: Tensors, name: str, about: Mapping[str, Any]) -> tuple[Payloa
     network = network_of(layer)
     weights = tensors_of(layer, network)
     model = layers_json(layer.cell, network, weights) | {"embedding": None, "head": None}
+    model["adjoints"] = [adjoint_json(step.directions[0].program) for step in network.layers]
     if HEAD["weight"] in parts:
         model["head"] = HEAD
         weights |= {key: torch.from_numpy(parts[key].copy()) for key in HEAD.values()}

@@ -28,7 +28,7 @@ export function conveyorOf(network, roles, layer, x, first) {
 }
 
 /** The gates that some roles are made of: f; of 1 - z the z in it. */
-function gatesOf(cell, roles) {
+export function gatesOf(cell, roles) {
   const found = new Set();
   const descend = (node) => {
     const { op, args } = cell.nodes[node];
@@ -62,6 +62,7 @@ function stillAt(network, layer, { name, index, gates, x, state }) {
  */
 export function ride({ network, ids, first }, { layer, unit }, conveyor, holds, from, steps) {
   const cell = network.cells[layer],
+    /** @type {Record<string, number[]>} */
     made = { state: [], output: [], kept: [], shown: [] };
   let state = first;
   for (let t = 0; t < Math.min(steps, ids.length); t++) {

@@ -8,35 +8,26 @@ const RIDE = 48, // steps that are read
 
 /** subject: {network, ids, pieces, first, roles, words, at: {layer, unit}, units, follow}. */
 export function showConveyor(subject, number = "") {
-  const { network, roles, words, ids, first } = subject,
-    cell = network.cells[subject.at.layer];
+  const { network, roles, ids, first, at } = subject,
+    conveyor = conveyorOf(network, roles, at.layer, network.embed(ids[0]), first);
   const found = section(
     "lesson-conveyor",
     `${number}The conveyor`,
     `${number}The conveyor: why a memory lasts`,
     "A gate is a number between 0, shut, and 1, open, and what it stands before is multiplied by it. Here you take hold of gates and see what the memory does.",
   );
-  const conveyor = conveyorOf(network, roles, subject.at.layer, network.embed(ids[0]), first);
-  if (!conveyor) return void found.append(make("p", null, noConveyor(cell)));
-  const lines = cell.program.lines.filter((text) => [conveyor.target, cell.program.output].includes(text.split(" ")[0]));
-  const unit = make("input", {
-      id: "lesson-unit",
-      type: "number",
-      min: 0,
-      max: subject.units - 1,
-      value: subject.at.unit ?? liveliest(subject, conveyor),
-    }),
-    from = slider({
-      ...{ id: "lesson-from", label: "From step", min: 0, max: Math.min(RIDE, ids.length) - 2, step: 1, value: BOARDED },
-      shown: (step) => figure(step, 0),
-      changed: update,
-    }),
-    gates = conveyor.holds.map(({ node, name, value }) => {
-      const label = `Hold ${inWords(name, words)} at`;
-      return { node, control: slider({ id: `lesson-gate-${name}`, label, min: 0, max: 1, step: 0.01, value, changed: update }) };
-    });
-  const picture = make("div", { class: "lesson-picture" }),
-    said = make("p", { id: "conveyor-said", "aria-live": "polite" });
+  if (conveyor) takeHold(found, subject, conveyor);
+  else found.append(make("p", null, noConveyor(network.cells[at.layer])));
+}
+
+/** The lesson where there is a conveyor. */
+function takeHold(found, subject, conveyor) {
+  const { network, words, at } = subject,
+    cell = network.cells[at.layer],
+    picture = make("div", { class: "lesson-picture" }),
+    said = make("p", { id: "conveyor-said", "aria-live": "polite" }),
+    { unit, from, gates } = controlsOf(subject, conveyor, update),
+    lines = cell.program.lines.filter((text) => [conveyor.target, cell.program.output].includes(text.split(" ")[0]));
   found.append(
     lessonSteps(
       [make("pre", null, lines.join("\n")), make("p", null, equationInWords(conveyor, cell, words))],
@@ -57,7 +48,7 @@ export function showConveyor(subject, number = "") {
   );
   function update() {
     const chosen = Math.trunc(Number(unit.value)) || 0,
-      place = { layer: subject.at.layer, unit: Math.min(Math.max(chosen, 0), subject.units - 1) },
+      place = { layer: at.layer, unit: Math.min(Math.max(chosen, 0), subject.units - 1) },
       start = from.value(),
       holds = gates.map(({ node, control }) => ({ node, value: control.value() }));
     const free = ride(subject, place, conveyor, [], start, RIDE),
@@ -65,12 +56,29 @@ export function showConveyor(subject, number = "") {
     picture.replaceChildren(...drawRide(subject, conveyor, cell, free, held, start));
     said.textContent = rideInWords(conveyor, cell, words, free, held, start);
   }
-  unit.addEventListener("input", update);
-  subject.follow?.((at) => {
-    unit.value = String(at);
+  subject.follow?.((chosen) => {
+    unit.value = String(chosen);
     update();
   });
   update();
+}
+
+/** What is moved: the unit, the step from which its gates are held, and a slider for each of them. */
+function controlsOf(subject, conveyor, changed) {
+  const value = subject.at.unit ?? liveliest(subject, conveyor),
+    last = Math.min(RIDE, subject.ids.length) - 2;
+  return {
+    unit: make("input", { id: "lesson-unit", type: "number", min: 0, max: subject.units - 1, value, oninput: changed }),
+    from: slider({
+      ...{ id: "lesson-from", label: "From step", min: 0, max: last, step: 1, value: Math.min(BOARDED, last) },
+      shown: (step) => figure(step, 0),
+      changed,
+    }),
+    gates: conveyor.holds.map(({ node, name, value }) => {
+      const label = `Hold ${inWords(name, subject.words)} at`;
+      return { node, control: slider({ id: `lesson-gate-${name}`, label, min: 0, max: 1, step: 0.01, value, changed }) };
+    }),
+  };
 }
 
 /** The unit that shows most: its output moves while its state stands still, and the state moves where it is let go. */

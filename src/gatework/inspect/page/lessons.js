@@ -1,5 +1,6 @@
 // The page of `gatework learn`: four lessons, each on a small network that runs here.
 import { byId, make, section } from "./dom.js";
+import { showBias } from "./lesson_bias.js";
 import { showConveyor } from "./lesson_conveyor.js";
 import { Network } from "./network.js";
 import { readWeights } from "./weights.js";
@@ -14,7 +15,9 @@ function shipped(payload, tensor, name) {
 export function startLessons(payload, base64) {
   const tensor = readWeights(payload.weights, base64);
   greet();
-  showConveyor(readerOf(shipped(payload, tensor, "reader")), "1. ");
+  const reader = readerOf(shipped(payload, tensor, "reader"));
+  showConveyor(reader, "1. ");
+  showBias(reader, "2. ");
   document.body.dataset.ready = "yes";
   Object.assign(window, { gatework: { payload, shipped: (name) => shipped(payload, tensor, name) } });
 }
@@ -37,11 +40,11 @@ function greet() {
 }
 
 /** What the first two lessons look at: a small LSTM, and the text that it reads. */
-function readerOf({ network, model, symbols, text }) {
+function readerOf({ network, model, tensor, symbols, text }) {
   const pieces = [...text],
     ids = pieces.map((piece) => symbols.indexOf(piece));
   return {
-    ...{ network, ids, pieces, first: network.start(), units: model.hidden },
+    ...{ network, model, tensor, ids, pieces, first: network.start(), units: model.hidden },
     ...{ roles: model.roles, words: model.words, at: { layer: 0, unit: null } },
   };
 }

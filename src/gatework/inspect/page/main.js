@@ -2,6 +2,7 @@
 import { showOverview, showCheck } from "./overview.js";
 import { startCtc } from "./ctc_page.js";
 import { startLabels } from "./labels_page.js";
+import { showOwnLessons } from "./lesson_own.js";
 import { startLessons } from "./lessons.js";
 import { startPairs } from "./pairs.js";
 import { App } from "./app.js";
@@ -54,6 +55,7 @@ function show(app) {
   showDiagram(app);
   showSaturation(app);
   showMemory(app);
+  if (alive && text) showOwnLessons(app);
   showComparison(app);
   showMethods(app);
 }
