@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
-from typing import Any, ClassVar
+from typing import Any
 
 from huggingface_hub import ModelCard, ModelCardData, ModelHubMixin, snapshot_download
 
@@ -55,11 +55,8 @@ class HubRun(ModelHubMixin):
         InputError: for a folder that is no run.
     """
 
-    _hub_mixin_config: ClassVar[dict[str, Any]] = {
-        "library": _LIBRARY
-    }  # config.json, by which the Hub counts downloads
-
     def __init__(self, run: str | Path) -> None:
+        self._hub_mixin_config = {"library": _LIBRARY}  # config.json, by which the Hub counts downloads
         self.run = Path(run)
         self.description = read_description(self.run)
 

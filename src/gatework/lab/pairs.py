@@ -34,7 +34,7 @@ from gatework.lab.torch_pairs import TorchPairs
 from gatework.pairs.data.batches import PairBatches, source_batch
 from gatework.pairs.data.encoded import Encoded
 from gatework.pairs.data.examples import Examples, Levels
-from gatework.pairs.data.symbols import join
+from gatework.pairs.data.symbols import Symbols, join
 from gatework.pairs.metrics import judge
 from gatework.pairs.options import Options
 from gatework.pairs.parts import prepared
@@ -170,6 +170,7 @@ def _step_seconds(update: Update, batches: PairBatches) -> float:
 
 def _rival(trial: Try, job: Job) -> TorchPairs:
     torch.manual_seed(trial.seed)
+    assert isinstance(job.inputs, Symbols)
     sizes = {name: getattr(trial, name) for name in ("layers", "embedding", "dropout", "label_smoothing")}
     return TorchPairs(len(job.inputs), len(job.outputs), trial.hidden, **sizes)
 

@@ -194,7 +194,7 @@ WORDS = [USUAL, replace(USUAL, embedding=256, tied=True), replace(USUAL, softmax
 
 def tries() -> list[Try]:
     """All that is tried, shortest first."""
-    return [*_at_12(), *_at_30(), *_at_60(), *_at_300()]
+    return [*_at_12(), *_at_30(), *_at_60(), *_at_300(), *_at_1800()]
 
 
 def _at_12() -> list[Try]:
@@ -212,8 +212,9 @@ def _at_30() -> list[Try]:
 def _at_60() -> list[Try]:
     tied = (TIED, replace(TIED, learning_rate=8e-3))
     code = (USUAL, CENTRE, FALLING, DROPPED, *tied, RIVAL, replace(RIVAL, model="awd-lstm"))
-    others = [*_on("names", 60.0, (FALLING, DROPPED)), *_on("prose", 60.0, (FALLING, RIVAL))]
-    return [*_on("code", 60.0, code), *others, *_on("words", 60.0, WORDS)]
+    gru = replace(FALLING, cell="gru")
+    others = [*_on("names", 60.0, (FALLING, DROPPED)), *_on("prose", 60.0, (FALLING, RIVAL, gru))]
+    return [*_on("code", 60.0, (*code, gru)), *others, *_on("words", 60.0, WORDS)]
 
 
 def _at_300() -> list[Try]:
@@ -226,7 +227,20 @@ def _at_300() -> list[Try]:
     others = [replace(SLOWER, **each) for each in sizes]
     cells = [replace(SLOWER, cell=cell) for cell in ("gru", "layer_norm_lstm", "multiplicative_lstm", "mogrifier")]
     code = (FALLING, SLOWER, RIVAL, RIVAL_DROPPED, *others, *cells)
-    return [*_on("code", 300.0, code), *_on("prose", 300.0, (SLOWER, RIVAL)), *_on("words", 300.0, WORDS)]
+    dropped = [replace(SLOWER, cell=cell, dropout=0.1) for cell in ("lstm", "gru", "mogrifier")]
+    prose = [replace(SLOWER, learning_rate=8e-3), others[0]]
+    more = replace(SLOWER, dropout=0.3)
+    return [
+        *_on("code", 300.0, (*code, *dropped[1:])),
+        *_on("prose", 300.0, (SLOWER, RIVAL, *prose, *dropped, RIVAL_DROPPED)),
+        *_on("names", 300.0, (dropped[0], more, replace(more, cell="gru"), RIVAL_DROPPED)),
+        *_on("words", 300.0, WORDS),
+    ]
+
+
+def _at_1800() -> list[Try]:
+    ours = replace(SLOWER, dropout=0.1)
+    return [each for text in ("prose", "code") for each in _on(text, 1800.0, (ours, RIVAL_DROPPED))]
 
 
 def _on(text: str, seconds: float, sizes: Iterable[Try]) -> list[Try]:
