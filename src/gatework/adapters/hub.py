@@ -32,7 +32,7 @@ _USES = {  # of a task: what it is called on the Hub, what uses it, what its lim
     "labels": (
         None,
         "print(model.predict(sequences))",
-        "It knows the labels that it was trained on, and no others; it is as good as the figures above on data like that.",
+        "It knows the labels that it was trained on alone, and is as good as the figures above on data like that.",
     ),
     "pairs": (
         None,
