@@ -258,8 +258,8 @@ def test_ctrl_c_leaves_nothing_behind(gatework: Command, folder: Path, monkeypat
 def test_a_run_folder_that_is_deleted_while_it_trains_ends_in_one_line(
     gatework: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def deleting(*given: object) -> object:
-        fitted = fit(*given)
+    def deleting(*given: object, **named: object) -> object:
+        fitted = fit(*given, **named)
         for made in set(folder.iterdir()) - before:
             shutil.rmtree(made)
         return fitted

@@ -75,7 +75,8 @@ def test_it_is_as_surprised_as_python(opened: Callable[..., Seen], model: Toy) -
 def test_every_section_has_its_heading_and_a_place_in_the_list(opened: Callable[..., Seen]) -> None:
     page = opened().page
     sections = page.eval_on_selector_all("main section", "all => all.map(each => each.id)")
-    assert sections == ["about", "live", "text", "why", "finder", "heat", "cell", "saturation", "memory", "methods"]
+    first = ["about", "live", "text", "why", "finder", "heat", "cell", "saturation", "memory"]
+    assert sections == [*first, "lesson-conveyor", "lesson-bias", "methods"]
     assert page.eval_on_selector_all("nav a", "all => all.map(each => each.hash)") == [f"#{name}" for name in sections]
 
 

@@ -37,7 +37,7 @@ def test_every_cell_passes_on_every_engine_of_this_machine(cell: Cell):
             (str(t), what)
             for t in targets()
             if not t.refusal(cell)
-            for what in STATEMENTS[: 3 if t.engine == "torch" else 5]
+            for what in STATEMENTS[: 4 if t.engine == "torch" else 5]
         ),
         ("derived backward", "gradients"),
     ]

@@ -327,7 +327,7 @@ class Recurrent(nn.Module):
         if len(places) == 1 or stack is None:
             return None
 
-        def run(weights: Sequence[Mapping[str, Tensor]]) -> AtOnce:
+        def run(x: Tensor, weights: Sequence[Mapping[str, Tensor]]) -> AtOnce:
             given = list(zip(weights, states, places, strict=False))
             anchor, *_ = [self._check(own, x, state, *place) for own, state, place in given]
             start = [self._start(own, anchor, layer, x.shape[1]) for own, _, (layer, _) in given]
@@ -335,7 +335,7 @@ class Recurrent(nn.Module):
             made = stack(self._cast(Stack(self.program, weights, x, begun, start, lengths, resets), anchor))
             return made and (made[0], [tuple(value.to(anchor.dtype) for value in new) for new in made[1]])
 
-        return self._with_weights(places, run)
+        return self._with_weights(places, x, run)
 
     def _cast(self, stack: Stack, anchor: Tensor) -> Stack:
         """A stack of this layer's directions in the dtype that the engine is given."""
@@ -347,15 +347,20 @@ class Recurrent(nn.Module):
         both = self.bidirectional
         return replace(stack, params=params, x=stack.x.to(dtype), state=state, start=start, bidirectional=both)
 
-    def _with_weights(self, places: Sequence[tuple[int, str]], use: Callable[[Sequence[Mapping[str, Tensor]]], R]) -> R:
-        """What `use` returns of the weights of layers in directions, which are there until it returns."""
+    def _with_weights(
+        self, places: Sequence[tuple[int, str]], x: Tensor, use: Callable[[Tensor, Sequence[Mapping[str, Tensor]]], R]
+    ) -> R:
+        """What `use` returns of x and the weights of layers in directions, which are there until it returns.
 
-        def descend(*taken: Mapping[str, Tensor]) -> R:
+        x goes through each of them, so that hooks of modules see what has a gradient go in.
+        """
+
+        def descend(x: Tensor, *taken: Mapping[str, Tensor]) -> R:
             if len(taken) == len(places):
-                return use(taken)
-            return cast(R, self.weights(*places[len(taken)])(lambda own: descend(*taken, own)))
+                return use(x, taken)
+            return cast(R, self.weights(*places[len(taken)])(lambda own, x: descend(x, *taken, own), x))
 
-        return descend()
+        return descend(x)
 
     # -- one layer, one direction
 
@@ -383,7 +388,7 @@ class Recurrent(nn.Module):
     ) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
         """As `_run` of both directions, at once where the engine can."""
 
-        def run(weights: Sequence[Mapping[str, Tensor]]) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
+        def run(x: Tensor, weights: Sequence[Mapping[str, Tensor]]) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
             sides = list(zip(weights, states, self.directions, strict=True))
             plain = [self._plain(own, x, state, layer, direction) for own, state, direction in sides]
             calls = [ready for ready, _ in plain if ready is not None]
@@ -396,7 +401,7 @@ class Recurrent(nn.Module):
             ]
             return [(output, tuple(new)) for output, new, _ in run_at_once(calls, given)]
 
-        return self._with_weights([(layer, direction) for direction in self.directions], run)
+        return self._with_weights([(layer, direction) for direction in self.directions], x, run)
 
     def _plain(
         self, weights: Mapping[str, Tensor], x: Tensor, state: tuple[Tensor, ...] | None, layer: int, direction: str

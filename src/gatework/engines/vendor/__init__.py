@@ -119,7 +119,7 @@ def _run(stack: Stack, fused: Fused) -> StackResults:
         return _empty(stack, fused)
     x = stack.x.flatten(0, 1).index_select(0, pieces.steps)
     data, *last = _call(fused, x, pieces.batch_sizes, *_rest(stack, fused, pieces.states(stack)))
-    output = data.new_zeros(T * B, data.shape[1]).index_copy(0, pieces.steps, data).unflatten(0, (T, B))
+    output = data.new_zeros(T, B, data.shape[1]).index_put((pieces.steps // B, pieces.steps % B), data)  # no view
     return output, pieces.ends(stack, _states(last, fused))
 
 
