@@ -8,13 +8,15 @@ from torch._subclasses import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 
 import gatework as gw
+from gatework.engines import reference
+from gatework.engines.arguments import Arguments
 from gatework.engines.native import operators as native
 from gatework.verify.problems import Case, draw
 from numerics import all_same, gradients, random, randomise, weighed
 
 pytest.importorskip("triton")
 
-from gatework.engines.triton import operators
+from gatework.engines.triton import eager, operators
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
 T, B, I, H = 4, 3, 3, 5
@@ -123,3 +125,15 @@ def test_on_cuda_a_trace_has_the_operator():
         x = torch.empty(T, B, I, device="cuda")
         output, state = torch.func.functional_call(layer, params, (x,))
     assert output.shape == (T, B, H) and output.device.type == state.c.device.type == "cuda"
+
+
+@pytest.mark.parametrize("how", ["create_graph", "is_grads_batched"])
+def test_gradients_that_torch_goes_on_with_are_those_of_the_reference_engine(how):
+    program, tensors, *cuts = given("lstm", False, False)
+    leaves, by, found = [tensor.requires_grad_() for tensor in tensors], random(3, T, B, H, dtype=torch.float32), []
+    asked = {how: True, "allow_unused": True}
+    for run in (eager.run_untried, reference.run):
+        output = run(Arguments.from_tensors(program, leaves, *cuts))[0]
+        made = torch.autograd.grad(output, leaves, by if how == "is_grads_batched" else by[0], **asked)
+        found.append({place: value for place, value in enumerate(made) if value is not None})
+    all_same(*found)

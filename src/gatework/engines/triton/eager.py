@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gatework.engines.arguments import Arguments, Results
 from gatework.engines.derivatives import derivatives
+from gatework.engines.eager import is_transformed
 from gatework.engines.native.boundaries import restart_at_first
 from gatework.engines.native.call import Call
 from gatework.engines.triton import scan
@@ -53,8 +54,8 @@ class Scan(torch.autograd.Function):
 def _gradients(
     call: Call, saved: Sequence[Tensor], gradients: Sequence[Tensor | None], wanted: Sequence[bool]
 ) -> Sequence[Tensor | None]:
-    """The wanted gradients; through the reference engine where they are to be differentiated in turn."""
-    if torch.is_grad_enabled():
+    """The wanted gradients; through the reference engine where torch differentiates or transforms them in turn."""
+    if torch.is_grad_enabled() or is_transformed():
         options, tensors, lengths, resets = call
         return derivatives(options.program, tensors, gradients, wanted, lengths, resets, options.reverse)
     return scan.backward(call, saved, gradients, wanted)
