@@ -1,5 +1,6 @@
 """The study of sizes: a try is scored on the test part, saved at once, and not made again; tables hold them all."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -94,12 +95,16 @@ def test_what_is_saved_is_printed_without_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     saved = tmp_path / "saved.json"
-    saved.write_text('{"text": "code", "seconds": 60.0, "bits": 2.5, "steps": 7}\n')
-    monkeypatch.setattr("sys.argv", ["text", "--print", "--save", str(saved)])
-    monkeypatch.setattr(lab, "machine_line", lambda _: "a machine")
+    lines = [
+        {"text": "code", "seconds": 60.0, "bits": 2.5, "steps": 7, "machine": "that machine"},
+        {"text": "code", "seconds": 30.0, "bits": 2.6, "steps": 3, "machine": "another"},
+    ]
+    saved.write_text("\n".join(map(json.dumps, lines)))
+    monkeypatch.setattr("sys.argv", ["text", "--print", "--least", "60", "--save", str(saved)])
     lab.main()
     printed = capsys.readouterr().out
     assert "60 seconds" in printed and "2.500 (7)" in printed and "30 seconds" not in printed
+    assert printed.endswith("\nthat machine\n"), "where it was measured, not where it is printed"
 
 
 def test_no_try_is_listed_twice() -> None:

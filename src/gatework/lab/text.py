@@ -121,7 +121,8 @@ class Try:
     """A text, the seconds of a processor, and the sizes that are tried with them.
 
     final: the share of the learning rate that is left at the last step.
-    model: "gatework", or one of `SCRIPTS`, the rival. softmax: as in `gatework.text.options.Shape`.
+    model: "gatework", or one of `SCRIPTS`, the rival. softmax, init ("" for the
+        cell's own): as in `gatework.text.options.Shape`. clip: the largest norm of the gradient.
     """
 
     text: str
@@ -138,6 +139,8 @@ class Try:
     embedding: int = 64
     tied: bool = False
     softmax: str = "full"
+    init: str = ""
+    clip: float = 1.0
     model: str = "gatework"
 
     @property
@@ -189,6 +192,7 @@ RIVAL = replace(USUAL, streams=24, model="awd-lstm, no dropout, cosine")
 RIVAL_DROPPED = replace(RIVAL, model="awd-lstm, a quarter of its dropout, cosine")
 DROPPED = replace(FALLING, dropout=0.1)
 TIED = replace(FALLING, embedding=256, tied=True)
+BEGUN = replace(SLOWER, embedding=256, tied=True, init="torch", clip=0.25)  # as the rival is, but for its embedding
 WORDS = [USUAL, replace(USUAL, embedding=256, tied=True), replace(USUAL, softmax="adaptive")]
 
 
@@ -225,14 +229,15 @@ def _at_300() -> list[Try]:
         {"dropout": 0.1},
     ]
     others = [replace(SLOWER, **each) for each in sizes]
+    begun = [BEGUN, replace(BEGUN, dropout=0.1)]
     cells = [replace(SLOWER, cell=cell) for cell in ("gru", "layer_norm_lstm", "multiplicative_lstm", "mogrifier")]
     code = (FALLING, SLOWER, RIVAL, RIVAL_DROPPED, *others, *cells)
     dropped = [replace(SLOWER, cell=cell, dropout=0.1) for cell in ("lstm", "gru", "mogrifier")]
     prose = [replace(SLOWER, learning_rate=8e-3), others[0]]
     more = replace(SLOWER, dropout=0.3)
     return [
-        *_on("code", 300.0, (*code, *dropped[1:])),
-        *_on("prose", 300.0, (SLOWER, RIVAL, *prose, *dropped, RIVAL_DROPPED)),
+        *_on("code", 300.0, (*code, *dropped[1:], *begun)),
+        *_on("prose", 300.0, (SLOWER, RIVAL, *prose, *dropped, RIVAL_DROPPED, *begun)),
         *_on("names", 300.0, (dropped[0], more, replace(more, cell="gru"), RIVAL_DROPPED)),
         *_on("words", 300.0, WORDS),
     ]
@@ -258,12 +263,16 @@ def outcome(trial: Try, corpus: Corpus, used: bool) -> dict[str, Any]:
     best = _trained(_learner(trial, corpus, steps), batches, _settings(trial, steps), corpus)
     scored = score(best, corpus.vocabulary, corpus.test[:SCORED], STREAMS)
     bits = scored.bits_per_token if scored.level == "word" else scored.bits_per_character
-    came = {"bits": bits, "steps": steps, "step_ms": 1000 * each, "passes": steps / len(batches)}
+    came = {"bits": bits, "steps": steps, "step_ms": 1000 * each, "passes": steps / len(batches), "machine": _machine()}
     return came | ({"adapted": adapted(best, corpus), "written": written(best, corpus)} if used else {})
 
 
+def _machine() -> str:
+    return machine_line(machine(1, "auto", 0))
+
+
 def _settings(trial: Try, steps: int) -> Settings:
-    return Settings(steps=steps, learning_rate=trial.learning_rate, final=trial.final)
+    return Settings(steps=steps, learning_rate=trial.learning_rate, final=trial.final, clip=trial.clip)
 
 
 def _learner(trial: Try, corpus: Corpus, steps: int) -> Any:
@@ -278,8 +287,8 @@ def _learner(trial: Try, corpus: Corpus, steps: int) -> Any:
 def _model(trial: Try, corpus: Corpus) -> LanguageModel:
     torch.manual_seed(0)
     names = ("hidden", "layers", "dropout", "projection", "embedding", "tied", "softmax")
-    sizes = {name: getattr(trial, name) for name in names}
-    return language_model(find_cell(CELLS.get(trial.cell, trial.cell)), corpus.vocabulary, Shape(**sizes))
+    shape = Shape(**{name: getattr(trial, name) for name in names}, init=trial.init or None)
+    return language_model(find_cell(CELLS.get(trial.cell, trial.cell)), corpus.vocabulary, shape)
 
 
 def _step_seconds(trial: Try, corpus: Corpus, batches: LanguageBatches) -> float:
@@ -427,11 +436,12 @@ def main() -> None:
     """Runs what is missing and prints the tables."""
     asked = argparse.ArgumentParser(prog="python -m gatework.lab.text", description=(__doc__ or "").split("\n", 1)[0])
     asked.add_argument("--save", type=Path, default=Path("docs/text.json"), help="results, a line each")
+    asked.add_argument("--least", type=float, default=0.0, help="seconds of a processor of the shortest tries")
     asked.add_argument("--most", type=float, default=300.0, help="seconds of a processor of the longest tries")
     asked.add_argument("--print", action="store_true", help="run nothing, print the tables of what is saved")
     options = asked.parse_args()
     torch.set_num_threads(1)
-    wanted = [trial for trial in tries() if trial.seconds <= options.most]
+    wanted = [trial for trial in tries() if options.least <= trial.seconds <= options.most]
     if options.print:
         known = _known(options.save)
         wanted = [trial for trial in wanted if trial in known]
@@ -441,7 +451,7 @@ def main() -> None:
     for trial, came in found:
         if trial in used:
             print(in_use(trial.text, came))
-    print(f"\n{machine_line(machine(1, 'auto', 0))}")
+    print("", *dict.fromkeys(came["machine"] for _, came in found), sep="\n")
 
 
 if __name__ == "__main__":
