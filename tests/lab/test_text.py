@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from gatework.lab import text as lab
-from gatework.lab.text import CENTRE, USUAL, Try, adapted, outcome, run, tables, tries, written
+from gatework.lab.text import adapted, outcome, run, tables, written
+from gatework.lab.text_tries import CENTRE, USUAL, Try, tries
 
 SMALL = Try("letters", 0.02, streams=2, bptt=8, hidden=4)
 
@@ -27,6 +28,13 @@ def test_a_try_has_the_steps_that_its_seconds_are_enough_for(tmp_path: Path) -> 
     assert came["passes"] == pytest.approx(came["steps"] / ((1782 - 1) // 16))
     assert 0 < came["bits"] < 10
     assert "adapted" not in came
+
+
+def test_a_try_of_counted_updates_makes_so_many(tmp_path: Path) -> None:
+    counted = replace(SMALL, seconds=0.0, updates=5)
+    came = outcome(counted, lab._corpus("letters", tmp_path), used=False)
+    assert came["steps"] == 5
+    assert tables([(counted, came)]).startswith("5 updates\n")
 
 
 def test_a_model_in_use_is_adapted_and_writes(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ import sysconfig
 import tempfile
 import time
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from functools import cache
 from pathlib import Path
 from statistics import mean
@@ -31,11 +31,12 @@ import torch
 
 from gatework.cells import find_cell
 from gatework.files.writing import write_atomically
-from gatework.lab.awd_lstm import AwdLstm, Script
+from gatework.lab.awd_lstm import AwdLstm
 from gatework.lab.awd_lstm import Learner as ScriptLearner
 from gatework.lab.bench.machine import machine
 from gatework.lab.bench.report import table
 from gatework.lab.report import machine_line
+from gatework.lab.text_tries import ALWAYS, CELLS, CENTRE, NAMES, SCRIPTS, USUAL, Try, tries
 from gatework.text.adaptation import adaptive
 from gatework.text.data.batches import LanguageBatches, ScoringBatches
 from gatework.text.data.corpus import Corpus
@@ -113,145 +114,6 @@ def _docstrings(path: Path) -> Iterator[str]:
                 yield doc
 
 
-# -- a try
-
-
-@dataclass(frozen=True)
-class Try:
-    """A text, the seconds of a processor, and the sizes that are tried with them.
-
-    final: the share of the learning rate that is left at the last step.
-    model: "gatework", or one of `SCRIPTS`, the rival. softmax, init ("" for the
-        cell's own): as in `gatework.text.options.Shape`. clip: the largest norm of the gradient.
-    """
-
-    text: str
-    seconds: float
-    streams: int = 32
-    bptt: int = 64
-    hidden: int = 256
-    layers: int = 1
-    learning_rate: float = 4e-3
-    final: float = 0.1
-    cell: str = "lstm"
-    dropout: float = 0.0
-    projection: int = 0
-    embedding: int = 64
-    tied: bool = False
-    softmax: str = "full"
-    init: str = ""
-    clip: float = 1.0
-    model: str = "gatework"
-
-    @property
-    def sizes(self) -> "Try":
-        """The same for no text and no time."""
-        return replace(self, text="", seconds=0.0)
-
-
-USUAL = Try("", 0)
-NAMES = [field.name for field in fields(Try) if field.name not in ("text", "seconds")]
-ALWAYS = ("streams", "bptt", "hidden", "layers", "learning_rate", "cell")  # columns; others where something varies
-CENTRE = replace(USUAL, streams=8)
-VARIED = [
-    USUAL,
-    replace(USUAL, streams=16),
-    CENTRE,
-    replace(USUAL, streams=4),
-    replace(CENTRE, bptt=128),
-    replace(CENTRE, hidden=128),
-    replace(CENTRE, hidden=512),
-    replace(CENTRE, layers=2),
-    replace(CENTRE, learning_rate=8e-3),
-]
-STREAMED = [USUAL, replace(USUAL, streams=16), CENTRE, replace(CENTRE, learning_rate=8e-3)]
-MOGRIFIER = """
-x_1 = 2 * sigmoid(Q @ h) * x
-h_1 = 2 * sigmoid(R @ x_1) * h
-i = sigmoid(W_i @ x_1 + U_i @ h_1 + b_i)
-f = sigmoid(W_f @ x_1 + U_f @ h_1 + b_f)
-g = tanh(W_g @ x_1 + U_g @ h_1 + b_g)
-o = sigmoid(W_o @ x_1 + U_o @ h_1 + b_o)
-c = f * c + i * g
-h = o * tanh(c)
-"""  # Melis, Kocisky & Blunsom 2020, two rounds
-CELLS = {
-    "gru": "gru",
-    "layer_norm_lstm": "layer_norm_lstm",
-    "multiplicative_lstm": "multiplicative_lstm",
-    "mogrifier": MOGRIFIER,
-}
-SCRIPTS = {
-    "awd-lstm": Script(),
-    "awd-lstm, no dropout, cosine": Script(strength=0.0, stepped=False),
-    "awd-lstm, a quarter of its dropout, cosine": Script(strength=0.25, stepped=False),
-}
-FALLING = replace(USUAL, streams=24, learning_rate=12e-3, final=0.0)
-SLOWER = replace(FALLING, learning_rate=4e-3)
-RIVAL = replace(USUAL, streams=24, model="awd-lstm, no dropout, cosine")
-RIVAL_DROPPED = replace(RIVAL, model="awd-lstm, a quarter of its dropout, cosine")
-DROPPED = replace(FALLING, dropout=0.1)
-TIED = replace(FALLING, embedding=256, tied=True)
-BEGUN = replace(SLOWER, embedding=256, tied=True, init="torch", clip=0.25)  # as the rival is, but for its embedding
-WORDS = [USUAL, replace(USUAL, embedding=256, tied=True), replace(USUAL, softmax="adaptive")]
-
-
-def tries() -> list[Try]:
-    """All that is tried, shortest first."""
-    return [*_at_12(), *_at_30(), *_at_60(), *_at_300(), *_at_1800()]
-
-
-def _at_12() -> list[Try]:
-    cells = [replace(CENTRE, cell=cell) for cell in CELLS]
-    texts = [each for text in ("names", "prose") for each in _on(text, 12.0, STREAMED)]
-    return [*_on("code", 12.0, VARIED), *texts, *_on("prose", 12.0, cells)]
-
-
-def _at_30() -> list[Try]:
-    faster = replace(CENTRE, learning_rate=8e-3)
-    cells = [replace(faster, cell=cell) for cell in ("lstm", "gru", "mogrifier")]
-    return [*_on("code", 30.0, STREAMED), *_on("prose", 30.0, cells)]
-
-
-def _at_60() -> list[Try]:
-    tied = (TIED, replace(TIED, learning_rate=8e-3))
-    code = (USUAL, CENTRE, FALLING, DROPPED, *tied, RIVAL, replace(RIVAL, model="awd-lstm"))
-    gru = replace(FALLING, cell="gru")
-    others = [*_on("names", 60.0, (FALLING, DROPPED)), *_on("prose", 60.0, (FALLING, RIVAL, gru))]
-    return [*_on("code", 60.0, (*code, gru)), *others, *_on("words", 60.0, WORDS)]
-
-
-def _at_300() -> list[Try]:
-    sizes: list[dict[str, Any]] = [
-        {"embedding": 256, "tied": True},
-        {"hidden": 384},
-        {"hidden": 512, "projection": 128},
-        {"dropout": 0.1},
-    ]
-    others = [replace(SLOWER, **each) for each in sizes]
-    begun = [BEGUN, replace(BEGUN, dropout=0.1)]
-    cells = [replace(SLOWER, cell=cell) for cell in ("gru", "layer_norm_lstm", "multiplicative_lstm", "mogrifier")]
-    code = (FALLING, SLOWER, RIVAL, RIVAL_DROPPED, *others, *cells)
-    dropped = [replace(SLOWER, cell=cell, dropout=0.1) for cell in ("lstm", "gru", "mogrifier")]
-    prose = [replace(SLOWER, learning_rate=8e-3), others[0]]
-    more = replace(SLOWER, dropout=0.3)
-    return [
-        *_on("code", 300.0, (*code, *dropped[1:], *begun)),
-        *_on("prose", 300.0, (SLOWER, RIVAL, *prose, *dropped, RIVAL_DROPPED, *begun)),
-        *_on("names", 300.0, (dropped[0], more, replace(more, cell="gru"), RIVAL_DROPPED)),
-        *_on("words", 300.0, WORDS),
-    ]
-
-
-def _at_1800() -> list[Try]:
-    ours = replace(SLOWER, dropout=0.1)
-    return [each for text in ("prose", "code") for each in _on(text, 1800.0, (ours, RIVAL_DROPPED))]
-
-
-def _on(text: str, seconds: float, sizes: Iterable[Try]) -> list[Try]:
-    return [replace(each, text=text, seconds=seconds) for each in sizes]
-
-
 # -- what came of one
 
 
@@ -259,7 +121,7 @@ def outcome(trial: Try, corpus: Corpus, used: bool) -> dict[str, Any]:
     """Bits per character (of words per word) on the test part, and the cost; of a model that is used, what it does."""
     batches = training_batches(corpus, Batching(trial.streams, trial.bptt), 0, 1)
     each = _step_seconds(trial, corpus, batches)
-    steps = max(1, int(trial.seconds / each))
+    steps = trial.updates or max(1, int(trial.seconds / each))
     best = _trained(_learner(trial, corpus, steps), batches, _settings(trial, steps), corpus)
     scored = score(best, corpus.vocabulary, corpus.test[:SCORED], STREAMS)
     bits = scored.bits_per_token if scored.level == "word" else scored.bits_per_character
@@ -272,7 +134,8 @@ def _machine() -> str:
 
 
 def _settings(trial: Try, steps: int) -> Settings:
-    return Settings(steps=steps, learning_rate=trial.learning_rate, final=trial.final, clip=trial.clip)
+    named = {name: getattr(trial, name) for name in ("learning_rate", "final", "clip", "weight_decay")}
+    return Settings(steps=steps, **named)
 
 
 def _learner(trial: Try, corpus: Corpus, steps: int) -> Any:
@@ -395,22 +258,23 @@ def _corpus(text: str, folder: Path) -> Corpus:
 
 def tables(found: Sequence[tuple[Try, dict[str, Any]]]) -> str:
     """A table for each time: a line for each choice of sizes, for each text bits per character and (steps)."""
-    return "\n\n".join(
-        f"{seconds:g} seconds of a processor\n\n"
-        + _table({trial: came for trial, came in found if trial.seconds == seconds}, seconds)
-        for seconds in dict.fromkeys(trial.seconds for trial, _ in found)
-    )
+    times: dict[tuple[float, int], dict[Try, dict[str, Any]]] = {}
+    for trial, came in found:
+        times.setdefault((trial.seconds, trial.updates), {})[trial] = came
+    heads = (f"{updates:,} updates" if updates else f"{seconds:g} seconds of a processor" for seconds, updates in times)
+    return "\n\n".join(f"{head}\n\n{_table(own)}" for head, own in zip(heads, times.values(), strict=True))
 
 
-def _table(own: Mapping[Try, Mapping[str, Any]], seconds: float) -> str:
+def _table(own: Mapping[Try, Mapping[str, Any]]) -> str:
     texts = list(dict.fromkeys(trial.text for trial in own))
+    by_sizes = {(trial.text, trial.sizes): came for trial, came in own.items()}
     rows = list(dict.fromkeys(trial.sizes for trial in own))
     columns = [
         name for name in NAMES if name in ALWAYS or any(getattr(row, name) != getattr(USUAL, name) for row in rows)
     ]
     lines = []
     for row in rows:
-        at = [own.get(replace(row, text=text, seconds=seconds)) for text in texts]
+        at = [by_sizes.get((text, row)) for text in texts]
         lines.append(
             [
                 *(str(getattr(row, name)) for name in columns),
