@@ -17,7 +17,7 @@ from label_toys import QUICK, sums, waves, words
 import gatework as gw
 from gatework.errors import InputError
 from gatework.labels import learning as classify_learning
-from gatework.training.events import TrainingError
+from gatework.training.events import Step, StopTraining, TrainingError
 
 sklearn = pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
@@ -130,6 +130,19 @@ def test_few_sequences_are_all_trained_on(capsys: pytest.CaptureFixture[str]) ->
     told = capsys.readouterr().out
     assert "step 2: validation loss 0." in told
     assert "finished at step 2" in told
+
+
+def test_a_report_hears_of_the_training_and_ends_it() -> None:
+    heard: list[object] = []
+
+    def report(event: object) -> None:
+        heard.append(event)
+        if isinstance(event, Step) and event.step == 3:
+            raise StopTraining
+
+    model = sklearn.base.clone(gw.SequenceClassifier(**{**QUICK, "steps": 2000}, report=report))
+    assert model.fit(*waves(60)).predict(waves(60)[0]).shape == (60,)
+    assert [event.step for event in heard if isinstance(event, Step)] == [1, 2, 3]
 
 
 def test_the_best_weights_are_kept_and_patience_ends_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 import gatework as gw
 from gatework.errors import InputError
+from gatework.training.events import Step, StopTraining
 
 
 def made(**chosen: Any) -> gw.Transducer:
@@ -86,6 +87,18 @@ def test_few_sources_are_all_trained_on() -> None:
         made(steps=2, verbose=True).fit(*reversals(40))
     assert "validation" not in printed.getvalue()
     assert "finished at step 2" in printed.getvalue()
+
+
+def test_a_report_hears_of_the_training_and_ends_it() -> None:
+    heard: list[object] = []
+
+    def report(event: object) -> None:
+        heard.append(event)
+        if isinstance(event, Step) and event.step == 3:
+            raise StopTraining
+
+    assert made(steps=2000, report=report).fit(*reversals(40)).predict(["ab"]).shape == (1,)
+    assert [event.step for event in heard if isinstance(event, Step)] == [1, 2, 3]
 
 
 def test_the_best_weights_are_kept_and_printed() -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gatework.training.events import Event, Result, Step
+from gatework.training.events import Event, Result, Step, StopTraining
 from gatework.training.loop import train
 from gatework.training.settings import Settings
 
@@ -136,6 +136,10 @@ class Told:
     @property
     def losses(self) -> list[float]:
         return [step.loss for step in self.of(Step)]
+
+
+def stop() -> None:
+    raise StopTraining
 
 
 def validation(model: nn.Module) -> float:

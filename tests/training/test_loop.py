@@ -24,7 +24,7 @@ from training_toys import (
 
 from gatework.errors import InputError
 from gatework.training.checkpoint import load_checkpoint, load_weights
-from gatework.training.events import Notice, Plan, Saved, Step, Stopped, TrainingError, Validation
+from gatework.training.events import Event, Notice, Plan, Saved, Step, Stopped, StopTraining, TrainingError, Validation
 from gatework.training.loop import train
 from gatework.training.metrics import error_rate
 from gatework.training.processes import launch
@@ -455,6 +455,34 @@ def test_events_and_results_cannot_be_changed(tmp_path: Path) -> None:
     result = run_toy(tmp_path)
     with pytest.raises(dataclasses.FrozenInstanceError):
         result.step = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("kind", [Step, Validation])
+def test_a_report_ends_the_training_which_can_go_on(tmp_path: Path, kind: type[Event]) -> None:
+    told, rest, whole = Told(), Told(), Told()
+
+    def report(event: Event) -> None:
+        told(event)
+        if isinstance(event, kind) and event.step == 4:  # type: ignore[union-attr]
+            raise StopTraining
+
+    result = run_toy(tmp_path / "parts", report, evaluate_every=4)  # type: ignore[arg-type]
+    assert (result.why, result.step) == ("stopped", 4)
+    assert told.events[-1] == Stopped(4, "stopped", told.events[-1].elapsed)  # type: ignore[union-attr]
+    assert load_checkpoint(tmp_path / "parts" / "last.safetensors").progress.step == 4
+    run_toy(tmp_path / "parts", rest, evaluate_every=4, resume=True)
+    run_toy(tmp_path / "whole", whole, evaluate_every=4)
+    assert told.losses + rest.losses == whole.losses
+
+
+def test_what_a_report_raises_is_passed_on_and_the_last_checkpoint_stays(tmp_path: Path) -> None:
+    def fail() -> None:
+        raise ValueError("the server is gone")
+
+    with pytest.raises(ValueError, match="the server is gone"):
+        run_toy(tmp_path, Told(4, fail))
+    assert load_checkpoint(tmp_path / "last.safetensors").progress.step == 0
+    assert run_toy(tmp_path, resume=True).why == "finished"
 
 
 def test_a_run_reports_to_nobody_by_default(tmp_path: Path) -> None:

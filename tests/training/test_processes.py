@@ -24,7 +24,7 @@ import torch
 from torch import nn
 from gatework.errors import InputError
 from gatework.training.processes import launch
-from training_toys import Streams, Told, Toy, Learned, run_toy
+from training_toys import Streams, Told, Toy, Learned, run_toy, stop
 
 world = launch(device="cpu")
 rank, out = world.rank, Path(sys.argv[1])
@@ -70,6 +70,7 @@ class Signalling(Streams):
 answers["stopped"] = losses("parts", model=Toy(), batches=Signalling(share=share))
 answers["rest"] = losses("parts", model=Toy(), resume=True)
 answers["stopped for one"] = losses("for one", batches=Signalling(share=share))
+answers["asked"] = losses("asked", Told(5, stop))  # the first process alone is asked
 # Clocks that do not agree: 1 second for each look in the first process, 2 in the second.
 looks = iter(range(0, 10**6, rank + 1))
 answers["planned"] = losses("planned", steps=None, minutes=10, clock=lambda: next(looks))
@@ -169,6 +170,11 @@ def test_one_process_goes_on_from_the_checkpoint_of_two(
     rest = alone(folder / "for one", model=Learned(), resume=True)
     assert losses + rest == pytest.approx(alone(tmp_path, model=Learned()), rel=1e-5)
     assert len(losses) == step
+
+
+def test_two_processes_stop_where_the_report_asks(pair: list[dict[str, object]]) -> None:
+    _, why, step, _ = pair[0]["asked"]  # type: ignore[misc]
+    assert (why, 5 <= step < 12) == ("stopped", True)
 
 
 def test_two_processes_stop_together_and_go_on_as_if_never_stopped(folder: Path, pair: list[dict[str, object]]) -> None:

@@ -155,6 +155,7 @@ def _described(event: Event, figure: Callable[[float], str] = _in_bits) -> str:
 ENDS = {
     "finished": "finished",
     "patience": "stopped early, as validation no longer improved,",
+    "stopped": "stopped as asked",
     "time": "time is up",
     "interrupted": "interrupted",
 }

@@ -30,9 +30,9 @@ from gatework.labels.run import Job, Run
 from gatework.labels.shortfall import shortfall
 from gatework.labels.trial import with_tried_epochs
 from gatework.layers.check import flag
-from gatework.runs.fitting import passing_run, printing, save_run
+from gatework.runs.fitting import all_of, passing_run, printing, save_run
 from gatework.runs.parameters import FieldParameters, chosen, tags
-from gatework.training.events import no_report
+from gatework.training.events import Report
 from gatework.training.processes import launch
 
 CLASSES: dict[Kind, str] = {
@@ -68,6 +68,7 @@ class SequenceEstimator(FieldParameters):
     engine: str = Options.engine
     device: str = "auto"
     verbose: bool = False
+    report: Report | None = None
 
     kind: ClassVar[Kind]
 
@@ -101,7 +102,8 @@ class SequenceEstimator(FieldParameters):
             raise InputError("y is None; expected a label for each sequence")
         examples = given_examples(X, y, lengths=lengths, level=options.level, kind=self.kind)
         job, parts = prepared(examples, options, weights=_weights(sample_weight, len(examples)))
-        world, report = launch(device=self.device), printing("loss {:.4f}".format) if self.verbose else no_report
+        world = launch(device=self.device)
+        report = all_of(printing("loss {:.4f}".format) if self.verbose else None, self.report)
         with passing_run() as folder:
             job = with_tried_epochs(job, parts, world, report)
             if self.verbose:
@@ -257,6 +259,7 @@ class SequenceClassifier(SequenceEstimator):
         engine: what executes the cell, as in gw.Recurrent.
         device: where it is executed.
         verbose: prints each validation.
+        report: called with each event of the training, see `gatework.training.events`; `StopTraining` ends it.
 
     Shapes:
         Sequences [T] or [T,I] each, or [N,T] or [N,T,I] with lengths [N]; N labels, or [N,M] of M targets, or of M

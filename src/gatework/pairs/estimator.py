@@ -23,9 +23,9 @@ from gatework.pairs.parts import prepared
 from gatework.pairs.run import Job, Run
 from gatework.pairs.trained import Trained
 from gatework.runs.arguments import real
-from gatework.runs.fitting import passing_run, printing, save_run
+from gatework.runs.fitting import all_of, passing_run, printing, save_run
 from gatework.runs.parameters import FieldParameters, chosen, tags
-from gatework.training.events import no_report
+from gatework.training.events import Report
 from gatework.training.processes import launch
 
 LEAST_VALIDATED = 10  # sources at least, to choose the best weights by
@@ -65,6 +65,7 @@ class Transducer(FieldParameters):
         engine: what executes the cell, as in gw.Recurrent.
         device: where it is executed.
         verbose: prints each validation.
+        report: called with each event of the training, see `gatework.training.events`; `StopTraining` ends it.
 
     Shapes:
         N sources: texts, lists of symbols, or with CTC arrays of numbers [S] or [S,I]. N targets: texts, or lists of
@@ -110,6 +111,7 @@ class Transducer(FieldParameters):
     engine: str = Options.engine
     device: str = "auto"
     verbose: bool = False
+    report: Report | None = None
 
     # -- learning
 
@@ -135,7 +137,7 @@ class Transducer(FieldParameters):
             raise InputError("y is None; expected a target for each source")
         examples = given_examples(X, y, options.levels)
         described, parts, why = prepared(examples, options, self._shares(len(examples)))
-        report = printing("{:.2%} wrong".format) if self.verbose else no_report
+        report = all_of(printing("{:.2%} wrong".format) if self.verbose else None, self.report)
         if self.verbose and why:
             print(why)
         job = Job(**vars(described))

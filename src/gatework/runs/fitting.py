@@ -42,6 +42,17 @@ def save_run(folder: Path, task: str, model: torch.nn.Module, about: dict[str, A
         new.place()
 
 
+def all_of(*reports: Report | None) -> Report:
+    """What passes an event on to each that there is."""
+
+    def report(event: Event) -> None:
+        for each in reports:
+            if each is not None:
+                each(event)
+
+    return report
+
+
 def printing(judged: Callable[[float], str]) -> Report:
     """Prints what matters of a training: a line for each validation, in a notebook one line that is written anew.
 

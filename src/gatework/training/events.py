@@ -7,7 +7,7 @@ from typing import Literal
 
 from gatework.errors import InputError
 
-Why = Literal["finished", "patience", "time", "interrupted"]
+Why = Literal["finished", "patience", "stopped", "time", "interrupted"]
 
 
 class TrainingError(InputError):
@@ -117,7 +117,24 @@ class Stopped:
 
 
 Event = Step | Validation | Evaluating | Plan | Saved | Resumed | Notice | Stopped
-Report = Callable[[Event], None]
+Report = Callable[[Event], None]  # may raise StopTraining
+
+
+class StopTraining(Exception):  # noqa: N818, it is no error
+    """Raised by a `Report`: the training ends after the step in hand, saved as at its last one, and can be resumed."""
+
+
+class Listener:
+    """Passes events on, and remembers whether the training was asked to stop."""
+
+    def __init__(self, report: Report) -> None:
+        self.report, self.asked_to_stop = report, False
+
+    def __call__(self, event: Event) -> None:
+        try:
+            self.report(event)
+        except StopTraining:
+            self.asked_to_stop = True
 
 
 def no_report(event: Event) -> None:
@@ -128,8 +145,8 @@ def no_report(event: Event) -> None:
 class Result:
     """How a run, or this part of it, ended.
 
-    why: "finished" (all steps), "patience" (validation no better), "time" or "interrupted"; after the last two the run
-        can be resumed.
+    why: "finished" (all steps), "patience" (validation no better), "stopped" (by `StopTraining`), "time" or
+        "interrupted"; after the last three the run can be resumed.
     loss: of the last step, None if this part made none; `validation` is what the last evaluation measured, `best` the
         least.
     last, best_path: the checkpoints; `best_path` is None if nothing was evaluated yet.

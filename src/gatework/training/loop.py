@@ -12,7 +12,7 @@ from gatework.errors import InputError
 from gatework.files.writing import make_folder
 from gatework.training.checkpoint import load_checkpoint
 from gatework.training.clock import Clock
-from gatework.training.events import Notice, Report, Result, no_report
+from gatework.training.events import Listener, Notice, Report, Result, no_report
 from gatework.training.feeding import Batches
 from gatework.training.interruption import interruption
 from gatework.training.metrics import LOSS, Measure, Metrics
@@ -48,7 +48,8 @@ def train(
     evaluate: what validation measures, the less the better: the loss in nats, or `measure`. It gets the model in
         evaluation mode, before the first step, after every `settings.evaluate_every` and after the last, and cannot
         disturb the training's random numbers. With several processes the mean of their answers counts.
-    report: called in the first process with every event, a `Step` for each step.
+    report: called in the first process with every event, a `Step` for each step. It ends the training by raising
+        `StopTraining`; any other exception ends it too, at the checkpoint that was saved last, and is passed on.
     resume: go on from RUN/last.safetensors, to the same losses, bit for bit, as if never stopped (on the same kind
         of machine, with as many threads and processes).
     further_minutes: on resuming, the time from now on in the place of `settings.minutes`.
@@ -79,7 +80,7 @@ def train(
     if resume:
         progress = _take_up(learner, progress, run)
     make_folder(run)
-    reporting = report if world.is_first else no_report
+    reporting = Listener(report if world.is_first else no_report)
     opened = partial(Metrics, run, progress.step or None, tensorboard=tensorboard, measure=measure)
     with interruption() as interrupted, _metrics(opened if world.is_first else None, reporting) as metrics:
         timer = Clock(settings, progress, clock, further_minutes)

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from gatework.training.checkpoint import save_checkpoint
 from gatework.training.clock import Clock
 from gatework.training.events import (
+    Listener,
     Notice,
     Plan,
-    Report,
     Result,
     Resumed,
     Saved,
@@ -61,7 +61,7 @@ class Session:
         evaluate: Evaluate | None,
         measure: Measure,
         run: Path,
-        report: Report,
+        report: Listener,
         metrics: Metrics | None,
         interrupted: Callable[[], bool],
         progress: Progress,
@@ -76,7 +76,7 @@ class Session:
         self.every = self.settings.evaluate_every or self.per_epoch
         self.ahead = _AHEAD.get(self.world.device.type, _AHEAD_ELSEWHERE)
         self.pending: list[_Pending] = []
-        self.agreed = [0.0, 0.0, 0.0]  # the requests of all processes, see _requests
+        self.agreed = [0.0, 0.0, 0.0, 0.0]  # the requests of all processes, see _requests
         self.loss: float | None = None
         self.recent: deque[float] = deque(maxlen=RECENT)
         self.validation: Validation | None = None
@@ -95,7 +95,7 @@ class Session:
         self.clock.pause()
         while (why := self._why()) is None:
             self._step()
-            if self._wanted()[2]:
+            if self._wanted()[-1]:
                 self._save()
         return self._finish(why)
 
@@ -107,19 +107,21 @@ class Session:
 
     def _why(self) -> Why | None:
         """The reason to stop now, if there is one."""
-        interrupted, over, _ = self._wanted()
+        interrupted, stopped, over, _ = self._wanted()
         if self.total is not None and self.progress.step >= self.total:
             return "finished"
         if self.settings.patience is not None and self.progress.waited >= self.settings.patience:
             return "patience"
         if interrupted:
             return "interrupted"
+        if stopped:
+            return "stopped"
         return "time" if over else None
 
     def _requests(self) -> list[float]:
-        """What this process asks for, as 0 or 1: to stop for a signal, to stop for time, to save."""
+        """What this process asks for, as 0 or 1: to stop for a signal, as the report wants, for time, and to save."""
         due = self.clock.elapsed - self.saved_at >= self.settings.save_every
-        return [float(self.interrupted()), float(self.clock.over), float(due)]
+        return [float(self.interrupted()), float(self.report.asked_to_stop), float(self.clock.over), float(due)]
 
     def _wanted(self) -> list[float]:
         """What is to be done: alone at once, else as soon as all processes have read it."""
