@@ -77,12 +77,14 @@ def _direction_json(direction: Direction, weights: Weights) -> dict[str, Any]:
 
 
 def adjoint_json(program: Program) -> dict[str, Any]:
-    """One step of a Program backwards: its nodes, and where the gradients by old states and inputs stand."""
+    """One step of a Program backwards: its nodes, and where the gradients by old states, inputs and weights stand."""
     backward = adjoint(program)
     return {
         "nodes": [asdict(node) for node in backward.nodes],
         "states": [list(pair) for pair in backward.states],
         "inputs": [list(pair) for pair in backward.inputs],
+        "vectors": [list(pair) for pair in backward.vectors],
+        "matrices": [[name, [list(pair) for pair in pairs]] for name, pairs in backward.matrices],
     }
 
 

@@ -28,7 +28,7 @@ STEPS, SHOWN = 96, 400  # characters of a sequence in training, and of the text 
 LONGEST, FURTHEST = 50, 300  # n of a^n b^n in training, and to which it is tried
 CELLS = ("rnn", "gru", "lstm")  # of the third lesson
 UNITS, INPUTS, LAGS = 16, 4, 100  # of each of them, and of the noise that they read
-NOISE = 1e-3  # its size, at which tanh is nearly a straight line
+NOISE = 0.5  # its standard deviation: tanh bends, as it does in use
 
 Weights = Mapping[str, Tensor]
 

@@ -10,6 +10,11 @@ function multiplyTransposed(W, g, y) {
   }
 }
 
+/** sum += g a', stored row by row. */
+function addOuter(sum, g, a) {
+  for (let row = 0, k = 0; row < g.length; row++) for (let c = 0; c < a.length; c++, k++) sum[k] += g[row] * a[c];
+}
+
 /** Reverse mode over one step of a cell, whose rows must hold the values of that step. */
 export class Backward {
   constructor(cell, adjoint, weights, tensor) {
@@ -60,5 +65,12 @@ export class Backward {
       x: of(adjoint.inputs, "x", cell.rows[cell.input].length),
       states: program.states.map(({ name, size }) => of(adjoint.states, name, cell.size(size))),
     };
+  }
+
+  /** Adds what the last step brings to the gradients by the weights, a row for each parameter by its name. */
+  addWeights(sums) {
+    const { matrices, vectors } = this.adjoint;
+    for (const [name, pairs] of matrices) for (const [g, a] of pairs) addOuter(sums[name], this.rows[g], this.rows[a]);
+    for (const [name, node] of vectors) this.rows[node].forEach((value, i) => (sums[name][i] += value));
   }
 }

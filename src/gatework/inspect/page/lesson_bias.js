@@ -1,7 +1,7 @@
 // Lesson 2: the bias of the gate that keeps, and how long units remember with it.
 import { conveyorOf } from "./conveyor.js";
 import { figure, make, section } from "./dom.js";
-import { capitalised, curveKeys, curvesOver, inWords, lessonSteps, slider } from "./lesson_parts.js";
+import { capitalised, curveKeys, curvesOver, inWords, lessonSteps, slider, soon } from "./lesson_parts.js";
 import { keepingBias, measuredReach, middleOf, withBias } from "./reach.js";
 
 const LEAST_BIAS = -2,
@@ -61,15 +61,6 @@ function moveBias(found, subject, conveyor, bias) {
     said.textContent = livesInWords(trained, now, bias, control.value());
   }
   update();
-}
-
-/** The last of several calls in quick succession alone. */
-function soon(work) {
-  let waiting = 0;
-  return () => {
-    clearTimeout(waiting);
-    waiting = setTimeout(work, 30);
-  };
 }
 
 const shareAt = (value) => figure(1 / (1 + Math.exp(-value)));

@@ -29,6 +29,15 @@ export function slider({ id, label, min, max, step, value, shown = (v) => figure
   };
 }
 
+/** The last of several calls in quick succession alone. */
+export function soon(work) {
+  let waiting = 0;
+  return () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(work, 30);
+  };
+}
+
 /** A chart of curves, {name, values, at} each: a number a step, from step `at` on; null where there is none. */
 export function curvesOver(curves, { label, xTitle, yTitle, log = false, low, high, from = 0 }) {
   const last = Math.max(from + 1, ...curves.map(({ values, at = 0 }) => at + values.length - 1));

@@ -2,6 +2,7 @@
 import { byId, make, section } from "./dom.js";
 import { showBias } from "./lesson_bias.js";
 import { showConveyor } from "./lesson_conveyor.js";
+import { showVanishing } from "./lesson_vanishing.js";
 import { Network } from "./network.js";
 import { readWeights } from "./weights.js";
 
@@ -18,8 +19,14 @@ export function startLessons(payload, base64) {
   const reader = readerOf(shipped(payload, tensor, "reader"));
   showConveyor(reader, "1. ");
   showBias(reader, "2. ");
+  showVanishing(startedNetworks(payload, tensor), payload.noise, "3. ");
   document.body.dataset.ready = "yes";
   Object.assign(window, { gatework: { payload, shipped: (name) => shipped(payload, tensor, name) } });
+}
+
+/** What the third lesson looks at: networks that were not trained, by name. */
+function startedNetworks(payload, tensor) {
+  return Object.fromEntries(["rnn", "gru", "lstm"].map((name) => [name, shipped(payload, tensor, name)]));
 }
 
 function greet() {
