@@ -163,7 +163,7 @@ const tableOfUpdates = (measured) =>
 function flowsInWords(measured, lags, { scale }) {
   const each = measured.map(({ name, flow }) => {
     const left = flow[lags];
-    return `The ${name.toUpperCase()}'s gradient ${lags} steps back is ${amountOf(left)} of what it is at the last step, a factor of ${figure(left ** (1 / lags))} a step${fate(left)}.`;
+    return `The ${name.toUpperCase()}'s gradient ${lags} steps back is ${amountOf(left)} times what it is at the last step, a factor of ${figure(left ** (1 / lags))} a step${fate(left)}.`;
   });
   return `${each.join(" ")} A step of the RNN multiplies by ${figure(scale, 1)} at most, and by less where tanh is flat.`;
 }
@@ -178,7 +178,7 @@ function clippingInWords(measured, clips) {
   const lengths = over.map(({ name, whole: length }) => `that of the ${name.toUpperCase()} from ${amountOf(updateOf(length, false))} to ${amountOf(updateOf(length, true))}`);
   const shortened = over.length ? `${clips ? "It shortens" : "It would shorten"} the update: ${lengths.join(", ")}` : `No gradient is longer than ${CLIP_AT}, so it changes nothing`;
   const [{ name, whole: length, far }] = measured;
-  return `Clipping is ${clips ? "on" : "off"}. ${shortened}. What comes from ${FARTHER} and more steps back is ${amountOf(far / length)} of the ${name.toUpperCase()}'s update, clipped or not: a shorter arrow points the same way. So clipping helps against exploding, and does nothing against vanishing.`;
+  return `Clipping is ${clips ? "on" : "off"}. ${shortened}. What comes from ${FARTHER} and more steps back is ${amountOf(far / length)} times as long as the ${name.toUpperCase()}'s whole update, clipped or not: a shorter arrow points the same way. So clipping helps against exploding, and does nothing against vanishing.`;
 }
 
 /** What the gate that keeps does, of the last of the networks, which has one. */
