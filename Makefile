@@ -18,7 +18,7 @@ demo: $(READY)
 	@echo 'Training an LSTM on the source of the Python library for two minutes.'
 	@$(BIN)/gatework train text "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
 	    --suffix .py --exclude test --exclude tests --exclude idlelib --exclude '*-packages' \
-	    --streams 24 --bptt 64 --learning-rate 8e-3 --weight-decay 0.05 --evaluate-every 1000 --minutes 2 --out $(RUN) --overwrite
+	    --weight-decay 0.05 --evaluate-every 1000 --minutes 2 --out $(RUN) --overwrite
 	@echo; echo 'What it writes after "def ":'; echo
 	@$(BIN)/gatework sample $(RUN) --prompt 'def ' --length 500 --temperature 0.8 --seed 4
 	@echo; echo 'Looking into it, on a module that it was not trained on (a minute):'; echo

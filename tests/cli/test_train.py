@@ -192,6 +192,24 @@ def test_where_nothing_is_left_open_nothing_is_said_of_sizes(gatework: Command, 
     assert Run.open(Path("new")).settings.learning_rate == 4e-3
 
 
+@pytest.mark.parametrize(("cell", "init"), [("lstm", "torch"), ("gru", None)])
+def test_the_start_of_an_lstm_follows_and_other_cells_keep_their_own(
+    gatework: Command, place: Path, cell: str, init: str | None
+) -> None:
+    assert gatework(*NEW, "--epochs", 1, "--cell", cell).status == 0
+    run = Run.open(Path("new"))
+    assert (run.shape.init, run.settings.clip, run.settings.final) == (init, 0.25, 0.0)
+
+
+def test_a_rate_that_is_named_falls_and_is_clipped_as_ever(gatework: Command, place: Path) -> None:
+    assert gatework(*NEW, "--epochs", 1, "--learning-rate", 0.01).status == 0
+    settings = Run.open(Path("new")).settings
+    assert (settings.learning_rate, settings.final, settings.clip) == (0.01, 0.1, 1.0)
+    assert gatework(*NEW, "--epochs", 1, "--final", 0.5, "--overwrite").status == 0
+    settings = Run.open(Path("new")).settings
+    assert (settings.final, settings.clip) == (0.5, 0.25)
+
+
 # -- stopping and going on
 
 

@@ -31,14 +31,16 @@ def test_all_that_is_open_is_as_the_table_has_it(tokens: int, minutes: float) ->
     assert (found.shape.hidden, found.shape.layers) == (wanted.hidden, wanted.layers)
     assert found.shape.dropout == wanted.dropout
     assert (found.batching.steps, found.settings.learning_rate) == (wanted.bptt, wanted.learning_rate)
-    assert found.settings.final == wanted.final
+    assert (found.settings.final, found.settings.clip, found.shape.init) == (wanted.final, wanted.clip, wanted.init)
     assert found.batching.streams == min(wanted.streams, (tokens - 1) // wanted.bptt)
 
 
 @pytest.mark.parametrize("name", OPEN)
 def test_what_is_named_stays(name: str) -> None:
     named = Choice(
-        Settings(epochs=1, learning_rate=0.5), Shape(hidden=7, layers=3, dropout=0.25), Batching(streams=5, steps=9)
+        Settings(epochs=1, learning_rate=0.5, final=0.7, clip=3.0),
+        Shape(hidden=7, layers=3, dropout=0.25, init="orthogonal"),
+        Batching(streams=5, steps=9),
     )
     found, _ = fitted(named, set(OPEN) - {name}, 10**6, "characters")
     values = {
@@ -48,19 +50,25 @@ def test_what_is_named_stays(name: str) -> None:
         "streams": found.batching.streams,
         "bptt": found.batching.steps,
         "learning_rate": found.settings.learning_rate,
+        "final": found.settings.final,
+        "clip": found.settings.clip,
+        "init": found.shape.init,
         "softmax": found.shape.softmax,
     }
-    stays = {"hidden": 7, "layers": 3, "dropout": 0.25, "streams": 5, "bptt": 9, "learning_rate": 0.5}
-    assert values[name] == {**stays, "softmax": "full"}[name]
+    stays = {"hidden": 7, "layers": 3, "dropout": 0.25, "init": "orthogonal", "streams": 5, "bptt": 9}
+    stays |= {"learning_rate": 0.5, "final": 0.7, "clip": 3.0, "softmax": "full"}
+    assert values[name] == stays[name]
+    others = {each for each in stays if values[each] == stays[each]}
+    assert others <= {name, "softmax"}, "all others follow"
     assert fitted(named, (), 10**6, "characters")[0] == named
 
 
-def test_a_rate_that_is_named_falls_as_ever() -> None:
+def test_how_the_rate_falls_is_said() -> None:
     choice = USUAL._replace(settings=Settings(minutes=5, learning_rate=0.5))
-    found, _ = fitted(choice, set(OPEN) - {"learning_rate"}, 10**8, "characters")
-    assert (found.settings.learning_rate, found.settings.final) == (0.5, Settings.final)
+    _, why = fitted(choice, set(OPEN) - {"learning_rate", "final"}, 10**8, "characters")
+    assert "learning rate 0.5, clip" in why
     found, why = fitted(choice, OPEN, 10**8, "characters")
-    assert found.settings.final == 0 and f"learning rate {found.settings.learning_rate:g} falling to 0;" in why
+    assert found.settings.final == 0 and f"learning rate {found.settings.learning_rate:g} falling to 0, clip" in why
 
 
 def test_more_is_learnt_with_as_many_units_and_streams_or_more() -> None:
@@ -99,7 +107,7 @@ def test_the_sentence_says_what_was_chosen_and_for_what() -> None:
     assert why == (
         f"sizes for 123,456 bytes and 1 minute, the best of those tried with as much to learn from: "
         f"{found.batching.streams} streams x 64 steps, 1 layer of 7 units, "
-        "learning rate 0.004; any that is named stays"
+        "learning rate 0.004, clip 1; any that is named stays"
     )
     longer = replace_settings(named, minutes=25.5, epochs=3)
     assert (

@@ -85,8 +85,8 @@ def begin(out: Path, arguments: Arguments, device: str, overwrite: bool) -> None
 def _left_open(arguments: Arguments) -> set[str]:
     """The sizes that follow the text's length and the time: each that is not named, none where the steps are counted.
 
-    Units and layers stay together with what else makes the shape, the learning rate and dropout with all that they
-    depend on.
+    Units, layers and their start stay together with what else makes the shape; the learning rate and dropout with all
+    that they depend on; how the rate falls, and the clip, with the rate.
     """
     named = {*arguments.shape.changes(), *arguments.settings.changes()} | {
         "bptt" if name == "steps" else name for name in arguments.batching.changes()
@@ -94,9 +94,11 @@ def _left_open(arguments: Arguments) -> set[str]:
     if "steps" in arguments.settings.changes():
         return set()
     if named & SHAPING:
-        named |= {"hidden", "layers"}
+        named |= {"hidden", "layers", "init"}
     if named & RULING:
         named |= {"learning_rate", "dropout"}
+    if "learning_rate" in named:
+        named |= {"final", "clip"}
     return set(OPEN) - named
 
 

@@ -101,14 +101,14 @@ def _after_as_many_updates() -> list[Try]:
     """How the weights begin, what the gradient is clipped to and how the rate falls, which cost nothing."""
     fast = replace(CENTRE, learning_rate=8e-3)
     faster = replace(fast, learning_rate=12e-3)
-    slow = [*_falling(CENTRE)[:2], *_falling(fast)[1:]]
+    slow = [*_falling(CENTRE), *_falling(fast)[1:]]
     demo = replace(fast, streams=24, weight_decay=0.05)
     return [
         *_on("code", 0.0, [*_falling(fast), replace(faster, final=0.0)], 700),
         *(each for text in ("names", "prose") for each in _on(text, 0.0, _falling(fast)[::2], 700)),
         *_on("code", 0.0, slow, 1800),
-        *_on("code", 0.0, [FALLING, EASED, replace(EASED, learning_rate=8e-3)], 1850),
-        *_on("prose", 0.0, [FALLING, EASED], 1700),
+        *_on("code", 0.0, [FALLING, EASED, replace(EASED, learning_rate=8e-3), SLOWER_EASED], 1850),
+        *_on("prose", 0.0, [EASED, replace(EASED, learning_rate=8e-3)], 1700),
         *_on("code", 0.0, [*_falling(demo), replace(_falling(demo)[-1], embedding=256, tied=True)], 3000),
     ]
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gatework.text.network import CUTOFFS, NARROWER
 from gatework.text.options import Batching, Shape
 from gatework.training.settings import Settings, ends_in_words
 
 # What may be left open: fields of Shape, of Batching and of Settings (--bptt is `steps` of Batching).
-OPEN = ("hidden", "layers", "dropout", "streams", "bptt", "learning_rate", "softmax")
+OPEN = ("hidden", "layers", "init", "dropout", "streams", "bptt", "learning_rate", "final", "clip", "softmax")
 SPEED = 40_000  # characters that a processor learns from in a second, about, with the default sizes
 MANY_WORDS = 5000  # of a vocabulary, from which on its softmax is adaptive; measured at 10,000
 PASSES = 2  # over a text, from which on dropout is of use
@@ -18,24 +18,27 @@ TRIED = 300 * SPEED  # characters that the longest tries of docs/text.md learnt 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Streams N, steps M between two updates, the learning rate, its share at the end, layers L, units H, dropout."""
+    """Streams N, steps M between two updates, the learning rate, dropout; what no amount to learn from changed is here.
+
+    final: of the rate, the share at the last update. init: how an LSTM's weights start.
+    """
 
     streams: int
     bptt: int
     learning_rate: float
-    final: float
-    layers: int
-    hidden: int
-    dropout: float
+    dropout: float = 0.0
+    layers: int = 1
+    hidden: int = 256
+    final: float = 0.0
+    clip: float = 0.25
+    init: str = "torch"
 
 
 # Up to so many characters learnt from, all passes together: what was best in docs/text.md; beyond `TRIED` as there.
 TABLE = (
-    (0.6e6, Sizes(8, 64, 8e-3, 0.1, 1, 256, 0.0)),
-    (2e6, Sizes(8, 64, 4e-3, 0.1, 1, 256, 0.0)),
-    (4e6, Sizes(24, 64, 12e-3, 0.0, 1, 256, 0.0)),
-    (8e6, Sizes(24, 64, 8e-3, 0.1, 1, 256, 0.0)),
-    (float("inf"), Sizes(24, 64, 4e-3, 0.0, 1, 256, 0.1)),
+    (2e6, Sizes(8, 64, 8e-3)),
+    (8e6, Sizes(24, 64, 8e-3)),
+    (float("inf"), Sizes(24, 64, 4e-3, dropout=0.1)),
 )
 
 
@@ -63,11 +66,8 @@ def fitted(
     settings, shape, batching = choice
     learnt = _learnt(choice, tokens)
     wanted = sizes(learnt, learnt / max(1, tokens))
-    if "learning_rate" in left_open:
-        settings = replace(settings, learning_rate=wanted.learning_rate, final=wanted.final)
-    shape = replace(
-        shape, **{name: getattr(wanted, name) for name in ("hidden", "layers", "dropout") if name in left_open}
-    )
+    settings = replace(settings, **_of(wanted, left_open, "learning_rate", "final", "clip"))
+    shape = replace(shape, **_of(wanted, left_open, "hidden", "layers", "init", "dropout"))
     steps = wanted.bptt if "bptt" in left_open else batching.steps
     streams = batching.streams
     if "streams" in left_open:
@@ -75,6 +75,10 @@ def fitted(
         streams = max(1, min(wanted.streams, fitting) // processes) * processes
     chosen = Choice(settings, shape, replace(batching, streams=streams, steps=steps))
     return chosen, _why(chosen, tokens, unit, "as much" if learnt <= TRIED else "less")
+
+
+def _of(wanted: Sizes, left_open: Collection[str], *names: str) -> dict[str, Any]:
+    return {name: getattr(wanted, name) for name in names if name in left_open}
 
 
 def words(choice: Choice, left_open: Collection[str], vocabulary: int) -> tuple[Choice, str | None]:
@@ -106,9 +110,11 @@ def _why(choice: Choice, tokens: int, unit: str, tried: str) -> str:
     time = ends_in_words(settings.minutes, settings.epochs, settings.steps)
     rate = f"{settings.learning_rate:g}" + ("" if settings.final else " falling to 0")
     layers = "1 layer" if shape.layers == 1 else f"{shape.layers} layers"
+    begun = f", init {shape.init}" if isinstance(shape.init, str) else ""
     dropped = f" with dropout {shape.dropout:g}" if shape.dropout else ""
     return (
         f"sizes for {tokens:,} {unit} and {time}, the best of those tried with {tried} to learn from: "
         f"{batching.streams} streams x {batching.steps} steps, "
-        f"{layers} of {shape.hidden} units{dropped}, learning rate {rate}; any that is named stays"
+        f"{layers} of {shape.hidden} units{dropped}{begun}, learning rate {rate}, clip {settings.clip or 0:g}; "
+        "any that is named stays"
     )

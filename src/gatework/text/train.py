@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from gatework.cells import Cell
+from gatework.cells import Cell, find_cell
 from gatework.engines import choose
 from gatework.errors import InputError
 from gatework.files.writing import write_json
@@ -89,12 +89,14 @@ def train_text(
     def fit(corpus: Corpus) -> Choice:
         choice = Choice(settings, shape, batching)
         following = set(left_open) if text.level == "word" else set(left_open) - {"softmax"}
+        if cell.program.recipe != find_cell("lstm").program.recipe:
+            following -= {"init"}  # other cells begin as their equations want it
         if not following or world.device.type != "cpu":
             return choice
         if text.level == "word":
             chosen, why = words(choice, left_open, len(corpus.vocabulary))
         else:
-            chosen, why = fitted(choice, left_open, len(corpus.train), corpus.vocabulary.unit, world.size)
+            chosen, why = fitted(choice, following, len(corpus.train), corpus.vocabulary.unit, world.size)
         if why is not None:
             report(Notice(why))
         return chosen

@@ -55,7 +55,7 @@ class Settings:
     weight_decay: float = option(0.01, "Of matrices; biases never decay.")
     warmup: int = option(100, "Updates of linear warm-up.", most=LARGEST)
     decay: Literal["cosine", "none"] = option("cosine", "How the rate falls after warm-up.")
-    final: float = option(0.1)
+    final: float = option(0.1, "Of the learning rate, the share at the last update.", most=1)
     clip: float | None = option(1.0, "Largest global norm of the gradient; 0 for no clipping.", above=0, off=0.0)
     accumulate: int = option(1, "Batches per update.", least=1, most=LARGEST)
     evaluate_every: int | None = option(
@@ -70,8 +70,6 @@ class Settings:
         check(self, _message)
         if self.steps is self.epochs is self.minutes is None:
             raise InputError("no end is set for the training: give steps, epochs or minutes")
-        if self.final > 1:
-            raise InputError(f"final = {self.final!r}: a fraction of the learning rate, 0 to 1, is expected")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
