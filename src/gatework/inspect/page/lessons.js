@@ -2,6 +2,7 @@
 import { byId, make, section } from "./dom.js";
 import { showBias } from "./lesson_bias.js";
 import { showConveyor } from "./lesson_conveyor.js";
+import { showCounting } from "./lesson_counting.js";
 import { showVanishing } from "./lesson_vanishing.js";
 import { Network } from "./network.js";
 import { readWeights } from "./weights.js";
@@ -20,6 +21,7 @@ export function startLessons(payload, base64) {
   showConveyor(reader, "1. ");
   showBias(reader, "2. ");
   showVanishing(startedNetworks(payload, tensor), payload.noise, "3. ");
+  showCounting(shipped(payload, tensor, "counter"), "4. ");
   document.body.dataset.ready = "yes";
   Object.assign(window, { gatework: { payload, shipped: (name) => shipped(payload, tensor, name) } });
 }
