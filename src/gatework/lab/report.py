@@ -30,7 +30,8 @@ def figures(results: Results) -> str:
     names = list(
         dict.fromkeys(name for variant in results.variants for trial in results.of(variant) for name in trial.figures)
     )
-    columns = ["form", "network", "published", "solved by the criterion", *names, "CPU seconds a seed"]
+    ours = [f"{name}: median (range)" for name in (*names, "CPU seconds a seed")]
+    columns = ["form", "network", "published", "solved by the criterion", *ours]
     lines = [_line(variant, results.of(variant), names) for variant in results.variants]
     used = [k for k in range(len(columns)) if any(cells[k] for cells in lines)]
     return table([columns[k] for k in used], [[cells[k] for k in used] for cells in lines])
