@@ -85,6 +85,22 @@ def test_another_form_of_import_or_export_is_refused_in_one_line(tmp_path: Path,
         script(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "line", ["function b() {}", "async function b() {}", "const b = 2;", "let b;", "class b {}", "export const b = 2;"]
+)
+def test_a_name_at_the_top_level_of_two_modules_is_refused_with_both(tmp_path: Path, line: str) -> None:
+    (tmp_path / "main.js").write_text(f'import {{ a }} from "./a.js";\n{line}\n')
+    (tmp_path / "a.js").write_text("export const a = () => {\n  const own = 1;\n  return own;\n};\nconst b = 1;\n")
+    with pytest.raises(ValueError, match=r"^main\.js and a\.js both name 'b' at their top level: rename one of them$"):
+        script(tmp_path)
+
+
+def test_names_inside_functions_may_be_the_same(tmp_path: Path) -> None:
+    (tmp_path / "main.js").write_text('import { a } from "./a.js";\nfunction c() {\n  const own = 2;\n}\n')
+    (tmp_path / "a.js").write_text("export function a() {\n  const own = 1;\n}\n")
+    assert script(tmp_path).count("const own") == 2
+
+
 def test_text_and_weights_are_left_out_on_request(place: Path) -> None:
     page = look(place, text=False)
     assert (page.payload["text"], page.payload["check"]) == (None, None)

@@ -15,6 +15,7 @@ Payload = dict[str, Any]
 IMPORT = re.compile(r'^import \{\s*\w+(?:,\s*\w+)*,?\s*\} from "\./([\w.]+)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?function|class|const|let)", re.MULTILINE)
 OTHER = re.compile(r"^\s*(?:import|export)\b.*", re.MULTILINE)  # what only a real bundler understands
+TOP_LEVEL = re.compile(r"^(?:export )?(?:(?:async )?function\*?|class|const|let) (\w+)", re.MULTILINE)
 MARK = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -44,12 +45,19 @@ def script(folder: Traversable, first: str = "main.js") -> str:
     """All modules that `first` needs as one: each once, what is imported before what imports it.
 
     Raises ValueError for an import or export in another form than `import { a, b } from "./c.js";` and `export` before
-    what it names.
+    what it names, and for a name at the top level of two modules: as one, they share their names.
     """
     read: dict[str, str] = {}
+    places: dict[str, str] = {}  # a name at the top level, and its module
 
     def add(name: str) -> None:
         text = (folder / name).read_text("utf-8")
+        for named in TOP_LEVEL.findall(text):
+            if named in places:
+                raise ValueError(
+                    f"{places[named]} and {name} both name {named!r} at their top level: rename one of them"
+                )
+            places[named] = name
         read[name] = ""  # seen, so that modules that import each other end
         for needed in IMPORT.findall(text):
             if needed not in read:
