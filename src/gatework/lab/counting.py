@@ -149,8 +149,8 @@ EXPERIMENT = Experiment(
     shows=(
         "The LSTM counts: a unit of its memory rises by about 1 on each a and falls by as much on each b, another does "
         "the same on b and c. GRU and plain network fail at n = 4 or before with every seed: in 20,000 strings they "
-        "have not learnt those that they are trained on, so how far they could count is not shown here. Weiss, Goldberg "
-        "& Yahav 2018 argue that a GRU cannot count without bound, as its state stays between -1 and 1."
+        "have not learnt those that they are trained on, so how far they could count is not shown here. Weiss, "
+        "Goldberg & Yahav 2018 argue that a GRU cannot count without bound, as its state stays between -1 and 1."
     ),
     variants=(
         Variant("lstm (forget gate starts open)", "lstm", {**PLAN, "init": OPEN}, published="83-244, mean 145.9"),
