@@ -136,8 +136,8 @@ EXPERIMENT = Experiment(
         "The memory is kept over a hundred steps of noise on the same line, in fewer sequences than in 1997. Training "
         "ends by 256 fresh sequences, and to pass these is less than to be right on 2,560: in 3a today's LSTM is "
         "wrong on 1 to 6 of so many others with four of five seeds, and their mean error is above 0.01 with these "
-        "four; lstm_1997 meets the same rule on 2,560 with every seed. In 3b the mean error of 2,560 is above 0.04 with "
-        "three of five seeds of either network, and in 3c either is wrong on some of them with most seeds."
+        "four; lstm_1997 meets the same rule on 2,560 with every seed. In 3b the mean error of 2,560 is above 0.04 "
+        "with three of five seeds of either network, and in 3c either is wrong on some of them with most seeds."
     ),
     variants=(
         *_variants("3a", "27,380 sequences (ST1), 39,850 (ST2, from memory)"),
