@@ -141,7 +141,9 @@ def test_a_large_page_is_refused_unless_it_is_wanted(place: Path, tmp_path: Path
 
 
 def test_a_notebook_shows_it_in_a_frame_of_its_own(place: Path) -> None:
-    shown = look(place)._repr_html_()
+    page = look(place)
+    assert repr(page) == f"<Page of {page.size:,} bytes: page.write(path) saves it, a notebook shows it>"
+    shown = page._repr_html_()
     assert shown.startswith('<iframe srcdoc="&lt;!doctype html&gt;')
     assert 'sandbox="allow-scripts allow-downloads"' in shown
     assert "<script" not in shown

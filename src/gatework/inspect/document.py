@@ -60,6 +60,9 @@ class Page:
         write_atomically(path, self.html.encode())
         return path
 
+    def __repr__(self) -> str:
+        return f"<Page of {self.size:,} bytes: page.write(path) saves it, a notebook shows it>"
+
     def _repr_html_(self) -> str:
         """The page in a frame of a notebook."""
         return (
