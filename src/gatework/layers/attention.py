@@ -113,7 +113,19 @@ class Attention(nn.Module):
         __call__ = forward
 
     def context(self, query: Tensor, memory: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """The context alone [T,B,M]: of long memories by torch's scaled_dot_product_attention, where it is the same."""
+        """The context alone: of long memories by torch's scaled_dot_product_attention, where it is the same.
+
+        Args:
+            query: [T,B,Q].
+            memory: [S,B,M].
+            lengths: [B] whole numbers from 0 to S, the steps of each memory; by default S.
+
+        Returns:
+            The context [T,B,M].
+
+        Raises:
+            InputError: shapes or lengths that do not fit.
+        """
         is_torchs = self.v is None and self.place is None and self.F is None and self.watcher is None
         if not is_torchs or len(memory) < LONG:
             return self(query, memory, lengths)[0]

@@ -142,14 +142,35 @@ class EncoderDecoder(nn.Module):
         __call__ = forward
 
     def logits(self, source: Source, targets: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Unnormalised log probabilities [T,B,V_t+1] of each target symbol after those before it, attention [T,B,S]."""
+        """Scores every symbol of the targets after those before it.
+
+        Args:
+            source: tokens [S,B] and lengths [B].
+            targets: [T,B] int64, -100 where a target has ended.
+
+        Returns:
+            Unnormalised log probabilities [T,B,V_t+1], and the attention's weights [T,B,S], None without attention.
+
+        Raises:
+            InputError: a source or targets that the model does not read.
+        """
         source = self._checked(source, targets)
         parts = self._parts(self.dropout)
         output, context, weights = self._decoded(source, targets, self._reader(), parts, weights=True)
         return parts.logits(parts.read(output, context)), weights
 
     def encode(self, source: Source) -> Encoded:
-        """What the decoder reads of a source."""
+        """Runs the encoder over a source.
+
+        Args:
+            source: tokens [S,B] and lengths [B].
+
+        Returns:
+            What the decoder reads of it: memory [S,B,M], lengths [B], and its first state, [L,B,size] each.
+
+        Raises:
+            InputError: a source that the model does not read.
+        """
         return self._encode(self._checked(source), self._reader())
 
     def _checked(self, source: Source, targets: Tensor | None = None) -> Source:
@@ -234,9 +255,18 @@ class EncoderDecoder(nn.Module):
         length_normalisation: float = 1.0,
         longest: int | Sequence[int] | None = None,
     ) -> list[list[Hypothesis]]:
-        """The best targets of each source, as outside training: see gatework.decoding.beam_search.
+        """The best targets of each source by beam search, as outside training.
 
-        longest: symbols of a target at most, for all or for each; by default twice those of its source and 10 more.
+        Args:
+            source: tokens [S,B] and lengths [B].
+            beams, best, length_normalisation: see gatework.decoding.beam_search.
+            longest: symbols of a target at most, for all or for each; by default twice those of its source and 10 more.
+
+        Returns:
+            For each source its hypotheses, the best first.
+
+        Raises:
+            InputError: a source that the model does not read, and settings that the search does not take.
         """
         lengths = source[1].tolist()
         if longest is None:

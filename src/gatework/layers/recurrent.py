@@ -212,7 +212,22 @@ class Recurrent(nn.Module):
         lengths: Tensor | Sequence[int] | None = None,
         resets: Tensor | None = None,
     ) -> tuple[Tensor, State]:
-        """Runs the layers over x; see the class for shapes."""
+        """Runs the layers over x.
+
+        Args:
+            x: [T,B,I]; [B,T,I] with batch_first; [T,I] of one sequence.
+            state: the state before the first step, a tensor [L*D,B,H] for each state of the cell; by default the start
+                state.
+            lengths: [B] whole numbers from 0 to T, the steps of each sequence; by default T.
+            resets: bool, shaped as x without I: where a step begins from the start state again.
+
+        Returns:
+            The output, its last size D*H, and the state after the last step of each sequence, [L*D,B,H] by name; the
+            output's H, and that of its state, is R with a projection.
+
+        Raises:
+            InputError: shapes, dtypes or devices that do not fit the layer.
+        """
         if isinstance(x, Proxy):
             return call_of(self, x, state, lengths=lengths, resets=resets)
         check.sequence(x, self.input_size, self.batch_first)
@@ -240,12 +255,35 @@ class Recurrent(nn.Module):
     def stream(
         self, batch_size: int = 1, state: Sequence[Tensor] | Tensor | None = None, weights: str = "float32"
     ) -> Stream:
-        """The layers one step at a time, from a state or the start: see gatework.layers.stream.Stream."""
+        """The layers one step at a time, from a state or the start.
+
+        Args:
+            batch_size: B, the sequences that take steps together.
+            state: a tensor [L,B,H] for each state of the cell; by default the start state.
+            weights: how matrices are stored: "float32", "bfloat16" or "int8".
+
+        Returns:
+            A gatework.layers.stream.Stream.
+
+        Raises:
+            InputError: a bidirectional layer, one that is being recorded, a state that does not fit, or weights that
+                its engine or dtype cannot store so.
+        """
         check_weights(self, weights)
         return Stream(self, batch_size, state, weights)
 
     def frozen(self, weights: str = "float32") -> FrozenLayer:
-        """The layer for inference alone, its weights packed once: see gatework.layers.frozen.FrozenLayer."""
+        """The layer for inference alone, its weights packed once.
+
+        Args:
+            weights: how matrices are stored: "float32", "bfloat16" or "int8".
+
+        Returns:
+            A gatework.layers.frozen.FrozenLayer, which is called as the layer is.
+
+        Raises:
+            InputError: a layer that is being recorded, or weights that its engine or dtype cannot store so.
+        """
         return FrozenLayer(self, weights)
 
     def freeze(self, weights: str) -> None:

@@ -119,7 +119,11 @@ class Stream:
     def take(self, rows: Tensor) -> None:
         """Goes on with these rows of the state, in their order: some left out, some more than once.
 
-        rows: [R] int64; where R is not batch_size, that is R from now on, and the layer's weights are packed again.
+        Args:
+            rows: [K] int64; where K is not batch_size, that is K from now on, and the layer's weights are packed again.
+
+        Raises:
+            InputError: rows that are not whole numbers from 0 to batch_size - 1, or none.
         """
         there = rows.dim() == 1 and rows.dtype == torch.int64 and len(rows) > 0
         if not there or bool(((rows < 0) | (rows >= self.batch_size)).any()):

@@ -99,10 +99,19 @@ class DropIn(Recurrent, Generic[S]):
 
     @classmethod
     def from_torch(cls, module: nn.RNNBase, **options: Any) -> Self:
-        """The same function with torch's weights copied; `options` are gw.Recurrent's own, such as engine.
+        """The same function with torch's weights copied.
 
-        A torch layer adds two biases where this one has their sum. Raises InputError for another kind of layer, and
-        for one whose weights are pruned, normalised or parametrised.
+        A torch layer adds two biases where this one has their sum.
+
+        Args:
+            module: the torch layer of the same name.
+            options: gw.Recurrent's own, such as engine.
+
+        Returns:
+            A layer of this class.
+
+        Raises:
+            InputError: another kind of layer, and one whose weights are pruned, normalised or parametrised.
         """
         if kind(module) is not cls.counterpart:
             raise InputError(
@@ -129,7 +138,11 @@ class DropIn(Recurrent, Generic[S]):
     def to_torch(self) -> nn.RNNBase:
         """The torch.nn layer with the same function, of pruned, normalised and parametrised weights as they are used.
 
-        Raises InputError where torch has none.
+        Returns:
+            The layer of torch.nn with this one's name.
+
+        Raises:
+            InputError: where torch has none.
         """
         for name in ("variational", "recurrent_dropout", "zoneout", "residual", "initial"):
             if getattr(self, name) != USUAL[name]:

@@ -70,11 +70,20 @@ class Session:
         resets: npt.ArrayLike | None = None,
         **more: npt.ArrayLike,
     ) -> tuple[Any, States]:
-        """The output, and the state [L*D,B,size] after the last step, of x [T,B,...].
+        """Runs the network over whole sequences.
 
-        state: from which it goes on; by default the start. lengths [B]: past its length a sequence's state stands
-        still and its output is 0. resets [T,B]: before such a step the state is the start again.
-        more: what the network reads beside x, by name. Raises InputError for what does not fit.
+        Args:
+            x: [T,B,...].
+            state: from which it goes on; by default the start.
+            lengths: [B]; past its length a sequence's state stands still and its output is 0.
+            resets: [T,B] bool; before such a step the state is the start again.
+            more: what the network reads beside x, by name.
+
+        Returns:
+            The output, and the state [L*D,B,size] after the last step, by name.
+
+        Raises:
+            InputError: what does not fit the network.
         """
         array = self.checked_input(x)
         T, B = array.shape[:2]
@@ -158,9 +167,17 @@ class Session:
     # -- one step at a time
 
     def step(self, x: npt.ArrayLike) -> Any:
-        """The output [B,...] of one step x [B,...], from the state of the steps before it; the first from the start.
+        """Takes one step from the state of the steps before it; the first from the start.
 
-        Raises InputError for a network that needs whole sequences, and where B is not that of the steps before.
+        Args:
+            x: [B,...].
+
+        Returns:
+            The output [B,...].
+
+        Raises:
+            InputError: a network that needs whole sequences, an x that does not fit it, and where B is not that of the
+                steps before.
         """
         self._check_stepwise()
         array = self.checked_input(np.asarray(x)[None])[0]
@@ -184,9 +201,19 @@ class Session:
         return output, self._shaped(numbers, len(x))
 
     def step_some(self, x: npt.NDArray[Any], states: States, places: Places, there: Marks) -> npt.NDArray[Any]:
-        """The output [K,...] of a step x [K,...] of K of N sequences, whose states [L*D,N,size] are replaced.
+        """Takes a step of K of N sequences.
 
-        there: [N], 1 for those that may be among the K; raises InputError unless each is, once.
+        Args:
+            x: [K,...].
+            states: [L*D,N,size] by name; those of the K are replaced.
+            places: [K], which of the N.
+            there: [N], 1 for those that may be among the K.
+
+        Returns:
+            The output [K,...].
+
+        Raises:
+            InputError: places that `there` does not allow, or that come twice.
         """
         if self._stepping is None:
             check_places(places, there)
@@ -213,7 +240,17 @@ class Session:
         return int(next(iter(state.values())).shape[1])
 
     def streams(self, most: int) -> Streams:
-        """So many streams at most, each with a state of its own, stepped together as they have input."""
+        """So many streams at most, each with a state of its own, stepped together as they have input.
+
+        Args:
+            most: the streams at most.
+
+        Returns:
+            The streams, none of them open.
+
+        Raises:
+            InputError: a network that needs whole sequences, and `most` below 1.
+        """
         self._check_stepwise()
         return Streams(self, most)
 
@@ -250,7 +287,11 @@ class Session:
         self._state = None
 
     def fork(self) -> Self:
-        """A session of its own that goes on from the same state; the weights are shared."""
+        """Branches off what follows.
+
+        Returns:
+            A session of its own that goes on from the same state; the weights are shared.
+        """
         other = type(self).__new__(type(self))
         vars(other).update(vars(self))
         return other
