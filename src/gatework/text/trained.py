@@ -53,10 +53,22 @@ class TextModel:
         repetition: float = Draw.repetition,
         seed: int | None = None,
     ) -> str:
-        """The text that it writes after the prompt, `length` tokens of it, or up to the end of the document.
+        """Writes a text after the prompt.
 
-        temperature, top_k, top_p, min_p, repetition: as in `gatework.text.options.Draw`; 1, None, None, 0 and 1 draw
-        from the model's own probabilities. One seed writes one text.
+        Args:
+            prompt: what it begins after.
+            length: tokens of it, or fewer where the document ends.
+            condition: of the text, for a model that writes on one.
+            temperature, top_k, top_p, min_p, repetition: as in `gatework.text.options.Draw`; 1, None, None, 0 and 1
+                draw from the model's own probabilities.
+            seed: one seed writes one text.
+
+        Returns:
+            The text without the prompt.
+
+        Raises:
+            InputError: options out of their range, a condition that the model does not know or lacks, and weights that
+                overflow.
         """
         pieces = self.stream(
             prompt,
@@ -84,16 +96,35 @@ class TextModel:
         repetition: float = Draw.repetition,
         seed: int | None = None,
     ) -> Iterator[str]:
-        """The same piece by piece, as it is drawn."""
+        """Writes a text piece by piece.
+
+        Args:
+            prompt, length, condition, temperature, top_k, top_p, min_p, repetition, seed: as in `sample`.
+
+        Returns:
+            An iterator of pieces of text, each as soon as it is drawn.
+
+        Raises:
+            InputError: as in `sample`.
+        """
         draw = Draw(temperature, top_k, top_p, min_p, repetition)
         return sampling.sample(self.network, self.vocabulary, prompt, length, condition=condition, draw=draw, seed=seed)
 
     def score(self, text: str, *, condition: str | None = None, streams: int = 1, adapt: bool = False) -> Score:
-        """How well it knows a text: `.bits_per_character`, `.bits_per_token`, `.perplexity`, `.unknown`.
+        """Measures how well it knows a text, whose first token is given.
 
-        The first token is given. streams: a long text is read faster as several, each starting without a past.
-        adapt: it learns from each piece of the text once that is scored (`gatework.text.adaptation`), at a rate
-        that suits the run's validation text; afterwards it is what it was.
+        Args:
+            text: what is read.
+            condition: of the text, for a model that writes on one.
+            streams: a long text is read faster as several, each starting without a past.
+            adapt: it learns from each piece of the text once that is scored (`gatework.text.adaptation`), at a rate
+                that suits the run's validation text; afterwards it is what it was.
+
+        Returns:
+            A Score: `.bits_per_character`, `.bits_per_token`, `.perplexity`, `.unknown`.
+
+        Raises:
+            InputError: a condition that the model does not know, and weights that overflow.
         """
         read = adaptive(self.network, self.run.corpus()) if adapt else scoring.AS_IT_IS
         return scoring.score(
@@ -101,14 +132,34 @@ class TextModel:
         )
 
     def surprises(self, text: str, *, condition: str | None = None) -> list[tuple[str, float]]:
-        """Every token but the first with its surprise, -log2 p, in bits."""
+        """Reads a text token by token.
+
+        Args:
+            text: what is read.
+            condition: of the text, for a model that writes on one.
+
+        Returns:
+            Every token but the first as text, with its surprise, -log2 p, in bits.
+
+        Raises:
+            InputError: as in `score`.
+        """
         return list(scoring.each(self.network, self.vocabulary, self.vocabulary.document(text, condition)))
 
     def log_probabilities(self, text: str, *, condition: str | None = None) -> npt.NDArray[np.float32]:
-        """log p [n,V] of every token of the vocabulary after each of the n tokens of a text, in nats.
+        """Reads a text and says at each token what may come next.
 
-        Of a model trained on documents there is a column more, the end of the document, and with a condition a row
-        more, before the first token.
+        Args:
+            text: what is read, n tokens.
+            condition: of the text, for a model that writes on one.
+
+        Returns:
+            log p [n,V] of every token of the vocabulary after each of the n tokens, in nats. Of a model trained on
+            documents there is a column more, the end of the document, and with a condition a row more, before the first
+            token.
+
+        Raises:
+            InputError: a condition that the model does not know, and weights that overflow.
         """
         ids = torch.from_numpy(self.vocabulary.document(text, condition).astype(np.int64))[:, None]  # [T,1]
         device, state, rows = next(self.network.parameters()).device, None, []
