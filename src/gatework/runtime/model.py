@@ -49,7 +49,14 @@ class Model:
     def open(cls, path: str | Path) -> "Model":
         """Reads a run folder or a model's file; nothing in either is executed.
 
-        Raises InputError, naming folder or file, where it is neither, or damaged.
+        Args:
+            path: of the folder or the file.
+
+        Returns:
+            The model.
+
+        Raises:
+            InputError: where it is neither, or damaged; it names folder or file.
         """
         path = Path(path)
         if not path.is_dir():
@@ -71,7 +78,14 @@ class Model:
         return made
 
     def save(self, path: Path) -> None:
-        """Writes it as one file, which `open` reads."""
+        """Writes it as one file, which `open` reads.
+
+        Args:
+            path: of the file; one that is there is replaced.
+
+        Raises:
+            InputError: a disk that is full or read-only; the file that was there is left as it was.
+        """
         write_atomically(path, self.file)
 
     @cached_property
@@ -102,7 +116,11 @@ class Model:
             return tensors_for_c(self.network, {name: each.shape for name, each in self.weights.items()}, tokens)
 
     def intact(self) -> AbstractContextManager[None]:
-        """What does not fit inside the context is an InputError that calls what this was read from damaged."""
+        """Guards code that reads from the model.
+
+        Returns:
+            A context in which what does not fit is an InputError that calls what this was read from damaged.
+        """
         return intact(self.path, "" if self.path.is_dir() else AGAIN)
 
     def _spelled(self) -> list[bytes]:

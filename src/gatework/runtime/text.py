@@ -34,7 +34,19 @@ class TextSession(Session):
         self.vocabulary = Vocabulary.from_json(self.model.about.get("vocabulary"), str(self.model.path))
 
     def sample(self, prompt: str = "", length: int = 500, **options: Any) -> str:
-        """The text that it writes after the prompt: `stream` in one piece."""
+        """Writes a text after the prompt: `stream` in one piece.
+
+        Args:
+            prompt: what it begins after.
+            length: tokens of it, or fewer where the document ends.
+            options: further arguments of `stream`.
+
+        Returns:
+            The text without the prompt.
+
+        Raises:
+            InputError: as in `stream`.
+        """
         return "".join(self.stream(prompt, length, **options))
 
     def stream(
@@ -46,11 +58,37 @@ class TextSession(Session):
         draw: Draw = Draw(),
         seed: int | None = None,
     ) -> Iterator[str]:
-        """Yields `length` tokens as text, as they are drawn: see `gatework.text.writing.write`."""
+        """Writes a text piece by piece.
+
+        Args:
+            prompt: what it begins after.
+            length: tokens of it, or fewer where the document ends.
+            condition: of the text, for a model that writes on one.
+            draw: how a token is drawn; by default from the model's own probabilities.
+            seed: one seed writes one text.
+
+        Returns:
+            An iterator of pieces of text, each as soon as it is drawn.
+
+        Raises:
+            InputError: a length or seed below 0, a prompt that is not text, a condition that the model does not know or
+                lacks, and weights that overflow.
+        """
         return write(self.predict, self.vocabulary, prompt, length, condition=condition, draw=draw, seed=seed)
 
     def predict(self, ids: Ids, state: States | None) -> tuple[Numbers, States]:
-        """log p [V] of the token after ids [T], and the states, of one text; the first id may begin a document."""
+        """Reads some tokens of one text.
+
+        Args:
+            ids: [T]; the first may begin a document.
+            state: from which it goes on; None for the start.
+
+        Returns:
+            log p [V] of the token that comes next, and the states by name.
+
+        Raises:
+            InputError: ids or a state that do not fit the network, and weights that overflow.
+        """
         end = self.vocabulary.end
         if end is not None and ids[0] > end:
             state, ids = self._begun(ids[:1] - (end + 1), state), np.concatenate([[end], ids[1:]])
@@ -76,9 +114,19 @@ class TextSession(Session):
     # -- reading
 
     def score(self, text: str, *, condition: str | None = None, streams: int = 1) -> Score:
-        """How well it knows a text: `.bits_per_character`, `.bits_per_token`, `.perplexity`, `.unknown`.
+        """Measures how well it knows a text.
 
-        condition: of a model of documents, what the text is written on.
+        Args:
+            text: what is read.
+            condition: of a model of documents, what the text is written on.
+            streams: a long text is read faster as several, each starting without a past.
+
+        Returns:
+            A Score: `.bits_per_character`, `.bits_per_token`, `.perplexity`, `.unknown`.
+
+        Raises:
+            InputError: a text of fewer than 2 tokens, a condition that the model does not know, and weights that
+                overflow.
         """
         return self.score_tokens(self.vocabulary.document(text, condition), streams)
 
@@ -89,7 +137,18 @@ class TextSession(Session):
         return total(self._surprises(self._blocks(tokens, streams, name)), self.vocabulary, tokens, progress)
 
     def each(self, tokens: npt.NDArray[Any], *, name: str = "the text") -> Iterator[tuple[str, float]]:
-        """Yields every token but the first, as text, with its surprise in bits."""
+        """Reads tokens one after the other.
+
+        Args:
+            tokens: [n], ids of the vocabulary.
+            name: what messages call them.
+
+        Returns:
+            An iterator of every token but the first as text, with its surprise in bits.
+
+        Raises:
+            InputError: fewer than 2 tokens, and weights that overflow.
+        """
         return listed(self._surprises(self._blocks(tokens, 1, name)), self.vocabulary)
 
     def _blocks(self, tokens: npt.NDArray[Any], streams: int, name: str) -> ScoringBlocks:

@@ -124,7 +124,8 @@ class TextModel:
             A Score: `.bits_per_character`, `.bits_per_token`, `.perplexity`, `.unknown`.
 
         Raises:
-            InputError: a condition that the model does not know, and weights that overflow.
+            InputError: a text of fewer than 2 tokens, a condition that the model does not know, and weights that
+                overflow.
         """
         read = adaptive(self.network, self.run.corpus()) if adapt else scoring.AS_IT_IS
         return scoring.score(
