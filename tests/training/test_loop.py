@@ -475,14 +475,18 @@ def test_a_report_ends_the_training_which_can_go_on(tmp_path: Path, kind: type[E
     assert told.losses + rest.losses == whole.losses
 
 
-def test_what_a_report_raises_is_passed_on_and_the_last_checkpoint_stays(tmp_path: Path) -> None:
+def test_what_a_report_raises_is_passed_on_once_the_run_is_saved(tmp_path: Path) -> None:
     def fail() -> None:
         raise ValueError("the server is gone")
 
+    told, rest, whole = Told(4, fail), Told(), Told()
     with pytest.raises(ValueError, match="the server is gone"):
-        run_toy(tmp_path, Told(4, fail))
-    assert load_checkpoint(tmp_path / "last.safetensors").progress.step == 0
-    assert run_toy(tmp_path, resume=True).why == "finished"
+        run_toy(tmp_path / "parts", told)
+    assert told.events[-1] == told.of(Step)[-1], "it is not called again"
+    assert load_checkpoint(tmp_path / "parts" / "last.safetensors").progress.step == 4
+    assert run_toy(tmp_path / "parts", rest, resume=True).why == "finished"
+    run_toy(tmp_path / "whole", whole)
+    assert told.losses + rest.losses == whole.losses
 
 
 def test_a_run_reports_to_nobody_by_default(tmp_path: Path) -> None:

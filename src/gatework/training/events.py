@@ -125,16 +125,21 @@ class StopTraining(Exception):  # noqa: N818, it is no error
 
 
 class Listener:
-    """Passes events on, and remembers whether the training was asked to stop."""
+    """Passes events on until one is answered by an error, and remembers that, and whether the training is to stop."""
 
     def __init__(self, report: Report) -> None:
         self.report, self.asked_to_stop = report, False
+        self.error: Exception | None = None
 
     def __call__(self, event: Event) -> None:
+        if self.error is not None:
+            return
         try:
             self.report(event)
         except StopTraining:
             self.asked_to_stop = True
+        except Exception as error:
+            self.asked_to_stop, self.error = True, error
 
 
 def no_report(event: Event) -> None:

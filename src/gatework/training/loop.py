@@ -49,7 +49,7 @@ def train(
         evaluation mode, before the first step, after every `settings.evaluate_every` and after the last, and cannot
         disturb the training's random numbers. With several processes the mean of their answers counts.
     report: called in the first process with every event, a `Step` for each step. It ends the training by raising
-        `StopTraining`; any other exception ends it too, at the checkpoint that was saved last, and is passed on.
+        `StopTraining`; any other exception ends it in the same way, and is passed on once the run is saved.
     resume: go on from RUN/last.safetensors, to the same losses, bit for bit, as if never stopped (on the same kind
         of machine, with as many threads and processes).
     further_minutes: on resuming, the time from now on in the place of `settings.minutes`.
@@ -85,7 +85,10 @@ def train(
     with interruption() as interrupted, _metrics(opened if world.is_first else None, reporting) as metrics:
         timer = Clock(settings, progress, clock, further_minutes)
         session = Session(learner, batches, evaluate, measure, run, reporting, metrics, interrupted, progress, timer)
-        return session.go(resume)
+        result = session.go(resume)
+    if reporting.error is not None:
+        raise reporting.error
+    return result
 
 
 def _check(
