@@ -198,12 +198,12 @@ class Forecaster(Parameters, Options):
 
     @property
     def plans(self) -> dict[str, Plan]:
-        """What was chosen for each series that was learned from: season, base forecast, what each base scores alone."""
+        """Of each series that was learned from, by its id: season, base forecast, what each base scores alone."""
         return self.fitted.plans
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was mended, detected and chosen by the last fit, predict or backtest, a line each."""
+        """A tuple of lines: what was mended, detected and chosen by the last fit, predict or backtest."""
         return self.fitted.notes(self.fitted.panel) if self._notes is None else self._notes
 
     def predict(self, df: Any = None) -> Any:

@@ -32,7 +32,8 @@ HEIGHT = 900  # of the frame in a notebook, pixels
 class Page:
     """A page that runs a model: one HTML text, and the JSON values that it shows.
 
-    In a notebook it shows itself, in a frame of its own that can ask nothing of any server.
+    html: the whole file. payload: the values, as they stand in it. In a notebook it shows itself, in a frame of its own
+    that can ask nothing of any server.
     """
 
     html: str
@@ -45,11 +46,22 @@ class Page:
 
     @property
     def findings(self) -> list[str]:
-        """The findings, in plain sentences."""
+        """The findings: a list of plain sentences."""
         return list(self.payload["findings"])
 
     def write(self, path: str | Path, *, large: bool = False) -> Path:
-        """Writes the page, aside first; raises InputError over 25 MB unless `large`, and for what is no page."""
+        """Writes the page, aside first, so that a page that was there stays until it is whole.
+
+        Args:
+            path: of the file; what is there and is no page stays as it is.
+            large: that it may have more than 25 MB.
+
+        Returns:
+            The path.
+
+        Raises:
+            InputError: over 25 MB unless `large`, where a file that is no page is there, or nothing can be written.
+        """
         path = Path(path)
         check_out(path)
         if self.size > LIMIT and not large:

@@ -49,6 +49,9 @@ class Stream:
     x: [B,I]. output: [B,H], R in place of H with a projection; it lies in one of two buffers that are used in turn, so
     it is there until the call after next. The layer runs as outside training, without gradients. Its weights are packed
     when the stream is made, and stored as gatework.layers.frozen says: a later change of them is not seen.
+
+    Raises:
+        InputError: for a bidirectional layer, inside `gw.record`, and for a batch size or a state that is none.
     """
 
     def __init__(

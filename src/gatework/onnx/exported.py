@@ -81,6 +81,12 @@ def translations(model: nn.Module) -> Mapping[Any, Any]:
 
     Args:
         model: the module that is exported, which has the layers' weights.
+
+    Returns:
+        A mapping from operators to functions of onnxscript.
+
+    Raises:
+        InputError: where the package onnx or onnxscript is missing.
     """
     table: Mapping[Any, Any] = _needed("gatework.onnx.translation").translations(model)
     return table

@@ -98,12 +98,35 @@ class Converter(ABC):
     def convert(
         self, examples: Examples, search: Search | None = None, progress: Told | None = None
     ) -> list[list[Candidate]]:
-        """The best targets of each source, the best first."""
+        """The best targets of each source.
+
+        Args:
+            examples: the N sources.
+            search: how many hypotheses are followed and returned; by default as the run says.
+            progress: called with how many sources are done, and how many there are.
+
+        Returns:
+            For each source its candidates, the best first.
+
+        Raises:
+            InputError: where the scores are no longer finite.
+        """
         found = searched(self.find, self._encoded(examples), search or Search.of(self.job), progress)
         return [candidates(self.job, each) for each in found]
 
     def score(self, examples: Examples, search: Search | None = None, progress: Told | None = None) -> PairReport:
-        """How good the best target of each source is, beside those that are accepted."""
+        """How good the best target of each source is, beside those that are accepted.
+
+        Args:
+            examples: the N sources, with their targets.
+            search, progress: as of `convert`.
+
+        Returns:
+            Exact matches, error rates of symbols and words, and the perplexity of the targets.
+
+        Raises:
+            InputError: as `convert` does.
+        """
         assert examples.targets is not None
         predicted = [each[0].symbols for each in self.convert(examples, search, progress)]
         return PairReport.of(predicted, examples.targets, losses_of(self.loss, self._encoded(examples)))

@@ -25,9 +25,15 @@ from gatework.training.progress import BEST
 class ForecastSession(Session):
     """A session of a run of series: its forecasts, those of gw.load to 1e-5 of each series' range.
 
-    Arguments as of a Session. `forecaster` is the gw.Forecaster that was trained, with all that it does but learn.
-    `run` is its networks alone: what they read of a series [T,B,I], and of the future, to quantiles [B,h,P] of the base
-    forecast's error, in units of its scale.
+    `forecaster` is the gw.Forecaster that was trained, with all that it does but learn. `run` is its networks alone:
+    what they read of a series [T,B,I], and of the future, to quantiles [B,h,P] of the base forecast's error, in units
+    of its scale.
+
+    Args:
+        model, threads, weights: as of a Session.
+
+    Raises:
+        InputError: as a Session does, for a model of another task, and for a network that is not that of its options.
     """
 
     def __init__(self, model: str | Path | Model, *, threads: int = 1, weights: str = "float32") -> None:
@@ -37,17 +43,44 @@ class ForecastSession(Session):
         self.forecaster: Forecaster = restored(_saved(self.model), Forecaster, self._networks)
 
     def forecast(self, df: Any = None) -> Any:
-        """What comes next, as a frame: see `gatework.Forecaster.predict`."""
+        """What comes next.
+
+        Args:
+            df: rows that came since, as of `gatework.Forecaster.predict`.
+
+        Returns:
+            A frame, as of `gatework.Forecaster.predict`.
+
+        Raises:
+            InputError: for rows that cannot be read.
+        """
         return self.forecaster.predict(df)
 
     def forecasts(self, df: Any = None) -> list[Forecast]:
-        """The same as arrays: of each series `id`, `times` [h], `quantiles` [h,P], `median`, `band(80)`."""
+        """What comes next, as arrays.
+
+        Args:
+            df: as of `forecast`.
+
+        Returns:
+            Of each series its `id`, `times` [h], `quantiles` [h,P], `median` and `band(80)`.
+
+        Raises:
+            InputError: for rows that cannot be read.
+        """
         return self.forecaster.forecasts(df)
 
     def feeds(self, df: Any = None) -> Feeds:
-        """What the run's model of ONNX reads to forecast the series that were learned from: arrays by name.
+        """What the run's model of ONNX reads to forecast the series that were learned from.
 
-        df: rows that came since, as of `forecast`. A state that goes in is the start.
+        Args:
+            df: rows that came since, as of `forecast`. A state that goes in is the start.
+
+        Returns:
+            Arrays by the names of the model's inputs.
+
+        Raises:
+            InputError: for rows that cannot be read.
         """
         return feeds(self.forecaster.fitted, self.forecaster.gone_on(df))
 

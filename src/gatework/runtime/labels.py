@@ -19,7 +19,11 @@ class LabelSession(Session):
 
     The scores are those with torch to 1e-4: of each target one after the other where there are several.
 
-    Arguments as of a Session.
+    Args:
+        model, threads, weights: as of a Session.
+
+    Raises:
+        InputError: as a Session does, and for a model of another task.
     """
 
     def __init__(self, model: str | Path | Model, *, threads: int = 1, weights: str = "float32") -> None:
@@ -28,7 +32,18 @@ class LabelSession(Session):
         self.job: Described = read(self.model.path, self.model.about)
 
     def scores(self, sequences: Sequences, progress: Callable[[int, int], None] | None = None) -> Scores:
-        """The scores of all sequences: see `gatework.labels.answers.scored`."""
+        """The scores of all sequences.
+
+        Args:
+            sequences: of the form that `job` was trained on.
+            progress: called with how many sequences are done, and how many there are.
+
+        Returns:
+            Scores [N,K] of K classes or targets; of tags a list of [T,K], for each sequence one.
+
+        Raises:
+            InputError: where the scores are no longer finite.
+        """
         return scored(sequences, self._scored, progress)
 
     def _scored(self, x: npt.NDArray[Any], lengths: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
@@ -40,5 +55,15 @@ class LabelSession(Session):
     def predictions(
         self, sequences: Sequences, progress: Callable[[int, int], None] | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Yields what is predicted for each sequence: see `gatework.labels.answers.answers`."""
+        """What is predicted for each sequence.
+
+        Args:
+            sequences, progress: as of `scores`.
+
+        Returns:
+            An iterator over the answers, as `gatework predict` writes them: see `gatework.labels.answers.answers`.
+
+        Raises:
+            InputError: as `scores` does.
+        """
         return answers(self.job, self.scores(sequences, progress), sequences.tagged)

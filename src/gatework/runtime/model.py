@@ -33,8 +33,9 @@ DATA = "data"  # how the names of arrays begin that are no weights
 class Model:
     """What was trained: its task, its network, the weights by name, and what else its run.json says.
 
-    data: other arrays that its use needs, such as the histories that a forecast goes on from. source: the file that all
-    of these are views of, where there is one.
+    path: of the run folder or the file that it was read from. task: "language", "labels", "pairs", "series" or "layer".
+    about: the rest of run.json. data: other arrays that its use needs, such as the histories that a forecast goes on
+    from. source: the file that all of these are views of, where there is one.
     """
 
     path: Path

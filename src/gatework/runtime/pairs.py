@@ -23,8 +23,14 @@ from gatework.runtime.steps import runner
 class PairSession(Session, Converter):
     """A session of a model of pairs: `convert` turns sources into targets, `score` says how good these are.
 
-    Arguments as of a Session. `run` is the encoder: of sources [S,B] and lengths the memory and where the decoder's
-    states start; of a model that CTC aligns the log probabilities [S,B,V+1].
+    `run` is the encoder: of sources [S,B] and lengths the memory and where the decoder's states start; of a model that
+    CTC aligns the log probabilities [S,B,V+1].
+
+    Args:
+        model, threads, weights: as of a Session.
+
+    Raises:
+        InputError: as a Session does, and for a model of another task.
     """
 
     def __init__(self, model: str | Path | Model, *, threads: int = 1, weights: str = "float32") -> None:

@@ -31,6 +31,10 @@ class Session:
     `run` takes whole sequences and their states, and keeps nothing. `step` takes one step and carries the state, which
     `state` has; sessions made by `fork` go on from it, each by itself, with the same weights. One session is used by
     one thread at a time; different ones at once.
+
+    Raises:
+        InputError: for what is neither a run folder nor a model's file, or is damaged, for weights that do not fit the
+            network, and for other `threads` or `weights`.
     """
 
     def __init__(self, model: str | Path | Model, *, threads: int = 1, weights: str = "float32") -> None:

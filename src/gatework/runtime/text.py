@@ -24,8 +24,14 @@ from gatework.text.writing import Ids, Numbers, write
 class TextSession(Session):
     """A session of a language model: tokens in, log p of the next token out; and text, by its vocabulary.
 
-    Arguments as of a Session. Its methods are those of the TextModel that gw.load gives, and give the same figures to
-    1e-5; one seed writes the same text with either.
+    Its methods are those of the TextModel that gw.load gives, and give the same figures to 1e-5; one seed writes the
+    same text with either.
+
+    Args:
+        model, threads, weights: as of a Session.
+
+    Raises:
+        InputError: as a Session does, and for a model of another task.
     """
 
     def __init__(self, model: str | Path | Model, *, threads: int = 1, weights: str = "float32") -> None:

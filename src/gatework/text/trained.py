@@ -21,7 +21,8 @@ from gatework.text.score import SCORING_STEPS, Progress, Score
 class TextModel:
     """The trained model of a run of text, with its best weights: what `gw.load` gives for such a run.
 
-    run: with settings, cell and vocabulary. network: the module, `logits(tokens [T,B]) -> ([T,B,V], state)`.
+    run: with settings, cell and vocabulary. device: where it is executed. network: the module,
+    `logits(tokens [T,B]) -> ([T,B,V], state)`.
     Every method reads its text from a state without a past; characters or words that the vocabulary has not are read
     as "<unk>". condition: of a model trained on documents, what the text is written on.
     """

@@ -21,9 +21,11 @@ class TrainingError(InputError):
 class Step:
     """One update of the weights.
 
-    step: its number, from 1; `total` is the last one's, None while a budget in minutes has no plan yet.
+    step: its number, from 1; `total` is the last one's, None while a budget in minutes has no plan yet. epoch: the pass
+    over the data that it belongs to, from 1.
     loss: the mean over the step's batches and all processes, in nats; `gradient_norm` is before clipping.
     clipped: whether this step was clipped; `clipped_share` counts all steps of the run so far.
+    learning_rate: that of this step.
     tokens_per_second: over all processes; time steps times sequences, whatever they hold.
     elapsed, left: seconds of the whole run so far, and seconds to go (None if unknown).
     """
@@ -46,7 +48,8 @@ class Validation:
     """One evaluation: what it measured, whether that is the best of the trained weights so far, and its time.
 
     loss: in nats, or what else the training is judged by (see `gatework.training.metrics.Measure`), the less the
-    better. untrained: the same before the first step, None if unknown. on: what it is measured on, "" for all there is.
+    better. step, epoch: after which it was made. seconds: what it took; elapsed: of the whole run so far.
+    untrained: the same before the first step, None if unknown. on: what it is measured on, "" for all there is.
     """
 
     step: int
@@ -66,7 +69,7 @@ class Validation:
 
 @dataclass(frozen=True)
 class Evaluating:
-    """So many tokens of an evaluation are done, of so many in all; what: the text that is read."""
+    """So many tokens of an evaluation are done, of `total` in all; what: the text that is read."""
 
     what: str
     done: int
@@ -75,7 +78,10 @@ class Evaluating:
 
 @dataclass(frozen=True)
 class Plan:
-    """The number of steps that fits the minutes: `total` from now on, `step_seconds` each."""
+    """The number of steps that fits the minutes, planned after `step`: `total`, `step_seconds` each.
+
+    evaluation_seconds: of each evaluation between them.
+    """
 
     step: int
     total: int
@@ -85,7 +91,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Saved:
-    """A checkpoint is safe on disk."""
+    """The checkpoint `path`, made after `step`, is safe on disk."""
 
     step: int
     path: Path
@@ -93,7 +99,7 @@ class Saved:
 
 @dataclass(frozen=True)
 class Resumed:
-    """The run goes on from a checkpoint."""
+    """The run goes on from the checkpoint `path` after `step`, to `total`, None where that is to be planned."""
 
     step: int
     total: int | None
@@ -102,14 +108,14 @@ class Resumed:
 
 @dataclass(frozen=True)
 class Notice:
-    """One line that the user should see."""
+    """One line that the user should see, the `message`."""
 
     message: str
 
 
 @dataclass(frozen=True)
 class Stopped:
-    """The last event of a run."""
+    """The last event of a run, after `step` and `elapsed` seconds; `why` as of a Result."""
 
     step: int
     why: Why
@@ -152,8 +158,10 @@ class Result:
 
     why: "finished" (all steps), "patience" (validation no better), "stopped" (by `StopTraining`), "time" or
         "interrupted"; after the last three the run can be resumed.
+    step, total: the last one made, and planned; epoch: the pass over the data that it belongs to.
     loss: of the last step, None if this part made none; `validation` is what the last evaluation measured, `best` the
-        least.
+        least, after `best_step`.
+    clipped_share: of all steps; elapsed: seconds of the whole run.
     last, best_path: the checkpoints; `best_path` is None if nothing was evaluated yet.
     """
 

@@ -40,20 +40,34 @@ def train(
 ) -> Result:
     """Train `model` into the folder `run`, or go on with the run that is there.
 
-    model: `forward(inputs, targets, state)` returns the mean loss in nats and the new state, a (named) tuple of
-        tensors with the batch on dim 1, or None. `state` is None at the start of an epoch; after resuming it is a
-        named tuple of the same fields, though not of the same class. If there is a method `carried(streams)`, the
-        state of a checkpoint must have the shapes and types of what it returns.
-    batches: this process's share: with N streams over W processes, rank r has the r-th N/W of them, in order.
-    evaluate: what validation measures, the less the better: the loss in nats, or `measure`. It gets the model in
-        evaluation mode, before the first step, after every `settings.evaluate_every` and after the last, and cannot
-        disturb the training's random numbers. With several processes the mean of their answers counts.
-    report: called in the first process with every event, a `Step` for each step. It ends the training by raising
-        `StopTraining`; any other exception ends it in the same way, and is passed on once the run is saved.
-    resume: go on from RUN/last.safetensors, to the same losses, bit for bit, as if never stopped (on the same kind
-        of machine, with as many threads and processes).
-    further_minutes: on resuming, the time from now on in the place of `settings.minutes`.
-    world: what `launch` returned, if the data had to be shared out; launched here otherwise.
+    Args:
+        model: `forward(inputs, targets, state)` returns the mean loss in nats and the new state, a (named) tuple of
+            tensors with the batch on dim 1, or None. `state` is None at the start of an epoch; after resuming it is a
+            named tuple of the same fields, though not of the same class. If there is a method `carried(streams)`, the
+            state of a checkpoint must have the shapes and types of what it returns.
+        batches: this process's share: with N streams over W processes, rank r has the r-th N/W of them, in order.
+        settings: how long, how fast and how carefully it is trained.
+        run: the folder.
+        evaluate: what validation measures, the less the better: the loss in nats, or `measure`. It gets the model in
+            evaluation mode, before the first step, after every `settings.evaluate_every` and after the last, and cannot
+            disturb the training's random numbers. With several processes the mean of their answers counts.
+        measure: what `evaluate` returns, where that is not the loss, and how it is called.
+        report: called in the first process with every event, a `Step` for each step. It ends the training by raising
+            `StopTraining`; any other exception ends it in the same way, and is passed on once the run is saved.
+        resume: go on from RUN/last.safetensors, to the same losses, bit for bit, as if never stopped (on the same kind
+            of machine, with as many threads and processes).
+        further_minutes: on resuming, the time from now on in the place of `settings.minutes`.
+        world: what `launch` returned, if the data had to be shared out; launched here otherwise.
+        tensorboard: write curves for TensorBoard, where that is installed.
+        clock: seconds, as `time.monotonic` counts them.
+
+    Returns:
+        How the run, or this part of it, ended.
+
+    Raises:
+        InputError: for settings that contradict, a folder that holds a run already (or none to resume), a checkpoint
+            that is damaged or of another model, a full disk.
+        TrainingError: if a number is no longer finite.
 
     Written to `run`: last.safetensors (at the start, every `settings.save_every` seconds, and at the end),
     best.safetensors (where validation measured least), metrics.csv, tensorboard/.
@@ -66,9 +80,6 @@ def train(
     what it learned can become the best.
 
     Ctrl-C and SIGTERM end the step, save, and return with why="interrupted"; a second one aborts at once.
-
-    Errors: InputError for settings that contradict, a folder that holds a run already (or none to resume), a
-    checkpoint that is damaged or of another model, a full disk; TrainingError if a number is no longer finite.
     """
     if further_minutes is not None and not (resume and further_minutes > 0):
         raise InputError(f"further_minutes = {further_minutes!r}: a number above 0, on resuming, is expected")
