@@ -65,7 +65,8 @@ def test_the_errors_shown_are_those_of_rounding():
     double = [result.errors.rms for result in engine if result.dtype == torch.float64]
     assert len(single) + len(half) + len(double) == len(engine) and single and half and double
     assert all(1e-17 < rms < 1e-14 for rms in double)
-    assert all(1e-8 < rms < 1e-5 for rms in single) and all(1e-4 < rms < 2e-2 for rms in half)
+    assert all(1e-8 < rms < 1e-5 for rms in single)
+    assert all(1e-4 < rms < 3e-2 for rms in half)  # torch's own layers round more often without AVX-512
     assert 1e-17 < derived.errors.rms < 1e-13 and derived.dtype == torch.float64
 
 
