@@ -136,7 +136,10 @@ inline V clamp(V a, float low, float high) { return _mm256_min_ps(all(high), _mm
 #else
 inline V clamp(V a, float low, float high) { return pick(a < low, all(low), pick(a > high, all(high), a)); }
 #endif
-inline V times_power(V a, V n) { return a * bits((bits(n + TO_WHOLE) << 23) + 0x3f800000); }  // 2^n a, n from -126 to 127
+inline V times_power(V a, V n) {  // 2^n a, n from -126 to 127, or NaN, whose bits are no number to add to
+    const V whole = n + TO_WHOLE;
+    return a * bits((reinterpret_cast<const VU&>(whole) << 23) + 0x3f800000u);
+}
 inline V inverse(V a) { return 1.0f / a; }
 inline V quotient(V a, V b) { return a / b; }
 inline V ones() { return all(1.0f); }
